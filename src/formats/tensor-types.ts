@@ -1,0 +1,87 @@
+/**
+ * The tensor types of GGUF files as data: a new type that runs is an entry here and a kernel.
+ * Ids and block layouts: `enum ggml_type` and `ggml-common.h` of the ggml project.
+ */
+
+/** The types that weights may have: each has kernels. */
+export type WeightType = 'F32' | 'F16' | 'BF16' | 'Q8_0' | 'Q4_0';
+
+export interface TensorType {
+  /** The number that stands for the type in a GGUF file. */
+  readonly id: number;
+  readonly name: string;
+  /** Elements per block; a row is a whole number of blocks. */
+  readonly blockElements: number;
+  readonly blockBytes: number;
+  /** True when the type has kernels here; such names are {@link WeightType}s. */
+  readonly supported: boolean;
+}
+
+/** Supported types first; the others are known so that errors can name them and their sizes can be checked. */
+const table: readonly (readonly [id: number, name: string, blockElements: number, blockBytes: number])[] = [
+  [0, 'F32', 1, 4],
+  [1, 'F16', 1, 2],
+  [30, 'BF16', 1, 2],
+  [8, 'Q8_0', 32, 34],
+  [2, 'Q4_0', 32, 18],
+  [3, 'Q4_1', 32, 20],
+  [6, 'Q5_0', 32, 22],
+  [7, 'Q5_1', 32, 24],
+  [9, 'Q8_1', 32, 36],
+  [10, 'Q2_K', 256, 84],
+  [11, 'Q3_K', 256, 110],
+  [12, 'Q4_K', 256, 144],
+  [13, 'Q5_K', 256, 176],
+  [14, 'Q6_K', 256, 210],
+  [15, 'Q8_K', 256, 292],
+  [16, 'IQ2_XXS', 256, 66],
+  [17, 'IQ2_XS', 256, 74],
+  [18, 'IQ3_XXS', 256, 98],
+  [19, 'IQ1_S', 256, 50],
+  [20, 'IQ4_NL', 32, 18],
+  [21, 'IQ3_S', 256, 110],
+  [22, 'IQ2_S', 256, 82],
+  [23, 'IQ4_XS', 256, 136],
+  [24, 'I8', 1, 1],
+  [25, 'I16', 1, 2],
+  [26, 'I32', 1, 4],
+  [27, 'I64', 1, 8],
+  [28, 'F64', 1, 8],
+  [29, 'IQ1_M', 256, 56],
+  [34, 'TQ1_0', 256, 54],
+  [35, 'TQ2_0', 256, 66],
+  [39, 'MXFP4', 32, 17],
+];
+
+const weightTypes: ReadonlySet<string> = new Set<WeightType>(['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0']);
+
+export const tensorTypes: readonly TensorType[] = table.map(([id, name, blockElements, blockBytes]) => ({
+  id,
+  name,
+  blockElements,
+  blockBytes,
+  supported: weightTypes.has(name),
+}));
+
+const byId = new Map(tensorTypes.map((type) => [type.id, type]));
+const byName = new Map(tensorTypes.map((type) => [type.name, type]));
+
+/** The type with this id in a GGUF file, or undefined when no such type is known. */
+export function tensorTypeOfId(id: number): TensorType | undefined {
+  return byId.get(id);
+}
+
+/** The block layout of a type that has kernels. */
+export function tensorType(name: WeightType): TensorType {
+  return byName.get(name)!;
+}
+
+export function isWeightType(name: string): name is WeightType {
+  return weightTypes.has(name);
+}
+
+/** Bytes of `elements` consecutive elements, a whole number of blocks. */
+export function bytesOfElements(name: WeightType, elements: number): number {
+  const { blockElements, blockBytes } = tensorType(name);
+  return (elements / blockElements) * blockBytes;
+}

@@ -1,0 +1,65 @@
+/** Files as byte sources. Reads go straight into the target, shared WebAssembly memory included. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { FormatError, messageOf } from '../../core/errors.js';
+import { MiB } from '../../core/units.js';
+import { type ByteSource, endOfSource } from '../../formats/source.js';
+
+export interface FileSource extends ByteSource {
+  close(): Promise<void>;
+}
+
+/** One read call moves at most this much: the kernel's own limit is just under 2 GiB, and a signal is seen in between. */
+const maxReadBytes = 64 * MiB;
+
+const reasons: Readonly<Record<string, readonly [given: string, todo: string]>> = {
+  ENOENT: ['no such file', 'Check the path.'],
+  ENOTDIR: ['no such file', 'Check the path.'],
+  EISDIR: ['a directory', 'Give the path of a file in it.'],
+  EACCES: ['permission denied', 'Allow this user to read the file.'],
+  EPERM: ['permission denied', 'Allow this user to read the file.'],
+};
+
+function fileError(path: string, thrown: unknown): FormatError {
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  const [given, todo] = reasons[code] ?? [messageOf(thrown), 'Check the file and the disk it lies on.'];
+  return new FormatError({ what: path, given, expected: 'a readable file', todo }, { cause: thrown });
+}
+
+/** Opens a file for reading; the caller closes it. Rejects with FormatError when it cannot be read. */
+export async function openFileSource(path: string): Promise<FileSource> {
+  let handle: FileHandle;
+  let byteLength: number;
+  try {
+    handle = await open(path, 'r');
+  } catch (thrown) {
+    throw fileError(path, thrown);
+  }
+  try {
+    const stat = await handle.stat();
+    if (stat.isDirectory()) throw Object.assign(new Error('a directory'), { code: 'EISDIR' });
+    byteLength = stat.size;
+  } catch (thrown) {
+    await handle.close();
+    throw fileError(path, thrown);
+  }
+  return {
+    name: path,
+    byteLength,
+    async read(offset, target) {
+      let done = 0;
+      while (done < target.byteLength) {
+        const length = Math.min(maxReadBytes, target.byteLength - done);
+        const { bytesRead } = await handle
+          .read(target, done, length, offset + done)
+          .catch((thrown: unknown) => {
+            throw fileError(path, thrown);
+          });
+        // The file ends early: a bad offset, or it shrank since it was opened.
+        if (bytesRead === 0)
+          throw endOfSource({ name: path, byteLength: offset + done }, offset, target.byteLength);
+        done += bytesRead;
+      }
+    },
+    close: () => handle.close(),
+  };
+}
