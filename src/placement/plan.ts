@@ -4,7 +4,7 @@
  * it cycle by cycle, timing costs it, the runtime runs it on host cores, the page draws it. All of them get the
  * same bits, because the order of every sum is written here and nowhere else (see `foldPairs` in reduce.ts).
  */
-import type { LlamaConfig } from '../../models/llama.ts';
+import type { LlamaConfig } from '../../models/llama.js';
 
 /** `x` counts columns from west to east, `y` counts rows from north to south. */
 export type Axis = 'x' | 'y';

@@ -2,7 +2,7 @@
  * The order in which partial sums meet: the single definition that the fabric's reductions, the runtime's
  * folds and the timing model share.
  */
-import type { Reduce } from './plan.ts';
+import type { Reduce } from './plan.js';
 
 /** One step of a reduction: `partial[into] = partial[into] + partial[from]`. */
 export interface Fold {
