@@ -1,0 +1,307 @@
+/**
+ * Model cards: the shape of a transformer as numbers, for planning. Everything that timing and placement need
+ * follows from the list of matrix products in a layer, so each weight is counted in exactly one place.
+ */
+import type { Tag } from '../src/core/provenance.js';
+
+/** Multi-head, grouped-query or multi-query attention. */
+export interface GqaAttention {
+  readonly kind: 'gqa';
+  readonly numAttentionHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly qkvBias: boolean;
+  readonly outputBias: boolean;
+  /** RMSNorm of q and k: one weight vector of headDim for all heads, or one over all heads. */
+  readonly qkNorm: 'none' | 'perHead' | 'full';
+  /** A learned attention sink per head (gpt-oss). */
+  readonly sinks: boolean;
+}
+
+/** Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): one latent vector per token is cached. */
+export interface MlaAttention {
+  readonly kind: 'mla';
+  readonly numAttentionHeads: number;
+  /** Null: q is projected directly. */
+  readonly qLoraRank: number | null;
+  readonly kvLoraRank: number;
+  readonly qkNopeHeadDim: number;
+  readonly qkRopeHeadDim: number;
+  readonly vHeadDim: number;
+  /** DeepSeek sparse attention: a small scorer picks the `topK` tokens that are attended to. */
+  readonly indexer: { readonly heads: number; readonly headDim: number; readonly topK: number } | null;
+}
+
+export type Attention = GqaAttention | MlaAttention;
+
+/** `gated` has three matrices (gate, up, down), otherwise two. */
+export interface DenseMlp {
+  readonly kind: 'dense';
+  readonly intermediateSize: number;
+  readonly gated: boolean;
+  readonly bias: boolean;
+}
+
+export interface MoeMlp {
+  readonly kind: 'moe';
+  readonly numExperts: number;
+  readonly numExpertsPerTok: number;
+  readonly moeIntermediateSize: number;
+  /** Width of the experts that every token takes; 0: none. */
+  readonly sharedIntermediateSize: number;
+  /** A learned gate on the shared expert (Qwen2-MoE). */
+  readonly sharedGate: boolean;
+  readonly gated: boolean;
+  readonly bias: boolean;
+  readonly routerBias: boolean;
+}
+
+/** What distinguishes the layers of one model from one another. */
+export interface LayerKind {
+  /** Tokens that a query sees; null: all. */
+  readonly window: number | null;
+  readonly mlp: DenseMlp | MoeMlp;
+}
+
+export interface ModelCard {
+  readonly name: string;
+  /** `model_type` of the config.json. */
+  readonly modelType: string;
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
+  readonly maxPositionEmbeddings: number;
+  readonly tieWordEmbeddings: boolean;
+  readonly attention: Attention;
+  readonly kinds: readonly LayerKind[];
+  /** For every layer the index of its kind. */
+  readonly layers: readonly number[];
+  readonly normsPerLayer: number;
+  /** Norms over hiddenSize after the last layer. */
+  readonly finalNorms: number;
+  readonly normBias: boolean;
+  readonly headBias: boolean;
+  /** Learned position vectors (GPT-2); 0: none. */
+  readonly learnedPositions: number;
+  /** Bits per weight as published, and which weights have them (the rest is 16 bit). */
+  readonly weightBits: number;
+  readonly quantized: 'linear' | 'experts';
+  readonly tag: Tag;
+  readonly source: string;
+  /** What a reader must know: guesses, defaults taken, parts left out. */
+  readonly notes: readonly string[];
+}
+
+/** One matrix of a layer, W [rows, columns]; `stored` copies exist (experts), each token uses `active` of them. */
+export interface Matrix {
+  readonly name:
+    | 'qkv'
+    | 'latentDown'
+    | 'qUp'
+    | 'kvUp'
+    | 'indexer'
+    | 'o'
+    | 'router'
+    | 'gateUp'
+    | 'down'
+    | 'lmHead';
+  readonly rows: number;
+  readonly columns: number;
+  readonly stored: number;
+  readonly active: number;
+  /** The dimension that tensor parallelism cuts; `none` is replicated. */
+  readonly split: 'rows' | 'columns' | 'none';
+  readonly part: 'attention' | 'mlp' | 'experts' | 'head';
+}
+
+/** The matrices of attention, in the order in which a token meets them. */
+export function attentionMatrices(card: ModelCard): Matrix[] {
+  const a = card.attention;
+  const d = card.hiddenSize;
+  const one = { stored: 1, active: 1, part: 'attention' as const };
+  if (a.kind === 'gqa') {
+    const q = a.numAttentionHeads * a.headDim;
+    return [
+      { ...one, name: 'qkv', rows: q + 2 * a.numKeyValueHeads * a.headDim, columns: d, split: 'rows' },
+      { ...one, name: 'o', rows: d, columns: q, split: 'columns' },
+    ];
+  }
+  const qk = a.qkNopeHeadDim + a.qkRopeHeadDim;
+  const latent = a.kvLoraRank + a.qkRopeHeadDim;
+  const matrices: Matrix[] = [
+    { ...one, name: 'latentDown', rows: (a.qLoraRank ?? 0) + latent, columns: d, split: 'none' },
+    { ...one, name: 'qUp', rows: a.numAttentionHeads * qk, columns: a.qLoraRank ?? d, split: 'rows' },
+  ];
+  if (a.indexer) {
+    const { heads, headDim } = a.indexer;
+    const q = a.qLoraRank ?? d;
+    matrices.push({ ...one, name: 'indexer', rows: heads * headDim, columns: q, split: 'none' });
+    matrices.push({ ...one, name: 'indexer', rows: headDim + heads, columns: d, split: 'none' });
+  }
+  const up = a.numAttentionHeads * (a.qkNopeHeadDim + a.vHeadDim);
+  matrices.push({ ...one, name: 'kvUp', rows: up, columns: a.kvLoraRank, split: 'rows' });
+  matrices.push({ ...one, name: 'o', rows: d, columns: a.numAttentionHeads * a.vHeadDim, split: 'columns' });
+  return matrices;
+}
+
+/** The matrices of a layer's MLP. */
+export function mlpMatrices(card: ModelCard, mlp: DenseMlp | MoeMlp): Matrix[] {
+  const d = card.hiddenSize;
+  const pair = (width: number, stored: number, active: number, part: 'mlp' | 'experts'): Matrix[] => [
+    { name: 'gateUp', rows: (mlp.gated ? 2 : 1) * width, columns: d, stored, active, split: 'rows', part },
+    { name: 'down', rows: d, columns: width, stored, active, split: 'columns', part },
+  ];
+  if (mlp.kind === 'dense') return pair(mlp.intermediateSize, 1, 1, 'mlp');
+  const gate = mlp.sharedGate ? 1 : 0;
+  return [
+    {
+      name: 'router',
+      rows: mlp.numExperts + gate,
+      columns: d,
+      stored: 1,
+      active: 1,
+      split: 'none',
+      part: 'mlp',
+    },
+    ...pair(mlp.moeIntermediateSize, mlp.numExperts, mlp.numExpertsPerTok, 'experts'),
+    ...(mlp.sharedIntermediateSize > 0 ? pair(mlp.sharedIntermediateSize, 1, 1, 'mlp') : []),
+  ];
+}
+
+export function layerMatrices(card: ModelCard, kind: LayerKind): Matrix[] {
+  return [...attentionMatrices(card), ...mlpMatrices(card, kind.mlp)];
+}
+
+/** The output head; its matrix is the embedding's when the two are tied. */
+export function headMatrix(card: ModelCard): Matrix {
+  const shape = { rows: card.vocabSize, columns: card.hiddenSize, stored: 1, active: 1 };
+  return { name: 'lmHead', ...shape, split: 'rows', part: 'head' };
+}
+
+/** How many layers there are of each kind. */
+export function kindCounts(card: ModelCard): { readonly kind: LayerKind; readonly count: number }[] {
+  return card.kinds.map((kind, index) => ({ kind, count: card.layers.filter((k) => k === index).length }));
+}
+
+/** Weights of a layer that are vectors: norms, biases, sinks. */
+export function layerVectors(card: ModelCard, kind: LayerKind): { stored: number; active: number } {
+  const a = card.attention;
+  let n = card.normsPerLayer * card.hiddenSize * (card.normBias ? 2 : 1);
+  if (a.kind === 'gqa') {
+    const q = a.numAttentionHeads * a.headDim;
+    const kv = a.numKeyValueHeads * a.headDim;
+    if (a.qkvBias) n += q + 2 * kv;
+    if (a.outputBias) n += card.hiddenSize;
+    if (a.qkNorm === 'perHead') n += 2 * a.headDim;
+    if (a.qkNorm === 'full') n += q + kv;
+    if (a.sinks) n += a.numAttentionHeads;
+  } else {
+    n += (a.qLoraRank ?? 0) + a.kvLoraRank;
+    if (a.indexer) n += 2 * a.indexer.headDim;
+  }
+  const { mlp } = kind;
+  if (mlp.kind === 'dense') {
+    if (mlp.bias) n += mlp.intermediateSize * (mlp.gated ? 2 : 1) + card.hiddenSize;
+    return { stored: n, active: n };
+  }
+  if (mlp.routerBias) n += mlp.numExperts;
+  const bias = mlp.bias ? mlp.moeIntermediateSize * (mlp.gated ? 2 : 1) + card.hiddenSize : 0;
+  return { stored: n + bias * mlp.numExperts, active: n + bias * mlp.numExpertsPerTok };
+}
+
+/** Parameters by where they lie. `active` leaves out the embedding table, of which a token reads one row. */
+export interface ParameterCount {
+  readonly total: number;
+  readonly active: number;
+  readonly embedding: number;
+  readonly attention: number;
+  readonly mlp: number;
+  readonly experts: number;
+  readonly head: number;
+  readonly vectors: number;
+}
+
+/** Counts every weight of the card once. */
+export function countParameters(card: ModelCard): ParameterCount {
+  const by = { attention: 0, mlp: 0, experts: 0, head: 0 };
+  let vectors =
+    card.finalNorms * card.hiddenSize * (card.normBias ? 2 : 1) + (card.headBias ? card.vocabSize : 0);
+  let active = vectors + card.vocabSize * card.hiddenSize;
+  for (const { kind, count } of kindCounts(card)) {
+    for (const m of layerMatrices(card, kind)) {
+      by[m.part] += count * m.rows * m.columns * m.stored;
+      active += count * m.rows * m.columns * m.active;
+    }
+    const v = layerVectors(card, kind);
+    vectors += count * v.stored;
+    active += count * v.active;
+  }
+  const embedding = (card.vocabSize + card.learnedPositions) * card.hiddenSize;
+  if (!card.tieWordEmbeddings) by.head = card.vocabSize * card.hiddenSize;
+  const total = embedding + by.attention + by.mlp + by.experts + by.head + vectors;
+  return { total, active, embedding, ...by, vectors };
+}
+
+/** Elements that one token leaves in the cache of one layer: K and V of all heads, or the latent vector. */
+export function kvElementsPerLayer(card: ModelCard): number {
+  const a = card.attention;
+  if (a.kind === 'gqa') return 2 * a.numKeyValueHeads * a.headDim;
+  return a.kvLoraRank + a.qkRopeHeadDim + (a.indexer ? a.indexer.headDim : 0);
+}
+
+/** Bytes that each further token adds to the cache as long as no window is full. */
+export function kvBytesPerToken(card: ModelCard, bytesPerElement: number): number {
+  return kvElementsPerLayer(card) * card.layers.length * bytesPerElement;
+}
+
+/** Bytes of one sequence's cache with `tokens` in it; windowed layers keep their window only. */
+export function kvBytes(card: ModelCard, tokens: number, bytesPerElement: number): number {
+  let elements = 0;
+  for (const { kind, count } of kindCounts(card)) {
+    elements += count * kvElementsPerLayer(card) * Math.min(tokens, kind.window ?? tokens);
+  }
+  return elements * bytesPerElement;
+}
+
+export type Phase = 'prefill' | 'decode';
+
+/** The most tokens that a query of this kind of layer attends to. */
+export function attentionSpan(card: ModelCard, kind: LayerKind): number {
+  const a = card.attention;
+  const sparse = a.kind === 'mla' && a.indexer ? a.indexer.topK : Infinity;
+  return Math.min(kind.window ?? Infinity, sparse);
+}
+
+/** The mean of min(i, span) over i = 1 .. tokens: what a prompt's token attends to on average. */
+export function meanAttended(tokens: number, span: number): number {
+  if (tokens <= span) return (tokens + 1) / 2;
+  return span - (span * (span - 1)) / (2 * tokens);
+}
+
+/**
+ * FLOPs of attention proper for one query that attends to `seen` of `context` tokens in one layer: scores and
+ * weighted sum. Decode of MLA works on the latent vectors ("absorbed"), prefill on expanded keys and values.
+ */
+export function attentionFlops(card: ModelCard, seen: number, context: number, phase: Phase): number {
+  const a = card.attention;
+  if (a.kind === 'gqa') return 4 * a.numAttentionHeads * a.headDim * seen;
+  const expanded = a.qkNopeHeadDim + a.qkRopeHeadDim + a.vHeadDim;
+  const perToken = phase === 'decode' ? 2 * a.kvLoraRank + a.qkRopeHeadDim : expanded;
+  const indexer = a.indexer ? 2 * a.indexer.heads * a.indexer.headDim * context : 0;
+  return 2 * a.numAttentionHeads * perToken * seen + indexer;
+}
+
+/**
+ * FLOPs of one token: two per active weight of a matrix, plus attention over `context` tokens (decode) or over
+ * the mean of a prompt of `context` tokens (prefill). The head counts in decode only.
+ */
+export function flopsPerToken(card: ModelCard, phase: Phase, context: number): number {
+  let flops = phase === 'decode' ? 2 * card.vocabSize * card.hiddenSize : 0;
+  for (const { kind, count } of kindCounts(card)) {
+    for (const m of layerMatrices(card, kind)) flops += 2 * count * m.rows * m.columns * m.active;
+    const span = attentionSpan(card, kind);
+    const prefill = phase === 'prefill';
+    const seen = prefill ? meanAttended(context, span) : Math.min(context, span);
+    flops += count * attentionFlops(card, seen, prefill ? (context + 1) / 2 : context, phase);
+  }
+  return flops;
+}

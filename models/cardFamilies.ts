@@ -1,0 +1,243 @@
+/**
+ * What a `model_type` implies without saying so in config.json: facts about the public Hugging Face
+ * implementations (transformers, `modeling_*.py` of each family), and the fields that change no shape.
+ */
+
+export interface Family {
+  readonly known: boolean;
+  readonly gated: boolean;
+  readonly qkvBias: boolean;
+  readonly outputBias: boolean;
+  /** `attention_bias` speaks of the output projection as well. */
+  readonly outputBiasFollows: boolean;
+  readonly mlpBias: boolean;
+  readonly expertBias: boolean | null;
+  readonly routerBias: boolean;
+  readonly headBias: boolean;
+  readonly normBias: boolean;
+  readonly normsPerLayer: number;
+  readonly qkNorm: 'none' | 'perHead' | 'full';
+  /** What `use_qk_norm: true` means. */
+  readonly qkNormKind: 'none' | 'perHead' | 'full';
+  readonly sinks: boolean;
+  readonly tied: boolean;
+  readonly learnedPositions: boolean;
+  readonly sharedExperts: number;
+  readonly sharedGate: boolean;
+  /** Every n-th layer has full attention when a window is set. */
+  readonly windowPattern: number | null;
+  /** intermediate_size / hidden_size where the file does not say. */
+  readonly defaultWidth: number;
+  /** Further fields of this family that change no shape. */
+  readonly neutral: readonly string[];
+}
+
+const LLAMA: Family = {
+  known: true,
+  gated: true,
+  qkvBias: false,
+  outputBias: false,
+  outputBiasFollows: true,
+  mlpBias: false,
+  expertBias: null,
+  routerBias: false,
+  headBias: false,
+  normBias: false,
+  normsPerLayer: 2,
+  qkNorm: 'none',
+  qkNormKind: 'perHead',
+  sinks: false,
+  tied: false,
+  learnedPositions: false,
+  sharedExperts: 0,
+  sharedGate: false,
+  windowPattern: null,
+  defaultWidth: 4,
+  neutral: [],
+};
+
+const QWEN2: Family = { ...LLAMA, qkvBias: true };
+const QWEN3: Family = { ...LLAMA, qkNorm: 'perHead' };
+const GEMMA2: Family = { ...LLAMA, normsPerLayer: 4, tied: true, windowPattern: 2 };
+const DEEPSEEK: Family = { ...LLAMA, routerBias: true };
+const LAYER_NORM: Family = {
+  ...LLAMA,
+  gated: false,
+  normBias: true,
+  qkvBias: true,
+  outputBias: true,
+  mlpBias: true,
+};
+
+const FAMILIES: Readonly<Record<string, Family>> = {
+  llama: LLAMA,
+  mistral: LLAMA,
+  ministral: LLAMA,
+  mixtral: { ...LLAMA, expertBias: false },
+  granite: LLAMA,
+  smollm3: { ...LLAMA, neutral: ['no_rope_layers', 'no_rope_layer_interval'] },
+  seed_oss: { ...QWEN2, outputBiasFollows: false },
+  qwen2: QWEN2,
+  qwen2_moe: { ...QWEN2, sharedGate: true },
+  qwen3: QWEN3,
+  qwen3_moe: { ...QWEN3, sharedGate: false },
+  phi3: LLAMA,
+  phimoe: { ...LLAMA, normBias: true, headBias: true },
+  gemma: { ...LLAMA, tied: true },
+  gemma2: GEMMA2,
+  gemma3: { ...GEMMA2, qkNorm: 'perHead', windowPattern: 6 },
+  gemma3_text: { ...GEMMA2, qkNorm: 'perHead', windowPattern: 6 },
+  olmo: { ...LLAMA, normsPerLayer: 0 },
+  olmo2: { ...LLAMA, qkNorm: 'full' },
+  olmo3: { ...LLAMA, qkNorm: 'full', windowPattern: 4 },
+  olmoe: { ...LLAMA, qkNorm: 'full' },
+  exaone4: { ...LLAMA, qkNorm: 'perHead' },
+  cohere: { ...LLAMA, normsPerLayer: 1, tied: true },
+  cohere2: { ...LLAMA, normsPerLayer: 1, tied: true, windowPattern: 4 },
+  stablelm: { ...LLAMA, normBias: true },
+  starcoder2: { ...LAYER_NORM, tied: true },
+  gpt_neox: { ...LAYER_NORM, neutral: ['use_parallel_residual', 'rotary_pct', 'rotary_emb_base'] },
+  gpt2: { ...LAYER_NORM, tied: true, learnedPositions: true },
+  phi: { ...LAYER_NORM, normsPerLayer: 1, headBias: true },
+  nemotron: { ...LLAMA, gated: false, normBias: true },
+  deepseek_v2: LLAMA,
+  deepseek_v3: DEEPSEEK,
+  deepseek_v32: DEEPSEEK,
+  kimi_k2: DEEPSEEK,
+  glm4: { ...LLAMA, normsPerLayer: 4, outputBiasFollows: false },
+  glm4_moe: { ...DEEPSEEK, outputBiasFollows: false },
+  glm_moe_dsa: DEEPSEEK,
+  minimax_m2: { ...DEEPSEEK, qkNorm: 'full' },
+  ernie4_5: LLAMA,
+  ernie4_5_moe: DEEPSEEK,
+  granitemoe: LLAMA,
+  gpt_oss: { ...LLAMA, qkvBias: true, outputBias: true, sinks: true, expertBias: true, routerBias: true },
+  llama4: { ...LLAMA, sharedExperts: 1, windowPattern: 4, qkNormKind: 'none' },
+  llama4_text: { ...LLAMA, sharedExperts: 1, windowPattern: 4, qkNormKind: 'none' },
+};
+
+/** The family of a model_type; an unknown one is taken for Llama-like and says so in `known`. */
+export function familyOf(modelType: string): Family {
+  return Object.hasOwn(FAMILIES, modelType) ? FAMILIES[modelType]! : { ...LLAMA, known: false };
+}
+
+/** Fields that say how weights are used, not how many there are. */
+const NEUTRAL = new Set([
+  'architectures',
+  'model_type',
+  'auto_map',
+  'torch_dtype',
+  'dtype',
+  'transformers_version',
+  '_name_or_path',
+  'hidden_act',
+  'hidden_activation',
+  'activation_function',
+  'use_cache',
+  'rms_norm_eps',
+  'norm_eps',
+  'layer_norm_eps',
+  'layer_norm_epsilon',
+  'norm_epsilon',
+  'initializer_range',
+  'initializer_factor',
+  'pretraining_tp',
+  'ep_size',
+  'aux_loss_alpha',
+  'seq_aux',
+  'rope_theta',
+  'rope_scaling',
+  'rope_parameters',
+  'rope_local_base_freq',
+  'rope_interleave',
+  'rope_type',
+  'rotary_dim',
+  'partial_rotary_factor',
+  'indexer_rope_interleave',
+  'position_embedding_type',
+  'original_max_position_embeddings',
+  'initial_context_length',
+  'n_group',
+  'topk_group',
+  'topk_method',
+  'scoring_func',
+  'score_func',
+  'norm_topk_prob',
+  'routed_scaling_factor',
+  'router_aux_loss_coef',
+  'router_z_loss_coef',
+  'output_router_logits',
+  'router_jitter_noise',
+  'input_jitter_noise',
+  'swiglu_limit',
+  'normalize_router_weights',
+  'num_nextn_predict_layers',
+  'num_mtp_modules',
+  'use_mtp',
+  'mtp_transformer_layers',
+  'attn_logit_softcapping',
+  'final_logit_softcapping',
+  'query_pre_attn_scalar',
+  'logit_scale',
+  'attn_scale',
+  'floor_scale',
+  'attn_temperature_tuning',
+  'embedding_multiplier',
+  'logits_scaling',
+  'residual_multiplier',
+  'attention_multiplier',
+  'scale_depth',
+  'scale_emb',
+  'dim_model_base',
+  'clip_qkv',
+  'max_window_layers',
+  'use_sliding_window',
+  'chunk_size_feed_forward',
+  'attn_implementation',
+  '_attn_implementation',
+  'use_parallel_residual',
+  'no_rope_layers',
+  'no_rope_layer_interval',
+  'mscale',
+  'scale_attn_weights',
+  'problem_type',
+  'prefix',
+  'finetuning_task',
+  'num_return_sequences',
+  'num_beams',
+  'max_length',
+  'min_length',
+  'return_dict',
+  'is_encoder_decoder',
+  'id2label',
+  'label2id',
+  'task_specific_params',
+  'language',
+  'license',
+  'embd_pdrop',
+  'attn_pdrop',
+  'resid_pdrop',
+  'summary_type',
+  'summary_use_proj',
+  'summary_first_dropout',
+  'for_fast',
+  'unsloth_fixed',
+]);
+
+const NEUTRAL_PATTERNS = [
+  /_token(_id|s)?$/,
+  /_token_ids?$/,
+  /dropout/,
+  /_(loss_)?coef$/,
+  /^rotary_/,
+  /^rope_/,
+  /^summary_/,
+  /^output_/,
+];
+
+/** True where a field (or this value of it) cannot change the number or the shape of a text model's weights. */
+export function isNeutral(field: string, value: unknown): boolean {
+  if (value === null || value === false || value === 0) return true;
+  if (Array.isArray(value) && value.length === 0) return true;
+  return NEUTRAL.has(field) || NEUTRAL_PATTERNS.some((pattern) => pattern.test(field));
+}

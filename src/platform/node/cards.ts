@@ -1,0 +1,67 @@
+/** Finds model cards on disk: by the name of a packaged card, or as a JSON file or model directory. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ModelCard } from '../../../models/card.js';
+import { CARD_NAMES, cardFromJson } from '../../../models/cardFile.js';
+import { FormatError, messageOf, OptionError } from '../../core/errors.js';
+
+/** Cards are data beside the sources, so the path is the same from `dist/` and from the package. */
+const CARDS = fileURLToPath(new URL('../../../../models/cards/', import.meta.url));
+
+/** A config.json or card is a few KiB; anything much larger is something else. */
+const MAX_CARD_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The card called `model`: a packaged card, a card or config.json file, or a directory with a config.json.
+ *
+ * @throws OptionError when there is no such card, FormatError when the file is not one
+ */
+export function loadCard(model: string): ModelCard {
+  const packaged = CARD_NAMES.find((name) => name === model.toLowerCase());
+  if (packaged) return cardFromJson(readJson(join(CARDS, `${packaged}.json`)), packaged);
+  if (!existsSync(model)) {
+    throw new OptionError({
+      what: 'model',
+      given: JSON.stringify(model),
+      expected: `one of ${CARD_NAMES.join(', ')}, or the path of a config.json or card`,
+      todo: 'Pass one of these names.',
+    });
+  }
+  const path = statSync(model).isDirectory() ? join(model, 'config.json') : model;
+  return cardFromJson(readJson(path), model);
+}
+
+/** Parses a small JSON file; a syntax error says the line and column. */
+export function readJson(path: string): unknown {
+  const bytes = existsSync(path) ? statSync(path).size : -1;
+  if (bytes < 0 || bytes > MAX_CARD_BYTES) {
+    throw new FormatError({
+      what: path,
+      given: bytes < 0 ? 'no such file' : `${bytes} bytes`,
+      expected: `a JSON file of at most ${MAX_CARD_BYTES} bytes`,
+      todo: 'Check the path.',
+    });
+  }
+  const text = readFileSync(path, 'utf8');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new FormatError({
+      what: path,
+      given: jsonErrorPlace(text, messageOf(error)),
+      expected: 'valid JSON',
+      todo: 'Correct the file at that place.',
+    });
+  }
+}
+
+/** V8 says "at position N" or only quotes the text; people want line and column. */
+function jsonErrorPlace(text: string, message: string): string {
+  const position = Number(
+    /position (\d+)/.exec(message)?.[1] ?? (message.includes('end of JSON') ? text.length : NaN),
+  );
+  if (Number.isNaN(position)) return message;
+  const lines = text.slice(0, position).split('\n');
+  return `a syntax error at line ${lines.length}, column ${lines.at(-1)!.length + 1}`;
+}
