@@ -1,0 +1,205 @@
+/**
+ * One query head over the KV cache of one sequence. The cache is paged: PAGE positions of all KV heads of a layer.
+ * A page holds K as [kv head][position / 4][dim][4 positions], so that a lane belongs to a position and q.k is a
+ * plain sum over dims, then V as [kv head][position][dim]; dim is rounded up to a multiple of 4 with zeros.
+ *
+ * Order of sums: q.k over dims; the softmax sum and V over positions within a position tile (position p lies on
+ * tile p mod tiles); tiles in the order of the plan's fold table.
+ */
+import { expF32x4, f32ToF16, foldPartials, loadFour } from '../common/wasm';
+
+/** Positions per page of the KV cache. */
+export const PAGE: i32 = 32;
+
+// @ts-ignore: decorator
+@inline
+function padded(dim: i32): i32 {
+  return (dim + 3) & ~3;
+}
+
+/** Bytes of one page of one layer; `valueBytes` is 4 for f32, 2 for f16. */
+export function pageBytes(kvHeads: i32, dim: i32, valueBytes: i32): i32 {
+  return 2 * kvHeads * PAGE * padded(dim) * valueBytes;
+}
+
+// @ts-ignore: decorator
+@inline
+function put<T>(ptr: usize, value: f32): void {
+  if (sizeof<T>() == 4) store<f32>(ptr, value);
+  else store<u16>(ptr, <u16>f32ToF16(value));
+}
+
+function appendAs<T>(page: usize, slot: i32, kvHead: i32, kvHeads: i32, dim: i32, k: usize, v: usize): void {
+  const width = padded(dim);
+  const head = <usize>(PAGE * width) * sizeof<T>();
+  let toK = page + <usize>kvHead * head + <usize>(((slot >> 2) * width << 2) + (slot & 3)) * sizeof<T>();
+  let toV = page + <usize>(kvHeads + kvHead) * head + <usize>(slot * width) * sizeof<T>();
+  for (let d = 0; d < width; d++) {
+    put<T>(toK, d < dim ? load<f32>(k) : 0);
+    put<T>(toV, d < dim ? load<f32>(v) : 0);
+    k += 4;
+    v += 4;
+    toK += 4 * sizeof<T>();
+    toV += sizeof<T>();
+  }
+}
+
+/** Stores k and v [dim] of one KV head in `slot` (position mod PAGE) of a page. */
+export function kvAppend(
+  page: usize,
+  slot: i32,
+  kvHead: i32,
+  kvHeads: i32,
+  dim: i32,
+  k: usize,
+  v: usize,
+  valueBytes: i32,
+): void {
+  if (valueBytes == 4) appendAs<f32>(page, slot, kvHead, kvHeads, dim, k, v);
+  else appendAs<u16>(page, slot, kvHead, kvHeads, dim, k, v);
+}
+
+/** Raw q.k of 16 positions from `k` (four groups of four) into `scores`. */
+// @ts-ignore: decorator
+@inline
+function scores16<T>(q: usize, k: usize, width: i32, dim: i32, scale: v128, scores: usize): void {
+  const group = <usize>(width << 2) * sizeof<T>();
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  const end = q + <usize>(dim << 2);
+  for (; q < end; q += 4, k += 4 * sizeof<T>()) {
+    const x = v128.load32_splat(q);
+    s0 = f32x4.add(s0, f32x4.mul(x, loadFour<T>(k)));
+    s1 = f32x4.add(s1, f32x4.mul(x, loadFour<T>(k + group)));
+    s2 = f32x4.add(s2, f32x4.mul(x, loadFour<T>(k + 2 * group)));
+    s3 = f32x4.add(s3, f32x4.mul(x, loadFour<T>(k + 3 * group)));
+  }
+  v128.store(scores, f32x4.mul(s0, scale));
+  v128.store(scores, f32x4.mul(s1, scale), 16);
+  v128.store(scores, f32x4.mul(s2, scale), 32);
+  v128.store(scores, f32x4.mul(s3, scale), 48);
+}
+
+/** out[0, count * 4) = sum over p = first, first + step, ... of weights[p] * V[p][from ...]; count is 1 to 4 vectors. */
+// @ts-ignore: decorator
+@inline
+function weightedV<T>(
+  layer: usize,
+  pages: usize,
+  bytes: i32,
+  v: usize,
+  rowBytes: usize,
+  weights: usize,
+  first: i32,
+  step: i32,
+  length: i32,
+  count: i32,
+  out: usize,
+): void {
+  let o0 = f32x4.splat(0), o1 = o0, o2 = o0, o3 = o0;
+  let p = first;
+  while (p < length) {
+    const rows = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes + v;
+    const end = min(length, (p | (PAGE - 1)) + 1);
+    for (; p < end; p += step) {
+      const e = v128.load32_splat(weights + <usize>(p << 2));
+      const row = rows + <usize>(p & (PAGE - 1)) * rowBytes;
+      o0 = f32x4.add(o0, f32x4.mul(e, loadFour<T>(row)));
+      if (count > 1) o1 = f32x4.add(o1, f32x4.mul(e, loadFour<T>(row + 4 * sizeof<T>())));
+      if (count > 2) o2 = f32x4.add(o2, f32x4.mul(e, loadFour<T>(row + 8 * sizeof<T>())));
+      if (count > 3) o3 = f32x4.add(o3, f32x4.mul(e, loadFour<T>(row + 12 * sizeof<T>())));
+    }
+  }
+  v128.store(out, o0);
+  if (count > 1) v128.store(out, o1, 16);
+  if (count > 2) v128.store(out, o2, 32);
+  if (count > 3) v128.store(out, o3, 48);
+}
+
+function attend<T>(
+  q: usize,
+  dim: i32,
+  layer: usize,
+  pages: usize,
+  kvHead: i32,
+  kvHeads: i32,
+  length: i32,
+  scale: f32,
+  out: usize,
+  scores: usize,
+  folds: usize,
+  scratch: usize,
+): void {
+  const width = padded(dim);
+  const bytes = pageBytes(kvHeads, dim, sizeof<T>());
+  const head = <usize>(PAGE * width) * sizeof<T>();
+  const scales = f32x4.splat(scale);
+  for (let p = 0; p < length; p += 16) {
+    const page = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes;
+    const k = page + <usize>kvHead * head + <usize>((p & (PAGE - 1)) * width) * sizeof<T>();
+    scores16<T>(q, k, width, dim, scales, scores + <usize>(p << 2));
+  }
+
+  for (let p = length; p < ((length + 3) & ~3); p++) store<f32>(scores + <usize>(p << 2), -Infinity);
+  const scoresEnd = scores + <usize>(((length + 3) & ~3) << 2);
+  let m = v128.load(scores);
+  for (let p = scores + 16; p < scoresEnd; p += 16) m = f32x4.pmax(m, v128.load(p));
+  const top = f32x4.splat(
+    max(
+      max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
+      max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
+    ),
+  );
+  for (let p = scores; p < scoresEnd; p += 16) v128.store(p, expF32x4(f32x4.sub(v128.load(p), top)));
+
+  // A tile's partial result: [sum of weights, 0, 0, 0] then the weighted V.
+  const tiles = folds == 0 ? 1 : load<i32>(folds);
+  const vectors = width >> 2;
+  const rowBytes = <usize>width * sizeof<T>();
+  for (let t = 0; t < tiles; t++) {
+    const partial = scratch + <usize>((t * (vectors + 1)) << 4);
+    let sum: f32 = 0;
+    for (let p = t; p < length; p += tiles) sum += load<f32>(scores + <usize>(p << 2));
+    v128.store(partial, f32x4.replace_lane(f32x4.splat(0), 0, sum));
+    let d = 0;
+    let v = <usize>(kvHeads + kvHead) * head;
+    let o = partial + 16;
+    for (; d + 4 <= vectors; d += 4, o += 64, v += 16 * sizeof<T>()) {
+      weightedV<T>(layer, pages, bytes, v, rowBytes, scores, t, tiles, length, 4, o);
+    }
+    for (; d < vectors; d++, o += 16, v += 4 * sizeof<T>()) {
+      weightedV<T>(layer, pages, bytes, v, rowBytes, scores, t, tiles, length, 1, o);
+    }
+  }
+  const total = folds == 0 ? scratch : foldPartials(folds, scratch, vectors + 1);
+  const sum = f32x4.splat(load<f32>(total));
+  for (let d = 0; d < dim >> 2; d++) {
+    v128.store(out + <usize>(d << 4), f32x4.div(v128.load(total + 16 + <usize>(d << 4)), sum));
+  }
+  for (let d = dim & ~3; d < dim; d++) {
+    store<f32>(out + <usize>(d << 2), load<f32>(total + 16 + <usize>(d << 2)) / f32x4.extract_lane(sum, 0));
+  }
+}
+
+/**
+ * softmax(q K^T * scale) V over positions [0, length): q [dim] -> out [dim], f32.
+ * `layer` is the base of the layer's pages, `pages` the sequence's page numbers (i32). `scores` holds
+ * length floats rounded up to 16; `scratch` (dim / 4 + 1) vectors a tile; `folds` as in rmsnorm, ends unused.
+ */
+export function attention(
+  q: usize,
+  dim: i32,
+  layer: usize,
+  pages: usize,
+  kvHead: i32,
+  kvHeads: i32,
+  length: i32,
+  scale: f32,
+  out: usize,
+  valueBytes: i32,
+  scores: usize,
+  folds: usize,
+  scratch: usize,
+): void {
+  if (valueBytes == 4) attend<f32>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, scores, folds, scratch);
+  else attend<u16>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, scores, folds, scratch);
+}

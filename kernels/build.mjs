@@ -1,0 +1,44 @@
+/**
+ * Compiles the AssemblyScript kernels to dist/kernels/kernels-{simd,relaxed}.wasm, when a source is newer.
+ * Both import one shared memory; `relaxed` may use relaxed SIMD.
+ */
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const out = join(root, 'dist', 'kernels');
+const variants = {
+  simd: ['simd', 'threads'],
+  relaxed: ['simd', 'threads', 'relaxed-simd'],
+};
+
+const sources = readdirSync(join(root, 'kernels'), { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && /\.(ts|mjs)$/.test(entry.name))
+  .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs);
+const newest = Math.max(...sources);
+const isFresh = (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > newest;
+
+mkdirSync(out, { recursive: true });
+for (const [name, features] of Object.entries(variants)) {
+  const file = join(out, `kernels-${name}.wasm`);
+  if (isFresh(file)) continue;
+  const { error, stderr } = await asc.main(
+    [
+      'kernels/wasm.ts',
+      ...['--outFile', `dist/kernels/kernels-${name}.wasm`],
+      ...['--enable', features.join(',')],
+      ...['--runtime', 'stub', '--importMemory', '--sharedMemory'],
+      ...['--initialMemory', '1', '--maximumMemory', '65536'],
+      ...['-O3', '--noAssert', '--converge'],
+      // The kernels keep no data of their own below this address: memory belongs to the runtime.
+      ...['--memoryBase', '1024'],
+    ],
+    { baseDir: root, writeFile: (path, data) => writeFileSync(join(root, path), data) },
+  );
+  if (error) {
+    process.stderr.write(`${stderr.toString()}\nkernels-${name}: ${error.message}\n`);
+    process.exit(1);
+  }
+}

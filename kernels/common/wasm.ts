@@ -1,0 +1,94 @@
+/**
+ * What kernels share: half floats, the project's own exp, and the layout constants.
+ * Everything here is bit-exact on every engine: only IEEE add, mul, div, sqrt, round and integer operations.
+ */
+
+/** Rows per packed group: two vectors of four lanes, so that a lane belongs to a row. */
+export const GROUP_ROWS: i32 = 8;
+/** Columns per quantisation block (ggml's QK8_0 and QK4_0). */
+export const BLOCK: i32 = 32;
+
+/** IEEE half to single, exact, subnormals included. */
+export function f16ToF32(h: u32): f32 {
+  const magnitude = reinterpret<f32>((h & 0x7fff) << 13) * reinterpret<f32>(0x77800000); // * 2^112
+  return reinterpret<f32>(reinterpret<u32>(magnitude) | ((h & 0x8000) << 16));
+}
+
+/** Single to half, round to nearest even; overflow becomes infinity. */
+export function f32ToF16(value: f32): u32 {
+  const bits = reinterpret<u32>(value);
+  const sign = (bits >> 16) & 0x8000;
+  let magnitude = bits & 0x7fffffff;
+  if (magnitude >= 0x47800000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) {
+    // Subnormal half: adding 0.5 leaves the rounded value in the low bits (0.5 has the weight of 2^-24 there).
+    const shifted = reinterpret<u32>(reinterpret<f32>(magnitude) + <f32>0.5);
+    return sign | (shifted - 0x3f000000);
+  }
+  magnitude += 0x00000fff + ((magnitude >> 13) & 1);
+  return sign | ((magnitude - 0x38000000) >> 13);
+}
+
+/** Four values at `ptr` to four singles: T is f32, u16 for halves, i16 for bfloat16. */
+// @ts-ignore: decorator
+@inline
+export function loadFour<T>(ptr: usize): v128 {
+  if (sizeof<T>() == 4) return v128.load(ptr);
+  if (isSigned<T>()) return i32x4.shl(v128.load_ext<u16>(ptr), 16);
+  const h = v128.load_ext<u16>(ptr);
+  const magnitude = f32x4.mul(i32x4.shl(v128.and(h, i32x4.splat(0x7fff)), 13), f32x4.splat(reinterpret<f32>(0x77800000)));
+  return v128.or(magnitude, i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16));
+}
+
+/**
+ * exp of four lanes, relative error below 2e-7 on [-87, 88], 0 below -87.3.
+ * Cody-Waite reduction and the degree-5 polynomial of Cephes' expf (Moshier, public domain).
+ */
+// @ts-ignore: decorator
+@inline
+export function expF32x4(x: v128): v128 {
+  const clamped = f32x4.pmax(f32x4.pmin(x, f32x4.splat(88.0)), f32x4.splat(-87.3));
+  const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504088896341)));
+  let r = f32x4.sub(clamped, f32x4.mul(n, f32x4.splat(0.693359375)));
+  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
+  let p = f32x4.splat(1.9875691500e-4);
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
+  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
+  p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), f32x4.splat(1.0));
+  const scale = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  return v128.and(f32x4.mul(p, scale), f32x4.ge(x, f32x4.splat(-87.3)));
+}
+
+/** Four interleaved partial sums become one: (s0 + s1) + (s2 + s3). */
+// @ts-ignore: decorator
+@inline
+export function sumLanes(s: v128): f32 {
+  return (
+    f32x4.extract_lane(s, 0) + f32x4.extract_lane(s, 1) + (f32x4.extract_lane(s, 2) + f32x4.extract_lane(s, 3))
+  );
+}
+
+/**
+ * Folds partial vectors of `lanes * 4` floats in the plan's order. A fold table is i32 words:
+ * [tiles, end of tile 0, ..., end of tile n-1, steps, into, from, into, from, ..., root].
+ * `partials` holds tile t at t * lanes * 16 bytes. Returns the address of the result.
+ */
+export function foldPartials(table: usize, partials: usize, lanes: i32): usize {
+  const tiles = load<i32>(table);
+  let p = table + <usize>((1 + tiles) << 2);
+  const steps = load<i32>(p);
+  p += 4;
+  const stride = lanes << 4;
+  for (let s = 0; s < steps; s++) {
+    const into = partials + <usize>(load<i32>(p) * stride);
+    const from = partials + <usize>(load<i32>(p, 4) * stride);
+    for (let i: usize = 0; i < <usize>stride; i += 16) {
+      v128.store(into + i, f32x4.add(v128.load(into + i), v128.load(from + i)));
+    }
+    p += 8;
+  }
+  return partials + <usize>(load<i32>(p) * stride);
+}

@@ -1,0 +1,63 @@
+/**
+ * Activations to int8 per block of 32 columns: d = amax / 127, q = round(x / d).
+ * One quantised vector of K columns is: K int16 (for the plain kernels), K int8 in the order of the relaxed Q4_0
+ * kernel, K/32 f32 scales, K/32 i32 sums of q. `quantizedBytes(K)` apart.
+ */
+import { BLOCK } from '../common/wasm';
+
+/** Bytes of one quantised vector of `columns`, rounded up so that the next one is aligned. */
+export function quantizedBytes(columns: i32): i32 {
+  return (columns * 3 + (columns / BLOCK) * 8 + 63) & ~63;
+}
+
+// @ts-ignore: decorator
+@inline
+export function scalesOf(vector: usize, columns: i32): usize {
+  return vector + <usize>(columns * 3);
+}
+
+// @ts-ignore: decorator
+@inline
+export function sumsOf(vector: usize, columns: i32): usize {
+  return vector + <usize>(columns * 3 + (columns / BLOCK) * 4);
+}
+
+/** x [columns] f32 at `x` into a quantised vector at `out`; columns is a multiple of 32. */
+export function quantize(x: usize, columns: i32, out: usize): void {
+  const blocks = columns / BLOCK;
+  let wide = out;
+  let narrow = out + <usize>(columns * 2);
+  let scales = scalesOf(out, columns);
+  let sums = sumsOf(out, columns);
+  for (let b = 0; b < blocks; b++) {
+    let m = f32x4.abs(v128.load(x));
+    for (let i: usize = 16; i < 128; i += 16) m = f32x4.pmax(m, f32x4.abs(v128.load(x + i)));
+    const amax = max(
+      max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
+      max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
+    );
+    const d: f32 = amax / 127;
+    const inverse = f32x4.splat(d != 0 ? <f32>1 / d : 0);
+    let sum = i32x4.splat(0);
+    for (let i: usize = 0; i < 4; i++) {
+      const lo = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x + (i << 5)), inverse)));
+      const hi = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x + (i << 5), 16), inverse)));
+      const q = i16x8.narrow_i32x4_s(lo, hi);
+      v128.store(wide + (i << 4), q);
+      sum = i32x4.add(sum, i32x4.add(lo, hi));
+      // Columns 8i + [0 4 1 5 | 2 6 3 7]: the order in which Q4_0's low and high nibbles meet them.
+      const bytes = i8x16.narrow_i16x8_s(q, q);
+      v128.store_lane<u64>(narrow + (i << 3), i8x16.shuffle(bytes, bytes, 0, 4, 1, 5, 2, 6, 3, 7, 0, 0, 0, 0, 0, 0, 0, 0), 0);
+    }
+    store<f32>(scales, d);
+    store<i32>(
+      sums,
+      i32x4.extract_lane(sum, 0) + i32x4.extract_lane(sum, 1) + i32x4.extract_lane(sum, 2) + i32x4.extract_lane(sum, 3),
+    );
+    x += 128;
+    wide += 64;
+    narrow += 32;
+    scales += 4;
+    sums += 4;
+  }
+}

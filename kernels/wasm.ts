@@ -1,0 +1,14 @@
+/** Everything the kernels module exports. */
+export { argmax, logSumExp } from './argmax/wasm';
+export { attention, kvAppend, pageBytes } from './attention/wasm';
+export { readBandwidth } from './bandwidth/wasm';
+export { embedding } from './embedding/wasm';
+export { matmul } from './matmul/wasm';
+export { groupBytes, matvec } from './matvec/wasm';
+export { pack16, pack32, packQ4_0, packQ8_0 } from './pack/wasm';
+export { attach, serve, step } from './program/wasm';
+export { quantize, quantizedBytes } from './quantize/wasm';
+export { residual } from './residual/wasm';
+export { rmsnorm } from './rmsnorm/wasm';
+export { rope, ropeLlama3Factors, ropeTable } from './rope/wasm';
+export { swiglu } from './swiglu/wasm';
