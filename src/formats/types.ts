@@ -5,27 +5,43 @@ export interface ChatMessage {
   readonly content: string;
 }
 
+export interface EncodeOptions {
+  /** Puts BOS in front unless the text already starts with it; default: what the model wants. */
+  readonly bos?: boolean;
+  /** Takes control tokens in the text, such as `<|im_end|>`, for tokens; by default they are plain text. */
+  readonly special?: boolean;
+}
+
+export interface DecodeOptions {
+  /**
+   * The tokens go on a text, so a space they start with belongs to it. By default they are a text of their own, and
+   * the space that SentencePiece puts in front of every text is taken off again.
+   */
+  readonly continues?: boolean;
+}
+
 /** Text to ids and back, from a model file's metadata. */
 export interface Tokenizer {
   readonly vocabSize: number;
   readonly bosId: number | null;
-  /** Tokens that end a generation. */
+  /** Tokens that end a generation: end of text, end of turn, and BOS, which starts the next text. */
   readonly eosIds: ReadonlySet<number>;
   readonly addBos: boolean;
   /** Prefix, suffix and middle tokens of fill-in-the-middle, where the model has them. */
   readonly fim: { readonly prefix: number; readonly suffix: number; readonly middle: number } | null;
   readonly chatTemplate: string | null;
-  /**
-   * `special: false` (default) treats text that looks like a special token as plain text; `bos: true` (default:
-   * what the model wants) puts BOS in front unless the text already starts with it.
-   */
-  encode(text: string, options?: { readonly bos?: boolean; readonly special?: boolean }): number[];
-  /** The bytes of one token; control tokens have none. */
+  /** Ids of a text. Half a surrogate pair counts as U+FFFD. */
+  encode(text: string, options?: EncodeOptions): number[];
+  /** The bytes of one token; control tokens have none. Throws OptionError on an id outside the vocabulary. */
   bytesOf(id: number): Uint8Array;
-  decode(ids: readonly number[]): string;
+  decode(ids: readonly number[], options?: DecodeOptions): string;
   /** A decoder that takes tokens one by one and never emits half a character. */
-  decoder(): TokenDecoder;
-  /** Messages through the model's chat template, ready for `encode(text, {special: true, bos: false})`. */
+  decoder(options?: DecodeOptions): TokenDecoder;
+  /**
+   * Messages through the model's chat template, or as a plain transcript where it has none (see
+   * chat-template.ts), ready for `encode(text, {special: true, bos: false})`. Throws OptionError on messages that the
+   * template refuses and FormatError on a broken template.
+   */
   applyChatTemplate(messages: readonly ChatMessage[]): string;
 }
 
