@@ -1,0 +1,52 @@
+/** Where `run` takes its prompt from: the argument, standard input when it is piped, or the default prompt. */
+import { fstatSync } from 'node:fs';
+import { decodeUtf8 } from '../core/utf8.js';
+
+/** The beginning of a function that a small model of TypeScript code can complete. */
+export const DEFAULT_PROMPT = `/** Returns the sum of all numbers in the array. */
+export function sum(values: number[]): number {
+`;
+
+/** A pipe that stays silent this long was not meant as a prompt, unless the prompt was given as \`-\`. */
+const SILENCE_MS = 2000;
+
+/**
+ * The prompt text. `-` reads standard input to its end; without an argument a pipe or file is read too, but one
+ * that is empty or stays silent stands for the default prompt, and a notice on stderr says so.
+ */
+export async function readPrompt(argument: string | undefined): Promise<string> {
+  if (argument !== undefined && argument !== '-') return argument;
+  if (argument === '-') return readStdin(null);
+  if (!isPiped()) return DEFAULT_PROMPT;
+  const text = await readStdin(SILENCE_MS);
+  if (text !== '') return text;
+  console.error('waferflow: standard input is empty, so the default prompt is completed');
+  return DEFAULT_PROMPT;
+}
+
+function isPiped(): boolean {
+  try {
+    const stat = fstatSync(0);
+    return stat.isFIFO() || stat.isFile() || stat.isSocket();
+  } catch {
+    return false; // Standard input is closed.
+  }
+}
+
+/** All of standard input; gives up with '' after `silenceMs` without a first byte. */
+async function readStdin(silenceMs: number | null): Promise<string> {
+  const { stdin } = process;
+  const chunks: Buffer[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  if (silenceMs !== null) timer = setTimeout(() => stdin.destroy(), silenceMs);
+  try {
+    for await (const chunk of stdin) {
+      clearTimeout(timer);
+      chunks.push(chunk as Buffer);
+    }
+  } catch (thrown) {
+    if (!stdin.destroyed || chunks.length > 0) throw thrown;
+  }
+  clearTimeout(timer);
+  return decodeUtf8(Buffer.concat(chunks), 'standard input');
+}
