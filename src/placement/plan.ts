@@ -4,7 +4,7 @@
  * it cycle by cycle, timing costs it, the runtime runs it on host cores, the page draws it. All of them get the
  * same bits, because the order of every sum is written here and nowhere else (see `foldPairs` in reduce.ts).
  */
-import type { LlamaConfig } from '../../models/llama.js';
+import type { AttentionOp, EmbeddingOp, LlamaConfig, MatmulOp, NormOp } from '../../models/llama.js';
 
 /** `x` counts columns from west to east, `y` counts rows from north to south. */
 export type Axis = 'x' | 'y';
@@ -42,46 +42,30 @@ export interface Reduce {
   readonly groupSize: number;
 }
 
-/** Which part of the model a matmul computes, in the field's names. */
-export type MatmulName = 'qkv' | 'o' | 'gateUp' | 'down' | 'lmHead';
-
-/** y = W x. Output rows are cut along one axis, input columns along the other, partial y is reduced there. */
-export interface PlacedMatmul {
-  readonly kind: 'matmul';
-  readonly name: MatmulName;
-  readonly layer: number;
-  /** Hugging Face names of the weights, stacked row-wise in this order. */
-  readonly weights: readonly string[];
-  readonly rows: Split;
+/** y = W h. Output rows are cut along one axis, input columns along the other, partial y is reduced there. */
+export interface PlacedMatmul extends MatmulOp {
+  /** One per weight, in the order of `weights`. */
+  readonly rows: readonly Split[];
   readonly columns: Split;
   readonly reduce: Reduce;
 }
 
-/** y = x / rms(x) * weight; the sum of squares is reduced like a matmul's columns. */
-export interface PlacedNorm {
-  readonly kind: 'rmsnorm';
-  readonly name: 'inputLayernorm' | 'postAttentionLayernorm' | 'norm';
-  readonly layer: number;
-  readonly weight: string;
+/** The sum of squares is reduced as a matmul's columns are. */
+export interface PlacedNorm extends NormOp {
   readonly columns: Split;
   readonly reduce: Reduce;
 }
 
 /**
- * Attention over the KV cache. KV heads are cut along one axis; along the other, position p lies on tile
- * `p mod positions.parts`, so a new token goes to the tile that has waited longest and nothing moves.
+ * KV heads are cut along one axis; along the other, position p of the KV cache lies on tile `p mod reduce.parts`,
+ * so a new token goes to the tile that has waited longest and nothing moves.
  */
-export interface PlacedAttention {
-  readonly kind: 'attention';
-  readonly layer: number;
+export interface PlacedAttention extends AttentionOp {
   readonly kvHeads: Split;
-  readonly positionParts: number;
   readonly reduce: Reduce;
 }
 
-export interface PlacedEmbedding {
-  readonly kind: 'embedding';
-  readonly weight: string;
+export interface PlacedEmbedding extends EmbeddingOp {
   readonly columns: Split;
 }
 

@@ -89,7 +89,7 @@ export interface GenerateDelta {
   readonly ids: readonly number[];
 }
 
-/** The last piece, with what the whole generation came to. */
+/** Comes once, after all deltas: the whole text and all ids of the generation. */
 export interface GenerateEnd {
   readonly done: true;
   readonly text: string;

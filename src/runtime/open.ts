@@ -1,0 +1,265 @@
+/** From a byte source to a running engine: read, place, lay out, load, start. The same in Node and in a browser. */
+import {
+  CTL_ABORT,
+  CTL_ACT,
+  CTL_ACT_STRIDE,
+  CTL_ACTQ,
+  CTL_ACTQ_STRIDE,
+  CTL_ARGMAX,
+  CTL_ATTENTION_SCALE,
+  CTL_HEAD_DIM,
+  CTL_HEADS,
+  CTL_KV_HEADS,
+  CTL_KV_VALUE_BYTES,
+  CTL_LOGIT_INDEX,
+  CTL_PAGES,
+  CTL_POSITIONS,
+  CTL_PRIVATE,
+  CTL_PRIVATE_ACTQ,
+  CTL_PRIVATE_SCORES,
+  CTL_PRIVATE_SCRATCH,
+  CTL_PRIVATE_STRIDE,
+  CTL_SPINS,
+  CTL_TOKENS,
+  CTL_WORKERS,
+} from '../../kernels/program/layout.js';
+import { type LlamaConfig, parameterCount } from '../../models/llama.js';
+import { OptionError } from '../core/errors.js';
+import { type GgufFile, readGguf } from '../formats/gguf.js';
+import { llamaConfigOf, llamaWeights, ropeFactorsOf } from '../formats/llama-gguf.js';
+import type { ByteSource } from '../formats/source.js';
+import { tensorType } from '../formats/tensor-types.js';
+import { createTokenizer } from '../formats/tokenizer.js';
+import { placeOnRectangle } from '../placement/place.js';
+import type { Plan } from '../placement/plan.js';
+import { Board } from './board.js';
+import { type Crew, WaferEngine } from './engine.js';
+import { compileImage, floatBits } from './image.js';
+import { compileKernels, instantiateKernels, type KernelBinaries, type KernelExports } from './kernels.js';
+import { type Layout, layOut } from './layout.js';
+import type { LeaderInit } from './leader.js';
+import type { LoadOptions } from './types.js';
+import { allocate, loadWeights, readFloats } from './weights.js';
+
+/** What differs between Node and a browser. */
+export interface Platform {
+  readonly cores: number;
+  kernelBinaries(): Promise<KernelBinaries>;
+  startCrew(init: LeaderInit): Promise<Crew>;
+}
+
+const defaultContext = 4096;
+const defaultPrefillChunk = 64;
+/** About 20 to 50 microseconds of polling: longer than a barrier takes when every worker has a core. */
+const spins = 20_000;
+/** With more workers than cores the one that is waited for needs the core that polling would burn. */
+const crowdedSpins = 50;
+
+/**
+ * Opens a model. Nothing stays behind when it fails: no worker, no memory.
+ * @throws FormatError, ModelError, OptionError, EngineError, or the signal's reason
+ */
+export async function openEngine(
+  source: ByteSource,
+  options: LoadOptions,
+  platform: Platform,
+): Promise<WaferEngine> {
+  const startMs = performance.now();
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const file = await readGguf(source);
+  const config = llamaConfigOf(file);
+  const infos = llamaWeights(file, config);
+  const settings = checkOptions(options, config, platform.cores);
+  const blockElements = (weight: string): number => tensorType(infos.get(weight)!.type).blockElements;
+  const plan = placeOnRectangle(config, options.rectangle ?? { width: 1, height: 1 }, blockElements);
+  const layout = layOut(plan, infos, settings);
+  layout.arena.size();
+  const tokenizer = createTokenizer(file);
+  if (tokenizer.vocabSize > config.vocabSize) {
+    throw new OptionError({
+      what: `${source.name}: vocabulary`,
+      given: `${tokenizer.vocabSize} tokens in the tokenizer`,
+      expected: `at most ${config.vocabSize}, the rows of the embedding`,
+      todo: 'The file disagrees with itself: fetch or convert it again.',
+    });
+  }
+  const usesQ4 = [...infos.values()].some((info) => info.type === 'Q4_0');
+  const { simd, module } = await compileKernels(
+    await platform.kernelBinaries(),
+    options.simd ?? 'auto',
+    usesQ4,
+  );
+
+  const images = planImages(plan, layout);
+  const memory = allocate(layout.arena.size());
+  const kernels = instantiateKernels(module, memory);
+  const words = new Int32Array(memory.buffer);
+  for (const { address, words: values } of images.blocks) words.set(values, address / 4);
+  writeControl(words, config, layout, platform.cores);
+  await fillRopeTable(file, config, kernels, memory, layout);
+  await loadWeights({ source, memory, kernels, layout, onProgress: options.onProgress, signal });
+
+  const board = new Board(layout.context);
+  const crew = await platform.startCrew({
+    module,
+    memory,
+    board: board.words,
+    control: layout.control,
+    workers: layout.workers,
+    maxRows: layout.maxRows,
+    prefillImage: images.prefill,
+    decodeImage: images.decode,
+    vocabSize: config.vocabSize,
+    logits: layout.buffers.logits.address,
+    logitsStride: layout.buffers.logits.stride,
+    pageTable: layout.pageTable,
+  });
+  const info = {
+    name: file.optional('general.name', 'string', null) ?? source.name,
+    architecture: file.require('general.architecture', 'string'),
+    parameters: parameterCount(config),
+    weightBytes: layout.weightBytes,
+    kvBytes: layout.kvBytes,
+    context: layout.context,
+    workers: layout.workers,
+    simd,
+    loadMs: performance.now() - startMs,
+    licence: file.optional('general.license', 'string', null),
+  };
+  const engine = new WaferEngine({ info, tokenizer, board, crew, memory, control: layout.control });
+  if (signal?.aborted) {
+    await engine.close();
+    signal.throwIfAborted();
+  }
+  return engine;
+}
+
+interface Settings {
+  readonly workers: number;
+  readonly context: number;
+  readonly maxRows: number;
+  readonly kvType: 'f16' | 'f32';
+}
+
+function checkOptions(options: LoadOptions, config: LlamaConfig, cores: number): Settings {
+  const whole = (what: string, value: number, most: number, why: string): number => {
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+    throw new OptionError({
+      what: `option ${what}`,
+      given: `${value}`,
+      expected: `a whole number from 1 to ${most}${why}`,
+      todo: 'Leave the option out for the default.',
+    });
+  };
+  const trained = config.maxPositionEmbeddings;
+  const context = options.context ?? Math.min(trained, defaultContext);
+  const { kvType = 'f32', simd = 'auto' } = options;
+  for (const [what, value, allowed] of [
+    ['kvType', kvType, ['f16', 'f32']],
+    ['simd', simd, ['auto', 'simd', 'relaxed']],
+  ] as const) {
+    if (allowed.some((name) => name === value)) continue;
+    throw new OptionError({
+      what: `option ${what}`,
+      given: `${value}`,
+      expected: allowed.join(', '),
+      todo: 'Leave the option out for the default.',
+    });
+  }
+  return {
+    workers: whole('workers', options.workers ?? cores, 64, ''),
+    context: whole('context', context, trained, ', the context that the model was trained for'),
+    maxRows: whole('prefillChunk', options.prefillChunk ?? defaultPrefillChunk, 4096, ''),
+    kvType,
+  };
+}
+
+interface WordBlock {
+  readonly address: number;
+  readonly words: readonly number[];
+}
+
+/** Program images and fold tables with their addresses. Takes the last of the layout's memory. */
+function planImages(
+  plan: Plan,
+  layout: Layout,
+): { blocks: readonly WordBlock[]; prefill: number; decode: number } {
+  const blocks: WordBlock[] = [];
+  const put = (words: readonly number[]): number => {
+    const address = layout.arena.take(words.length * 4, 'program');
+    blocks.push({ address, words });
+    return address;
+  };
+  const image = (regions: Plan['decode']): number =>
+    put(
+      compileImage(
+        plan.config,
+        regions.flatMap((region) => region.ops),
+        layout,
+        put,
+      ),
+    );
+  const decode = image(plan.decode);
+  return { blocks, decode, prefill: plan.prefill === plan.decode ? decode : image(plan.prefill) };
+}
+
+function writeControl(words: Int32Array, config: LlamaConfig, layout: Layout, cores: number): void {
+  const at = layout.control / 4;
+  const put = (values: Readonly<Record<number, number>>): void => {
+    for (const [word, value] of Object.entries(values)) words[at + Number(word)] = value;
+  };
+  put({
+    [CTL_ABORT]: 0,
+    [CTL_WORKERS]: layout.workers,
+    [CTL_SPINS]: layout.workers > cores ? crowdedSpins : spins,
+    [CTL_TOKENS]: layout.tokens,
+    [CTL_POSITIONS]: layout.positions,
+    [CTL_PAGES]: layout.rowPages,
+    [CTL_LOGIT_INDEX]: layout.logitIndex,
+    [CTL_ARGMAX]: layout.argmax,
+    [CTL_ACT]: layout.act.address,
+    [CTL_ACT_STRIDE]: layout.act.stride,
+    [CTL_ACTQ]: layout.actq.address,
+    [CTL_ACTQ_STRIDE]: layout.actq.stride,
+    [CTL_PRIVATE]: layout.own.address,
+    [CTL_PRIVATE_STRIDE]: layout.own.stride,
+    [CTL_PRIVATE_ACTQ]: layout.own.actq,
+    [CTL_PRIVATE_SCRATCH]: layout.own.scratch,
+    [CTL_PRIVATE_SCORES]: layout.own.scores,
+    [CTL_HEADS]: config.numAttentionHeads,
+    [CTL_KV_HEADS]: config.numKeyValueHeads,
+    [CTL_HEAD_DIM]: config.headDim,
+    [CTL_KV_VALUE_BYTES]: layout.kvValueBytes,
+    [CTL_ATTENTION_SCALE]: floatBits(1 / Math.sqrt(config.headDim)),
+  });
+  // One sequence: its pages are the cache's pages in order.
+  const pages = Math.ceil(layout.context / 32);
+  for (let page = 0; page < pages; page++) words[layout.pageTable / 4 + page] = page;
+}
+
+async function fillRopeTable(
+  file: GgufFile,
+  config: LlamaConfig,
+  kernels: KernelExports,
+  memory: WebAssembly.Memory,
+  layout: Layout,
+): Promise<void> {
+  const { headDim, ropeTheta, ropeScaling: scaling } = config;
+  const factors = new Float32Array(memory.buffer, layout.ropeFactors, headDim / 2).fill(1);
+  const stored = ropeFactorsOf(file, config);
+  if (stored !== null) {
+    factors.set(await readFloats(file.source, stored));
+  } else if (scaling !== null) {
+    kernels.ropeLlama3Factors(
+      layout.ropeFactors,
+      headDim,
+      ropeTheta,
+      scaling.factor,
+      scaling.lowFreqFactor,
+      scaling.highFreqFactor,
+      scaling.originalMaxPositionEmbeddings,
+    );
+  }
+  kernels.ropeTable(layout.ropeTable, layout.context, headDim, ropeTheta, layout.ropeFactors);
+}
