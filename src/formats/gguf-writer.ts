@@ -47,6 +47,7 @@ class ByteWriter {
   private view = new DataView(this.bytes.buffer);
   length = 0;
 
+  /** Where `size` more bytes go; may replace `bytes` and `view`, so it is called before they are used. */
   private room(size: number): number {
     const at = this.length;
     this.length += size;
@@ -60,22 +61,28 @@ class ByteWriter {
   }
 
   u8(value: number): void {
-    this.view.setUint8(this.room(1), value);
+    const at = this.room(1);
+    this.view.setUint8(at, value);
   }
   u32(value: number): void {
-    this.view.setUint32(this.room(4), value, true);
+    const at = this.room(4);
+    this.view.setUint32(at, value, true);
   }
   i32(value: number): void {
-    this.view.setInt32(this.room(4), value, true);
+    const at = this.room(4);
+    this.view.setInt32(at, value, true);
   }
   f32(value: number): void {
-    this.view.setFloat32(this.room(4), value, true);
+    const at = this.room(4);
+    this.view.setFloat32(at, value, true);
   }
   f64(value: number): void {
-    this.view.setFloat64(this.room(8), value, true);
+    const at = this.room(8);
+    this.view.setFloat64(at, value, true);
   }
   u64(value: number | bigint): void {
-    this.view.setBigUint64(this.room(8), BigInt(value), true);
+    const at = this.room(8);
+    this.view.setBigUint64(at, BigInt(value), true);
   }
   raw(bytes: Uint8Array): void {
     const at = this.room(bytes.length);
