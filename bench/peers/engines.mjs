@@ -1,0 +1,70 @@
+/**
+ * One engine in one process: `node engines.mjs ENGINE THREADS FILE` prints one JSON line with tokens per second.
+ * Decode: 128 tokens after the first, greedy, after a prompt of 8 ids. Prefill: a prompt of 512 ids. Best of the
+ * runs that fit in about a second each, since a run can only be slowed by what else the machine does.
+ */
+const DECODE_TOKENS = 128;
+const PREFILL_TOKENS = 512;
+const RUNS = 3;
+
+/** Ids spread over the vocabulary, none of them a control token. */
+const promptIds = (count) => Array.from({ length: count }, (_, i) => 300 + ((i * 7919) % 30_000));
+
+const secondsSince = (start) => (performance.now() - start) / 1000;
+
+async function llamaCpp(threads, path) {
+  // By the name it was asked for under: only this folder's package.json installs it.
+  const { getLlama } = await import(engineName);
+  const llama = await getLlama({ gpu: false, build: 'never', maxThreads: 0, logLevel: 'error' });
+  const model = await llama.loadModel({ modelPath: path });
+  const context = await model.createContext({ contextSize: 1024, batchSize: PREFILL_TOKENS, threads });
+  const sequence = context.getSequence();
+  return {
+    async decode() {
+      await sequence.clearHistory();
+      let count = 0;
+      let start = 0;
+      // Random weights may pick an end token: go on past it.
+      for await (const _ of sequence.evaluate(promptIds(8), { temperature: 0, yieldEogToken: true })) {
+        if (count === 0) start = performance.now();
+        if (count++ === DECODE_TOKENS) break;
+      }
+      return count > DECODE_TOKENS ? DECODE_TOKENS / secondsSince(start) : 0;
+    },
+    async prefill() {
+      await sequence.clearHistory();
+      const start = performance.now();
+      await sequence.evaluateWithoutGeneratingNewTokens(promptIds(PREFILL_TOKENS));
+      return PREFILL_TOKENS / secondsSince(start);
+    },
+    close: () => llama.dispose(),
+  };
+}
+
+async function waferflow(threads, path) {
+  const { load } = await import('../../dist/src/index.js');
+  const engine = await load(path, { workers: threads, context: 1024 });
+  const measure = async (count, maxTokens) => {
+    for await (const chunk of engine.generate(promptIds(count), { maxTokens })) if (chunk.done) return chunk;
+  };
+  return {
+    async decode() {
+      const { ids, timings } = await measure(8, DECODE_TOKENS + 1);
+      return ids.length > DECODE_TOKENS ? timings.decodeTokensPerSecond : 0;
+    },
+    prefill: async () => (await measure(PREFILL_TOKENS, 1)).timings.prefillTokensPerSecond,
+    close: () => engine.close(),
+  };
+}
+
+const [engineName, threads, path] = process.argv.slice(2);
+const engine = await { 'node-llama-cpp': llamaCpp, waferflow }[engineName](Number(threads), path);
+const best = { decode: 0, prefill: 0 };
+for (const kind of ['decode', 'prefill']) {
+  const start = performance.now();
+  for (let run = 0; run < RUNS && (run < 2 || secondsSince(start) < RUNS * 2); run++) {
+    best[kind] = Math.max(best[kind], await engine[kind]());
+  }
+}
+await engine.close();
+console.log(JSON.stringify({ decodeTokensPerSecond: best.decode, prefillTokensPerSecond: best.prefill }));
