@@ -1,5 +1,6 @@
 /** `waferflow run`: completes a prompt, streaming. */
 import { type Command, CommanderError } from 'commander';
+import { OptionError } from '../core/errors.js';
 import { type Engine, type GenerateEnd, load } from '../index.js';
 import { resolveModel } from '../platform/node/models.js';
 import { validateGenerate } from '../runtime/options.js';
@@ -55,6 +56,7 @@ async function run(argument: string | undefined, flags: RunFlags, signal: AbortS
   validateGenerate(options);
   const path = resolveModel(flags.model);
   const prompt = flags.promptIds ?? (await readPrompt(argument));
+  if (prompt === '') throw emptyPrompt();
   const engine = await loadWithProgress(path, flags, signal);
   try {
     const echo = typeof prompt === 'string' ? prompt : engine.tokenizer.decode(prompt);
@@ -64,6 +66,15 @@ async function run(argument: string | undefined, flags: RunFlags, signal: AbortS
   } finally {
     await engine.close();
   }
+}
+
+function emptyPrompt(): OptionError {
+  return new OptionError({
+    what: 'prompt',
+    given: 'an empty text',
+    expected: 'at least one character',
+    todo: 'Leave the argument out to complete the built-in prompt.',
+  });
 }
 
 /** Loads a model with a progress bar on a terminal. */
@@ -138,6 +149,6 @@ function figures({ info }: Engine, { timings }: GenerateEnd): string {
     `prompt of ${timings.promptTokens} at ${formatNumber(timings.prefillTokensPerSecond)} tokens/s`,
     `first token after ${formatNumber(timings.ttftMs)} ms`,
     `loaded in ${formatNumber(info.loadMs)} ms`,
-    `${info.workers} ${info.workers === 1 ? 'worker' : 'workers'}, ${info.simd} SIMD`,
+    `${info.workers} ${info.workers === 1 ? 'worker' : 'workers'}, ${info.simd === 'simd' ? 'plain' : 'relaxed'} SIMD`,
   ].join(' | ');
 }
