@@ -1,10 +1,10 @@
-/** Chat templates: Jinja in the model file, rendered with the variables that Hugging Face's templates rely on. */
+/**
+ * Chat templates: Jinja in the model file, rendered with the variables that Hugging Face's templates rely on. A
+ * template is a program of the model's author: it sees the messages and nothing else, but nothing bounds its time.
+ */
 import { Template } from '@huggingface/jinja';
 import { FormatError, messageOf, OptionError } from '../core/errors.js';
 import type { ChatMessage } from './types.js';
-
-/** More than any template needs; a hostile one could otherwise fill the memory with one call. */
-const maxRange = 100_000;
 
 export interface TemplateTokens {
   readonly bos: string;
@@ -38,7 +38,6 @@ export function compileChatTemplate(source: string, tokens: TemplateTokens): Cha
         add_generation_prompt: true,
         bos_token: tokens.bos,
         eos_token: tokens.eos,
-        range: boundedRange,
       });
     } catch (thrown) {
       throw new OptionError(
@@ -77,11 +76,4 @@ function checkMessages(messages: readonly ChatMessage[]): void {
     expected: 'at least one',
     todo: 'Give a message with the role "user".',
   });
-}
-
-function boundedRange(start: number, stop?: number, step = 1): number[] {
-  const [from, to] = stop === undefined ? [0, start] : [start, stop];
-  const length = Math.max(0, Math.ceil((to - from) / step));
-  if (!(length <= maxRange)) throw new Error(`range of ${length} numbers`);
-  return Array.from({ length }, (_, i) => from + i * step);
 }

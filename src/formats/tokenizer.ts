@@ -59,6 +59,7 @@ class GgufTokenizer implements Tokenizer {
   private readonly vocabulary: Vocabulary;
   private readonly codec: TextCodec;
   private readonly specialTokens: SpecialTokens;
+  private readonly bytes: Uint8Array[] = [];
   private renderer: ChatRenderer | null = null;
 
   constructor(gguf: GgufFile, vocabulary: Vocabulary, codec: TextCodec) {
@@ -87,6 +88,15 @@ class GgufTokenizer implements Tokenizer {
   }
 
   bytesOf(id: number): Uint8Array {
+    let bytes = this.bytes[id];
+    if (bytes === undefined) {
+      bytes = this.makeBytes(id);
+      this.bytes[id] = bytes;
+    }
+    return bytes;
+  }
+
+  private makeBytes(id: number): Uint8Array {
     const text = this.vocabulary.texts[id];
     if (text === undefined) {
       throw new OptionError({
