@@ -121,9 +121,12 @@ export class ByteLevelBpe {
     this.addBos = entry.addBos;
     this.ignoreMerges = entry.ignoreMerges;
     this.idOf = vocabulary.idOf;
-    this.rankOf = new Map(
-      gguf.require('tokenizer.ggml.merges', 'strings').map((merge, rank) => [merge, rank]),
-    );
+    const rankOf = new Map<string, number>();
+    for (const [rank, merge] of gguf.require('tokenizer.ggml.merges', 'strings').entries()) {
+      // Of a merge that is listed twice, the first counts.
+      if (!rankOf.has(merge)) rankOf.set(merge, rank);
+    }
+    this.rankOf = rankOf;
     this.words = wordSplitter(entry.patterns);
   }
 

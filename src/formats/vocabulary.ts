@@ -57,7 +57,7 @@ function isByteText(text: string): boolean {
 export function readVocabulary(gguf: GgufFile): Vocabulary {
   const texts = gguf.require('tokenizer.ggml.tokens', 'strings');
   if (texts.length === 0) throw vocabularyError(gguf, 'tokens', 'no tokens', 'at least one');
-  const scores = Float32Array.from(perToken(gguf, 'scores', texts.length) ?? texts.map(() => 0));
+  const scores = new Float32Array(perToken(gguf, 'scores', texts.length) ?? texts.map(() => 0));
   const idOf = new Map<string, number>();
   for (const [id, text] of texts.entries()) {
     if (text === '') continue;
@@ -72,7 +72,7 @@ export function readVocabulary(gguf: GgufFile): Vocabulary {
     }
     idOf.set(text, id);
   }
-  const kinds = Uint8Array.from(
+  const kinds = new Uint8Array(
     perToken(gguf, 'token_type', texts.length) ??
       texts.map((text) => (isByteText(text) ? tokenKind.byte : tokenKind.normal)),
   );
