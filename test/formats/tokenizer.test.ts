@@ -105,6 +105,21 @@ describe("byte-level BPE against llama.cpp's ids", () => {
   });
 });
 
+describe('the tokenizer of the embedded model', () => {
+  it('knows its fill-in-the-middle tokens and gives source code back', async () => {
+    const tokenizer = await tokenizerOfFile(
+      new URL('../../models/glint/glint-q8_0.gguf', import.meta.url).pathname,
+    );
+    const source = readFileSync(new URL(import.meta.url), 'utf8');
+    const ids = tokenizer.encode(source, { bos: false });
+    expect(tokenizer.decode(ids)).toBe(source);
+    expect(ids.length).toBeLessThan(source.length / 2);
+    const { prefix, suffix, middle } = tokenizer.fim!;
+    const texts = '<|fim_prefix|><|fim_suffix|><|fim_middle|>';
+    expect(tokenizer.encode(texts, { special: true, bos: false })).toEqual([prefix, suffix, middle]);
+  });
+});
+
 const kinds = ['llama', 'gpt2'] as const;
 
 describe.each(kinds)('any text through a %s tokenizer', (tokenizer) => {
