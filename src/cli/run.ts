@@ -104,13 +104,13 @@ async function generate(
 ): Promise<GenerateEnd> {
   const { stdout } = process;
   const bar = progressBar('reading the prompt', 'tokens');
-  const onPrefill = (done: number, total: number): void => {
-    if (done < total) bar.update(done, total);
-    else bar.end();
-  };
-  if (echo !== null) stdout.write(dim(printable(echo, stdout), stdout));
+  let rest = echo === null ? '' : dim(printable(echo, stdout), stdout);
   try {
-    for await (const chunk of engine.generate(prompt, { ...options, onPrefill })) {
+    for await (const chunk of engine.generate(prompt, { ...options, onPrefill: bar.update })) {
+      // The prompt comes with the first token, since a progress bar would write over its last line.
+      bar.end();
+      stdout.write(rest);
+      rest = '';
       if (chunk.done) return chunk;
       if (echo !== null) stdout.write(printable(chunk.text, stdout));
     }
