@@ -5,6 +5,7 @@
  * Source: Luczynski et al., "Near-Optimal Wafer-Scale Reduce", HPDC 2024, arXiv:2404.15888. The K-tree toward
  * the centre is from He et al., "WaferLLM", OSDI 2025; its closed form is derived here by counting its chains.
  */
+import { foldRoot } from '../placement/reduce.js';
 
 /** A line of `pes` PEs, `wavelets` 32-bit wavelets per PE, and the ramp latency T_R between router and CE. */
 export interface Line {
@@ -101,11 +102,14 @@ export function twoPhaseReduceCycles(line: Line, group = twoPhaseGroup(line.pes)
   );
 }
 
-/** Ring on a line, its ends joined by one long way: `2 (P-1) B/P + 4P - 6 + 2 (P-1)(2 T_R + 1)`. */
+/**
+ * Ring on a line, its ends joined by one long way: `2 (P-1) B/P + 4P - 6 + 2 (P-1)(2 T_R + 1)`, B/P rounded up
+ * since a chunk is whole wavelets.
+ */
 export function ringAllreduceCycles({ pes, wavelets, rampLatencyCycles }: Line): number {
   if (pes < 2) return 0;
   const steps = 2 * (pes - 1);
-  return (steps * wavelets) / pes + 4 * pes - 6 + steps * stepCycles(rampLatencyCycles);
+  return steps * Math.ceil(wavelets / pes) + 4 * pes - 6 + steps * stepCycles(rampLatencyCycles);
 }
 
 /** The vendor's all-reduce: a chain to one end, then a broadcast back. */
@@ -142,6 +146,7 @@ export function ktreeReduceCycles(line: Line, group = ktreeGroup(line.pes)): num
 export function ktreeAllreduceCycles(line: Line, group = ktreeGroup(line.pes)): number {
   const { pes, wavelets, rampLatencyCycles } = line;
   if (pes < 2) return 0;
-  const back = broadcastCycles({ pes: (pes >> 1) + 1, wavelets, rampLatencyCycles });
+  const root = foldRoot({ algorithm: 'ktree', axis: 'x', parts: pes, groupSize: group });
+  const back = broadcastCycles({ pes: Math.max(root, pes - 1 - root) + 1, wavelets, rampLatencyCycles });
   return ktreeReduceCycles(line, group) + back;
 }

@@ -1,0 +1,533 @@
+/**
+ * The fast core: all state in typed arrays, and only routers and CEs that can act are visited. It needs no
+ * second pass to be two-phase. What a queue held when the cycle began can always be told from its stamps: a
+ * wavelet pushed in this cycle is not ready yet, and a place freed in this cycle still counts as taken. So the
+ * order of visits cannot matter; plain.ts does the same in two visible passes.
+ *
+ * A queue is one cache line of 16 words, the wavelets of a link's queue among them; a router is another line.
+ */
+import type { CoreOptions, Counters, FabricCore, HopObserver, QueueContent, VectorOp } from './core.js';
+import { FOLD, MARK, THREADS } from './core.js';
+import { addHalves, maxHalves } from './f16.js';
+import { PORT_COUNT, RAMP } from './geometry.js';
+import type { Tables } from './tables.js';
+import { CE_PORT } from './tables.js';
+
+// Words of a queue. Pops and pushes only ever count up; their difference is what the queue holds.
+const POPS = 0;
+const PUSHES = 1;
+/** Cycle of the last pop. */
+const POPPED = 2;
+const CAPACITY = 3;
+const WRAP = 4;
+/** Where its wavelets go: offset of the one queue, SHUT, or -2 - row of the multicast table. */
+const OUT = 5;
+/** Word of the sending router that tells when its link was last used; 0 behind a CE. */
+const LINK = 6;
+/** Offset of the router that takes wavelets from here, or -1 - offset of the CE. */
+const TAKER = 7;
+/** Number among the queues of its router. */
+const PLACE = 8;
+const LATENCY = 9;
+/** Offset of the router that pushes here, or -1 - offset of the CE: woken when a place gets free. */
+const SENDER = 10;
+/** Offset of the wavelets: pairs of payload and `ready cycle * 4 + mark`. */
+const RING = 11;
+const OWN_RING = 12;
+const SHUT = -1;
+const LINE = 16;
+
+// Words of a router.
+const AWAKE = 0;
+/** Cycle in which each of the five outputs was last used. */
+const USED = 1;
+const FIRST_QUEUE = 6;
+const GROUPS = 7;
+/** Bits of non-empty queues, 32 to a word. */
+const MASK = 8;
+
+// Words of a CE, and of a vector operation.
+const THREAD_MASK = 1;
+const RAMP_USED = 2;
+const ALU_USED = 3;
+const ALU_COUNT = 4;
+const CE_LINE = 8;
+const INPUT = 0;
+const OUTPUT = 1;
+const OFFSET = 2;
+const STRIDE = 3;
+const LEFT = 4;
+const FOLDING = 5;
+const STORE = 6;
+const LAST_MARK = 7;
+
+const NEVER = -1;
+
+/** Answers of a visit: bit 0, something moved; bit 1, something may move next cycle if nobody else acts. */
+const ASLEEP = 0;
+const MOVED = 1;
+const SOON = 2;
+
+export class FastCore implements FabricCore {
+  now = 0;
+  lastReady = 0;
+  readonly ended: number[] = [];
+
+  private readonly tables: Tables;
+  private readonly observer: HopObserver | null;
+  private readonly reorder: CoreOptions['reorder'] | null;
+  private readonly words: Int32Array;
+  private readonly floats: Float32Array;
+
+  private readonly q: Int32Array;
+  private readonly qFloats: Float32Array;
+  private readonly routers: Int32Array;
+  private readonly ces: Int32Array;
+  private readonly ops: Int32Array;
+  /** Rows of 8: how many queues, and their offsets. */
+  private readonly fan: Int32Array;
+  /** Offset of each queue of the tables, and the other way round. */
+  private readonly offsetOf: Int32Array;
+  private readonly tableOf: Int32Array;
+  private readonly position: Int32Array;
+  /** When observed: the number of the wavelet in each place of `q`. */
+  private readonly identity: Float64Array;
+  private readonly sent: Float64Array;
+
+  private routerList: Int32Array;
+  private routerNext: Int32Array;
+  private routerNextCount = 0;
+  private ceList: Int32Array;
+  private ceNext: Int32Array;
+  private ceNextCount = 0;
+
+  private readonly scratchWord = new Int32Array(2);
+  private readonly scratchFloat = new Float32Array(this.scratchWord.buffer);
+
+  /** `memory` is the SRAM of all PEs. */
+  constructor(tables: Tables, memory: ArrayBuffer, options: CoreOptions = {}) {
+    this.tables = tables;
+    this.observer = options.observer ?? null;
+    this.reorder = options.reorder ?? null;
+    this.words = new Int32Array(memory);
+    this.floats = new Float32Array(memory);
+
+    const { queues, nodes, ceOfRouter, queuesOfRouter } = tables;
+    const routerCount = tables.routers.length;
+    this.routers = new Int32Array(routerCount * LINE).fill(NEVER);
+    // One CE more than there are: the sink of ramps behind which no program runs.
+    this.ces = new Int32Array((tables.ces + 1) * CE_LINE);
+    for (let ce = 0; ce <= tables.ces; ce++) {
+      this.ces[ce * CE_LINE + RAMP_USED] = NEVER;
+      this.ces[ce * CE_LINE + ALU_USED] = NEVER;
+    }
+    this.ops = new Int32Array(tables.ces * THREADS * CE_LINE);
+
+    // Queues of one router stand side by side; those of the CEs come last.
+    this.offsetOf = new Int32Array(queues.length);
+    this.tableOf = new Int32Array(queues.length);
+    let lines = 0;
+    const settle = (id: number): void => {
+      this.offsetOf[id] = lines * LINE;
+      this.tableOf[lines++] = id;
+    };
+    for (const [router, own] of queuesOfRouter.entries()) {
+      const r = router * LINE;
+      this.routers[r + AWAKE] = 0;
+      this.routers[r + FIRST_QUEUE] = lines;
+      this.routers[r + GROUPS] = Math.ceil(own.length / 32);
+      this.routers.fill(0, r + MASK, r + LINE);
+      for (const id of own) settle(id);
+    }
+    for (const [id, { port }] of queues.entries()) if (port === CE_PORT) settle(id);
+    const sizes = queues.map(({ capacity }) => 2 ** Math.ceil(Math.log2(capacity)));
+    const pool = sizes.reduce((sum, size) => sum + (size > 2 ? size * 2 : 0), 0);
+    this.q = new Int32Array(lines * LINE + pool);
+    this.qFloats = new Float32Array(this.q.buffer);
+    this.identity = new Float64Array(this.observer === null ? 0 : this.q.length);
+    this.sent = new Float64Array(this.observer === null ? 0 : tables.ces);
+    let ring = lines * LINE;
+    for (const [id, queue] of queues.entries()) {
+      const i = this.offsetOf[id]!;
+      const { router } = nodes[queue.node]!;
+      const ce = ceOfRouter[router]! < 0 ? tables.ces : ceOfRouter[router]!;
+      const behindCe = -1 - ce * CE_LINE;
+      const size = sizes[id]!;
+      this.q[i + POPPED] = NEVER;
+      this.q[i + CAPACITY] = queue.capacity;
+      this.q[i + WRAP] = size - 1;
+      this.q[i + LINK] = queue.link < 0 ? 0 : linkWord(queue.link);
+      this.q[i + TAKER] = queue.port === CE_PORT ? behindCe : router * LINE;
+      this.q[i + PLACE] = i / LINE - this.routers[router * LINE + FIRST_QUEUE]!;
+      this.q[i + LATENCY] = queue.latency;
+      this.q[i + SENDER] = queue.link < 0 ? behindCe : Math.floor(queue.link / PORT_COUNT) * LINE;
+      this.q[i + RING] = size > 2 ? ring : i + OWN_RING;
+      if (size > 2) ring += size * 2;
+    }
+
+    this.position = new Int32Array(nodes.length);
+    this.fan = new Int32Array(nodes.length * 4 * 8);
+    for (const [node, { tx, outputs }] of nodes.entries()) {
+      for (const [position, mask] of tx.entries()) {
+        const row = (node * 4 + position) * 8;
+        for (let port = 0; port < PORT_COUNT; port++) {
+          if (mask & (1 << port)) this.fan[row + ++this.fan[row]!] = this.offsetOf[outputs[port]!]!;
+        }
+      }
+      this.openInputs(node);
+    }
+
+    this.routerList = new Int32Array(routerCount);
+    this.routerNext = new Int32Array(routerCount);
+    this.ceList = new Int32Array(tables.ces + 1);
+    this.ceNext = new Int32Array(tables.ces + 1);
+  }
+
+  start(slot: number, op: VectorOp): void {
+    const { nodes } = this.tables;
+    const { ops, offsetOf } = this;
+    const o = slot * CE_LINE;
+    ops[o + INPUT] = op.input < 0 ? -1 : offsetOf[nodes[op.input]!.outputs[RAMP]!]!;
+    ops[o + OUTPUT] = op.output < 0 ? -1 : offsetOf[nodes[op.output]!.inputs[RAMP]!]!;
+    ops[o + OFFSET] = op.offset;
+    ops[o + STRIDE] = op.stride;
+    ops[o + LEFT] = op.count;
+    ops[o + FOLDING] = op.fold;
+    ops[o + STORE] = op.store ? 1 : 0;
+    ops[o + LAST_MARK] = op.lastMark;
+    const c = (slot >> 3) * CE_LINE;
+    this.ces[c + THREAD_MASK]! |= 1 << (slot & 7);
+    if (this.ces[c + AWAKE] === 0) this.wakeCe(c);
+  }
+
+  step(): number {
+    this.ended.length = 0;
+    const moved = this.stepRouters() + this.stepCes();
+    this.now++;
+    return moved;
+  }
+
+  private stepRouters(): number {
+    const list = this.routerNext;
+    const count = this.routerNextCount;
+    this.routerNext = this.routerList;
+    this.routerList = list;
+    this.routerNextCount = 0;
+    this.reorder?.(list.subarray(0, count));
+    const { routers, now } = this;
+    let moved = 0;
+    for (let n = 0; n < count; n++) {
+      const r = list[n]!;
+      const alone = routers[r + MASK]!;
+      let answer = ASLEEP;
+      if (routers[r + GROUPS] === 1 && (alone & (alone - 1)) === 0) {
+        if (alone !== 0) answer = this.forward(r, 31 - Math.clz32(alone));
+        moved += answer & MOVED;
+      } else {
+        const groups = routers[r + GROUPS]!;
+        for (let g = 0; g < groups; g++) {
+          // Who goes first rotates with the cycle, so no color starves another.
+          const group = (g + now) % groups;
+          let bits = routers[r + MASK + group]!;
+          const early = (bits >>> (now & 31)) << (now & 31);
+          let late = bits ^ early;
+          for (bits = early; ; bits = late, late = 0) {
+            while (bits !== 0) {
+              const low = bits & -bits;
+              bits ^= low;
+              const one = this.forward(r, group * 32 + 31 - Math.clz32(low));
+              moved += one & MOVED;
+              answer |= one;
+            }
+            if (late === 0) break;
+          }
+        }
+      }
+      if (answer !== ASLEEP) this.routerNext[this.routerNextCount++] = r;
+      else routers[r + AWAKE] = 0;
+    }
+    return moved;
+  }
+
+  /** Moves the head of a queue to all its outputs if every one has its link free and a place left. */
+  private forward(r: number, place: number): number {
+    const { q, routers, now } = this;
+    const i = (routers[r + FIRST_QUEUE]! + place) << 4;
+    const pops = q[i + POPS]!;
+    const at = q[i + RING]! + ((pops & q[i + WRAP]!) << 1);
+    const stamp = q[at + 1]!;
+    if (stamp >> 2 > now) return SOON;
+    const out = q[i + OUT]!;
+    if (out >= 0) {
+      const link = q[out + LINK]!;
+      if (routers[link] === now) return SOON;
+      const held = q[out + PUSHES]! - q[out + POPS]!;
+      if (q[out + POPPED] === now) {
+        if (held + 1 >= q[out + CAPACITY]!) return SOON;
+      } else if (held >= q[out + CAPACITY]!) return ASLEEP;
+      routers[link] = now;
+      this.push(out, q[at]!, now, stamp & MARK.control, at);
+    } else {
+      if (out === SHUT) return ASLEEP;
+      const { fan } = this;
+      const row = (-2 - out) << 3;
+      const last = row + fan[row]!;
+      for (let k = row + 1; k <= last; k++) {
+        const o = fan[k]!;
+        if (routers[q[o + LINK]!] === now) return SOON;
+        const held = q[o + PUSHES]! - q[o + POPS]!;
+        if (q[o + POPPED] === now) {
+          if (held + 1 >= q[o + CAPACITY]!) return SOON;
+        } else if (held >= q[o + CAPACITY]!) return ASLEEP;
+      }
+      for (let k = row + 1; k <= last; k++) {
+        const o = fan[k]!;
+        routers[q[o + LINK]!] = now;
+        this.push(o, q[at]!, now, stamp & MARK.control, at);
+      }
+    }
+    q[i + POPS] = pops + 1;
+    q[i + POPPED] = now;
+    if (pops + 1 === q[i + PUSHES]) routers[r + MASK + (place >> 5)]! &= ~(1 << (place & 31));
+    this.wakeSender(q[i + SENDER]!);
+    if ((stamp & 3) !== 0) this.advance(i, r);
+    return MOVED;
+  }
+
+  /** Puts a word into a queue whose link and place the caller has checked, and wakes its taker. */
+  private push(o: number, word: number, now: number, mark: number, from: number): void {
+    const { q, routers } = this;
+    const pushes = q[o + PUSHES]!;
+    const at = q[o + RING]! + ((pushes & q[o + WRAP]!) << 1);
+    q[at] = word;
+    q[at + 1] = ((now + q[o + LATENCY]!) << 2) | mark;
+    q[o + PUSHES] = pushes + 1;
+    const taker = q[o + TAKER]!;
+    if (taker >= 0) {
+      if (pushes === q[o + POPS]) {
+        const place = q[o + PLACE]!;
+        routers[taker + MASK + (place >> 5)]! |= 1 << (place & 31);
+      }
+      if (routers[taker + AWAKE] === 0) {
+        routers[taker + AWAKE] = 1;
+        this.routerNext[this.routerNextCount++] = taker;
+      }
+    } else {
+      const ready = now + q[o + LATENCY]!;
+      if (ready > this.lastReady) this.lastReady = ready;
+      if (this.ces[-1 - taker + AWAKE] === 0) this.wakeCe(-1 - taker);
+    }
+    if (this.observer !== null && from >= 0) this.observe(o, at, from, word);
+  }
+
+  private stepCes(): number {
+    const list = this.ceNext;
+    const count = this.ceNextCount;
+    this.ceNext = this.ceList;
+    this.ceList = list;
+    this.ceNextCount = 0;
+    this.reorder?.(list.subarray(0, count));
+    const { ces, now } = this;
+    let moved = 0;
+    for (let n = 0; n < count; n++) {
+      const c = list[n]!;
+      const active = ces[c + THREAD_MASK]!;
+      let answer = ASLEEP;
+      const turn = now & 7;
+      const early = (active >>> turn) << turn;
+      let late = active ^ early;
+      for (let bits = early; ; bits = late, late = 0) {
+        while (bits !== 0) {
+          const low = bits & -bits;
+          bits ^= low;
+          const one = this.work(c, 31 - Math.clz32(low));
+          moved += one & MOVED;
+          answer |= one;
+        }
+        if (late === 0) break;
+      }
+      if (answer !== ASLEEP) this.ceNext[this.ceNextCount++] = c;
+      else ces[c + AWAKE] = 0;
+    }
+    return moved;
+  }
+
+  /** One word of a vector operation, if its input is there and its output has room. */
+  private work(c: number, thread: number): number {
+    const { ops, ces, q, now, words } = this;
+    const s = (c << 3) + thread * CE_LINE;
+    const input = ops[s + INPUT]!;
+    const output = ops[s + OUTPUT]!;
+    const fold = ops[s + FOLDING]!;
+    let at = 0;
+    if (input >= 0) {
+      const pops = q[input + POPS]!;
+      if (pops === q[input + PUSHES]) return ASLEEP;
+      at = q[input + RING]! + ((pops & q[input + WRAP]!) << 1);
+      if (q[at + 1]! >> 2 > now) return SOON;
+    }
+    if (output >= 0) {
+      if (ces[c + RAMP_USED] === now) return SOON;
+      const held = q[output + PUSHES]! - q[output + POPS]!;
+      if (q[output + POPPED] === now) {
+        if (held + 1 >= q[output + CAPACITY]!) return SOON;
+      } else if (held >= q[output + CAPACITY]!) return ASLEEP;
+    }
+    if (fold !== FOLD.copy) {
+      if (ces[c + ALU_USED] === now) return SOON;
+      ces[c + ALU_USED] = now;
+      ces[c + ALU_COUNT]!++;
+    }
+    const offset = ops[s + OFFSET]!;
+    let word = 0;
+    if (input >= 0) {
+      word = q[at]!;
+      if (fold === FOLD.addF32) {
+        this.scratchFloat[0] = this.floats[offset]! + this.qFloats[at]!;
+        word = this.scratchWord[0]!;
+      } else if (fold !== FOLD.copy) {
+        word = this.foldRare(fold, words[offset]!, word);
+      }
+      if (ops[s + STORE] !== 0) words[offset] = word;
+      q[input + POPS]!++;
+      q[input + POPPED] = now;
+      this.wakeSender(q[input + SENDER]!);
+    } else {
+      word = words[offset]!;
+    }
+    ops[s + OFFSET] = offset + ops[s + STRIDE]!;
+    const left = ops[s + LEFT]! - 1;
+    ops[s + LEFT] = left;
+    if (output >= 0) {
+      ces[c + RAMP_USED] = now;
+      if (this.observer !== null) this.identify(c, output);
+      const ready = now + q[output + LATENCY]!;
+      if (ready > this.lastReady) this.lastReady = ready;
+      this.push(output, word, now, left === 0 ? ops[s + LAST_MARK]! : MARK.none, -1);
+    }
+    if (left === 0) {
+      ces[c + THREAD_MASK]! &= ~(1 << thread);
+      this.ended.push(c + thread);
+    }
+    return MOVED;
+  }
+
+  private foldRare(fold: number, memory: number, word: number): number {
+    if (fold === FOLD.addF16) return addHalves(memory, word);
+    if (fold === FOLD.maxF16) return maxHalves(memory, word);
+    this.scratchWord[0] = memory;
+    this.scratchWord[1] = word;
+    return this.scratchFloat[0]! >= this.scratchFloat[1]! ? memory : word;
+  }
+
+  private wakeSender(sender: number): void {
+    if (sender >= 0) {
+      if (this.routers[sender + AWAKE] === 0) {
+        this.routers[sender + AWAKE] = 1;
+        this.routerNext[this.routerNextCount++] = sender;
+      }
+    } else if (this.ces[-1 - sender + AWAKE] === 0) {
+      this.wakeCe(-1 - sender);
+    }
+  }
+
+  private wakeCe(c: number): void {
+    this.ces[c + AWAKE] = 1;
+    this.ceNext[this.ceNextCount++] = c;
+  }
+
+  /** Turns the switch of the queue's node to its next position. */
+  private advance(i: number, r: number): void {
+    const { node } = this.tables.queues[this.tableOf[i / LINE]!]!;
+    const { rx, ring } = this.tables.nodes[node]!;
+    const next = this.position[node]! + 1;
+    this.position[node] = next < rx.length ? next : ring ? 0 : rx.length - 1;
+    this.openInputs(node);
+    // A queue that was shut may be open now.
+    if (this.routers[r + AWAKE] === 0) {
+      this.routers[r + AWAKE] = 1;
+      this.routerNext[this.routerNextCount++] = r;
+    }
+  }
+
+  private openInputs(node: number): void {
+    const { rx, inputs } = this.tables.nodes[node]!;
+    const position = this.position[node]!;
+    const row = node * 4 + position;
+    const out = this.fan[row * 8] === 1 ? this.fan[row * 8 + 1]! : -2 - row;
+    for (const [port, id] of inputs.entries()) {
+      if (id >= 0) this.q[this.offsetOf[id]! + OUT] = rx[position]! & (1 << port) ? out : SHUT;
+    }
+  }
+
+  // ── Seen from outside ─────────────────────────────────────────────────────────────────────────────────────
+
+  private identify(c: number, output: number): void {
+    const at = this.q[output + RING]! + ((this.q[output + PUSHES]! & this.q[output + WRAP]!) << 1);
+    const ce = c / CE_LINE;
+    this.identity[at] = this.sent[ce]!++ * this.tables.ces + ce;
+  }
+
+  private observe(o: number, at: number, from: number, word: number): void {
+    const { node, link } = this.tables.queues[this.tableOf[o / LINE]!]!;
+    this.identity[at] = this.identity[from]!;
+    this.observer?.hop(this.now, link, this.tables.nodes[node]!.color, word, this.identity[from]!);
+  }
+
+  aluCycles(ce: number): number {
+    return this.ces[ce * CE_LINE + ALU_COUNT]!;
+  }
+
+  remaining(slot: number): number {
+    const active = this.ces[(slot >> 3) * CE_LINE + THREAD_MASK]! & (1 << (slot & 7));
+    return active === 0 ? 0 : this.ops[slot * CE_LINE + LEFT]!;
+  }
+
+  linkLoads(): Float64Array {
+    const loads = new Float64Array(this.tables.routers.length * PORT_COUNT);
+    for (const [id, { link }] of this.tables.queues.entries()) {
+      if (link >= 0) loads[link]! += this.q[this.offsetOf[id]! + PUSHES]!;
+    }
+    return loads;
+  }
+
+  counters(): Counters {
+    let injected = 0;
+    let delivered = 0;
+    let forwarded = 0;
+    let hops = 0;
+    let ramps = 0;
+    for (const [id, { link, port }] of this.tables.queues.entries()) {
+      const i = this.offsetOf[id]!;
+      if (link < 0) injected += this.q[i + PUSHES]!;
+      else if (port === CE_PORT) ramps += this.q[i + PUSHES]!;
+      else hops += this.q[i + PUSHES]!;
+      if (port === CE_PORT) delivered += this.q[i + POPS]!;
+      else forwarded += this.q[i + POPS]!;
+    }
+    return { injected, delivered, hops, copied: hops + ramps - forwarded };
+  }
+
+  inFlight(): number {
+    let held = 0;
+    for (const i of this.offsetOf) held += this.q[i + PUSHES]! - this.q[i + POPS]!;
+    return held;
+  }
+
+  contents(): QueueContent[] {
+    const found: QueueContent[] = [];
+    for (const [id, { node, port }] of this.tables.queues.entries()) {
+      const i = this.offsetOf[id]!;
+      const words: number[] = [];
+      for (let n = this.q[i + POPS]!; n < this.q[i + PUSHES]!; n++) {
+        words.push(this.q[this.q[i + RING]! + ((n & this.q[i + WRAP]!) << 1)]!);
+      }
+      if (words.length > 0) found.push({ node, where: port === CE_PORT ? 'CE' : port, words });
+    }
+    return found;
+  }
+}
+
+function linkWord(link: number): number {
+  return Math.floor(link / PORT_COUNT) * LINE + USED + (link % PORT_COUNT);
+}

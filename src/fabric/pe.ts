@@ -1,0 +1,242 @@
+/**
+ * A processing element as a mesh program sees it: buffers in its SRAM, and a program that issues vector
+ * operations over memory and fabric. The program is a generator: `yield` waits for what was issued, an operation
+ * that is not waited for runs on a microthread beside it.
+ */
+import { MachineError } from '../core/errors.js';
+import type { FoldCode, Mark } from './core.js';
+import { FOLD, MARK } from './core.js';
+import { floatToHalf, halfToFloat } from './f16.js';
+import type { Point } from './geometry.js';
+import { formatPoint } from './geometry.js';
+import type { Color, Mesh } from './mesh.js';
+
+/** What a program waits for. */
+export class Pending {
+  done = false;
+  waiter: Task | null = null;
+}
+
+/** One flow of control on a CE. */
+export interface Task {
+  readonly pe: Pe;
+  readonly name: string;
+  readonly flow: Generator<Pending, void, void>;
+  /** A task that serves others for ever, e.g. one per wavelet: the program may end while it waits. */
+  readonly daemon: boolean;
+  readonly startCycle: number;
+}
+
+export type Program = () => Generator<Pending, void, void>;
+
+/** Element types of buffers; two `f16` share a word and a wavelet, `bytes` never travel. */
+export type ElementType = 'f32' | 'f16' | 'bytes';
+
+/** Local work of the CE: its cycles, and what they were spent on for the energy account. */
+export interface Work {
+  readonly cycles: number;
+  readonly macs?: number;
+  readonly sramBytes?: number;
+}
+
+/** A run of whole words of a buffer: what one vector operation walks over. */
+export interface View {
+  readonly buffer: Buffer;
+  readonly firstWord: number;
+  readonly words: number;
+}
+
+export class Buffer {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly length: number;
+  /** First word in the simulator's memory. */
+  readonly offset: number;
+  readonly words: number;
+  private readonly mesh: Mesh;
+
+  constructor(mesh: Mesh, name: string, type: ElementType, length: number) {
+    this.mesh = mesh;
+    this.name = name;
+    this.type = type;
+    this.length = length;
+    this.words = Math.ceil(length / elementsPerWord(type));
+    this.offset = mesh.reserve(this.words);
+  }
+
+  get bytes(): number {
+    return this.words * 4;
+  }
+
+  /** The buffer itself as floats; only for `f32`. */
+  get f32(): Float32Array {
+    return new Float32Array(this.mesh.memory, this.offset * 4, this.length);
+  }
+
+  get u8(): Uint8Array {
+    return new Uint8Array(this.mesh.memory, this.offset * 4, this.bytes);
+  }
+
+  private get u16(): Uint16Array {
+    return new Uint16Array(this.mesh.memory, this.offset * 4, this.words * 2);
+  }
+
+  /** A copy of the elements, widened to f32. */
+  read(): Float32Array {
+    return this.type === 'f16'
+      ? Float32Array.from(this.u16.subarray(0, this.length), halfToFloat)
+      : this.f32.slice();
+  }
+
+  /** Stores elements from `first` on, rounded to the type. */
+  write(values: ArrayLike<number>, first = 0): void {
+    const target = this.type === 'f16' ? this.u16 : this.f32;
+    for (let i = 0; i < values.length; i++) {
+      target[first + i] = this.type === 'f16' ? floatToHalf(values[i]!) : values[i]!;
+    }
+  }
+
+  /** `count` elements from `first` on; both must fall on whole words. */
+  view(first = 0, count = this.length - first): View {
+    const per = elementsPerWord(this.type);
+    return { buffer: this, firstWord: first / per, words: Math.ceil(count / per) };
+  }
+}
+
+export function elementsPerWord(type: ElementType): number {
+  return type === 'f32' ? 1 : type === 'f16' ? 2 : 4;
+}
+
+/** What a running simulation does for a PE; set when the run starts. */
+export interface Executor {
+  issue(pe: Pe, op: Issue): Pending;
+  compute(pe: Pe, work: Work, action: (() => void) | undefined, name: string): Pending;
+  spawn(pe: Pe, name: string, program: Program, daemon: boolean): void;
+}
+
+export interface Issue {
+  readonly input: Color | null;
+  readonly output: Color | null;
+  readonly view: View | null;
+  readonly count: number;
+  readonly fold: FoldCode;
+  readonly store: boolean;
+  readonly lastMark: Mark;
+}
+
+const NOTHING = { input: null, output: null, view: null, fold: FOLD.copy, store: false, lastMark: MARK.none };
+
+export class Pe {
+  readonly mesh: Mesh;
+  readonly at: Point;
+  /** Number among the PEs of the mesh that run something. */
+  readonly ce: number;
+  readonly buffers: Buffer[] = [];
+  /** What runs from cycle 0. */
+  main: Program | null = null;
+  private executor: Executor | null = null;
+
+  constructor(mesh: Mesh, at: Point, ce: number) {
+    this.mesh = mesh;
+    this.at = at;
+    this.ce = ce;
+  }
+
+  /** Room in SRAM for `length` elements. */
+  buffer(name: string, type: ElementType, length: number): Buffer {
+    if (!Number.isInteger(length) || length < 0 || length > 2 ** 30) {
+      throw new MachineError({
+        what: `buffer "${name}" of PE ${formatPoint(this.at)}`,
+        given: `${length} elements`,
+        expected: 'a whole number of elements',
+        todo: 'Correct the sizes of the mesh program.',
+      });
+    }
+    const buffer = new Buffer(this.mesh, name, type, length);
+    this.buffers.push(buffer);
+    return buffer;
+  }
+
+  /** Data and code, in bytes. */
+  get sramBytes(): number {
+    return this.buffers.reduce((sum, buffer) => sum + buffer.bytes, this.mesh.numbers.reservedBytesPerPe);
+  }
+
+  attach(executor: Executor | null): void {
+    this.executor = executor;
+  }
+
+  /** Sends a view onto a color, one word per cycle; `lastMark` lets the last wavelet advance switches. */
+  send(output: Color, view: View, lastMark: Mark = MARK.none): Pending {
+    return this.issue({ ...NOTHING, output, view, count: view.words, lastMark });
+  }
+
+  /** Fills a view from a color. */
+  receive(input: Color, view: View): Pending {
+    return this.issue({ ...NOTHING, input, view, count: view.words, store: true });
+  }
+
+  /** `view = view + wavelets`, element by element. */
+  receiveAdd(input: Color, view: View): Pending {
+    return this.issue({ ...NOTHING, input, view, count: view.words, fold: addOf(view), store: true });
+  }
+
+  /** `view = max(view, wavelets)`, element by element. */
+  receiveMax(input: Color, view: View): Pending {
+    return this.issue({ ...NOTHING, input, view, count: view.words, fold: maxOf(view), store: true });
+  }
+
+  /** Sends `view + wavelets` on while they arrive: one link of a chain. Memory stays as it is. */
+  relayAdd(input: Color, view: View, output: Color, lastMark: Mark = MARK.none): Pending {
+    return this.issue({ ...NOTHING, input, output, view, count: view.words, fold: addOf(view), lastMark });
+  }
+
+  relayMax(input: Color, view: View, output: Color, lastMark: Mark = MARK.none): Pending {
+    return this.issue({ ...NOTHING, input, output, view, count: view.words, fold: maxOf(view), lastMark });
+  }
+
+  /** Keeps what arrives and passes it on. */
+  relay(input: Color, view: View, output: Color): Pending {
+    return this.issue({ ...NOTHING, input, output, view, count: view.words, store: true });
+  }
+
+  /** Local work on memory; `action` computes the real numbers. */
+  compute(work: Work, action?: () => void, name = 'compute'): Pending {
+    return this.running().compute(this, work, action, name);
+  }
+
+  /** Starts another task of this CE, which takes the machine's task start to begin. */
+  activate(name: string, program: Program): void {
+    this.running().spawn(this, name, program, false);
+  }
+
+  /** Runs `program` for every wavelet of a color, the wavelet's word in `cell`. */
+  onWavelet(input: Color, cell: Buffer, program: Program): void {
+    const { mesh } = this;
+    const serve = function* (this: Pe): Generator<Pending, void, void> {
+      for (;;) {
+        yield this.receive(input, cell.view(0, elementsPerWord(cell.type)));
+        yield this.compute({ cycles: mesh.numbers.taskStartCycles });
+        yield* program();
+      }
+    };
+    this.running().spawn(this, `on ${input.name}`, serve.bind(this), true);
+  }
+
+  private issue(op: Issue): Pending {
+    return this.running().issue(this, op);
+  }
+
+  private running(): Executor {
+    if (this.executor === null) throw new RangeError('a PE works only while its mesh program runs');
+    return this.executor;
+  }
+}
+
+function addOf(view: View): FoldCode {
+  return view.buffer.type === 'f16' ? FOLD.addF16 : FOLD.addF32;
+}
+
+function maxOf(view: View): FoldCode {
+  return view.buffer.type === 'f16' ? FOLD.maxF16 : FOLD.maxF32;
+}

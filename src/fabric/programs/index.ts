@@ -1,0 +1,20 @@
+/** Every mesh program that can be run by name. */
+import { OptionError } from '../../core/errors.js';
+import { COLLECTIVES } from './collectives.js';
+import type { FabricProgram } from './program.js';
+
+export type { FabricProgram, NumberType, Prepared, ProgramSize } from './program.js';
+
+export const PROGRAMS: readonly FabricProgram[] = [...COLLECTIVES];
+
+/** The program of that name; `OptionError` with the known names otherwise. */
+export function findProgram(name: string): FabricProgram {
+  const program = PROGRAMS.find((each) => each.name === name);
+  if (program !== undefined) return program;
+  throw new OptionError({
+    what: 'mesh program',
+    given: JSON.stringify(name),
+    expected: `one of ${PROGRAMS.map((each) => each.name).join(', ')}`,
+    todo: 'Choose one of them; `waferflow fabric list` says what they do.',
+  });
+}

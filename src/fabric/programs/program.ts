@@ -1,0 +1,70 @@
+/** What the mesh programs have in common: how they are asked for, and how their numbers are checked. */
+import { OptionError } from '../../core/errors.js';
+import type { Rng } from '../../core/rng.js';
+import type { WaferMachine } from '../../machine/wafers.js';
+import { Mesh } from '../mesh.js';
+import type { Buffer } from '../pe.js';
+import { elementsPerWord } from '../pe.js';
+
+export type NumberType = 'f32' | 'f16';
+
+export interface ProgramSize {
+  readonly machine: WaferMachine;
+  readonly width: number;
+  readonly height: number;
+  /** Elements per PE for collectives, the matrix side for GEMV and GEMM. */
+  readonly elements: number;
+  readonly type: NumberType;
+}
+
+/** A program laid out on its mesh, ready for a host run: load, simulate, check. */
+export interface Prepared {
+  readonly mesh: Mesh;
+  /** Wavelets of one PE's share, the B of the closed forms. */
+  readonly wavelets: number;
+  load(rng: Rng): void;
+  /** The largest difference to the same sums in float64. */
+  maxAbsError(): number;
+}
+
+export interface FabricProgram {
+  readonly name: string;
+  readonly title: string;
+  readonly elementsAre: string;
+  prepare(size: ProgramSize): Prepared;
+}
+
+/** The mesh of a size, after its numbers have been checked. */
+export function meshOf(size: ProgramSize): Mesh {
+  wholeNumber('elements', size.elements, 2 ** 24);
+  return new Mesh(size.machine, size);
+}
+
+export function wholeNumber(what: string, given: number, max: number): void {
+  if (Number.isInteger(given) && given >= 1 && given <= max) return;
+  throw new OptionError({
+    what,
+    given: String(given),
+    expected: `a whole number from 1 to ${max}`,
+    todo: 'Correct the size.',
+  });
+}
+
+export function waveletsOf(elements: number, type: NumberType): number {
+  return Math.ceil(elements / elementsPerWord(type));
+}
+
+/** Fills a buffer with numbers from [-1, 1), rounded to its type. */
+export function fillRandom(buffer: Buffer, rng: Rng): void {
+  buffer.write(Float64Array.from({ length: buffer.length }, () => 2 * rng.next() - 1));
+}
+
+export function largestDifference(found: ArrayLike<number>, wanted: ArrayLike<number>): number {
+  let worst = 0;
+  for (let i = 0; i < wanted.length; i++) {
+    const difference = Math.abs(found[i]! - wanted[i]!);
+    // A comparison with NaN is false: let it count as the worst there is.
+    if (!(difference <= worst)) worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
+  }
+  return worst;
+}

@@ -1,0 +1,332 @@
+/**
+ * Runs a mesh program: resumes the flows of control on the CEs, steps the core, skips cycles in which nothing
+ * can happen, and ends with an account of the run or with an error that says who waits for what.
+ */
+import { MachineError } from '../core/errors.js';
+import type { CoreOptions, FabricCore } from './core.js';
+import { THREADS } from './core.js';
+import { cycleLimit, deadlock } from './diagnose.js';
+import { FastCore } from './fast.js';
+import { formatPoint } from './geometry.js';
+import type { Mesh } from './mesh.js';
+import type { Executor, Issue, Pe, Program, Task, Work } from './pe.js';
+import { Pending } from './pe.js';
+import { PlainCore } from './plain.js';
+import type { FabricResult, LocalTotals } from './result.js';
+import { account } from './result.js';
+import type { Tables } from './tables.js';
+import { compile } from './tables.js';
+
+/** Far beyond any program that makes sense, and within the 29 bits that a stamp keeps of a cycle. */
+export const MAX_CYCLES = 400_000_000;
+
+/** Sees what CEs do: one span per vector operation and per piece of local work. */
+export interface SpanObserver {
+  span(pe: Pe, name: string, startCycle: number, endCycle: number): void;
+}
+
+export interface SimulateOptions extends CoreOptions {
+  /** `plain` is the slow, readable definition of the same machine. */
+  readonly core?: 'fast' | 'plain';
+  readonly maxCycles?: number;
+  readonly spans?: SpanObserver;
+  /** Called once before the first cycle, e.g. to name the links of a trace. */
+  readonly onTables?: (tables: Tables) => void;
+}
+
+/** A vector operation on its microthread. */
+export interface ActiveOp {
+  readonly pe: Pe;
+  readonly issue: Issue;
+  readonly pending: Pending;
+  readonly startCycle: number;
+}
+
+/** Local work of a CE, which vector operations that need its arithmetic may stretch. */
+interface LocalWork {
+  readonly pe: Pe;
+  readonly work: Work;
+  readonly action: (() => void) | undefined;
+  readonly name: string;
+  readonly pending: Pending;
+}
+
+interface CeState {
+  readonly waiting: LocalWork[];
+  current: LocalWork | null;
+  startCycle: number;
+  endCycle: number;
+  /** Arithmetic cycles that vector operations had taken when `endCycle` was last set. */
+  aluSeen: number;
+}
+
+/**
+ * Runs to the end of all programs and of all traffic. `MachineError` for a deadlock, for wavelets that nobody
+ * takes, for a ninth microthread on one CE, and past `maxCycles`.
+ */
+export function simulate(mesh: Mesh, options: SimulateOptions = {}): FabricResult {
+  return new Simulation(mesh, options).run();
+}
+
+class Simulation implements Executor {
+  private readonly mesh: Mesh;
+  private readonly options: SimulateOptions;
+  private readonly tables: Tables;
+  private readonly core: FabricCore;
+  private readonly pes: readonly Pe[];
+  private readonly ces: CeState[];
+  private readonly ops = new Map<number, ActiveOp>();
+  private readonly free: Uint8Array;
+  private readonly ends: EndHeap = new EndHeap();
+  private readonly totals: LocalTotals[];
+  private unfinished = 0;
+  private readonly blocked = new Set<Task>();
+
+  constructor(mesh: Mesh, options: SimulateOptions) {
+    this.mesh = mesh;
+    this.options = options;
+    const { memory } = mesh;
+    this.tables = compile(mesh);
+    this.core =
+      options.core === 'plain'
+        ? new PlainCore(this.tables, memory, options)
+        : new FastCore(this.tables, memory, options);
+    this.pes = [...mesh.pes.values()];
+    this.ces = this.pes.map(() => ({ waiting: [], current: null, startCycle: 0, endCycle: 0, aluSeen: 0 }));
+    this.totals = this.pes.map(() => ({ busyCycles: 0, macs: 0, sramBytes: 0 }));
+    const { microthreads } = mesh.numbers;
+    this.free = new Uint8Array(this.pes.length).fill((1 << microthreads) - 1);
+    options.onTables?.(this.tables);
+  }
+
+  run(): FabricResult {
+    const { core, ends } = this;
+    const limit = Math.min(this.options.maxCycles ?? MAX_CYCLES, MAX_CYCLES);
+    for (const pe of this.pes) pe.attach(this);
+    try {
+      for (const pe of this.pes) if (pe.main !== null) this.spawn(pe, 'main', pe.main, false);
+      for (;;) {
+        while (ends.nextCycle() <= core.now) this.endWork(ends.pop());
+        const moved = core.step();
+        for (const slot of core.ended) this.endOp(slot);
+        if (moved > 0 || core.now <= core.lastReady) {
+          if (core.now > limit) throw cycleLimit(this.mesh, this.tables, core, this.ops, limit);
+          continue;
+        }
+        // Nothing moved and nothing is on its way: the next event is the end of some local work.
+        const next = ends.nextCycle();
+        if (next === Number.POSITIVE_INFINITY) break;
+        if (next > limit) throw cycleLimit(this.mesh, this.tables, core, this.ops, limit);
+        core.now = Math.max(core.now, next);
+      }
+      if (this.unfinished > 0 || core.inFlight() > 0) {
+        throw deadlock(
+          this.mesh,
+          this.tables,
+          core,
+          this.ops,
+          [...this.blocked].filter((task) => !task.daemon),
+        );
+      }
+    } finally {
+      for (const pe of this.pes) pe.attach(null);
+    }
+    return account(this.mesh, core, this.totals, this.lastCycle);
+  }
+
+  private lastCycle = 0;
+
+  // ── Flows of control ──────────────────────────────────────────────────────────────────────────────────────
+
+  spawn(pe: Pe, name: string, program: Program, daemon: boolean): void {
+    const task: Task = { pe, name, flow: program(), daemon, startCycle: this.core.now };
+    if (!daemon) this.unfinished++;
+    const { taskStartCycles } = this.mesh.numbers;
+    // What the host starts is running at cycle 0; a task started by another has to be picked first.
+    if (name === 'main' || daemon || taskStartCycles === 0) {
+      this.resume(task);
+    } else {
+      const start = this.compute(pe, { cycles: taskStartCycles }, undefined, `start ${name}`);
+      start.waiter = task;
+    }
+  }
+
+  private resume(task: Task): void {
+    this.blocked.delete(task);
+    for (;;) {
+      const next = task.flow.next();
+      if (next.done === true) {
+        if (!task.daemon) this.unfinished--;
+        return;
+      }
+      if (next.value.done) continue;
+      next.value.waiter = task;
+      this.blocked.add(task);
+      return;
+    }
+  }
+
+  private settle(pending: Pending): void {
+    pending.done = true;
+    if (pending.waiter !== null) this.resume(pending.waiter);
+  }
+
+  // ── Vector operations ─────────────────────────────────────────────────────────────────────────────────────
+
+  issue(pe: Pe, issue: Issue): Pending {
+    const pending = new Pending();
+    if (issue.count === 0) {
+      pending.done = true;
+      return pending;
+    }
+    const free = this.free[pe.ce]!;
+    if (free === 0) {
+      throw new MachineError({
+        what: `microthreads of PE ${formatPoint(pe.at)}`,
+        given: 'one more vector operation while all are busy',
+        expected: `at most ${this.mesh.numbers.microthreads} at a time`,
+        todo: 'Wait for an operation before issuing the next.',
+      });
+    }
+    const thread = 31 - Math.clz32(free & -free);
+    this.free[pe.ce] = free & (free - 1);
+    const slot = pe.ce * THREADS + thread;
+    const { view } = issue;
+    this.core.start(slot, {
+      input: this.nodeOf(pe, issue.input, 'input'),
+      output: this.nodeOf(pe, issue.output, 'output'),
+      offset: view === null ? -1 : view.buffer.offset + view.firstWord,
+      stride: view === null ? 0 : 1,
+      count: issue.count,
+      fold: issue.fold,
+      store: issue.store,
+      lastMark: issue.lastMark,
+    });
+    this.ops.set(slot, { pe, issue, pending, startCycle: this.core.now });
+    return pending;
+  }
+
+  private nodeOf(pe: Pe, color: Issue['input'], side: 'input' | 'output'): number {
+    if (color === null) return -1;
+    const node = this.tables.nodeAt(pe.at, color);
+    const bit = 1 << 4;
+    const table = this.tables.nodes[node];
+    const masks = side === 'input' ? table?.tx : table?.rx;
+    if (masks?.some((mask) => (mask & bit) !== 0) === true) return node;
+    throw new MachineError({
+      what: `vector operation of PE ${formatPoint(pe.at)}`,
+      given: `${side} color "${color.name}", which no route ${side === 'input' ? 'leads to' : 'takes from'} its ramp`,
+      expected: 'a color with a route over the ramp',
+      todo: 'Correct the layout of the mesh program.',
+    });
+  }
+
+  private endOp(slot: number): void {
+    const op = this.ops.get(slot)!;
+    this.ops.delete(slot);
+    const { pe, issue } = op;
+    this.free[pe.ce]! |= 1 << (slot % THREADS);
+    const totals = this.totals[pe.ce]!;
+    // A word from memory is read, a kept result written; copies in and out do one of the two.
+    const reads = issue.fold !== 0 || issue.input === null ? 4 : 0;
+    totals.sramBytes += issue.count * (reads + (issue.store ? 4 : 0));
+    this.lastCycle = this.core.now;
+    this.options.spans?.span(pe, nameOf(issue), op.startCycle, this.core.now);
+    this.settle(op.pending);
+  }
+
+  // ── Local work ────────────────────────────────────────────────────────────────────────────────────────────
+
+  compute(pe: Pe, work: Work, action: (() => void) | undefined, name: string): Pending {
+    const pending = new Pending();
+    const local: LocalWork = { pe, work, action, name, pending };
+    const state = this.ces[pe.ce]!;
+    if (state.current === null) this.startWork(state, local);
+    else state.waiting.push(local);
+    return pending;
+  }
+
+  private startWork(state: CeState, local: LocalWork): void {
+    state.current = local;
+    state.startCycle = this.core.now;
+    state.endCycle = this.core.now + Math.ceil(local.work.cycles);
+    state.aluSeen = this.core.aluCycles(local.pe.ce);
+    this.ends.push(state.endCycle, local.pe.ce);
+  }
+
+  private endWork(ce: number): void {
+    const state = this.ces[ce]!;
+    const local = state.current!;
+    // Every cycle in which a vector operation had the arithmetic was lost to the local work.
+    const stolen = this.core.aluCycles(ce) - state.aluSeen;
+    if (stolen > 0 && state.endCycle > state.startCycle) {
+      state.aluSeen += stolen;
+      state.endCycle += stolen;
+      this.ends.push(state.endCycle, ce);
+      return;
+    }
+    const { work } = local;
+    const totals = this.totals[ce]!;
+    totals.busyCycles += Math.ceil(work.cycles);
+    totals.macs += work.macs ?? 0;
+    totals.sramBytes += work.sramBytes ?? 0;
+    this.lastCycle = this.core.now;
+    local.action?.();
+    if (work.cycles > 0) this.options.spans?.span(local.pe, local.name, state.startCycle, this.core.now);
+    state.current = null;
+    const next = state.waiting.shift();
+    if (next !== undefined) this.startWork(state, next);
+    this.settle(local.pending);
+  }
+}
+
+function nameOf({ input, output, fold }: Issue): string {
+  if (input === null) return `send ${output!.name}`;
+  if (output === null) return `${fold === 0 ? 'receive' : 'receive and fold'} ${input.name}`;
+  return `relay ${input.name} to ${output.name}`;
+}
+
+/** A binary heap of (cycle, CE), the earliest first; equal cycles by CE, though their order cannot matter. */
+class EndHeap {
+  private readonly cycles: number[] = [];
+  private readonly ces: number[] = [];
+
+  nextCycle(): number {
+    return this.cycles[0] ?? Number.POSITIVE_INFINITY;
+  }
+
+  push(cycle: number, ce: number): void {
+    let i = this.cycles.length;
+    this.cycles.push(cycle);
+    this.ces.push(ce);
+    while (i > 0 && this.before(i, (i - 1) >> 1)) {
+      this.swap(i, (i - 1) >> 1);
+      i = (i - 1) >> 1;
+    }
+  }
+
+  pop(): number {
+    const ce = this.ces[0]!;
+    this.swap(0, this.cycles.length - 1);
+    this.cycles.pop();
+    this.ces.pop();
+    for (let i = 0; ; ) {
+      const left = 2 * i + 1;
+      if (left >= this.cycles.length) return ce;
+      const child = left + 1 < this.cycles.length && this.before(left + 1, left) ? left + 1 : left;
+      if (!this.before(child, i)) return ce;
+      this.swap(i, child);
+      i = child;
+    }
+  }
+
+  private before(a: number, b: number): boolean {
+    const order = this.cycles[a]! - this.cycles[b]!;
+    return order < 0 || (order === 0 && this.ces[a]! < this.ces[b]!);
+  }
+
+  private swap(a: number, b: number): void {
+    [this.cycles[a], this.cycles[b]] = [this.cycles[b]!, this.cycles[a]!];
+    [this.ces[a], this.ces[b]] = [this.ces[b]!, this.ces[a]!];
+  }
+}
