@@ -40,15 +40,17 @@ function shuffler(seed: number): (visits: Int32Array) => void {
   };
 }
 
-const SIZES = [
+type Size = [width: number, height: number, elements: number];
+
+const SIZES: Size[] = [
   [2, 1, 3],
   [5, 1, 4],
   [6, 6, 12],
-] as const;
+];
 
 describe.each(PROGRAMS.map((program) => program.name))('%s', (name) => {
   const square = /^gem|layer|kv|hand/.test(name);
-  const sizes = square ? [[4, 4, 16] as const] : SIZES;
+  const sizes: Size[] = square ? [[4, 4, 16]] : SIZES;
 
   it.each(sizes)(
     'on %i x %i PEs: the fast core does what the plain one does, wavelet by wavelet',
