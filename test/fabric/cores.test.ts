@@ -24,7 +24,7 @@ function runProgram(
   const result = simulate(prepared.mesh, { ...options, observer });
   return {
     result,
-    hops: hops.sort(),
+    hops: hops.sort((a, b) => (a < b ? -1 : 1)),
     memory: new Uint32Array(prepared.mesh.memory).join(),
     error: prepared.maxAbsError(),
   };

@@ -215,7 +215,9 @@ describe.each(['fast', 'plain'] as const)('the %s core', (core) => {
     const seen: number[] = [];
     let started = false;
     pe.main = function* () {
+      yield pe.compute({ cycles: 1 });
       pe.onWavelet(m.colors[0]!, cell, function* () {
+        yield pe.compute({ cycles: 2 });
         seen.push(cell.f32[0]!);
         if (seen.length === 4) {
           pe.activate('after', function* () {
