@@ -209,9 +209,9 @@ describe.each(['fast', 'plain'] as const)('the %s core', (core) => {
   it('runs tasks on wavelets, and tasks that others start', () => {
     const m = oneWay(3, 4);
     const sender = m.pe({ x: 0, y: 0 });
-    sender.buffers[0]!.write([1, 2, 3, 4]);
     const pe = m.pe({ x: 2, y: 0 });
     const cell = pe.buffer('cell', 'f32', 1);
+    sender.buffers[0]!.write([1, 2, 3, 4]);
     const seen: number[] = [];
     let started = false;
     pe.main = function* () {
