@@ -21,6 +21,8 @@ export const GPU_KEYS = {
   /** One direction, to all other GPUs of the node together. */
   linkBytesPerSecond: positive(1e14),
   powerWatts: positive(1e5),
+  /** The GPU and its share of host, network and cooling. */
+  systemWatts: positive(1e5),
   /** An input of every cost: rental per GPU, midrange of public offers. */
   dollarsPerHour: { min: 0, max: 1e4, whole: false },
   /** Share of the memory bandwidth that a matrix product with few rows reaches. */
@@ -300,6 +302,22 @@ const ROWS: readonly Row[] = [
   },
 ];
 
+/** All-in utility power per GPU as the public InferenceX dashboard counts it; others by the same ratio. */
+const SYSTEM_WATTS: Readonly<Record<string, number>> = {
+  h100: 1730,
+  h200: 1730,
+  b200: 2170,
+  gb200: 2100,
+  mi300x: 1790,
+};
+
+function systemWatts(row: Row): Fact {
+  const watts = SYSTEM_WATTS[row.name];
+  return watts === undefined
+    ? assumed(row.watts * 2.2, 'board power times 2.2, the ratio of B200')
+    : fact(watts, 'published', 'InferenceX dashboard, all-in power per GPU', 'medium');
+}
+
 function machine(row: Row): GpuMachine {
   const [flops16, flops8, flops4] = row.tflops;
   return {
@@ -316,6 +334,7 @@ function machine(row: Row): GpuMachine {
       flops4: sheet(flops4 * 1e12),
       linkBytesPerSecond: sheet(row.linkGB * 1e9),
       powerWatts: sheet(row.watts),
+      systemWatts: systemWatts(row),
       dollarsPerHour: row.dollars,
       ...row.kernels,
     },

@@ -53,6 +53,8 @@ export function rowSetup(row: GpuRow, card: ModelCard, nativeBits: readonly numb
     tensorParallel: row.tensorParallel,
     expertTensorParallel: moe ? row.expertTensorParallel : 1,
     expertParallel: moe ? row.expertParallel : 1,
+    // More GPUs for experts than for attention: attention is repeated and the users are shared out.
+    dataParallel: moe ? Math.max(1, (row.expertTensorParallel * row.expertParallel) / row.tensorParallel) : 1,
     weightBits,
     kvBits: defaultKvBits(weightBits, row.engine, nativeBits),
     engine: row.engine,
@@ -122,10 +124,12 @@ function kernelDemand(
         ? gpu.flops8 * gpu.computeShare8
         : gpu.flops16 * gpu.computeShare16;
   const prefill =
-    (promptTokens * flopsPerToken(card, 'prefill', promptTokens)) / (rate * setup.tensorParallel);
+    (promptTokens * flopsPerToken(card, 'prefill', promptTokens)) /
+    (rate * setup.tensorParallel * setup.dataParallel);
   const read = gpuWeightBytes(card, setup) - idleExpertBytes(card, setup, running);
   const cache =
-    (running * kvBytes(card, promptTokens + outputTokens / 2, setup.kvBits / 8)) / setup.tensorParallel;
+    (running * kvBytes(card, promptTokens + outputTokens / 2, setup.kvBits / 8)) /
+    (setup.tensorParallel * setup.dataParallel);
   const decode =
     (outputTokens * (read + cache)) / (gpu.memoryBytesPerSecond * BEST_BANDWIDTH_SHARE) / running;
   return prefill + decode;

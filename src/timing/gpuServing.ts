@@ -1,15 +1,11 @@
-/**
- * Continuous batching on a group of GPUs, closed loop: N users with one request in flight each. A step decodes
- * all running sequences and takes a chunk of waiting prompts along, so prompts slow tokens down and the reverse.
- * The steady state is solved as a closed queueing network (mean value analysis, Reiser and Lavenberg 1980) of
- * one prefill server, whose service is deterministic, and N users who decode in parallel.
- */
+/** A model served by a group of GPUs: memory, batch, and what one user sees when N of them keep it busy. */
 import { countParameters, kvBytes, kvElementsPerLayer, type ModelCard } from '../../models/card.js';
 import { ModelError, OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
+import { steadyState } from './closedLoop.js';
 import type { GpuConstants } from './gpuConstants.js';
 import { type GpuNumbers, type GpuSetup, gpuStep, storedBits } from './gpuStep.js';
-import type { StepCost, Workload } from './workload.js';
+import { type Draft, draftYield, type StepCost, type Workload } from './workload.js';
 
 export interface GpuServing {
   readonly ttftMs: number;
@@ -49,10 +45,10 @@ export function checkSetup(card: ModelCard, setup: GpuSetup): void {
     });
   }
   const moe = card.kinds.find((kind) => kind.mlp.kind === 'moe')?.mlp;
-  if (moe?.kind === 'moe' && expertTensorParallel * expertParallel !== tensorParallel) {
+  if (moe?.kind === 'moe' && expertTensorParallel * expertParallel !== tensorParallel * setup.dataParallel) {
     throw new OptionError({
       what: 'expert parallelism',
-      given: `${expertTensorParallel} x ${expertParallel} GPUs for experts with tensor parallelism ${tensorParallel}`,
+      given: `${expertTensorParallel} x ${expertParallel} GPUs for experts beside ${tensorParallel * setup.dataParallel} for attention`,
       expected: 'the same number of GPUs',
       todo: 'Choose the two so that their product is the tensor parallelism.',
     });
@@ -80,6 +76,7 @@ export function gpuServing(
   workload: Workload,
   requestsPerUser: number,
   c: GpuConstants,
+  draft: Draft | null = null,
 ): GpuServing {
   checkSetup(card, setup);
   const { promptTokens, outputTokens, concurrency } = workload;
@@ -92,7 +89,7 @@ export function gpuServing(
   const perUser = kvAt(promptTokens + reserved);
   if (free < kvAt(promptTokens + outputTokens))
     throw doesNotFit(card, gpu, setup, c, kvAt(promptTokens + outputTokens));
-  const maxUsers = Math.floor(free / perUser);
+  const maxUsers = Math.floor(free / perUser) * setup.dataParallel;
   const admitted = Math.min(concurrency, maxUsers);
 
   const context = promptTokens + outputTokens / 2;
@@ -105,6 +102,7 @@ export function gpuServing(
       setup,
       {
         decodeSequences,
+        tokensPerSequence: draft && decodeSequences > 0 ? draft.length + 1 : 1,
         decodeContext: context,
         prefillTokens,
         promptTokens,
@@ -114,59 +112,35 @@ export function gpuServing(
     );
   const steps = Math.max(1, outputTokens - 1);
 
-  let decoding = admitted;
-  let tpot = 0;
-  let first = 0;
-  for (let round = 0; round < 6; round++) {
-    const decode = step(decoding, 0).seconds;
-    const mixed = step(decoding, chunk).seconds;
-    const prefill = (mixed - decode) * chunks;
+  const state = steadyState(admitted, steps, (running) => {
+    const check = step(running, 0).seconds;
+    const mixed = step(running, chunk).seconds;
+    const stall = (mixed - check) * chunks;
+    const decode = draft ? (check * (1 + draft.length * draft.costShare)) / draftYield(draft) : check;
     // Waiting prompts share steps up to the token budget, so a prompt pays for its part of a step.
-    const service = prefill + (decode * promptTokens) / Math.max(c.chunkTokens, promptTokens);
-    // Each of the other running users' prompts passes once in a lifetime, in proportion to the time decoded.
-    const lifetime = first + steps * tpot;
-    const share = lifetime > 0 ? (steps * tpot) / lifetime : 1;
-    const nextTpot = decode + ((admitted - 1) * prefill * share) / steps;
-    const queue = queueSeconds(admitted, service, steps * nextTpot);
-    const own = mixed * chunks;
-    first = decode / 2 + queue + own;
-    tpot = nextTpot;
-    decoding = Math.max(1, (admitted * steps * tpot) / (first + steps * tpot));
-  }
+    const service = stall + (decode * promptTokens) / Math.max(c.chunkTokens, promptTokens);
+    return { decode, stall, service, own: mixed * chunks };
+  });
   const burstService = step(0, chunk).seconds * chunks;
   const burst = (burstService * (admitted - 1)) / 2;
-  const lifetime = first + steps * tpot;
-  const admission = ((concurrency - admitted) / admitted) * lifetime;
+  const admission = ((concurrency - admitted) / admitted) * state.lifetimeSeconds;
   const request = (c.requestMs[setup.engine] + c.requestPerUserMs * (concurrency - 1)) * 1e-3;
-  const ttft = request + first + burst / requestsPerUser + admission;
+  const ttft = request + state.firstSeconds + burst / requestsPerUser + admission;
   return {
     ttftMs: ttft * 1e3,
-    tpotMs: tpot * 1e3,
-    running: decoding,
+    tpotMs: state.tokenSeconds * 1e3,
+    running: state.running,
     maxUsers,
     weightBytesPerGpu: gpuWeightBytes(card, setup),
     kvBytesPerUser: kvAt(promptTokens + outputTokens) * kvCut,
     kvTokens: Math.floor(
-      (free / ((kvElementsPerLayer(card) * card.layers.length * setup.kvBits) / 8)) * kvCut,
+      (free / ((kvElementsPerLayer(card) * card.layers.length * setup.kvBits) / 8)) *
+        kvCut *
+        setup.dataParallel,
     ),
-    decode: step(decoding, 0),
+    decode: step(state.running, 0),
     prefill: step(0, chunk),
   };
-}
-
-/** Mean wait before the prefill server for n users who think for `think` seconds; deterministic service. */
-function queueSeconds(users: number, service: number, think: number): number {
-  let queue = 0;
-  let busy = 0;
-  let wait = 0;
-  for (let n = 1; n <= users; n++) {
-    // An arrival sees the network with one user fewer; the one in service is half done on average.
-    wait = service * Math.max(0, queue - busy / 2);
-    const rate = n / (wait + service + think);
-    queue = rate * (wait + service);
-    busy = rate * service;
-  }
-  return wait;
 }
 
 function doesNotFit(

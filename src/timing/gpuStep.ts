@@ -31,6 +31,8 @@ export interface GpuSetup {
   /** Experts are cut over `expertTensorParallel` GPUs and dealt to `expertParallel` groups of them. */
   readonly expertTensorParallel: number;
   readonly expertParallel: number;
+  /** Groups of `tensorParallel` GPUs that share the users out for attention while experts serve them all. */
+  readonly dataParallel: number;
   readonly weightBits: number;
   readonly kvBits: number;
   readonly engine: EngineName;
@@ -39,6 +41,8 @@ export interface GpuSetup {
 /** What one step processes. */
 export interface StepLoad {
   readonly decodeSequences: number;
+  /** Tokens that each of them takes in this step: 1, or 1 and the drafted ones. */
+  readonly tokensPerSequence: number;
   /** Tokens in the cache of each decoding sequence. */
   readonly decodeContext: number;
   readonly prefillTokens: number;
@@ -76,21 +80,43 @@ export function gpuStep(
   c: GpuConstants,
 ): StepCost {
   const ops: OpCost[] = [];
-  const tokens = load.decodeSequences + load.prefillTokens;
+  const share = 1 / setup.dataParallel;
+  const own: StepLoad = {
+    ...load,
+    decodeSequences: load.decodeSequences * share,
+    prefillTokens: load.prefillTokens * share,
+    promptsDone: load.promptsDone * share,
+  };
+  const decodeTokens = own.decodeSequences * own.tokensPerSequence;
+  const tokens = decodeTokens + own.prefillTokens;
   for (const { kind, count } of kindCounts(card)) {
     if (count === 0) continue;
     for (const matrix of layerMatrices(card, kind)) {
-      ops.push(scaled(product(card, gpu, setup, matrix, tokens, c), count));
+      ops.push(
+        scaled(
+          product(
+            card,
+            gpu,
+            setup,
+            matrix,
+            matrix.part === 'experts' ? tokens * setup.dataParallel : tokens,
+            c,
+          ),
+          count,
+        ),
+      );
     }
-    ops.push(...attention(card, gpu, setup, kind, load, c).map((op) => scaled(op, count)));
+    ops.push(...attention(card, gpu, setup, kind, own, c).map((op) => scaled(op, count)));
     ops.push(scaled(elementwise(card, gpu, setup, kind, tokens, c), count));
     if (setup.tensorParallel > 1)
       ops.push(scaled(allReduce(card, gpu, setup.tensorParallel, tokens), 2 * count));
     if (setup.expertParallel > 1 && kind.mlp.kind === 'moe') {
-      ops.push(scaled(allToAll(card, gpu, setup, kind.mlp.numExpertsPerTok, tokens), count));
+      ops.push(
+        scaled(allToAll(card, gpu, setup, kind.mlp.numExpertsPerTok, tokens * setup.dataParallel), count),
+      );
     }
   }
-  const heads = load.decodeSequences + load.promptsDone;
+  const heads = decodeTokens + own.promptsDone;
   if (heads > 0) ops.push(product(card, gpu, setup, headMatrix(card), heads, c));
   const hostUs = c.stepUs[setup.engine] + heads * c.sequenceUs;
   ops.push(fixed('engine', hostUs * 1e-6));
@@ -198,7 +224,8 @@ function attention(
   if (load.decodeSequences > 0) {
     const seen = Math.min(load.decodeContext, span);
     const bytes = (load.decodeSequences * seen * kvElementsPerLayer(card) * setup.kvBits) / 8 / kvCut;
-    const flops = (load.decodeSequences * attentionFlops(card, seen, load.decodeContext, 'decode')) / cut;
+    const queries = load.decodeSequences * load.tokensPerSequence;
+    const flops = (queries * attentionFlops(card, seen, load.decodeContext, 'decode')) / cut;
     const memory = bytes / (gpu.memoryBytesPerSecond * c.kvShare);
     ops.push(
       roofline(
