@@ -1,5 +1,5 @@
 /**
- * Places a card on wafers: layers in square regions, regions in rows on a wafer, wafers in a pipeline that is cut
+ * Places a card on wafers: layers in regions, regions in rows on a wafer, wafers in a pipeline that is cut
  * at layer boundaries. Every weight lies in exactly one PE's SRAM; the KV cache lies with the layer it serves.
  */
 import {
@@ -16,7 +16,7 @@ import { ModelError, OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import type { WaferMachine } from '../machine/wafers.js';
 import type { Rect, Region } from './plan.js';
-import { placeHead, placeLayer, type WaferOp } from './waferOps.js';
+import { type Grid, placeHead, placeLayer, type WaferOp } from './waferOps.js';
 
 /** What the SRAM of a region's fullest PE holds, in bytes; the parts add up to all of it. */
 export interface PeBudget {
@@ -27,7 +27,7 @@ export interface PeBudget {
   readonly free: number;
 }
 
-/** A run of layers on a square of PEs. `lastLayer` is below `firstLayer` where only embedding or head lie there. */
+/** A run of layers on a grid of PEs. `lastLayer` is below `firstLayer` where only embedding or head lie there. */
 export interface WaferRegion extends Omit<Region, 'ops'> {
   readonly embedding: boolean;
   readonly head: boolean;
@@ -67,24 +67,35 @@ interface Item {
   readonly kvPerUser: number;
 }
 
-/** Sides that a search tries: even steps, the published kernels' sides, and those that divide the wafer well. */
-export function sidesFor(machine: WaferMachine): number[] {
+/** Grids that a search tries: squares in even steps and those of published kernels, and even shares of the wafer. */
+export function gridsFor(machine: WaferMachine): Grid[] {
   const { usableColumns, usableRows } = machine.facts;
   const largest = Math.min(usableColumns.value, usableRows.value);
-  const sides = new Set([360, 420, 480, 540, 600, 660, 720]);
-  for (let side = 30; side <= largest; side += 30) sides.add(side);
-  for (let parts = 1; parts <= 8; parts++) {
-    sides.add(Math.floor(usableColumns.value / parts));
-    sides.add(Math.floor(usableRows.value / parts));
+  const grids = new Map<string, Grid>();
+  const add = (width: number, height: number): void => {
+    if (Math.min(width, height) >= 8 && width <= usableColumns.value && height <= usableRows.value) {
+      grids.set(`${width} ${height}`, { width, height });
+    }
+  };
+  for (const side of [360, 420, 480, 540, 600, 660, 720]) add(side, side);
+  for (let side = 30; side <= largest; side += 30) add(side, side);
+  for (let columns = 1; columns <= 6; columns++) {
+    for (const rows of [
+      columns,
+      columns + 1,
+      Math.round((columns * usableRows.value) / usableColumns.value),
+    ]) {
+      add(Math.floor(usableColumns.value / columns), Math.floor(usableRows.value / rows));
+    }
   }
-  return [...sides].filter((side) => side >= 8 && side <= largest).sort((a, b) => a - b);
+  return [...grids.values()];
 }
 
-/** How a wafer's usable rectangle is divided into squares. */
-export function regionsOn(machine: WaferMachine, side: number): { columns: number; rows: number } {
+/** How a wafer's usable rectangle is divided into grids. */
+export function regionsOn(machine: WaferMachine, grid: Grid): { columns: number; rows: number } {
   return {
-    columns: Math.floor(machine.facts.usableColumns.value / side),
-    rows: Math.floor(machine.facts.usableRows.value / side),
+    columns: Math.floor(machine.facts.usableColumns.value / grid.width),
+    rows: Math.floor(machine.facts.usableRows.value / grid.height),
   };
 }
 
@@ -125,7 +136,8 @@ function itemsOf(card: ModelCard, options: WaferPlacementOptions): Item[] {
 }
 
 /** Activation tiles of a decode step: the widest product's input and output, each twice. */
-function bufferBytes(card: ModelCard, side: number): number {
+function bufferBytes(card: ModelCard, grid: Grid): number {
+  const side = Math.min(grid.width, grid.height);
   const widest = Math.max(
     ...card.kinds.flatMap((kind) =>
       layerMatrices(card, kind).map(
@@ -155,28 +167,28 @@ function fill(items: readonly Item[], users: number, capacity: number, regions: 
   return filled;
 }
 
-function capacityOf(card: ModelCard, machine: WaferMachine, side: number): number {
+function capacityOf(card: ModelCard, machine: WaferMachine, grid: Grid): number {
   const perPe =
-    machine.facts.sramBytesPerPe.value - machine.facts.reservedBytesPerPe.value - bufferBytes(card, side);
-  return perPe * side * side;
+    machine.facts.sramBytesPerPe.value - machine.facts.reservedBytesPerPe.value - bufferBytes(card, grid);
+  return perPe * grid.width * grid.height;
 }
 
-/** The fewest wafers on which squares of this side hold the card; Infinity when a layer is larger than a square. */
+/** The fewest wafers on which grids of this size hold the card; Infinity when a layer is larger than a grid. */
 export function wafersNeeded(
   card: ModelCard,
   machine: WaferMachine,
-  side: number,
+  grid: Grid,
   options: WaferPlacementOptions,
 ): number {
-  const { columns, rows } = regionsOn(machine, side);
+  const { columns, rows } = regionsOn(machine, grid);
   if (columns * rows === 0) return Infinity;
-  const filled = fill(itemsOf(card, options), options.users, capacityOf(card, machine, side), Infinity);
+  const filled = fill(itemsOf(card, options), options.users, capacityOf(card, machine, grid), Infinity);
   return filled ? Math.ceil(filled.length / (columns * rows)) : Infinity;
 }
 
 /** The numbers of a layout, without its ops: cheap enough for a search. */
 export interface WaferLayout {
-  readonly side: number;
+  readonly grid: Grid;
   readonly wafers: number;
   readonly regionCount: number;
   /** Layers of the region that has most of them. */
@@ -186,34 +198,34 @@ export interface WaferLayout {
   readonly weightBits: number;
 }
 
-/** How squares of this side would be filled; null when they do not hold the card. */
+/** How grids of this size would be filled; null when they do not hold the card. */
 export function layoutOn(
   card: ModelCard,
   machine: WaferMachine,
-  side: number,
+  grid: Grid,
   wafers: number,
   options: WaferPlacementOptions,
 ): WaferLayout | null {
-  const { columns, rows } = regionsOn(machine, side);
+  const { columns, rows } = regionsOn(machine, grid);
   const regions = columns * rows * wafers;
-  const filled = fill(itemsOf(card, options), options.users, capacityOf(card, machine, side), regions);
+  const filled = fill(itemsOf(card, options), options.users, capacityOf(card, machine, grid), regions);
   if (!filled) return null;
   const mostLayers = Math.max(...filled.map((held) => held.filter((item) => item.layer >= 0).length));
   const { weightBits } = options;
-  return { side, wafers, regionCount: filled.length, mostLayers, expertBlocks: 1, weightBits };
+  return { grid, wafers, regionCount: filled.length, mostLayers, expertBlocks: 1, weightBits };
 }
 
-/** The most users whose cache fits beside the weights in squares of this side on `wafers` wafers. */
+/** The most users whose cache fits beside the weights in grids of this size on `wafers` wafers. */
 export function usersThatFit(
   card: ModelCard,
   machine: WaferMachine,
-  side: number,
+  grid: Grid,
   wafers: number,
   options: WaferPlacementOptions,
 ): number {
-  const { columns, rows } = regionsOn(machine, side);
+  const { columns, rows } = regionsOn(machine, grid);
   const items = itemsOf(card, options);
-  const capacity = capacityOf(card, machine, side);
+  const capacity = capacityOf(card, machine, grid);
   const fits = (users: number): boolean => fill(items, users, capacity, columns * rows * wafers) !== null;
   if (!fits(1)) return 0;
   let low = 1;
@@ -228,31 +240,31 @@ export function usersThatFit(
 }
 
 /**
- * The plan of a card on `wafers` wafers with squares of `side` PEs.
+ * The plan of a card on `wafers` wafers with regions of `grid` PEs.
  *
  * @throws ModelError when it does not fit, with how much is missing and what would do
  */
 export function placeOnWafers(
   card: ModelCard,
   machine: WaferMachine,
-  side: number,
+  grid: Grid,
   wafers: number,
   options: WaferPlacementOptions,
   expertBlocks = 1,
 ): WaferPlan {
-  const { columns, rows } = regionsOn(machine, side);
-  if (columns * rows === 0) throw gridTooLarge(machine, side);
-  const capacity = capacityOf(card, machine, side);
+  const { columns, rows } = regionsOn(machine, grid);
+  if (columns * rows === 0) throw gridTooLarge(machine, grid);
+  const capacity = capacityOf(card, machine, grid);
   const items = itemsOf(card, options);
   const filled = fill(items, options.users, capacity, columns * rows * wafers);
   if (!filled) throw doesNotFit(card, machine, wafers, options);
   const regions = filled.map((held, index) =>
-    region(card, machine, side, held, index, options, expertBlocks),
+    region(card, machine, grid, held, index, options, expertBlocks),
   );
   return {
     card,
     machine: machine.name,
-    side,
+    grid,
     wafers,
     regionsPerWafer: columns * rows,
     expertBlocks,
@@ -268,28 +280,27 @@ export function placeOnWafers(
 function region(
   card: ModelCard,
   machine: WaferMachine,
-  side: number,
+  grid: Grid,
   held: readonly Item[],
   index: number,
   options: WaferPlacementOptions,
   expertBlocks: number,
 ): WaferRegion {
-  const { columns, rows } = regionsOn(machine, side);
+  const { columns, rows } = regionsOn(machine, grid);
   const onWafer = index % (columns * rows);
   const rect: Rect = {
-    x: (onWafer % columns) * side,
-    y: Math.floor(onWafer / columns) * side,
-    width: side,
-    height: side,
+    x: (onWafer % columns) * grid.width,
+    y: Math.floor(onWafer / columns) * grid.height,
+    ...grid,
   };
   const layers = held.filter((item) => item.layer >= 0).map((item) => item.layer);
   const kinds = [...new Set(layers.map((layer) => card.layers[layer]!))];
   const weightBytes = held.reduce((sum, item) => sum + item.weights, 0);
   const kvBytesPerUser = held.reduce((sum, item) => sum + item.kvPerUser, 0);
-  const pes = side * side;
+  const pes = grid.width * grid.height;
   const weights = Math.ceil(weightBytes / pes);
   const kv = Math.ceil((kvBytesPerUser * options.users) / pes);
-  const buffers = bufferBytes(card, side);
+  const buffers = bufferBytes(card, grid);
   const code = machine.facts.reservedBytesPerPe.value;
   const head = held.some((item) => item.layer === -2);
   return {
@@ -302,9 +313,9 @@ function region(
     layers: kinds.map((k) => ({
       kind: card.kinds[k]!,
       count: layers.filter((layer) => card.layers[layer] === k).length,
-      ops: placeLayer(card, card.kinds[k]!, side, expertBlocks),
+      ops: placeLayer(card, card.kinds[k]!, grid, expertBlocks),
     })),
-    headOps: head ? placeHead(card, side) : [],
+    headOps: head ? placeHead(card, grid) : [],
     weightBytes,
     kvBytesPerUser,
     budget: {
@@ -317,12 +328,12 @@ function region(
   };
 }
 
-function gridTooLarge(machine: WaferMachine, side: number): OptionError {
+function gridTooLarge(machine: WaferMachine, grid: Grid): OptionError {
   const { usableColumns, usableRows } = machine.facts;
   return new OptionError({
     what: `grid on ${machine.name}`,
-    given: `${side} x ${side} PEs`,
-    expected: `at most ${Math.min(usableColumns.value, usableRows.value)} on a side`,
+    given: `${grid.width} x ${grid.height} PEs`,
+    expected: `at most ${usableColumns.value} x ${usableRows.value}`,
     todo: 'Choose a smaller grid.',
   });
 }
@@ -339,12 +350,12 @@ export function doesNotFit(
   const kv = items.reduce((sum, item) => sum + item.kvPerUser, 0) * options.users;
   const { usableColumns, usableRows, sramBytesPerPe, reservedBytesPerPe } = machine.facts;
   const perWafer = usableColumns.value * usableRows.value * (sramBytesPerPe.value - reservedBytesPerPe.value);
-  const enough = Math.min(...sidesFor(machine).map((side) => wafersNeeded(card, machine, side, options)));
+  const enough = Math.min(...gridsFor(machine).map((grid) => wafersNeeded(card, machine, grid, options)));
   const over = weights + kv - perWafer * wafers;
   return new ModelError({
     what: `${card.name} with ${options.weightBits}-bit weights on ${wafers} ${machine.name}`,
     given: `${formatBytes(weights)} of weights and ${formatBytes(kv)} of KV cache (${options.users} users of ${options.context} tokens)`,
-    expected: `at most ${formatBytes(perWafer * wafers)} of SRAM${over > 0 ? ` (${formatBytes(over)} too much)` : ', in squares that hold whole layers'}`,
+    expected: `at most ${formatBytes(perWafer * wafers)} of SRAM${over > 0 ? ` (${formatBytes(over)} too much)` : ', in regions that hold whole layers'}`,
     todo: Number.isFinite(enough)
       ? `Use ${enough} wafers, fewer bits per weight, fewer users or a shorter context.`
       : 'A single layer is larger than a wafer: use fewer bits per weight, fewer users or a shorter context.',

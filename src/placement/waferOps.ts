@@ -1,5 +1,5 @@
 /**
- * The ops of one layer of any card on a square of PEs, after WaferLLM (He et al., OSDI 2025): the hidden vector is
+ * The ops of one layer of any card on a grid of PEs, after WaferLLM (He et al., OSDI 2025): the hidden vector is
  * cut along y and repeated along x, products alternate the axis they reduce along (y, then x), the KV cache has
  * its width along x and its positions along y. A decode layer of a plain Llama has exactly ten all-reduces.
  */
@@ -13,6 +13,12 @@ import {
 } from '../../models/card.js';
 import type { Axis, Reduce, Split } from './plan.js';
 
+/** The PEs that work on an op together: a rectangle, most often a square. */
+export interface Grid {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** A matrix product with weights, tiled on both axes; `active` of `stored` copies work on a token. */
 export interface WaferMatmul {
   readonly kind: 'matmul';
@@ -23,7 +29,9 @@ export interface WaferMatmul {
   readonly stored: number;
   readonly active: number;
   readonly expert: boolean;
-  /** Squares of this op's size that work side by side in the region, each with its own experts. */
+  readonly stacked: number;
+  readonly grid: Grid;
+  /** Grids of this size that work side by side in the region, each with its own experts. */
   readonly blocks: number;
 }
 
@@ -31,6 +39,7 @@ export interface WaferMatmul {
 export interface WaferExchange {
   readonly kind: 'exchange';
   readonly name: 'expert exchange';
+  readonly grid: Grid;
   readonly width: Split;
   readonly active: number;
   readonly reduce: Reduce;
@@ -40,6 +49,7 @@ export interface WaferExchange {
 export interface WaferScalar {
   readonly kind: 'scalar';
   readonly name: 'norm' | 'softmax max' | 'softmax sum';
+  readonly grid: Grid;
   readonly reduce: Reduce;
 }
 
@@ -47,6 +57,7 @@ export interface WaferScalar {
 export interface WaferAttention {
   readonly kind: 'attention';
   readonly name: 'score' | 'weighted sum';
+  readonly grid: Grid;
   readonly width: Split;
   readonly reduce: Reduce;
 }
@@ -68,38 +79,50 @@ export function ktreeGroupOf(parts: number): number {
   return PUBLISHED_GROUPS[parts] ?? Math.max(1, Math.round(Math.sqrt(parts)));
 }
 
-function along(axis: Axis, side: number): Reduce {
-  return { algorithm: 'ktree', axis, parts: side, groupSize: ktreeGroupOf(side) };
+/** PEs along an axis. */
+function partsOf(axis: Axis, grid: Grid): number {
+  return axis === 'x' ? grid.width : grid.height;
 }
 
-function cut(axis: Axis, extent: number, side: number): Split {
-  return { axis, extent, unit: 1, parts: side };
+function along(axis: Axis, grid: Grid): Reduce {
+  const parts = partsOf(axis, grid);
+  return { algorithm: 'ktree', axis, parts, groupSize: ktreeGroupOf(parts) };
+}
+
+function cut(axis: Axis, extent: number, grid: Grid): Split {
+  return { axis, extent, unit: 1, parts: partsOf(axis, grid) };
+}
+
+function divided(grid: Grid, blocksPerSide: number): Grid {
+  return { width: Math.floor(grid.width / blocksPerSide), height: Math.floor(grid.height / blocksPerSide) };
 }
 
 /** Products from the hidden vector reduce along y; products back to it reduce along x. */
-export function placeMatrix(matrix: Matrix, whole: number, blocksPerSide = 1): WaferMatmul {
+export function placeMatrix(matrix: Matrix, whole: Grid, blocksPerSide = 1): WaferMatmul {
   const expert = matrix.part === 'experts';
-  const side = expert ? Math.floor(whole / blocksPerSide) : whole;
+  const grid = expert ? divided(whole, blocksPerSide) : whole;
   const axis: Axis = matrix.split === 'columns' ? 'x' : 'y';
   return {
     kind: 'matmul',
     name: matrix.name,
-    rows: cut(axis === 'y' ? 'x' : 'y', matrix.rows, side),
-    columns: cut(axis, matrix.columns, side),
-    reduce: along(axis, side),
+    rows: cut(axis === 'y' ? 'x' : 'y', matrix.rows, grid),
+    columns: cut(axis, matrix.columns, grid),
+    reduce: along(axis, grid),
+    grid,
     stored: matrix.stored,
     active: matrix.active,
+    stacked: matrix.stacked,
     expert,
     blocks: expert ? blocksPerSide ** 2 : 1,
   };
 }
 
 /**
- * The ops of a layer on a square of `side` x `side` PEs, in the order in which a token meets them. With more than
+ * The ops of a layer on a grid of PEs, in the order in which a token meets them. With more than
  * one block per side, experts are dealt to the blocks and those of a token work at the same time.
  */
-export function placeLayer(card: ModelCard, kind: LayerKind, side: number, blocksPerSide: number): WaferOp[] {
-  const norm: WaferScalar = { kind: 'scalar', name: 'norm', reduce: along('y', side) };
+export function placeLayer(card: ModelCard, kind: LayerKind, grid: Grid, blocksPerSide: number): WaferOp[] {
+  const norm: WaferScalar = { kind: 'scalar', name: 'norm', grid, reduce: along('y', grid) };
   const projections = attentionMatrices(card);
   const output = projections.at(-1)!;
   const a = card.attention;
@@ -109,30 +132,29 @@ export function placeLayer(card: ModelCard, kind: LayerKind, side: number, block
       ? a.numAttentionHeads * a.headDim
       : a.numAttentionHeads * (a.kvLoraRank + a.qkRopeHeadDim);
   const attention: WaferOp[] = [
-    { kind: 'attention', name: 'score', width: cut('x', width, side), reduce: along('x', side) },
-    { kind: 'scalar', name: 'softmax max', reduce: along('y', side) },
-    { kind: 'scalar', name: 'softmax sum', reduce: along('y', side) },
-    { kind: 'attention', name: 'weighted sum', width: cut('x', width, side), reduce: along('y', side) },
+    { kind: 'attention', name: 'score', grid, width: cut('x', width, grid), reduce: along('x', grid) },
+    { kind: 'scalar', name: 'softmax max', grid, reduce: along('y', grid) },
+    { kind: 'scalar', name: 'softmax sum', grid, reduce: along('y', grid) },
+    { kind: 'attention', name: 'weighted sum', grid, width: cut('x', width, grid), reduce: along('y', grid) },
   ];
   return [
     norm,
-    ...projections.slice(0, -1).map((matrix) => placeMatrix(matrix, side)),
+    ...projections.slice(0, -1).map((matrix) => placeMatrix(matrix, grid)),
     ...attention,
-    placeMatrix(output, side),
+    placeMatrix(output, grid),
     ...(card.normsPerLayer > 1 ? [norm] : []),
-    ...mlp(card, kind, side, blocksPerSide),
+    ...mlp(card, kind, grid, blocksPerSide),
   ];
 }
 
-function mlp(card: ModelCard, kind: LayerKind, side: number, blocksPerSide: number): WaferOp[] {
-  const products = mlpMatrices(card, kind.mlp).map((matrix) => placeMatrix(matrix, side, blocksPerSide));
+function mlp(card: ModelCard, kind: LayerKind, grid: Grid, blocksPerSide: number): WaferOp[] {
+  const products = mlpMatrices(card, kind.mlp).map((matrix) => placeMatrix(matrix, grid, blocksPerSide));
   if (kind.mlp.kind === 'dense' || blocksPerSide === 1) return products;
-  const block = Math.floor(side / blocksPerSide);
-  const width = cut('y', card.hiddenSize, block);
+  const width = cut('y', card.hiddenSize, divided(grid, blocksPerSide));
   const active = kind.mlp.numExpertsPerTok;
   return [
     ...products,
-    { kind: 'exchange', name: 'expert exchange', width, active, reduce: along('x', side) },
+    { kind: 'exchange', name: 'expert exchange', grid, width, active, reduce: along('x', grid) },
   ];
 }
 
@@ -144,6 +166,9 @@ export function expertBlockings(card: ModelCard): number[] {
 }
 
 /** Final norm and output head. */
-export function placeHead(card: ModelCard, side: number): WaferOp[] {
-  return [{ kind: 'scalar', name: 'norm', reduce: along('y', side) }, placeMatrix(headMatrix(card), side)];
+export function placeHead(card: ModelCard, grid: Grid): WaferOp[] {
+  return [
+    { kind: 'scalar', name: 'norm', grid, reduce: along('y', grid) },
+    placeMatrix(headMatrix(card), grid),
+  ];
 }

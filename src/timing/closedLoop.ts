@@ -4,12 +4,16 @@
  * Lavenberg, J. ACM 27, 1980) with deterministic service.
  */
 
-/** What a machine says about itself while `running` sequences decode; seconds. */
+/** What a machine says about itself while all users decode; seconds. */
 export interface ServerTimes {
-  /** One token of every running sequence. */
+  /** One token of every user. */
   readonly decode: number;
-  /** What the prompt of one user adds to the time of all others. */
+  /** What the first chunk of prompt in a step adds to the time of all others. */
   readonly stall: number;
+  /** What each further one adds to the same step. */
+  readonly furtherStall: number;
+  /** Chunks per prompt. */
+  readonly chunks: number;
   /** How long one prompt keeps the next one waiting. */
   readonly service: number;
   /** From the start of a prompt to its first token. */
@@ -19,33 +23,22 @@ export interface ServerTimes {
 export interface SteadyState {
   readonly firstSeconds: number;
   readonly tokenSeconds: number;
-  /** Sequences that decode at the same time on average. */
-  readonly running: number;
   /** From the admission of a request to its last token. */
   readonly lifetimeSeconds: number;
 }
 
-const ROUNDS = 6;
-
-/** The steady state of `users` admitted users who each take `steps` tokens after the first. */
-export function steadyState(
-  users: number,
-  steps: number,
-  times: (running: number) => ServerTimes,
-): SteadyState {
-  let running = users;
-  let token = 0;
-  let first = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    const { decode, stall, service, own } = times(running);
-    // Each other user's prompt passes once in a lifetime; the part of it that is decoding is slowed down.
-    const lifetime = first + steps * token;
-    const share = lifetime > 0 ? (steps * token) / lifetime : 1;
-    token = decode + ((users - 1) * stall * share) / steps;
-    first = decode / 2 + queueSeconds(users, service, steps * token) + own;
-    running = Math.max(1, (users * steps * token) / (first + steps * token));
-  }
-  return { firstSeconds: first, tokenSeconds: token, running, lifetimeSeconds: first + steps * token };
+/**
+ * The steady state of `users` users who each take `steps` tokens after the first. All of them are taken to decode
+ * all the time: a user who waits for a first token is counted in, so that nothing that makes waiting longer can
+ * make tokens come faster.
+ */
+export function steadyState(users: number, steps: number, times: ServerTimes): SteadyState {
+  const { decode, stall, furtherStall, chunks, service, own } = times;
+  // The prompts of the others pass once while a user takes all tokens: so many chunks fall on each step.
+  const perStep = ((users - 1) * chunks) / steps;
+  const token = decode + Math.min(1, perStep) * stall + Math.max(0, perStep - 1) * furtherStall;
+  const first = decode / 2 + queueSeconds(users, service, steps * token) + own;
+  return { firstSeconds: first, tokenSeconds: token, lifetimeSeconds: first + steps * token };
 }
 
 /** Mean wait before the prefill server of `users` users who think for `think` seconds. */

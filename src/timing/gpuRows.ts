@@ -92,12 +92,12 @@ export function suspicion(
   const demand =
     kernelDemand(card, gpu, setup, promptTokens, outputTokens, running) * (concurrency / lifetime);
   if (demand > 1) {
-    return `its throughput needs ${demand.toFixed(1)} times the rates that single kernels reach on this GPU (cached prompts, or answers shorter than stated)`;
+    return 'its throughput needs more than the rates that single kernels reach on this GPU (cached prompts, or answers shorter than stated)';
   }
   const prompt = predicted.prefill.seconds * Math.max(1, promptTokens / c.chunkTokens) * 1e3;
   const wait = row.ttftMs - c.requestMs[row.engine];
   if (predicted.maxUsers >= concurrency && wait > 1.5 * concurrency * prompt && wait > 50) {
-    return `the first token takes longer than the prompts of all ${concurrency} users one after another, although the memory holds all of them (fewer slots than users, or tokens delivered late)`;
+    return 'the first token takes longer than the prompts of all users one after another, although the memory holds all of them (fewer slots than users, or tokens delivered late)';
   }
   return null;
 }

@@ -10,8 +10,6 @@ import { type Draft, draftYield, type StepCost, type Workload } from './workload
 export interface GpuServing {
   readonly ttftMs: number;
   readonly tpotMs: number;
-  /** Sequences that decode at the same time on average. */
-  readonly running: number;
   /** Sequences that the KV memory admits at once. */
   readonly maxUsers: number;
   readonly weightBytesPerGpu: number;
@@ -112,14 +110,20 @@ export function gpuServing(
     );
   const steps = Math.max(1, outputTokens - 1);
 
-  const state = steadyState(admitted, steps, (running) => {
-    const check = step(running, 0).seconds;
-    const mixed = step(running, chunk).seconds;
-    const stall = (mixed - check) * chunks;
-    const decode = draft ? (check * (1 + draft.length * draft.costShare)) / draftYield(draft) : check;
+  const check = step(admitted, 0);
+  const mixed = step(admitted, chunk).seconds;
+  const stall = mixed - check.seconds;
+  const decode = draft
+    ? (check.seconds * (1 + draft.length * draft.costShare)) / draftYield(draft)
+    : check.seconds;
+  const state = steadyState(admitted, steps, {
+    decode,
+    stall,
+    furtherStall: step(admitted, 2 * chunk).seconds - mixed,
+    chunks,
     // Waiting prompts share steps up to the token budget, so a prompt pays for its part of a step.
-    const service = stall + (decode * promptTokens) / Math.max(c.chunkTokens, promptTokens);
-    return { decode, stall, service, own: mixed * chunks };
+    service: stall * chunks + (decode * promptTokens) / Math.max(c.chunkTokens, promptTokens),
+    own: mixed * chunks,
   });
   const burstService = step(0, chunk).seconds * chunks;
   const burst = (burstService * (admitted - 1)) / 2;
@@ -129,7 +133,6 @@ export function gpuServing(
   return {
     ttftMs: ttft * 1e3,
     tpotMs: state.tokenSeconds * 1e3,
-    running: state.running,
     maxUsers,
     weightBytesPerGpu: gpuWeightBytes(card, setup),
     kvBytesPerUser: kvAt(promptTokens + outputTokens) * kvCut,
@@ -138,7 +141,7 @@ export function gpuServing(
         kvCut *
         setup.dataParallel,
     ),
-    decode: step(state.running, 0),
+    decode: check,
     prefill: step(0, chunk),
   };
 }

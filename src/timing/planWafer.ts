@@ -37,7 +37,7 @@ export function planOnWafers(card: ModelCard, machine: WaferMachine, request: Pl
     weightBits,
     kvBits,
     wafers: request.count ?? null,
-    side: request.side ?? null,
+    grid: request.side === undefined ? null : { width: request.side, height: request.side },
     draft: request.draft ?? null,
   });
   const price = priceOf(request, waferPrice(machine.name));
@@ -80,7 +80,7 @@ export function planOnWafers(card: ModelCard, machine: WaferMachine, request: Pl
       },
       {
         name: 'regions',
-        value: `${placed.regions.length} squares of ${placed.side} x ${placed.side} PEs`,
+        value: `${placed.regions.length} of ${placed.grid.width} x ${placed.grid.height} PEs`,
         given: request.side !== undefined,
       },
       ...(placed.expertBlocks > 1

@@ -1,5 +1,5 @@
 /**
- * Cycles of one op on a square of PEs, in closed form: arithmetic at the sustained rate, wavelets over hops and
+ * Cycles of one op on a grid of PEs, in closed form: arithmetic at the sustained rate, wavelets over hops and
  * through the stages of a K-tree, fixed costs of tasks. A K-tree all-reduce stores and forwards: each stage adds
  * what arrived before it passes it on, then the centre floods the sum back (He et al., WaferLLM, OSDI 2025).
  */
@@ -7,7 +7,7 @@ import type { ModelCard } from '../../models/card.js';
 import { attentionSpan, type LayerKind } from '../../models/card.js';
 import type { WaferNumbers } from '../machine/wafers.js';
 import type { Reduce } from '../placement/plan.js';
-import type { WaferOp } from '../placement/waferOps.js';
+import type { Grid, WaferOp } from '../placement/waferOps.js';
 import { WAFER_CONSTANTS } from './waferConstants.js';
 
 /** Cycles by what the PEs wait for; they add up, as an op's parts follow one another. */
@@ -56,23 +56,24 @@ export function decodeOpCycles(
   batch: number,
   wafer: WaferNumbers,
 ): OpCycles {
-  const side = op.reduce.parts;
+  const { width: across, height: down } = op.grid;
+  const lines = op.reduce.axis === 'x' ? down : across;
   let elements = batch;
   let macsPerPe = 0;
-  let squares = 1;
+  let grids = 1;
   if (op.kind === 'matmul') {
     // With blocks, the products of a batch's experts spread over them; the fullest block sets the time.
     const turns = op.blocks === 1 ? op.active * batch : Math.max(1, (op.active * batch) / op.blocks);
-    const rows = Math.ceil((op.rows.extent * turns) / side);
+    const rows = op.stacked * Math.ceil((op.rows.extent * turns) / op.stacked / op.rows.parts);
     elements = rows;
-    macsPerPe = rows * Math.ceil(op.columns.extent / side);
-    squares = op.blocks === 1 ? 1 : Math.min(op.blocks, op.active * batch);
+    macsPerPe = rows * Math.ceil(op.columns.extent / op.columns.parts);
+    grids = op.blocks === 1 ? 1 : Math.min(op.blocks, op.active * batch);
   } else if (op.kind === 'exchange') {
     elements = Math.ceil(op.width.extent / op.width.parts) * batch;
   } else if (op.kind === 'attention') {
     const seen = kind ? Math.min(context, attentionSpan(card, kind)) : context;
-    const positions = Math.ceil(seen / side);
-    const width = Math.ceil(op.width.extent / side);
+    const positions = Math.ceil(seen / down);
+    const width = Math.ceil(op.width.extent / across);
     elements = (op.name === 'score' ? positions : width) * batch;
     macsPerPe = positions * width * batch;
   }
@@ -82,23 +83,25 @@ export function decodeOpCycles(
     computeCycles: macsPerPe * wafer.cyclesPerMacF16,
     fabricCycles: fabric,
     latencyCycles: latency + c.opCycles.value,
-    macs: macsPerPe * side * side * squares,
-    // Every line of the square reduces and floods: each of its links carries the tile once each way.
-    hops: waveletsOf(elements) * 2 * (side - 1) * side * squares,
+    macs: macsPerPe * across * down * grids,
+    // Every line of the grid reduces and floods: each of its links carries the tile once each way.
+    hops: waveletsOf(elements) * 2 * (op.reduce.parts - 1) * lines * grids,
   };
 }
 
-/** A MeshGEMM of X [tokens, k] with W [k, n] on the square: P compute-shift steps over tiles of mean size. */
+/** A MeshGEMM of X [tokens, k] with W [k, n] on the grid: P compute-shift steps over tiles of mean size. */
 export function gemmCycles(
   tokens: number,
   k: number,
   n: number,
-  side: number,
+  grid: Grid,
   wafer: WaferNumbers,
 ): Omit<OpCycles, 'op'> {
+  // On a rectangle the longer side has to be gone round.
+  const side = Math.max(grid.width, grid.height);
   const macs = tokens * k * n;
   return {
-    computeCycles: (macs / (side * side)) * wafer.cyclesPerMacF16 * c.gemmMacFactor.value,
+    computeCycles: (macs / (grid.width * grid.height)) * wafer.cyclesPerMacF16 * c.gemmMacFactor.value,
     fabricCycles: 2 * side * wafer.hopLatencyCycles,
     // Over the P steps a PE meets every row of k once: tiles rotate, so their mean size counts, not the largest.
     latencyCycles: (c.shiftStepCycles.value - 2 * wafer.hopLatencyCycles) * side + c.rowCycles.value * k,
@@ -117,14 +120,15 @@ export function prefillOpCycles(
   wafer: WaferNumbers,
 ): OpCycles | null {
   if (op.kind === 'scalar') return null;
-  const side = op.reduce.parts;
+  const { grid } = op;
+  const side = Math.max(grid.width, grid.height);
   if (op.kind === 'attention') {
     const seen = kind ? Math.min(context, attentionSpan(card, kind)) : context;
     const width = prefillWidth(card, op.name);
     const cycles =
       op.name === 'score'
-        ? gemmCycles(tokens, width, seen, side, wafer)
-        : gemmCycles(tokens, seen, width, side, wafer);
+        ? gemmCycles(tokens, width, seen, grid, wafer)
+        : gemmCycles(tokens, seen, width, grid, wafer);
     return { op: nameOf(op), ...cycles };
   }
   if (op.kind === 'exchange') {
@@ -143,15 +147,23 @@ export function prefillOpCycles(
   const { active, stored } = op;
   // Each expert that any token takes is a product of its own, with its share of the tokens.
   const experts = op.expert ? stored * (1 - (1 - active / stored) ** tokens) : 1;
-  const each = gemmCycles((tokens * active) / experts, op.columns.extent, op.rows.extent, side, wafer);
-  const turns = op.blocks === 1 ? experts : Math.max(1, experts / op.blocks);
+  // Stacked weights share a decode product; in prefill each is a MeshGEMM of its own.
+  const { stacked } = op;
+  const each = gemmCycles(
+    (tokens * active) / experts,
+    op.columns.extent,
+    op.rows.extent / stacked,
+    grid,
+    wafer,
+  );
+  const turns = stacked * (op.blocks === 1 ? experts : Math.max(1, experts / op.blocks));
   return {
     op: nameOf(op),
     computeCycles: each.computeCycles * turns,
     fabricCycles: each.fabricCycles * turns,
     latencyCycles: each.latencyCycles * turns,
-    macs: each.macs * experts,
-    hops: each.hops * experts,
+    macs: each.macs * stacked * experts,
+    hops: each.hops * stacked * experts,
   };
 }
 

@@ -49,7 +49,7 @@ export function decodeLayerCycles(
   wafer: WaferNumbers,
 ): number {
   const kind = card.kinds[0]!;
-  return placeLayer(card, kind, side, 1).reduce((sum, op) => {
+  return placeLayer(card, kind, { width: side, height: side }, 1).reduce((sum, op) => {
     const cycles = decodeOpCycles(op, card, kind, context, 1, wafer);
     return sum + cycles.computeCycles + cycles.fabricCycles + cycles.latencyCycles;
   }, 0);
@@ -63,7 +63,7 @@ export function prefillLayerCycles(
   wafer: WaferNumbers,
 ): number {
   const kind = card.kinds[0]!;
-  return placeLayer(card, kind, side, 1).reduce((sum, op) => {
+  return placeLayer(card, kind, { width: side, height: side }, 1).reduce((sum, op) => {
     const cycles = prefillOpCycles(op, card, kind, tokens, tokens, wafer);
     return cycles ? sum + cycles.computeCycles + cycles.fabricCycles + cycles.latencyCycles : sum;
   }, 0);

@@ -7,16 +7,16 @@ import { plain } from '../machine/types.js';
 import type { WaferMachine, WaferNumbers } from '../machine/wafers.js';
 import {
   doesNotFit,
+  gridsFor,
   layoutOn,
   placeOnWafers,
-  sidesFor,
   usersThatFit,
   type WaferLayout,
   type WaferPlacementOptions,
   type WaferPlan,
   wafersNeeded,
 } from '../placement/wafer.js';
-import { expertBlockings, placeHead, placeLayer, type WaferOp } from '../placement/waferOps.js';
+import { expertBlockings, type Grid, placeHead, placeLayer, type WaferOp } from '../placement/waferOps.js';
 import { steadyState } from './closedLoop.js';
 import { WAFER_CONSTANTS } from './waferConstants.js';
 import { decodeOpCycles, type OpCycles, prefillOpCycles } from './waferOps.js';
@@ -25,7 +25,6 @@ import { type Draft, draftYield, type OpCost, type StepCost, stepOf, type Worklo
 export interface WaferServing {
   readonly ttftMs: number;
   readonly tpotMs: number;
-  readonly running: number;
   readonly maxUsers: number;
   readonly plan: WaferPlan;
   readonly chunkTokens: number;
@@ -40,8 +39,8 @@ export interface WaferRequest extends Workload {
   readonly kvBits: number;
   /** Wafers, or null for the fewest that hold the model and every user's cache. */
   readonly wafers: number | null;
-  /** Side of the regions, or null for a search. */
-  readonly side: number | null;
+  /** Size of the regions, or null for a search. */
+  readonly grid: Grid | null;
   readonly draft: Draft | null;
 }
 
@@ -57,31 +56,31 @@ export function waferServing(card: ModelCard, machine: WaferMachine, request: Wa
   const { promptTokens, outputTokens, concurrency, weightBits, kvBits } = request;
   const context = promptTokens + outputTokens;
   const base = { weightBits, kvBits, context };
-  const sides = request.side === null ? sidesFor(machine) : [request.side];
-  const wafers = request.wafers ?? fewest(card, machine, sides, { ...base, users: concurrency });
+  const grids = request.grid === null ? gridsFor(machine) : [request.grid];
+  const wafers = request.wafers ?? fewest(card, machine, grids, { ...base, users: concurrency });
   const numbers = plain(machine.facts);
-  let best: { side: number; blocks: number; users: number; seconds: number } | null = null;
-  for (const side of sides) {
-    const found = admittedOn(card, machine, side, wafers, { ...base, users: concurrency });
+  let best: { grid: Grid; blocks: number; users: number; seconds: number } | null = null;
+  for (const grid of grids) {
+    const found = admittedOn(card, machine, grid, wafers, { ...base, users: concurrency });
     if (!found) continue;
     const { users, layout } = found;
     for (const blocks of expertBlockings(card)) {
-      if (side / blocks < 8) continue;
+      if (Math.min(grid.width, grid.height) / blocks < 8) continue;
       const timed = new Pass(card, numbers, { ...layout, expertBlocks: blocks });
       const prompt = timed.prompt(promptTokens);
       const seconds = (prompt.latency + outputTokens * timed.token(context, users, request.draft)) / users;
-      if (!best || seconds < best.seconds) best = { side, blocks, users, seconds };
+      if (!best || seconds < best.seconds) best = { grid, blocks, users, seconds };
     }
   }
   if (!best) throw doesNotFit(card, machine, wafers, { ...base, users: 1 });
-  const { side, blocks, users } = best;
-  const plan = placeOnWafers(card, machine, side, wafers, { ...base, users }, blocks);
+  const { grid, blocks, users } = best;
+  const plan = placeOnWafers(card, machine, grid, wafers, { ...base, users }, blocks);
   return serve(
     card,
     numbers,
     plan,
     request,
-    usersThatFit(card, machine, best.side, wafers, { ...base, users: 1 }),
+    usersThatFit(card, machine, grid, wafers, { ...base, users: 1 }),
   );
 }
 
@@ -89,24 +88,24 @@ export function waferServing(card: ModelCard, machine: WaferMachine, request: Wa
 function admittedOn(
   card: ModelCard,
   machine: WaferMachine,
-  side: number,
+  grid: Grid,
   wafers: number,
   options: WaferPlacementOptions,
 ): { users: number; layout: WaferLayout } | null {
-  const all = layoutOn(card, machine, side, wafers, options);
+  const all = layoutOn(card, machine, grid, wafers, options);
   if (all) return { users: options.users, layout: all };
-  const users = usersThatFit(card, machine, side, wafers, options);
-  const layout = users > 0 ? layoutOn(card, machine, side, wafers, { ...options, users }) : null;
+  const users = usersThatFit(card, machine, grid, wafers, options);
+  const layout = users > 0 ? layoutOn(card, machine, grid, wafers, { ...options, users }) : null;
   return layout && { users, layout };
 }
 
 function fewest(
   card: ModelCard,
   machine: WaferMachine,
-  sides: readonly number[],
+  grids: readonly Grid[],
   options: WaferPlacementOptions,
 ): number {
-  const wafers = Math.min(...sides.map((side) => wafersNeeded(card, machine, side, options)));
+  const wafers = Math.min(...grids.map((grid) => wafersNeeded(card, machine, grid, options)));
   if (!Number.isFinite(wafers)) throw doesNotFit(card, machine, 1, options);
   return wafers;
 }
@@ -124,18 +123,21 @@ function serve(
   const context = promptTokens + outputTokens / 2;
   const admitted = plan.users;
   const steps = Math.max(1, outputTokens - 1);
-  const state = steadyState(admitted, steps, (running) => {
-    const decode = pass.token(context, running, draft);
-    return { decode, stall: prompt.busiest, service: prompt.busiest, own: prompt.latency };
+  const state = steadyState(admitted, steps, {
+    decode: pass.token(context, admitted, draft),
+    // Tokens and prompts move through the regions one behind the other: a prompt delays by its busiest region.
+    stall: prompt.busiest,
+    furtherStall: prompt.busiest,
+    chunks: 1,
+    service: prompt.busiest,
+    own: prompt.latency,
   });
   const admission = ((concurrency - admitted) / admitted) * state.lifetimeSeconds;
   const requestSeconds = WAFER_CONSTANTS.requestMs.value * 1e-3 + 2 * numbers.ioLatencySeconds;
-  const batch = pass.batch(state.running);
-  const decode = pass.decodeCost(context, batch);
+  const decode = pass.decodeCost(context, pass.batch(admitted));
   return {
     ttftMs: (requestSeconds + state.firstSeconds + admission) * 1e3,
     tpotMs: state.tokenSeconds * 1e3,
-    running: state.running,
     maxUsers,
     plan,
     chunkTokens: prompt.chunk,
@@ -145,7 +147,7 @@ function serve(
   };
 }
 
-/** The closed forms of one plan. All regions have the same side, so a layer kind is costed once. */
+/** The closed forms of one plan. All regions have the same size, so a layer kind is costed once. */
 export class Pass {
   private readonly card: ModelCard;
   private readonly wafer: WaferNumbers;
@@ -160,9 +162,9 @@ export class Pass {
     this.kinds = card.kinds.map((kind, index) => ({
       kind,
       count: card.layers.filter((k) => k === index).length,
-      ops: placeLayer(card, kind, plan.side, plan.expertBlocks),
+      ops: placeLayer(card, kind, plan.grid, plan.expertBlocks),
     }));
-    this.head = placeHead(card, plan.side);
+    this.head = placeHead(card, plan.grid);
   }
 
   /** Tokens of different users that pass a region together. */
@@ -206,7 +208,7 @@ export class Pass {
   prompt(promptTokens: number): { latency: number; busiest: number; chunk: number } {
     let best: { latency: number; busiest: number; chunk: number } | null = null;
     for (const rows of CHUNK_ROWS) {
-      const chunk = Math.min(promptTokens, rows * this.plan.side);
+      const chunk = Math.min(promptTokens, rows * this.plan.grid.height);
       const chunks = Math.ceil(promptTokens / chunk);
       const through = this.prefillCost(promptTokens / chunks, promptTokens).seconds;
       const stage = through * this.largestShare();
@@ -240,7 +242,8 @@ export class Pass {
 
   /** From region to region on a wafer, from wafer to wafer, and for the next token back to the start. */
   private handOver(tokens: number, back: boolean): OpCost[] {
-    const { regionCount, wafers, side } = this.plan;
+    const { regionCount, wafers, grid } = this.plan;
+    const side = Math.max(grid.width, grid.height);
     const wafer = this.wafer;
     const onWafer = regionCount - 1 - (wafers - 1);
     const tile = (Math.ceil(this.card.hiddenSize / side) / 2) * tokens;
