@@ -32,7 +32,10 @@ export function f32ToF16(value: f32): u32 {
   return sign | ((magnitude - 0x38000000) >> 13);
 }
 
-/** Four values at `ptr` to four singles: T is f32, u16 for halves, i16 for bfloat16. */
+/**
+ * Four values at `ptr` to four singles: T is f32, u16 for halves, i16 for bfloat16. Halves must be finite: infinity
+ * comes out as 65536 and NaN above that, because a test for them would halve the speed of this load.
+ */
 // @ts-ignore: decorator
 @inline
 export function loadFour<T>(ptr: usize): v128 {
