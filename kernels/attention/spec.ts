@@ -29,6 +29,7 @@ export const attention: KernelSpec<AttentionShape> = {
     reason:
       'In parts of the weighted sum of |V|. An absolute error of a score, dim + 3 roundings of its absolute terms, is ' +
       'a relative error of its weight; weights stand in the sum of V and in the sum that divides it, each with ' +
-      'length roundings and an error of exp below 4 roundings.',
+      'length roundings and an error of exp below 4 roundings. An f16 cache holds what half precision holds: values ' +
+      'beyond it come back as 65536, and it has no NaN.',
   },
 };

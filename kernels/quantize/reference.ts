@@ -3,11 +3,11 @@ import type { Reference } from '../spec.js';
 export interface Quantized {
   /** Per block of 32: the largest absolute value / 127. */
   readonly scales: Float64Array;
-  /** x / scale before it is rounded to an integer, with the scale's own unit as magnitude; 0 where the scale is 0. */
+  /** x / scale before it is rounded to an integer, of magnitude 1; 0 where the scale is not a number to divide by. */
   readonly quotients: Reference;
 }
 
-/** x [columns], columns a multiple of 32. A NaN anywhere in a block makes its scale NaN. */
+/** x [columns], columns a multiple of 32. A NaN anywhere in a block makes its scale NaN; a scale below 3e-39 has no inverse in f32. */
 export function quantize(x: ArrayLike<number>): Quantized {
   const scales = new Float64Array(x.length / 32);
   const values = new Float64Array(x.length);
@@ -16,7 +16,8 @@ export function quantize(x: ArrayLike<number>): Quantized {
     for (let c = block * 32; c < block * 32 + 32; c++) largest = Math.max(largest, Math.abs(x[c]!));
     const scale = largest / 127;
     scales[block] = scale;
-    for (let c = block * 32; c < block * 32 + 32; c++) values[c] = scale === 0 ? 0 : x[c]! / scale;
+    const isDivisor = scale > 3e-39 && scale < Number.POSITIVE_INFINITY;
+    for (let c = block * 32; c < block * 32 + 32; c++) values[c] = isDivisor ? x[c]! / scale : 0;
   }
   return { scales, quotients: { values, magnitudes: new Float64Array(x.length).fill(1) } };
 }
