@@ -11,10 +11,12 @@ import { quantize } from '#kernels/quantize/reference.js';
 import { quantize as quantizeSpec } from '#kernels/quantize/spec.js';
 import { isBlockType } from '#kernels/spec.js';
 import { Rng } from '#src/core/rng.js';
+import { quantize as encode } from '#src/formats/quantize.js';
 import {
   type KernelMachine,
   kernelTypes,
   type Matrix,
+  matrixOf,
   normals,
   packMatrix,
   quantizeVector,
@@ -65,25 +67,37 @@ export function embeddingCase(shape: MatrixShape, row: number, seed: number): Ca
   };
 }
 
-export function matvecCase(shape: MatrixShape, seed: number): Case {
+/** What happens to W or x before they are stored. */
+interface Spoilt {
+  readonly name: string;
+  readonly w?: (weights: Float32Array) => void;
+  readonly x?: (x: Float32Array) => void;
+}
+
+export function matvecCase(shape: MatrixShape, seed: number, spoilt: Spoilt | null = null): Case {
   return {
     kernel: 'matvec',
-    shape: label(shape),
+    shape: label(shape) + (spoilt ? `, ${spoilt.name}` : ''),
     seed,
     run: (machine) => {
       const { type, rows, columns } = shape;
       const rng = new Rng(seed);
-      const matrix = randomMatrix(rng, type, rows, columns);
+      const weights = normals(rng, rows * columns);
+      const x = normals(rng, columns);
+      spoilt?.w?.(weights);
+      spoilt?.x?.(x);
+      const matrix = matrixOf(type, rows, columns, encode(weights, type));
       const w = packMatrix(machine, matrix);
-      const input = vector(machine, type, normals(rng, columns));
+      const input = vector(machine, type, x);
       const padded = Math.ceil(rows / 8) * 8;
       const y = machine.output('y', padded * 4);
       machine.kernels.matvec(typeNumber[type], w, 0, padded / 8, columns, input.address, y, 0, 0);
       const actual = machine.floats(y, padded);
       const expected = matvec(matrix.values, input.values);
+      const zeroRows = matvec(new Float32Array((padded - rows) * columns), input.values);
       return [
         result('y', actual.subarray(0, rows), expected, matvecSpec.tolerance, shape),
-        exactly('y of the rows after the last', actual.subarray(rows), new Float32Array(padded - rows)),
+        exactly('y of the rows after the last', actual.subarray(rows), zeroRows.values),
       ];
     },
   };
@@ -215,6 +229,7 @@ const blockShapes = [
   [3, 32],
   [8, 64],
   [13, 96],
+  [24, 32],
   [37, 288],
 ] as const;
 
@@ -226,6 +241,29 @@ export const matrixCases: readonly Case[] = [
   ...shapes.map((shape, i) => packCase(shape, 100 + i)),
   ...shapes.map((shape, i) => embeddingCase(shape, shape.rows - 1, 200 + i)),
   ...shapes.map((shape, i) => matvecCase(shape, 300 + i)),
+  ...kernelTypes.map((type, i) =>
+    matvecCase({ type, rows: 13, columns: 64 }, 360 + i, {
+      name: 'NaN in x',
+      x: (x) => x.fill(Number.NaN, 41, 42),
+    }),
+  ),
+  ...(['F32', 'F16', 'BF16'] as const).flatMap((type, i) => [
+    matvecCase({ type, rows: 13, columns: 33 }, 370 + i, {
+      name: 'infinities in x',
+      x: (x) => x.fill(Number.POSITIVE_INFINITY, 3, 4).fill(Number.NEGATIVE_INFINITY, 20, 21),
+    }),
+    matvecCase({ type, rows: 13, columns: 33 }, 380 + i, {
+      name: 'tiny x',
+      x: (x) => x.set(x.map((value) => value * 1e-40)),
+    }),
+  ]),
+  // Halves in a matrix must be finite: see loadFour in kernels/common.
+  ...(['F32', 'BF16'] as const).flatMap((type, i) => [
+    matvecCase({ type, rows: 13, columns: 33 }, 390 + i, {
+      name: 'NaN and infinity in W',
+      w: (w) => w.fill(Number.NaN, 5 * 33, 5 * 33 + 1).fill(Number.POSITIVE_INFINITY, 9 * 33, 9 * 33 + 1),
+    }),
+  ]),
   ...shapes.flatMap((shape, i) =>
     [1, 3, 4, 9].map((count, j) => matmulCase({ ...shape, count }, 400 + 10 * i + j)),
   ),

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { KernelType } from '#kernels/spec.js';
 import * as types from '#kernels/types.js';
 import type { Rng } from '#src/core/rng.js';
-import { dequantize, quantize, toF16 } from '#src/formats/quantize.js';
+import { dequantize, quantize } from '#src/formats/quantize.js';
 import { setKernelFlags } from '#src/platform/node/v8-flags.js';
 import { instantiateKernels, type KernelExports, reservedBytes } from '#src/runtime/kernels.js';
 
@@ -51,15 +51,15 @@ export class KernelMachine {
   input(name: string, data: ArrayBufferView): number {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
     const address = this.take(name, bytes.length, bytes);
-    new Uint8Array(this.memory.buffer, address, bytes.length).set(bytes);
+    this.write(address, bytes);
     return address;
   }
 
   /** A buffer that kernels write, full of NaN; or starting with `data`, for those that work in place. */
   output(name: string, bytes: number, data?: ArrayBufferView): number {
     const address = this.take(name, bytes, null);
-    const view = new Uint8Array(this.memory.buffer, address, bytes).fill(0xff);
-    if (data) view.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    new Uint8Array(this.memory.buffer, address, bytes).fill(0xff);
+    if (data) this.write(address, data);
     return address;
   }
 
@@ -68,6 +68,12 @@ export class KernelMachine {
     const index = this.watched.findIndex((buffer) => buffer.address === address);
     const { name, bytes } = this.watched[index]!;
     this.watched[index] = { name, address, bytes, kept: this.bytes(address, bytes) };
+  }
+
+  /** Changes the start of a buffer that `output` returned. */
+  write(address: number, data: ArrayBufferView): void {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    new Uint8Array(this.memory.buffer, address, bytes.length).set(bytes);
   }
 
   /** Copies of what lies at an address. */
@@ -235,9 +241,4 @@ export function fillKv(
   }
   machine.freeze(layer);
   return { layer, pages };
-}
-
-/** Bits of halves as numbers would lose NaN payloads, so tests of conversions use these. */
-export function halves(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
-  return Uint16Array.from(values, toF16);
 }
