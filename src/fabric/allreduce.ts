@@ -4,10 +4,10 @@
  */
 import type { Reduce } from '../placement/plan.js';
 import { foldRoot } from '../placement/reduce.js';
-import type { FoldName, Line, Part } from './line.js';
+import type { Line, Part } from './line.js';
 import { broadcast, connect } from './line.js';
 import type { Color } from './mesh.js';
-import type { Pe, Pending, View } from './pe.js';
+import type { FoldName, View } from './pe.js';
 
 /** Colors of one all-reduce along one axis; lines that are parallel share them. */
 export interface AllreduceColors {
@@ -23,10 +23,6 @@ export function allreduceColors(line: Line, name: string): AllreduceColors {
     between: [color('between 0'), color('between 1')],
     flood: color('flood'),
   };
-}
-
-function receiveFold(pe: Pe, color: Color, view: View, fold: FoldName): Pending {
-  return fold === 'add' ? pe.receiveAdd(color, view) : pe.receiveMax(color, view);
 }
 
 /**
@@ -49,17 +45,15 @@ function chainsToCentre(
     const k = stations.indexOf(i);
     if (k < 0) return;
     if (k === centre) {
-      if (k > 0) yield receiveFold(pe, colorOf(k - 1), view, fold);
-      if (k + 1 < stations.length) yield receiveFold(pe, colorOf(k + 1), view, fold);
+      if (k > 0) yield pe.receiveFold(colorOf(k - 1), view, fold);
+      if (k + 1 < stations.length) yield pe.receiveFold(colorOf(k + 1), view, fold);
       return;
     }
     const outer = k < centre ? k - 1 : k + 1;
     if (outer < 0 || outer >= stations.length) {
       yield pe.send(colorOf(k), view);
-    } else if (fold === 'add') {
-      yield pe.relayAdd(colorOf(outer), view, colorOf(k));
     } else {
-      yield pe.relayMax(colorOf(outer), view, colorOf(k));
+      yield pe.relayFold(colorOf(outer), view, colorOf(k), fold);
     }
   };
 }
@@ -127,7 +121,7 @@ export function ringAllreduce(line: Line, colors: RingColors, fold: FoldName = '
     };
     for (let step = 0; step < pes - 1; step++) {
       const sent = pe.send(colorOf(i), chunk(i - step));
-      yield receiveFold(pe, from, chunk(i - step - 1), fold);
+      yield pe.receiveFold(from, chunk(i - step - 1), fold);
       yield sent;
     }
     for (let step = 0; step < pes - 1; step++) {

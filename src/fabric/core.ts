@@ -4,7 +4,7 @@
  */
 
 /** How an arriving word meets the one in memory. */
-export const FOLD = { copy: 0, addF32: 1, maxF32: 2, addF16: 3, maxF16: 4 } as const;
+export const FOLD = { copy: 0, addF32: 1, maxF32: 2, addF16: 3, maxF16: 4, or: 5 } as const;
 
 export type FoldCode = (typeof FOLD)[keyof typeof FOLD];
 
@@ -15,16 +15,15 @@ export type Mark = (typeof MARK)[keyof typeof MARK];
 
 /**
  * One vector operation of a CE, one word per cycle: take a word from the fabric (if `input`), fold it with the
- * word in memory (if `offset`), keep the result (if `store`) and pass it on (if `output`).
+ * word in memory, keep the result (if `store`) and pass it on (if `output`). Without input, words are sent.
  */
 export interface VectorOp {
   /** Node (router and color) whose ramp feeds the operation, or -1. */
   readonly input: number;
   /** Node onto which results go, or -1. */
   readonly output: number;
-  /** First word in memory, or -1 for none. */
+  /** First word in memory, and how many. */
   readonly offset: number;
-  readonly stride: number;
   readonly count: number;
   readonly fold: FoldCode;
   readonly store: boolean;
@@ -75,6 +74,8 @@ export interface FabricCore {
   readonly ended: readonly number[];
   /** Puts an operation on a microthread: `slot` is `ce * 8 + thread`. */
   start(slot: number, op: VectorOp): void;
+  /** Turns a node's switch to its next position: the CE writes its router's configuration. */
+  turn(node: number): void;
   /** One cycle of every router and CE with work; the number of wavelets and words that moved. */
   step(): number;
   /** Cycles in which a CE's arithmetic was used by vector operations, so far. */

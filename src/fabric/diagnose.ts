@@ -10,7 +10,7 @@ import type { Tables } from './tables.js';
 /** Enough to see the pattern; a stuck wafer can have a million queues. */
 const SHOWN = 6;
 
-type Ops = ReadonlyMap<number, ActiveOp>;
+type Ops = readonly (ActiveOp | undefined)[];
 
 /** Work in flight and nothing moves. */
 export function deadlock(
@@ -20,7 +20,8 @@ export function deadlock(
   ops: Ops,
   blocked: readonly Task[],
 ): MachineError {
-  const idle = blocked.filter((task) => ![...ops.values()].some((op) => op.pe === task.pe));
+  const busy = new Set(ops.map((op) => op?.pe));
+  const idle = blocked.filter((task) => !busy.has(task.pe));
   const waiters = [...describeOps(core, ops), ...idle.map((task) => describeTask(task))];
   return new MachineError({
     what: `mesh program on ${mesh.width} x ${mesh.height} PEs, cycle ${core.now}`,
@@ -46,11 +47,12 @@ export function cycleLimit(
 }
 
 function describeOps(core: FabricCore, ops: Ops): string[] {
-  return [...ops].map(([slot, { pe, issue }]) => {
-    const left = `${core.remaining(slot)} of ${issue.count} words left`;
-    const from = issue.input === null ? '' : ` from color "${issue.input.name}"`;
-    const to = issue.output === null ? '' : ` to color "${issue.output.name}"`;
-    return `PE ${formatPoint(pe.at)}${from}${to}, ${left}`;
+  return ops.flatMap((op, slot) => {
+    if (op === undefined) return [];
+    const left = `${core.remaining(slot)} of ${op.words} words left`;
+    const from = op.input === null ? '' : ` from color "${op.input.name}"`;
+    const to = op.output === null ? '' : ` to color "${op.output.name}"`;
+    return [`PE ${formatPoint(op.pe.at)}${from}${to}, ${left}`];
   });
 }
 

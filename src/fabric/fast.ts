@@ -55,11 +55,10 @@ const CE_LINE = 8;
 const INPUT = 0;
 const OUTPUT = 1;
 const OFFSET = 2;
-const STRIDE = 3;
-const LEFT = 4;
-const FOLDING = 5;
-const STORE = 6;
-const LAST_MARK = 7;
+const LEFT = 3;
+const FOLDING = 4;
+const STORE = 5;
+const LAST_MARK = 6;
 
 const NEVER = -1;
 
@@ -190,7 +189,6 @@ export class FastCore implements FabricCore {
     ops[o + INPUT] = op.input < 0 ? -1 : offsetOf[nodes[op.input]!.outputs[RAMP]!]!;
     ops[o + OUTPUT] = op.output < 0 ? -1 : offsetOf[nodes[op.output]!.inputs[RAMP]!]!;
     ops[o + OFFSET] = op.offset;
-    ops[o + STRIDE] = op.stride;
     ops[o + LEFT] = op.count;
     ops[o + FOLDING] = op.fold;
     ops[o + STORE] = op.store ? 1 : 0;
@@ -290,7 +288,7 @@ export class FastCore implements FabricCore {
     q[i + POPPED] = now;
     if (pops + 1 === q[i + PUSHES]) routers[r + MASK + (place >> 5)]! &= ~(1 << (place & 31));
     this.wakeSender(q[i + SENDER]!);
-    if ((stamp & 3) !== 0) this.advance(i, r);
+    if ((stamp & 3) !== 0) this.turn(this.tables.queues[this.tableOf[i >> 4]!]!.node);
     return MOVED;
   }
 
@@ -395,7 +393,7 @@ export class FastCore implements FabricCore {
     } else {
       word = words[offset]!;
     }
-    ops[s + OFFSET] = offset + ops[s + STRIDE]!;
+    ops[s + OFFSET] = offset + 1;
     const left = ops[s + LEFT]! - 1;
     ops[s + LEFT] = left;
     if (output >= 0) {
@@ -415,6 +413,7 @@ export class FastCore implements FabricCore {
   private foldRare(fold: number, memory: number, word: number): number {
     if (fold === FOLD.addF16) return addHalves(memory, word);
     if (fold === FOLD.maxF16) return maxHalves(memory, word);
+    if (fold === FOLD.or) return memory | word;
     this.scratchWord[0] = memory;
     this.scratchWord[1] = word;
     return this.scratchFloat[0]! >= this.scratchFloat[1]! ? memory : word;
@@ -436,18 +435,13 @@ export class FastCore implements FabricCore {
     this.ceNext[this.ceNextCount++] = c;
   }
 
-  /** Turns the switch of the queue's node to its next position. */
-  private advance(i: number, r: number): void {
-    const { node } = this.tables.queues[this.tableOf[i / LINE]!]!;
-    const { rx, ring } = this.tables.nodes[node]!;
+  turn(node: number): void {
+    const { rx, ring, router } = this.tables.nodes[node]!;
     const next = this.position[node]! + 1;
     this.position[node] = next < rx.length ? next : ring ? 0 : rx.length - 1;
     this.openInputs(node);
     // A queue that was shut may be open now.
-    if (this.routers[r + AWAKE] === 0) {
-      this.routers[r + AWAKE] = 1;
-      this.routerNext[this.routerNextCount++] = r;
-    }
+    this.wakeSender(router * LINE);
   }
 
   private openInputs(node: number): void {

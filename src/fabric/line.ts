@@ -21,9 +21,6 @@ export function column(mesh: Mesh, x: number, first = 0, length = mesh.height - 
   return { mesh, length, ahead: 'SOUTH', back: 'NORTH', at: (i) => ({ x, y: first + i }) };
 }
 
-/** How partial results meet. */
-export type FoldName = 'add' | 'max';
-
 /** What the PE with number `i` on the line does with its view; the collective is over when all have ended. */
 export type Part = (pe: Pe, i: number, view: View) => Generator<Pending, void, void>;
 

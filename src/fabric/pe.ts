@@ -11,6 +11,9 @@ import type { Point } from './geometry.js';
 import { formatPoint } from './geometry.js';
 import type { Color, Mesh } from './mesh.js';
 
+/** How an arriving element meets the one in memory; `or` joins parts whose other bits are zero. */
+export type FoldName = 'add' | 'max' | 'or';
+
 /** What a program waits for. */
 export class Pending {
   done = false;
@@ -24,7 +27,8 @@ export interface Task {
   readonly flow: Generator<Pending, void, void>;
   /** A task that serves others for ever, e.g. one per wavelet: the program may end while it waits. */
   readonly daemon: boolean;
-  readonly startCycle: number;
+  /** Settled when the flow ends. */
+  readonly end: Pending;
 }
 
 export type Program = () => Generator<Pending, void, void>;
@@ -109,22 +113,20 @@ export function elementsPerWord(type: ElementType): number {
 
 /** What a running simulation does for a PE; set when the run starts. */
 export interface Executor {
-  issue(pe: Pe, op: Issue): Pending;
+  issue(
+    pe: Pe,
+    input: Color | null,
+    output: Color | null,
+    view: View,
+    fold: FoldCode,
+    store: boolean,
+    lastMark: Mark,
+  ): Pending;
   compute(pe: Pe, work: Work, action: (() => void) | undefined, name: string): Pending;
-  spawn(pe: Pe, name: string, program: Program, daemon: boolean): void;
+  /** Starts a flow of control; `now` is one that is running already, forked off another. */
+  spawn(pe: Pe, name: string, program: Program, how: 'now' | 'task' | 'daemon'): Pending;
+  turn(pe: Pe, color: Color): void;
 }
-
-export interface Issue {
-  readonly input: Color | null;
-  readonly output: Color | null;
-  readonly view: View | null;
-  readonly count: number;
-  readonly fold: FoldCode;
-  readonly store: boolean;
-  readonly lastMark: Mark;
-}
-
-const NOTHING = { input: null, output: null, view: null, fold: FOLD.copy, store: false, lastMark: MARK.none };
 
 export class Pe {
   readonly mesh: Mesh;
@@ -168,36 +170,27 @@ export class Pe {
 
   /** Sends a view onto a color, one word per cycle; `lastMark` lets the last wavelet advance switches. */
   send(output: Color, view: View, lastMark: Mark = MARK.none): Pending {
-    return this.issue({ ...NOTHING, output, view, count: view.words, lastMark });
+    return this.running().issue(this, null, output, view, FOLD.copy, false, lastMark);
   }
 
   /** Fills a view from a color. */
   receive(input: Color, view: View): Pending {
-    return this.issue({ ...NOTHING, input, view, count: view.words, store: true });
+    return this.running().issue(this, input, null, view, FOLD.copy, true, MARK.none);
   }
 
-  /** `view = view + wavelets`, element by element. */
-  receiveAdd(input: Color, view: View): Pending {
-    return this.issue({ ...NOTHING, input, view, count: view.words, fold: addOf(view), store: true });
+  /** `view = view (fold) wavelets`, element by element. */
+  receiveFold(input: Color, view: View, fold: FoldName): Pending {
+    return this.running().issue(this, input, null, view, foldCode(view, fold), true, MARK.none);
   }
 
-  /** `view = max(view, wavelets)`, element by element. */
-  receiveMax(input: Color, view: View): Pending {
-    return this.issue({ ...NOTHING, input, view, count: view.words, fold: maxOf(view), store: true });
-  }
-
-  /** Sends `view + wavelets` on while they arrive: one link of a chain. Memory stays as it is. */
-  relayAdd(input: Color, view: View, output: Color, lastMark: Mark = MARK.none): Pending {
-    return this.issue({ ...NOTHING, input, output, view, count: view.words, fold: addOf(view), lastMark });
-  }
-
-  relayMax(input: Color, view: View, output: Color, lastMark: Mark = MARK.none): Pending {
-    return this.issue({ ...NOTHING, input, output, view, count: view.words, fold: maxOf(view), lastMark });
+  /** Sends `view (fold) wavelets` on while they arrive: one link of a chain. Memory stays as it is. */
+  relayFold(input: Color, view: View, output: Color, fold: FoldName, lastMark: Mark = MARK.none): Pending {
+    return this.running().issue(this, input, output, view, foldCode(view, fold), false, lastMark);
   }
 
   /** Keeps what arrives and passes it on. */
   relay(input: Color, view: View, output: Color): Pending {
-    return this.issue({ ...NOTHING, input, output, view, count: view.words, store: true });
+    return this.running().issue(this, input, output, view, FOLD.copy, true, MARK.none);
   }
 
   /** Local work on memory; `action` computes the real numbers. */
@@ -207,7 +200,17 @@ export class Pe {
 
   /** Starts another task of this CE, which takes the machine's task start to begin. */
   activate(name: string, program: Program): void {
-    this.running().spawn(this, name, program, false);
+    this.running().spawn(this, name, program, 'task');
+  }
+
+  /** Lets `program` run beside what follows; waiting for the answer waits for its end. */
+  fork(name: string, program: Program): Pending {
+    return this.running().spawn(this, name, program, 'now');
+  }
+
+  /** Turns this router's switch for a color; nothing may be on its way through it. */
+  turn(color: Color): void {
+    this.running().turn(this, color);
   }
 
   /** Runs `program` for every wavelet of a color, the wavelet's word in `cell`. */
@@ -220,11 +223,7 @@ export class Pe {
         yield* program();
       }
     };
-    this.running().spawn(this, `on ${input.name}`, serve.bind(this), true);
-  }
-
-  private issue(op: Issue): Pending {
-    return this.running().issue(this, op);
+    this.running().spawn(this, `on ${input.name}`, serve.bind(this), 'daemon');
   }
 
   private running(): Executor {
@@ -233,10 +232,14 @@ export class Pe {
   }
 }
 
-function addOf(view: View): FoldCode {
-  return view.buffer.type === 'f16' ? FOLD.addF16 : FOLD.addF32;
-}
-
-function maxOf(view: View): FoldCode {
-  return view.buffer.type === 'f16' ? FOLD.maxF16 : FOLD.maxF32;
+function foldCode(view: View, fold: FoldName): FoldCode {
+  const half = view.buffer.type === 'f16';
+  switch (fold) {
+    case 'add':
+      return half ? FOLD.addF16 : FOLD.addF32;
+    case 'max':
+      return half ? FOLD.maxF16 : FOLD.maxF32;
+    case 'or':
+      return FOLD.or;
+  }
 }

@@ -101,7 +101,7 @@ export class PlainCore implements FabricCore {
   // ── Router ────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Queues in this cycle's order of priority: groups of 32 and places within them rotate with the cycle. */
-  private turn<T>(items: readonly T[], group: number): T[] {
+  private inTurn<T>(items: readonly T[], group: number): T[] {
     const groups = Math.ceil(items.length / group);
     const order: T[] = [];
     for (let g = 0; g < groups; g++) {
@@ -117,7 +117,7 @@ export class PlainCore implements FabricCore {
   private decideRouter(router: number): Move[] {
     const moves: Move[] = [];
     const links = new Set<number>();
-    for (const id of this.turn(this.tables.queuesOfRouter[router]!, 32)) {
+    for (const id of this.inTurn(this.tables.queuesOfRouter[router]!, 32)) {
       const from = this.queues[id]!;
       const node = this.nodes[from.node]!;
       const head = from.wavelets[0];
@@ -142,10 +142,13 @@ export class PlainCore implements FabricCore {
       this.options.observer?.hop(this.now, queue.link, node.color, word, id);
     }
     this.copied += to.length - 1;
-    if (mark !== MARK.none) {
-      const next = node.position + 1;
-      node.position = next < node.rx.length ? next : node.ring ? 0 : node.rx.length - 1;
-    }
+    if (mark !== MARK.none) this.turn(from.node);
+  }
+
+  turn(id: number): void {
+    const node = this.nodes[id]!;
+    const next = node.position + 1;
+    node.position = next < node.rx.length ? next : node.ring ? 0 : node.rx.length - 1;
   }
 
   private push(queue: Queue, wavelet: Wavelet): void {
@@ -168,7 +171,7 @@ export class PlainCore implements FabricCore {
     let rampFree = true;
     let aluFree = true;
     const taken = new Map<Queue, number>();
-    for (const slot of this.turn(
+    for (const slot of this.inTurn(
       Array.from({ length: THREADS }, (_, k) => ce * THREADS + k),
       THREADS,
     )) {
@@ -196,14 +199,14 @@ export class PlainCore implements FabricCore {
   private carryOutWork(running: Running): void {
     const { slot, op } = running;
     const ce = Math.floor(slot / THREADS);
-    let word = op.offset < 0 ? 0 : this.words[running.offset]!;
+    let word = this.words[running.offset]!;
     if (op.input >= 0) {
       word = this.fold(op.fold, word, this.inputOf(op).wavelets.shift()!.word);
       this.delivered++;
       if (op.fold !== FOLD.copy) this.alu[ce]!++;
       if (op.store) this.words[running.offset] = word;
     }
-    running.offset += op.stride;
+    running.offset++;
     running.left--;
     if (op.output >= 0) {
       const queue = this.outputOf(op);
@@ -236,6 +239,8 @@ export class PlainCore implements FabricCore {
         return addHalves(memory, word);
       case FOLD.maxF16:
         return maxHalves(memory, word);
+      case FOLD.or:
+        return memory | word;
       default:
         return word;
     }

@@ -4,8 +4,9 @@
  * two-phase and generated reductions differ in the tree alone (Luczynski et al., HPDC 2024).
  */
 import { MARK } from './core.js';
-import type { FoldName, Line, Part } from './line.js';
+import type { Line, Part } from './line.js';
 import type { Color } from './mesh.js';
+import type { FoldName } from './pe.js';
 
 /** `parent[i] < i` for every PE but the root, PE 0; the children of a PE follow it with their subtrees. */
 export type ReduceTree = readonly number[];
@@ -92,7 +93,7 @@ export function reduceTree(
     const from = own.length === 0 ? null : colorTo(i);
     const kept = parent < 0 ? own.length : own.length - 1;
     for (let k = 0; k < kept; k++) {
-      yield fold === 'add' ? pe.receiveAdd(from!, view) : pe.receiveMax(from!, view);
+      yield pe.receiveFold(from!, view, fold);
     }
     if (parent < 0) return;
     const to = colorTo(parent);
@@ -100,6 +101,6 @@ export function reduceTree(
     // The farthest sibling's last wavelet turns every switch back for the next use.
     const mark = siblings.at(-1) === i ? (siblings.length > 1 ? MARK.control : MARK.none) : MARK.depart;
     if (from === null) yield pe.send(to, view, mark);
-    else yield fold === 'add' ? pe.relayAdd(from, view, to, mark) : pe.relayMax(from, view, to, mark);
+    else yield pe.relayFold(from, view, to, fold, mark);
   };
 }

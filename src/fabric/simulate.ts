@@ -3,13 +3,13 @@
  * can happen, and ends with an account of the run or with an error that says who waits for what.
  */
 import { MachineError } from '../core/errors.js';
-import type { CoreOptions, FabricCore } from './core.js';
-import { THREADS } from './core.js';
+import type { CoreOptions, FabricCore, FoldCode, Mark } from './core.js';
+import { FOLD, THREADS } from './core.js';
 import { cycleLimit, deadlock } from './diagnose.js';
 import { FastCore } from './fast.js';
-import { formatPoint } from './geometry.js';
-import type { Mesh } from './mesh.js';
-import type { Executor, Issue, Pe, Program, Task, Work } from './pe.js';
+import { formatPoint, RAMP } from './geometry.js';
+import type { Color, Mesh } from './mesh.js';
+import type { Executor, Pe, Program, Task, View, Work } from './pe.js';
 import { Pending } from './pe.js';
 import { PlainCore } from './plain.js';
 import type { FabricResult, LocalTotals } from './result.js';
@@ -37,7 +37,11 @@ export interface SimulateOptions extends CoreOptions {
 /** A vector operation on its microthread. */
 export interface ActiveOp {
   readonly pe: Pe;
-  readonly issue: Issue;
+  readonly input: Color | null;
+  readonly output: Color | null;
+  readonly fold: FoldCode;
+  readonly store: boolean;
+  readonly words: number;
   readonly pending: Pending;
   readonly startCycle: number;
 }
@@ -75,12 +79,15 @@ class Simulation implements Executor {
   private readonly core: FabricCore;
   private readonly pes: readonly Pe[];
   private readonly ces: CeState[];
-  private readonly ops = new Map<number, ActiveOp>();
+  /** By slot. */
+  private readonly ops: (ActiveOp | undefined)[];
+  /** Node by CE and color, where it takes from the ramp and where it leads to it; -1 where not. */
+  private readonly inputNode: Int32Array;
+  private readonly outputNode: Int32Array;
   private readonly free: Uint8Array;
   private readonly ends: EndHeap = new EndHeap();
   private readonly totals: LocalTotals[];
-  private unfinished = 0;
-  private readonly blocked = new Set<Task>();
+  private readonly live = new Set<Task>();
 
   constructor(mesh: Mesh, options: SimulateOptions) {
     this.mesh = mesh;
@@ -95,6 +102,16 @@ class Simulation implements Executor {
     this.ces = this.pes.map(() => ({ waiting: [], current: null, startCycle: 0, endCycle: 0, aluSeen: 0 }));
     this.totals = this.pes.map(() => ({ busyCycles: 0, macs: 0, sramBytes: 0 }));
     const { microthreads } = mesh.numbers;
+    this.ops = Array<ActiveOp | undefined>(this.pes.length * THREADS).fill(undefined);
+    const colors = mesh.colors.length;
+    this.inputNode = new Int32Array(this.pes.length * colors).fill(-1);
+    this.outputNode = new Int32Array(this.pes.length * colors).fill(-1);
+    for (const [id, { router, color, inputs, outputs }] of this.tables.nodes.entries()) {
+      const ce = this.tables.ceOfRouter[router]!;
+      if (ce < 0) continue;
+      if (outputs[RAMP]! >= 0) this.inputNode[ce * colors + color] = id;
+      if (inputs[RAMP]! >= 0) this.outputNode[ce * colors + color] = id;
+    }
     this.free = new Uint8Array(this.pes.length).fill((1 << microthreads) - 1);
     options.onTables?.(this.tables);
   }
@@ -104,7 +121,7 @@ class Simulation implements Executor {
     const limit = Math.min(this.options.maxCycles ?? MAX_CYCLES, MAX_CYCLES);
     for (const pe of this.pes) pe.attach(this);
     try {
-      for (const pe of this.pes) if (pe.main !== null) this.spawn(pe, 'main', pe.main, false);
+      for (const pe of this.pes) if (pe.main !== null) this.spawn(pe, 'main', pe.main, 'now');
       for (;;) {
         while (ends.nextCycle() <= core.now) this.endWork(ends.pop());
         const moved = core.step();
@@ -119,14 +136,8 @@ class Simulation implements Executor {
         if (next > limit) throw cycleLimit(this.mesh, this.tables, core, this.ops, limit);
         core.now = Math.max(core.now, next);
       }
-      if (this.unfinished > 0 || core.inFlight() > 0) {
-        throw deadlock(
-          this.mesh,
-          this.tables,
-          core,
-          this.ops,
-          [...this.blocked].filter((task) => !task.daemon),
-        );
+      if (this.live.size > 0 || core.inFlight() > 0) {
+        throw deadlock(this.mesh, this.tables, core, this.ops, [...this.live]);
       }
     } finally {
       for (const pe of this.pes) pe.attach(null);
@@ -138,30 +149,31 @@ class Simulation implements Executor {
 
   // ── Flows of control ──────────────────────────────────────────────────────────────────────────────────────
 
-  spawn(pe: Pe, name: string, program: Program, daemon: boolean): void {
-    const task: Task = { pe, name, flow: program(), daemon, startCycle: this.core.now };
-    if (!daemon) this.unfinished++;
+  spawn(pe: Pe, name: string, program: Program, how: 'now' | 'task' | 'daemon'): Pending {
+    const task: Task = { pe, name, flow: program(), daemon: how === 'daemon', end: new Pending() };
+    if (!task.daemon) this.live.add(task);
+    // A task that another one starts has to be picked first.
     const { taskStartCycles } = this.mesh.numbers;
-    // What the host starts is running at cycle 0; a task started by another has to be picked first.
-    if (name === 'main' || daemon || taskStartCycles === 0) {
-      this.resume(task);
-    } else {
-      const start = this.compute(pe, { cycles: taskStartCycles }, undefined, `start ${name}`);
-      start.waiter = task;
-    }
+    if (how === 'task')
+      this.compute(pe, { cycles: taskStartCycles }, undefined, `start ${name}`).waiter = task;
+    else this.resume(task);
+    return task.end;
+  }
+
+  turn(pe: Pe, color: Color): void {
+    this.core.turn(this.tables.nodeAt(pe.at, color));
   }
 
   private resume(task: Task): void {
-    this.blocked.delete(task);
     for (;;) {
       const next = task.flow.next();
       if (next.done === true) {
-        if (!task.daemon) this.unfinished--;
+        this.live.delete(task);
+        this.settle(task.end);
         return;
       }
       if (next.value.done) continue;
       next.value.waiter = task;
-      this.blocked.add(task);
       return;
     }
   }
@@ -173,66 +185,69 @@ class Simulation implements Executor {
 
   // ── Vector operations ─────────────────────────────────────────────────────────────────────────────────────
 
-  issue(pe: Pe, issue: Issue): Pending {
+  issue(
+    pe: Pe,
+    input: Color | null,
+    output: Color | null,
+    view: View,
+    fold: FoldCode,
+    store: boolean,
+    lastMark: Mark,
+  ): Pending {
     const pending = new Pending();
-    if (issue.count === 0) {
+    const { words } = view;
+    if (words === 0) {
       pending.done = true;
       return pending;
     }
     const free = this.free[pe.ce]!;
-    if (free === 0) {
-      throw new MachineError({
-        what: `microthreads of PE ${formatPoint(pe.at)}`,
-        given: 'one more vector operation while all are busy',
-        expected: `at most ${this.mesh.numbers.microthreads} at a time`,
-        todo: 'Wait for an operation before issuing the next.',
-      });
-    }
+    if (free === 0) throw this.noThread(pe);
     const thread = 31 - Math.clz32(free & -free);
     this.free[pe.ce] = free & (free - 1);
     const slot = pe.ce * THREADS + thread;
-    const { view } = issue;
     this.core.start(slot, {
-      input: this.nodeOf(pe, issue.input, 'input'),
-      output: this.nodeOf(pe, issue.output, 'output'),
-      offset: view === null ? -1 : view.buffer.offset + view.firstWord,
-      stride: view === null ? 0 : 1,
-      count: issue.count,
-      fold: issue.fold,
-      store: issue.store,
-      lastMark: issue.lastMark,
+      input: input === null ? -1 : this.nodeOf(pe, input, this.inputNode),
+      output: output === null ? -1 : this.nodeOf(pe, output, this.outputNode),
+      offset: view.buffer.offset + view.firstWord,
+      count: words,
+      fold,
+      store,
+      lastMark,
     });
-    this.ops.set(slot, { pe, issue, pending, startCycle: this.core.now });
+    this.ops[slot] = { pe, input, output, fold, store, words, pending, startCycle: this.core.now };
     return pending;
   }
 
-  private nodeOf(pe: Pe, color: Issue['input'], side: 'input' | 'output'): number {
-    if (color === null) return -1;
-    const node = this.tables.nodeAt(pe.at, color);
-    const bit = 1 << 4;
-    const table = this.tables.nodes[node];
-    const masks = side === 'input' ? table?.tx : table?.rx;
-    if (masks?.some((mask) => (mask & bit) !== 0) === true) return node;
+  private nodeOf(pe: Pe, color: Color, nodes: Int32Array): number {
+    const node = nodes[pe.ce * this.mesh.colors.length + color.id]!;
+    if (node >= 0) return node;
     throw new MachineError({
       what: `vector operation of PE ${formatPoint(pe.at)}`,
-      given: `${side} color "${color.name}", which no route ${side === 'input' ? 'leads to' : 'takes from'} its ramp`,
+      given: `color "${color.name}", which no route ${nodes === this.inputNode ? 'leads to' : 'takes from'} its ramp`,
       expected: 'a color with a route over the ramp',
       todo: 'Correct the layout of the mesh program.',
     });
   }
 
+  private noThread(pe: Pe): MachineError {
+    return new MachineError({
+      what: `microthreads of PE ${formatPoint(pe.at)}`,
+      given: 'one more vector operation while all are busy',
+      expected: `at most ${this.mesh.numbers.microthreads} at a time`,
+      todo: 'Wait for an operation before issuing the next.',
+    });
+  }
+
   private endOp(slot: number): void {
-    const op = this.ops.get(slot)!;
-    this.ops.delete(slot);
-    const { pe, issue } = op;
+    const { pe, input, output, fold, store, words, pending, startCycle } = this.ops[slot]!;
+    this.ops[slot] = undefined;
     this.free[pe.ce]! |= 1 << (slot % THREADS);
-    const totals = this.totals[pe.ce]!;
     // A word from memory is read, a kept result written; copies in and out do one of the two.
-    const reads = issue.fold !== 0 || issue.input === null ? 4 : 0;
-    totals.sramBytes += issue.count * (reads + (issue.store ? 4 : 0));
+    const reads = fold !== FOLD.copy || input === null ? 4 : 0;
+    this.totals[pe.ce]!.sramBytes += words * (reads + (store ? 4 : 0));
     this.lastCycle = this.core.now;
-    this.options.spans?.span(pe, nameOf(issue), op.startCycle, this.core.now);
-    this.settle(op.pending);
+    this.options.spans?.span(pe, nameOf(input, output, fold), startCycle, this.core.now);
+    this.settle(pending);
   }
 
   // ── Local work ────────────────────────────────────────────────────────────────────────────────────────────
@@ -280,9 +295,9 @@ class Simulation implements Executor {
   }
 }
 
-function nameOf({ input, output, fold }: Issue): string {
+function nameOf(input: Color | null, output: Color | null, fold: FoldCode): string {
   if (input === null) return `send ${output!.name}`;
-  if (output === null) return `${fold === 0 ? 'receive' : 'receive and fold'} ${input.name}`;
+  if (output === null) return `${fold === FOLD.copy ? 'receive' : 'fold'} ${input.name}`;
   return `relay ${input.name} to ${output.name}`;
 }
 

@@ -7,7 +7,7 @@ import type { Tag } from '../core/provenance.js';
 import { TAGS } from '../core/provenance.js';
 import type { Confidence, Fact, FactList, Facts } from './types.js';
 import type { WaferKey, WaferMachine } from './wafers.js';
-import { findWafer, WAFER_KEYS } from './wafers.js';
+import { WAFER_KEYS, WAFERS } from './wafers.js';
 
 /** The range of one number in a machine file. */
 export interface FactRange {
@@ -125,10 +125,13 @@ export function parseWafer(text: string, file: string): WaferMachine {
   if (typeof name !== 'string' || !/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) {
     throw bad(`name in machine file ${file}`, show(name), '1 to 64 of a-z, 0-9, ".", "_" and "-"');
   }
-  if (typeof base !== 'string') throw bad(`base in machine file ${file}`, show(base), 'the name of a wafer');
+  const parent = WAFERS.find((wafer) => wafer.name === base);
+  if (parent === undefined) {
+    const names = WAFERS.map((wafer) => wafer.name).join(', ');
+    throw bad(`base in machine file ${file}`, show(base), `one of ${names}`);
+  }
   if (title !== undefined && typeof title !== 'string')
     throw bad(`title in machine file ${file}`, show(title), 'text');
-  const parent = findWafer(base);
   const facts: Record<WaferKey, Fact> = { ...overrideFacts(parent.facts, entries, WAFER_KEYS, file) };
   for (const [usable, fabric] of [
     ['usableColumns', 'fabricColumns'],

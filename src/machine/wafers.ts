@@ -2,7 +2,7 @@
  * Wafers as data: one record per machine, a source and a confidence beside every number. A chip generation is
  * a row here and never a code path. Cycles are what the simulator predicts; the clock only turns them into time.
  */
-import { MachineError } from '../core/errors.js';
+import { OptionError } from '../core/errors.js';
 import type { Confidence, Fact, FactList, Facts, Plain } from './types.js';
 import { plain } from './types.js';
 
@@ -204,11 +204,11 @@ const DESK: WaferMachine = {
 /** Every wafer that is known by name. */
 export const WAFERS: readonly WaferMachine[] = [WSE2, WSE3, WSE3T, DESK];
 
-/** The wafer of that name; `MachineError` with the known names otherwise. */
+/** The wafer of that name; `OptionError` with the known names otherwise. */
 export function findWafer(name: string): WaferMachine {
   const machine = WAFERS.find((wafer) => wafer.name === name);
   if (machine !== undefined) return machine;
-  throw new MachineError({
+  throw new OptionError({
     what: 'machine',
     given: JSON.stringify(name),
     expected: `one of ${WAFERS.map((wafer) => wafer.name).join(', ')}, or a JSON file`,

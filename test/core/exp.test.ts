@@ -53,9 +53,7 @@ describe('exp', () => {
   });
 
   it('never falls where its argument rises by a thousandth', () => {
-    const falls: number[] = [];
-    for (let x = -20; x < 0; x += 0.001) if (exp(x + 0.001) <= exp(x)) falls.push(x);
-    expect(falls).toEqual([]);
+    for (let x = -20; x < 0; x += 0.001) expect(exp(x + 0.001)).toBeGreaterThan(exp(x));
   });
 
   it.each([

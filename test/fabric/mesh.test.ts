@@ -237,7 +237,7 @@ describe.each(['fast', 'plain'] as const)('the %s core', (core) => {
     const pe = m.pe({ x: 1, y: 0 });
     const [got] = pe.buffers;
     pe.main = function* () {
-      const folded = pe.receiveAdd(m.colors[0]!, got!.view());
+      const folded = pe.receiveFold(m.colors[0]!, got!.view(), 'add');
       yield pe.compute({ cycles: 50 });
       yield folded;
     };
@@ -250,7 +250,7 @@ it('counts wavelets in flight and delivered at every cycle', () => {
   const core = new FastCore(compile(m), m.memory);
   const tables = compile(m);
   const at = (x: number): number => tables.nodeAt({ x, y: 0 }, m.colors[0]!);
-  const op = { stride: 1, fold: 0, lastMark: 0 } as const;
+  const op = { fold: 0, lastMark: 0 } as const;
   core.start(0, { ...op, input: -1, output: at(0), offset: 0, count: 30, store: false });
   core.start(8, { ...op, input: at(5), output: -1, offset: 30, count: 30, store: true });
   for (let cycle = 0; cycle < 60; cycle++) {

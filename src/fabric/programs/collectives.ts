@@ -3,7 +3,7 @@
  * rectangle along all rows and then along the first column (reduces) or all columns (all-reduces).
  */
 import { allreduce, allreduceColors, ringAllreduce, ringColors } from '../allreduce.js';
-import { generatedTree } from '../autotree.js';
+import { generatedTree, treeCycles } from '../autotree.js';
 import type { Line, Part } from '../line.js';
 import { column, row } from '../line.js';
 import type { Mesh, Route } from '../mesh.js';
@@ -118,13 +118,18 @@ function reduceProgram(
     name: `reduce-${name}`,
     title,
     elementsAre: 'elements per PE',
-    prepare: (size) =>
-      prepareLines(size, 'reduce', (first, axis) => {
+    prepare(size) {
+      const wavelets = waveletsOf(size.elements, size.type);
+      let modelCycles = 0;
+      const lines = prepareLines(size, 'reduce', (first, axis) => {
         const { rampLatencyCycles } = first.mesh.numbers;
-        const shape = tree(first.length, waveletsOf(size.elements, size.type), rampLatencyCycles);
+        const shape = tree(first.length, wavelets, rampLatencyCycles);
         const colors = reduceColors(first, shape, axis);
+        modelCycles += treeCycles(shape, wavelets, rampLatencyCycles);
         return (line) => reduceTree(line, shape, colors);
-      }),
+      });
+      return { ...lines, modelCycles };
+    },
   };
 }
 

@@ -1,11 +1,23 @@
 /** Every mesh program that can be run by name. */
 import { OptionError } from '../../core/errors.js';
 import { COLLECTIVES } from './collectives.js';
+import { SHIFTED_GEMMS } from './gemm.js';
+import { GEMM_T } from './gemmt.js';
+import { GEMVS } from './gemv.js';
+import { MOVES } from './moves.js';
 import type { FabricProgram } from './program.js';
+import { SUMMA } from './summa.js';
 
 export type { FabricProgram, NumberType, Prepared, ProgramSize } from './program.js';
 
-export const PROGRAMS: readonly FabricProgram[] = [...COLLECTIVES];
+export const PROGRAMS: readonly FabricProgram[] = [
+  ...COLLECTIVES,
+  ...GEMVS,
+  SUMMA,
+  ...SHIFTED_GEMMS,
+  GEMM_T,
+  ...MOVES,
+];
 
 /** The program of that name; `OptionError` with the known names otherwise. */
 export function findProgram(name: string): FabricProgram {

@@ -22,6 +22,8 @@ export interface Prepared {
   readonly mesh: Mesh;
   /** Wavelets of one PE's share, the B of the closed forms. */
   readonly wavelets: number;
+  /** What the cost model that shaped the program expects of it, for programs that are generated. */
+  readonly modelCycles?: number;
   load(rng: Rng): void;
   /** The largest difference to the same sums in float64. */
   maxAbsError(): number;
@@ -34,8 +36,13 @@ export interface FabricProgram {
   prepare(size: ProgramSize): Prepared;
 }
 
+/** Beyond any fabric: larger sides are slips of the pen. */
+const MAX_SIDE = 1e6;
+
 /** The mesh of a size, after its numbers have been checked. */
 export function meshOf(size: ProgramSize): Mesh {
+  wholeNumber('columns of PEs', size.width, MAX_SIDE);
+  wholeNumber('rows of PEs', size.height, MAX_SIDE);
   wholeNumber('elements', size.elements, 2 ** 24);
   return new Mesh(size.machine, size);
 }

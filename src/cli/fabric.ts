@@ -1,0 +1,217 @@
+/** `waferflow fabric`: a mesh program on the cycle-level wafer, and what the closed forms say it costs. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { OptionError } from '../core/errors.js';
+import { Rng } from '../core/rng.js';
+import { formatBytes } from '../core/units.js';
+import { findProgram, type NumberType, PROGRAMS, type ProgramSize } from '../fabric/programs/index.js';
+import type { FabricResult } from '../fabric/result.js';
+import { MAX_CYCLES, simulate } from '../fabric/simulate.js';
+import { Recorder, type Watch } from '../fabric/trace.js';
+import { parseWafer } from '../machine/custom.js';
+import { findWafer, WAFERS, type WaferMachine } from '../machine/wafers.js';
+import { predictMeshProgram } from '../timing/meshPrograms.js';
+import { parseCount, parseNumber } from './options.js';
+import { formatNumber, formatTable, printJson } from './output.js';
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** `8x4` is eight columns and four rows of PEs. */
+function parsePes(text: string): Size {
+  const match = /^(\d{1,6})x(\d{1,6})$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Expected columns x rows, such as 8x4.');
+  return { width: Number(match[1]), height: Number(match[2]) };
+}
+
+/** `pe=3,0`, `color=2` or `wavelet=17`. */
+function parseWatch(text: string): Watch {
+  const [kind, value = ''] = text.split('=', 2);
+  if (kind === 'pe' && /^\d+,\d+$/.test(value)) {
+    const [x, y] = value.split(',').map(Number);
+    return { pe: { x: x!, y: y! } };
+  }
+  if (kind === 'color' && value !== '') return { color: value };
+  if (kind === 'wavelet' && /^\d+$/.test(value)) return { wavelet: Number(value) };
+  throw new InvalidArgumentError('Expected pe=X,Y, color=NAME or wavelet=NUMBER.');
+}
+
+/** A wafer by name or from a JSON file. */
+function machineOf(name: string): WaferMachine {
+  if (!name.endsWith('.json')) return findWafer(name);
+  let text: string;
+  try {
+    text = readFileSync(name, 'utf8');
+  } catch (error) {
+    throw new OptionError({
+      what: 'machine file',
+      given: JSON.stringify(name),
+      expected: 'a file that can be read',
+      todo: `Check the path: ${error instanceof Error ? error.message : String(error)}.`,
+    });
+  }
+  return parseWafer(text, name);
+}
+
+interface Flags {
+  readonly pes: Size;
+  readonly elements: number;
+  readonly type: NumberType;
+  readonly machine: string;
+  readonly core: 'fast' | 'plain';
+  readonly seed: number;
+  readonly maxCycles: number;
+  readonly trace?: string;
+  readonly watch?: Watch;
+  readonly json?: boolean;
+}
+
+interface FabricReport {
+  readonly program: string;
+  readonly machine: string;
+  readonly pes: string;
+  readonly elements: number;
+  readonly type: NumberType;
+  readonly cycles: number;
+  readonly predictedCycles: number | null;
+  readonly wavelets: number;
+  readonly delivered: number;
+  readonly hops: number;
+  readonly maxAbsError: number;
+  readonly linkUtilisation: FabricResult['linkUtilisation'];
+  readonly peUtilisation: FabricResult['peUtilisation'];
+  readonly sramHighWaterBytes: number;
+  readonly energyPj: number;
+  /** Time that the simulation took on this machine. */
+  readonly simulated: { readonly wallMs: number; readonly hopsPerSecond: number };
+}
+
+export function registerFabric(program: Command): void {
+  program
+    .command('fabric')
+    .description('run a mesh program on the cycle-level wafer, or `list` the programs')
+    .argument('<program>', 'name of a mesh program, or `list`')
+    .addOption(
+      new Option('--pes <WxH>', 'columns x rows of PEs')
+        .argParser(parsePes)
+        .default({ width: 8, height: 8 }, '8x8'),
+    )
+    .option('--elements <n>', 'elements per PE; for gemv and gemm the side of the matrix', parseCount, 64)
+    .addOption(new Option('--type <type>', 'element type').choices(['f32', 'f16']).default('f32'))
+    .option('--machine <name>', `${WAFERS.map(({ name }) => name).join(', ')}, or a JSON file`, 'wse-2')
+    .option('--trace <file>', 'Chrome JSON for Perfetto, or the compact event log if it ends in .wfl')
+    .option('--watch <what>', 'print each hop of pe=X,Y, color=NAME or wavelet=NUMBER', parseWatch)
+    .addOption(new Option('--core <core>', 'which simulation').choices(['fast', 'plain']).default('fast'))
+    .option('--seed <n>', 'seed of the inputs', parseNumber, 1)
+    .option('--max-cycles <n>', 'give up after so many cycles', parseCount, MAX_CYCLES)
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', '\nExample:\n  waferflow fabric gemv --pes 8x8 --elements 64 --json')
+    .action((name: string, flags: Flags) => {
+      if (name === 'list') list(flags.json === true);
+      else run(name, flags);
+    });
+}
+
+function list(json: boolean): void {
+  const programs = PROGRAMS.map(({ name, title, elementsAre }) => ({ name, title, elementsAre }));
+  if (json) printJson({ programs });
+  else {
+    const rows = programs.map(({ name, title, elementsAre }) => [name, title, elementsAre]);
+    process.stdout.write(`${formatTable(['program', 'what it does', '--elements'], rows)}\n`);
+  }
+}
+
+function run(name: string, flags: Flags): void {
+  const machine = machineOf(flags.machine);
+  const { elements, type } = flags;
+  const size: ProgramSize = { machine, ...flags.pes, elements, type };
+  const prepared = findProgram(name).prepare(size);
+  prepared.load(new Rng(flags.seed));
+  const recorder =
+    flags.trace === undefined && flags.watch === undefined
+      ? null
+      : new Recorder(prepared.mesh, flags.watch ?? null);
+  const start = performance.now();
+  const result = simulate(prepared.mesh, {
+    core: flags.core,
+    maxCycles: flags.maxCycles,
+    ...(recorder !== null && {
+      observer: recorder,
+      spans: recorder,
+      onTables: (tables) => recorder.begin(tables),
+    }),
+  });
+  const wallMs = performance.now() - start;
+  if (recorder !== null && flags.trace !== undefined) writeTrace(recorder, flags.trace);
+  if (recorder !== null && flags.watch !== undefined) {
+    for (const line of recorder.lines()) process.stderr.write(`${line}\n`);
+  }
+  const report: FabricReport = {
+    program: name,
+    machine: machine.name,
+    pes: `${size.width}x${size.height}`,
+    elements,
+    type,
+    cycles: result.cycles,
+    predictedCycles: predictMeshProgram(name, size, prepared.mesh.numbers) ?? prepared.modelCycles ?? null,
+    wavelets: result.wavelets,
+    delivered: result.delivered,
+    hops: result.hops,
+    maxAbsError: prepared.maxAbsError(),
+    linkUtilisation: result.linkUtilisation,
+    peUtilisation: result.peUtilisation,
+    sramHighWaterBytes: result.sramHighWaterBytes,
+    energyPj: result.energyPj,
+    simulated: { wallMs, hopsPerSecond: (result.hops / wallMs) * 1000 },
+  };
+  if (flags.json === true) printJson(report);
+  else process.stdout.write(describe(report, prepared.mesh.numbers.clockHz));
+}
+
+function writeTrace(recorder: Recorder, file: string): void {
+  try {
+    writeFileSync(file, file.endsWith('.wfl') ? recorder.eventLog() : recorder.chromeJson());
+  } catch (error) {
+    throw new OptionError({
+      what: 'trace file',
+      given: JSON.stringify(file),
+      expected: 'a path that can be written',
+      todo: `Choose another path: ${error instanceof Error ? error.message : String(error)}.`,
+    });
+  }
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+function describe(report: FabricReport, clockHz: number): string {
+  const { cycles, predictedCycles, linkUtilisation, peUtilisation, simulated } = report;
+  const microseconds = (cycles / clockHz) * 1e6;
+  const predicted =
+    predictedCycles === null
+      ? 'no closed form'
+      : `${formatNumber(Math.round(predictedCycles))} (${((100 * predictedCycles) / cycles - 100).toFixed(1)} %)`;
+  const rows = [
+    [
+      'simulated',
+      `${formatNumber(cycles)} cycles`,
+      `${formatNumber(microseconds)} µs at ${clockHz / 1e9} GHz`,
+    ],
+    ['closed form', predicted, ''],
+    ['wavelets', formatNumber(report.wavelets), `delivered ${formatNumber(report.delivered)}`],
+    ['hops', formatNumber(report.hops), ''],
+    ['links', `${percent(linkUtilisation.mean)} busy`, `busiest ${percent(linkUtilisation.max)}`],
+    ['PEs', `${percent(peUtilisation.mean)} busy`, `busiest ${percent(peUtilisation.max)}`],
+    ['SRAM', formatBytes(report.sramHighWaterBytes), 'on the fullest PE'],
+    ['energy', `${formatNumber(report.energyPj / 1000)} nJ`, 'from rough constants'],
+    ['largest error', report.maxAbsError.toExponential(2), 'against float64'],
+    [
+      'measured here',
+      `${formatNumber(simulated.wallMs)} ms`,
+      `${formatNumber(simulated.hopsPerSecond / 1e6)} M hops/s`,
+    ],
+  ];
+  const title = `${report.program} on ${report.pes} PEs of ${report.machine}, ${report.elements} elements, ${report.type}`;
+  return `${title}\n${formatTable(['', '', ''], rows).trimStart()}\n`;
+}

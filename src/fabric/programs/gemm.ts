@@ -1,0 +1,121 @@
+/**
+ * `C = A B` on P x P PEs by shifting tiles: A along the rows, B down the columns, P steps of multiply and shift
+ * after both have been aligned. Cannon's algorithm shifts around the natural ring, MeshGEMM around the interleaved
+ * one, whose ways are at most two hops; otherwise they are the same program. SUMMA is in summa.ts.
+ */
+import { column, row } from '../line.js';
+import type { Buffer, Pe, Pending } from '../pe.js';
+import type { TilePair } from '../shift.js';
+import { interleavedRing, naturalRing, ringShift, shiftColors } from '../shift.js';
+import { matmulWork } from '../work.js';
+import type { FabricProgram, Prepared, ProgramSize } from './program.js';
+import { meshOf, waveletsOf } from './program.js';
+import {
+  assertSquare,
+  multiplyTiles,
+  product,
+  randomMatrix,
+  readTile,
+  tilesError,
+  writeTile,
+} from './tiles.js';
+
+interface Tiles {
+  readonly a: TilePair;
+  readonly b: TilePair;
+  readonly c: Buffer;
+}
+
+function prepare(size: ProgramSize, ring: readonly number[]): Prepared {
+  assertSquare(size);
+  const mesh = meshOf(size);
+  const pes = mesh.width;
+  const n = size.elements;
+  const t = Math.ceil(n / pes);
+  const place = ring.map((_, i) => ring.indexOf(i));
+  const tiles = new Map<Pe, Tiles>();
+
+  // ── Layout ──
+  const rowColors = shiftColors(row(mesh, 0), ring, 'A');
+  const columnColors = shiftColors(column(mesh, 0), ring, 'B');
+  const alongRow = Array.from({ length: pes }, (_, y) => ringShift(row(mesh, y), ring, rowColors));
+  const alongColumn = Array.from({ length: pes }, (_, x) => ringShift(column(mesh, x), ring, columnColors));
+  for (let y = 0; y < pes; y++) {
+    for (let x = 0; x < pes; x++) {
+      const pe = mesh.pe({ x, y });
+      const pair = (name: string): TilePair => ({
+        current: pe.buffer(name, size.type, t * t),
+        spare: pe.buffer(`${name} spare`, size.type, t * t),
+      });
+      const own = { a: pair('A'), b: pair('B'), c: pe.buffer('C', size.type, t * t) };
+      const token = { a: pe.buffer('A credit', 'f32', 2), b: pe.buffer('B credit', 'f32', 2) };
+      tiles.set(pe, own);
+
+      // ── PE program ──
+      const shiftA = (): Generator<Pending, void, void> => alongRow[y]!(pe, x, own.a, token.a);
+      const shiftB = (): Generator<Pending, void, void> => alongColumn[x]!(pe, y, own.b, token.b);
+      const work = matmulWork(mesh.numbers, t, t, t, size.type);
+      pe.main = function* () {
+        // Align: after m shifts of A in ring row m and k shifts of B in ring column k, tiles meet their partners.
+        const aligned = [
+          pe.fork('align A', function* () {
+            for (let s = 0; s < (pes - place[y]!) % pes; s++) yield* shiftA();
+          }),
+          pe.fork('align B', function* () {
+            for (let s = 0; s < (pes - place[x]!) % pes; s++) yield* shiftB();
+          }),
+        ];
+        for (const each of aligned) yield each;
+        for (let step = 0; step < pes; step++) {
+          const { current: a } = own.a;
+          const { current: b } = own.b;
+          const computed = pe.compute(work, () => multiplyTiles(a, b, own.c, t, false), 'A B');
+          if (step < pes - 1) {
+            const shifted = [pe.fork('shift A', shiftA), pe.fork('shift B', shiftB)];
+            for (const each of shifted) yield each;
+          }
+          yield computed;
+        }
+      };
+    }
+  }
+
+  // ── Host run ──
+  let wanted = new Float64Array(0);
+  return {
+    mesh,
+    wavelets: waveletsOf(t * t, size.type),
+    load(rng) {
+      const [a, b] = [randomMatrix(n, rng), randomMatrix(n, rng)];
+      for (const [{ at }, own] of tiles) {
+        const [ringRow, ringColumn] = [place[at.y]!, place[at.x]!];
+        writeTile(own.a.current, a, n, ringRow, ringColumn);
+        writeTile(own.b.current, b, n, ringRow, ringColumn);
+        readTile(own.a.current, a, n, ringRow, ringColumn);
+        readTile(own.b.current, b, n, ringRow, ringColumn);
+      }
+      wanted = product(a, b, n, false);
+    },
+    maxAbsError: () =>
+      tilesError(mesh, wanted, n, (x, y) => ({
+        buffer: tiles.get(mesh.pe({ x, y }))!.c,
+        row: place[y]!,
+        column: place[x]!,
+      })),
+  };
+}
+
+export const SHIFTED_GEMMS: readonly FabricProgram[] = [
+  {
+    name: 'gemm-cannon',
+    title: 'Cannon: C = A B, tiles shifted around natural rings',
+    elementsAre: 'matrix side',
+    prepare: (size) => prepare(size, naturalRing(size.width)),
+  },
+  {
+    name: 'gemm-mesh',
+    title: 'MeshGEMM: C = A B, tiles shifted around interleaved rings, two hops at most',
+    elementsAre: 'matrix side',
+    prepare: (size) => prepare(size, interleavedRing(size.width)),
+  },
+];

@@ -1,0 +1,111 @@
+/**
+ * `C = A B^T` (scores from Q and K) on P x P PEs without transposing anything: tiles of B move down the columns around
+ * the interleaved ring, and in each of P steps the rows of PEs add up one tile of C (GEMM-T of He et al., "WaferLLM",
+ * OSDI 2025). The sum goes to the whole row; the PE whose tile it is keeps it.
+ */
+import { allreduce, allreduceColors } from '../allreduce.js';
+import { column, row } from '../line.js';
+import type { Buffer, Pe } from '../pe.js';
+import type { TilePair } from '../shift.js';
+import { interleavedRing, ringShift, shiftColors } from '../shift.js';
+import { elementWork, matmulWork } from '../work.js';
+import { rootGroup } from './collectives.js';
+import type { FabricProgram, Prepared, ProgramSize } from './program.js';
+import { meshOf, waveletsOf } from './program.js';
+import {
+  assertSquare,
+  multiplyTiles,
+  product,
+  randomMatrix,
+  readTile,
+  tilesError,
+  writeTile,
+} from './tiles.js';
+
+interface Tiles {
+  readonly a: Buffer;
+  readonly b: TilePair;
+  readonly sum: Buffer;
+  readonly c: Buffer;
+}
+
+function prepare(size: ProgramSize): Prepared {
+  assertSquare(size);
+  const mesh = meshOf(size);
+  const pes = mesh.width;
+  const n = size.elements;
+  const t = Math.ceil(n / pes);
+  const ring = interleavedRing(pes);
+  const place = ring.map((_, i) => ring.indexOf(i));
+  const tiles = new Map<Pe, Tiles>();
+
+  // ── Layout ──
+  const shiftIn = shiftColors(column(mesh, 0), ring, 'B');
+  const sumIn = allreduceColors(row(mesh, 0), 'sum');
+  const reduce = { algorithm: 'ktree', axis: 'x', parts: pes, groupSize: rootGroup(pes) } as const;
+  const alongRow = Array.from({ length: pes }, (_, y) => allreduce(row(mesh, y), reduce, sumIn));
+  const alongColumn = Array.from({ length: pes }, (_, x) => ringShift(column(mesh, x), ring, shiftIn));
+  for (let y = 0; y < pes; y++) {
+    for (let x = 0; x < pes; x++) {
+      const pe = mesh.pe({ x, y });
+      const own: Tiles = {
+        a: pe.buffer('A', size.type, t * t),
+        b: { current: pe.buffer('B', size.type, t * t), spare: pe.buffer('B spare', size.type, t * t) },
+        sum: pe.buffer('sum', size.type, t * t),
+        c: pe.buffer('C', size.type, t * t),
+      };
+      const token = pe.buffer('B credit', 'f32', 2);
+      tiles.set(pe, own);
+
+      // ── PE program ──
+      const work = matmulWork(mesh.numbers, t, t, t, size.type);
+      const copy = elementWork(mesh.numbers, t * t, 1, size.type);
+      pe.main = function* () {
+        for (let step = 0; step < pes; step++) {
+          const { current: b } = own.b;
+          yield pe.compute(
+            work,
+            () => {
+              own.sum.write(new Float32Array(t * t));
+              multiplyTiles(own.a, b, own.sum, t, true);
+            },
+            'A B^T',
+          );
+          const shifted =
+            step < pes - 1 ? pe.fork('shift B', () => alongColumn[x]!(pe, y, own.b, token)) : null;
+          yield* alongRow[y]!(pe, x, own.sum.view());
+          // After `step` shifts the rows of B that are here came from `step` places back in the ring.
+          const column = ring[(place[y]! - step + pes) % pes]!;
+          if (x === column) yield pe.compute(copy, () => own.c.write(own.sum.read()), 'keep');
+          if (shifted !== null) yield shifted;
+        }
+      };
+    }
+  }
+
+  // ── Host run ──
+  let wanted = new Float64Array(0);
+  return {
+    mesh,
+    wavelets: waveletsOf(t * t, size.type),
+    load(rng) {
+      const [a, b] = [randomMatrix(n, rng), randomMatrix(n, rng)];
+      for (const [{ at }, own] of tiles) {
+        writeTile(own.a, a, n, at.y, at.x);
+        writeTile(own.b.current, b, n, at.y, at.x);
+        readTile(own.a, a, n, at.y, at.x);
+        readTile(own.b.current, b, n, at.y, at.x);
+      }
+      wanted = product(a, b, n, true);
+    },
+    maxAbsError: () =>
+      tilesError(mesh, wanted, n, (x, y) => ({ buffer: tiles.get(mesh.pe({ x, y }))!.c, row: y, column: x })),
+  };
+}
+
+export const GEMM_T: FabricProgram = {
+  name: 'gemm-t',
+  title: 'GEMM-T: C = A B^T, tiles of B shifted down, sums along the rows',
+  elementsAre: 'matrix side',
+  prepare,
+};

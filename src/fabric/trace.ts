@@ -1,0 +1,234 @@
+/**
+ * Records a run: which wavelet crossed which link when, and what CEs did meanwhile. It can be written as Chrome
+ * JSON, which Perfetto opens, or as the compact event log of docs/fabric-trace.md; or print what one PE, color or
+ * wavelet did.
+ */
+import { MachineError } from '../core/errors.js';
+import type { HopObserver } from './core.js';
+import type { Point } from './geometry.js';
+import { formatPoint, PORT_COUNT, PORTS, RAMP } from './geometry.js';
+import type { Mesh } from './mesh.js';
+import type { Pe } from './pe.js';
+import type { SpanObserver } from './simulate.js';
+import type { Tables } from './tables.js';
+
+/** One thing to look at. */
+export type Watch = { readonly pe: Point } | { readonly color: string } | { readonly wavelet: number };
+
+interface Span {
+  readonly ce: number;
+  readonly name: number;
+  readonly startCycle: number;
+  readonly endCycle: number;
+}
+
+/** Words per hop in the record and in the event log. */
+const HOP_WORDS = 5;
+/** 160 MB of hops: what a page or Perfetto can still open. */
+const MAX_HOPS = 8_000_000;
+/** Link loads are counted in windows of so many cycles. */
+const LOAD_WINDOWS = 500;
+
+export const EVENT_LOG_MAGIC = 'WFLOG';
+export const EVENT_LOG_VERSION = 1;
+
+export class Recorder implements HopObserver, SpanObserver {
+  private readonly mesh: Mesh;
+  private readonly watch: Watch | null;
+  private tables: Tables | null = null;
+  private hops = new Uint32Array(1 << 14);
+  private hopCount = 0;
+  private readonly spans: Span[] = [];
+  private readonly names: string[] = [];
+  private readonly nameIds = new Map<string, number>();
+  private lastCycle = 0;
+
+  /** Keeps everything, or only what `watch` names. */
+  constructor(mesh: Mesh, watch: Watch | null = null) {
+    this.mesh = mesh;
+    this.watch = watch;
+    if (watch !== null && 'color' in watch && !mesh.colors.some((color) => color.name === watch.color)) {
+      throw new MachineError({
+        what: 'watched color',
+        given: JSON.stringify(watch.color),
+        expected: `one of ${mesh.colors.map((color) => color.name).join(', ')}`,
+        todo: 'Watch a color of the program.',
+      });
+    }
+    if (watch !== null && 'pe' in watch && (watch.pe.x >= mesh.width || watch.pe.y >= mesh.height)) {
+      throw new MachineError({
+        what: 'watched PE',
+        given: formatPoint(watch.pe),
+        expected: `a PE of the ${mesh.width} x ${mesh.height} rectangle`,
+        todo: 'Watch a PE of the rectangle.',
+      });
+    }
+  }
+
+  begin(tables: Tables): void {
+    this.tables = tables;
+  }
+
+  hop(cycle: number, link: number, color: number, word: number, id: number): void {
+    if (!this.wantsHop(link, color, id)) return;
+    if (this.hopCount >= MAX_HOPS) {
+      throw new MachineError({
+        what: 'trace',
+        given: `more than ${MAX_HOPS} hops`,
+        expected: `at most ${MAX_HOPS}`,
+        todo: 'Trace a smaller run, or watch one PE, color or wavelet.',
+      });
+    }
+    const at = this.hopCount++ * HOP_WORDS;
+    if (at + HOP_WORDS > this.hops.length) {
+      const larger = new Uint32Array(this.hops.length * 2);
+      larger.set(this.hops);
+      this.hops = larger;
+    }
+    this.hops[at] = cycle;
+    this.hops[at + 1] = link;
+    this.hops[at + 2] = color;
+    this.hops[at + 3] = word;
+    this.hops[at + 4] = id;
+    this.lastCycle = Math.max(this.lastCycle, cycle + 1);
+  }
+
+  span(pe: Pe, name: string, startCycle: number, endCycle: number): void {
+    const { watch } = this;
+    if (watch !== null && !('pe' in watch && watch.pe.x === pe.at.x && watch.pe.y === pe.at.y)) return;
+    let id = this.nameIds.get(name);
+    if (id === undefined) {
+      id = this.names.length;
+      this.names.push(name);
+      this.nameIds.set(name, id);
+    }
+    this.spans.push({ ce: pe.ce, name: id, startCycle, endCycle });
+    this.lastCycle = Math.max(this.lastCycle, endCycle);
+  }
+
+  private wantsHop(link: number, color: number, id: number): boolean {
+    const { watch, tables } = this;
+    if (watch === null) return true;
+    if ('color' in watch) return this.mesh.colors[color]!.name === watch.color;
+    if ('wavelet' in watch) return id === watch.wavelet;
+    const { x, y } = tables!.routers[Math.floor(link / PORT_COUNT)]!;
+    return x === watch.pe.x && y === watch.pe.y;
+  }
+
+  /** What was recorded, in words, by cycle. */
+  lines(): string[] {
+    const { hops } = this;
+    const events: { readonly cycle: number; readonly text: string }[] = [];
+    for (let h = 0; h < this.hopCount * HOP_WORDS; h += HOP_WORDS) {
+      const [cycle, link, color, word, id] = hops.subarray(h, h + HOP_WORDS) as unknown as [
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
+      const from = formatPoint(this.tables!.routers[Math.floor(link / PORT_COUNT)]!);
+      const payload = `0x${word.toString(16).padStart(8, '0')}`;
+      const way = `${from} to ${PORTS[link % PORT_COUNT]}`;
+      events.push({ cycle, text: `wavelet ${id} ${payload} ${way} on "${this.mesh.colors[color]!.name}"` });
+    }
+    const points = [...this.mesh.pes.values()].map((pe) => formatPoint(pe.at));
+    for (const { ce, name, startCycle, endCycle } of this.spans) {
+      events.push({ cycle: startCycle, text: `PE ${points[ce]} ${this.names[name]} until ${endCycle}` });
+    }
+    return events.toSorted((a, b) => a.cycle - b.cycle).map(({ cycle, text }) => `cycle ${cycle}: ${text}`);
+  }
+
+  /** Chrome trace events: rows of PEs as processes, PEs as tracks, a microsecond per cycle, loads as counters. */
+  chromeJson(): string {
+    const events: string[] = [];
+    const meta = (name: string, pid: number, tid: number, value: string): void => {
+      events.push(JSON.stringify({ name, ph: 'M', pid, tid, args: { name: value } }));
+    };
+    const pes = [...this.mesh.pes.values()];
+    for (const y of new Set(pes.map((pe) => pe.at.y))) meta('process_name', y, 0, `row ${y}`);
+    for (const { at } of pes) meta('thread_name', at.y, at.x, `PE ${formatPoint(at)}`);
+    for (const { ce, name, startCycle, endCycle } of this.spans) {
+      const { at } = pes[ce]!;
+      const dur = endCycle - startCycle;
+      // Operations of one CE overlap, which complete events on one track may not: async ones get their own lanes.
+      const id = events.length;
+      const common = { cat: 'ce', name: this.names[name], pid: at.y, tid: at.x, id };
+      events.push(JSON.stringify({ ...common, ph: 'b', ts: startCycle }));
+      events.push(JSON.stringify({ ...common, ph: 'e', ts: startCycle + dur }));
+    }
+    const window = Math.max(1, Math.ceil(this.lastCycle / LOAD_WINDOWS));
+    const loads = new Map<number, Float64Array>();
+    for (let h = 0; h < this.hopCount * HOP_WORDS; h += HOP_WORDS) {
+      const link = this.hops[h + 1]!;
+      const port = link % PORT_COUNT;
+      if (port === RAMP) continue;
+      const { y } = this.tables!.routers[Math.floor(link / PORT_COUNT)]!;
+      const key = y * PORT_COUNT + port;
+      let counts = loads.get(key);
+      if (counts === undefined) {
+        counts = new Float64Array(LOAD_WINDOWS + 1);
+        loads.set(key, counts);
+      }
+      counts[Math.floor(this.hops[h]! / window)]!++;
+    }
+    for (const [key, counts] of loads) {
+      const name = `hops per cycle ${PORTS[key % PORT_COUNT]}`;
+      for (let w = 0; w * window <= this.lastCycle; w++) {
+        const value = counts[w]! / window;
+        events.push(
+          JSON.stringify({
+            name,
+            ph: 'C',
+            pid: Math.floor(key / PORT_COUNT),
+            ts: w * window,
+            args: { value },
+          }),
+        );
+      }
+    }
+    return `{"displayTimeUnit":"ns","otherData":{"unit":"1 us is 1 cycle"},"traceEvents":[\n${events.join(',\n')}\n]}\n`;
+  }
+
+  /** The compact event log; its schema stands in docs/fabric-trace.md. */
+  eventLog(): Uint8Array {
+    const tables = this.tables!;
+    const header = {
+      version: EVENT_LOG_VERSION,
+      machine: this.mesh.machine.name,
+      width: this.mesh.width,
+      height: this.mesh.height,
+      cycles: this.lastCycle,
+      colors: this.mesh.colors.map((color) => color.name),
+      names: this.names,
+      routers: tables.routers.map(({ x, y }) => [x, y]),
+      pes: [...this.mesh.pes.values()].map(({ at }) => [at.x, at.y]),
+      hops: this.hopCount,
+      spans: this.spans.length,
+    };
+    const json = new TextEncoder().encode(JSON.stringify(header));
+    const start = 12 + Math.ceil(json.length / 4) * 4;
+    const bytes = new Uint8Array(start + (this.hopCount * HOP_WORDS + this.spans.length * 4) * 4).fill(
+      32,
+      12,
+      start,
+    );
+    const view = new DataView(bytes.buffer);
+    bytes.set(new TextEncoder().encode(EVENT_LOG_MAGIC));
+    view.setUint32(8, start - 12, true);
+    bytes.set(json, 12);
+    let at = start;
+    const put = (value: number): void => {
+      view.setUint32(at, value, true);
+      at += 4;
+    };
+    for (let i = 0; i < this.hopCount * HOP_WORDS; i++) put(this.hops[i]!);
+    for (const { ce, name, startCycle, endCycle } of this.spans) {
+      put(ce);
+      put(name);
+      put(startCycle);
+      put(endCycle);
+    }
+    return bytes;
+  }
+}

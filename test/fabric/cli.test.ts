@@ -1,0 +1,128 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { PROGRAMS } from '#src/fabric/programs/index.js';
+import { waferflow } from '../cli/cli.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'waferflow-fabric-'));
+
+describe('waferflow fabric', () => {
+  it('prints one JSON document with the agreed keys', async () => {
+    const { code, stdout, stderr } = await waferflow([
+      'fabric',
+      'gemv',
+      '--pes',
+      '4x4',
+      '--elements',
+      '32',
+      '--json',
+    ]);
+    expect([code, stderr]).toEqual([0, '']);
+    const report = JSON.parse(stdout) as Record<string, unknown>;
+    expect(report).toMatchObject({
+      program: 'gemv',
+      pes: '4x4',
+      elements: 32,
+      cycles: 133,
+      predictedCycles: 133,
+    });
+    for (const key of ['wavelets', 'hops', 'maxAbsError', 'sramHighWaterBytes', 'energyPj']) {
+      expect(report[key], key).toBeTypeOf('number');
+    }
+    expect(report['simulated']).toMatchObject({
+      wallMs: expect.any(Number) as number,
+      hopsPerSecond: expect.any(Number) as number,
+    });
+  });
+
+  it('lists every program', async () => {
+    const { code, stdout } = await waferflow(['fabric', 'list']);
+    expect(code).toBe(0);
+    for (const { name } of PROGRAMS) expect(stdout).toContain(name);
+  });
+
+  it('writes a Chrome trace and an event log that say the same', async () => {
+    const [json, log] = [join(folder, 'run.json'), join(folder, 'run.wfl')];
+    const args = ['fabric', 'allreduce-ktree', '--pes', '4x2', '--elements', '3'];
+    const runs = await Promise.all(
+      [json, log].map((file) => waferflow([...args, '--json', '--trace', file])),
+    );
+    expect(runs.map(({ code }) => code)).toEqual([0, 0]);
+    const report = JSON.parse(runs[0]!.stdout) as { hops: number; delivered: number; cycles: number };
+
+    const bytes = readFileSync(log);
+    expect(bytes.toString('latin1', 0, 5)).toBe('WFLOG');
+    const headerBytes = bytes.readUInt32LE(8);
+    const header = JSON.parse(bytes.toString('utf8', 12, 12 + headerBytes)) as Record<string, number>;
+    expect(header).toMatchObject({ version: 1, width: 4, height: 2, cycles: report.cycles });
+    expect(header['hops']).toBe(report.hops + report.delivered);
+    expect(bytes.length).toBe(12 + headerBytes + 20 * header['hops']! + 16 * header['spans']!);
+
+    const { traceEvents } = JSON.parse(readFileSync(json, 'utf8')) as {
+      traceEvents: { ph: string; ts: number; args?: { value: number } }[];
+    };
+    expect(traceEvents.filter(({ ph }) => ph === 'b')).toHaveLength(header['spans']!);
+    expect(traceEvents.filter(({ ph }) => ph === 'e')).toHaveLength(header['spans']!);
+    const counted = traceEvents.reduce((sum, { ph, args }) => sum + (ph === 'C' ? args!.value : 0), 0);
+    expect(counted).toBe(report.hops);
+  });
+
+  it('watches one wavelet on its way', async () => {
+    const { stderr } = await waferflow([
+      'fabric',
+      'broadcast',
+      '--pes',
+      '3x1',
+      '--elements',
+      '2',
+      '--watch',
+      'wavelet=0',
+    ]);
+    const ways = stderr
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/0x\w+/, '').replaceAll(/\s+/g, ' '));
+    expect(ways).toEqual([
+      'cycle 3: wavelet 0 (0, 0) to EAST on "flood"',
+      'cycle 4: wavelet 0 (1, 0) to EAST on "flood"',
+      'cycle 4: wavelet 0 (1, 0) to RAMP on "flood"',
+      'cycle 5: wavelet 0 (2, 0) to RAMP on "flood"',
+    ]);
+  });
+
+  it('takes a machine from a file', async () => {
+    const file = join(folder, 'mine.json');
+    writeFileSync(file, '{"name":"mine","base":"desk","rampLatencyCycles":5}');
+    const run = (machine: string) =>
+      waferflow(['fabric', 'broadcast', '--pes', '8x1', '--elements', '4', '--machine', machine, '--json']);
+    const [mine, desk] = await Promise.all([run(file), run('desk')]);
+    const cycles = ({ stdout }: { stdout: string }): number =>
+      (JSON.parse(stdout) as { cycles: number }).cycles;
+    expect(cycles(mine)).toBe(cycles(desk) + 6);
+    writeFileSync(file, '{"name":');
+    expect((await run(file)).code).toBe(1);
+  });
+
+  it.each([
+    [['nope'], 2, /broadcast/],
+    [['gemv', '--pes', '0x4'], 2, /columns of PEs/],
+    [['gemv', '--pes', '4'], 2, /8x4/],
+    [['gemv', '--pes', '900x900'], 1, /750 x 994/],
+    [['gemv', '--elements', '0'], 2, /at least 1/],
+    [['gemv', '--elements', '9000', '--pes', '2x2'], 1, /SRAM of PE \(0, 0\)/],
+    [['gemv', '--type', 'f64'], 2, /f32, f16/],
+    [['gemv', '--machine', 'h100'], 2, /wse-3t/],
+    [['gemv', '--machine', 'missing.json'], 2, /missing\.json/],
+    [['gemm-mesh', '--pes', '4x8'], 2, /as many columns as rows/],
+    [['broadcast', '--max-cycles', '5'], 1, /more than 5 cycles/],
+    [['broadcast', '--watch', 'pe=9,9'], 1, /8 x 8/],
+    [['broadcast', '--trace', '/nonexistent/dir/x.json'], 2, /trace file/],
+  ])('%j ends with exit code %i and one sentence', async (args, expected, message) => {
+    const { code, stderr, stdout } = await waferflow(['fabric', ...args]);
+    expect(code).toBe(expected);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n {4}at /);
+    expect(stdout).toBe('');
+  });
+});
