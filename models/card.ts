@@ -111,17 +111,26 @@ export interface Matrix {
   /** The dimension that tensor parallelism cuts; `none` is replicated. */
   readonly split: 'rows' | 'columns' | 'none';
   readonly part: 'attention' | 'mlp' | 'experts' | 'head';
+  /** Weights of the file that are stacked in it: 3 for q, k and v, 2 for gate and up. */
+  readonly stacked: number;
 }
 
 /** The matrices of attention, in the order in which a token meets them. */
 export function attentionMatrices(card: ModelCard): Matrix[] {
   const a = card.attention;
   const d = card.hiddenSize;
-  const one = { stored: 1, active: 1, part: 'attention' as const };
+  const one = { stored: 1, active: 1, part: 'attention' as const, stacked: 1 };
   if (a.kind === 'gqa') {
     const q = a.numAttentionHeads * a.headDim;
     return [
-      { ...one, name: 'qkv', rows: q + 2 * a.numKeyValueHeads * a.headDim, columns: d, split: 'rows' },
+      {
+        ...one,
+        name: 'qkv',
+        rows: q + 2 * a.numKeyValueHeads * a.headDim,
+        columns: d,
+        split: 'rows',
+        stacked: 3,
+      },
       { ...one, name: 'o', rows: d, columns: q, split: 'columns' },
     ];
   }
@@ -146,9 +155,19 @@ export function attentionMatrices(card: ModelCard): Matrix[] {
 /** The matrices of a layer's MLP. */
 export function mlpMatrices(card: ModelCard, mlp: DenseMlp | MoeMlp): Matrix[] {
   const d = card.hiddenSize;
+  const halves = mlp.gated ? 2 : 1;
   const pair = (width: number, stored: number, active: number, part: 'mlp' | 'experts'): Matrix[] => [
-    { name: 'gateUp', rows: (mlp.gated ? 2 : 1) * width, columns: d, stored, active, split: 'rows', part },
-    { name: 'down', rows: d, columns: width, stored, active, split: 'columns', part },
+    {
+      name: 'gateUp',
+      rows: halves * width,
+      columns: d,
+      stored,
+      active,
+      split: 'rows',
+      part,
+      stacked: halves,
+    },
+    { name: 'down', rows: d, columns: width, stored, active, split: 'columns', part, stacked: 1 },
   ];
   if (mlp.kind === 'dense') return pair(mlp.intermediateSize, 1, 1, 'mlp');
   const gate = mlp.sharedGate ? 1 : 0;
@@ -161,6 +180,7 @@ export function mlpMatrices(card: ModelCard, mlp: DenseMlp | MoeMlp): Matrix[] {
       active: 1,
       split: 'none',
       part: 'mlp',
+      stacked: 1,
     },
     ...pair(mlp.moeIntermediateSize, mlp.numExperts, mlp.numExpertsPerTok, 'experts'),
     ...(mlp.sharedIntermediateSize > 0 ? pair(mlp.sharedIntermediateSize, 1, 1, 'mlp') : []),
@@ -174,7 +194,7 @@ export function layerMatrices(card: ModelCard, kind: LayerKind): Matrix[] {
 /** The output head; its matrix is the embedding's when the two are tied. */
 export function headMatrix(card: ModelCard): Matrix {
   const shape = { rows: card.vocabSize, columns: card.hiddenSize, stored: 1, active: 1 };
-  return { name: 'lmHead', ...shape, split: 'rows', part: 'head' };
+  return { name: 'lmHead', ...shape, split: 'rows', part: 'head', stacked: 1 };
 }
 
 /** How many layers there are of each kind. */

@@ -1,4 +1,4 @@
-/** The index of the largest of x [n]; the lowest index among equals; NaN is never chosen over a number. */
+/** The index of the largest of x [n]; the lowest index among equals; NaN is never chosen over a number above -Infinity. */
 export function argmax(x: usize, n: i32): i32 {
   let best: f32 = -Infinity;
   let index = 0;

@@ -8,17 +8,20 @@ export const GROUP_ROWS: i32 = 8;
 /** Columns per quantisation block (ggml's QK8_0 and QK4_0). */
 export const BLOCK: i32 = 32;
 
-/** IEEE half to single, exact, subnormals included. */
+/** IEEE half to single, exact: subnormals, infinities and NaN included. */
 export function f16ToF32(h: u32): f32 {
   const magnitude = reinterpret<f32>((h & 0x7fff) << 13) * reinterpret<f32>(0x77800000); // * 2^112
-  return reinterpret<f32>(reinterpret<u32>(magnitude) | ((h & 0x8000) << 16));
+  let bits = reinterpret<u32>(magnitude);
+  if (bits >= 0x47800000) bits |= 0x7f800000; // 65536 and above stand for infinity and NaN
+  return reinterpret<f32>(bits | ((h & 0x8000) << 16));
 }
 
-/** Single to half, round to nearest even; overflow becomes infinity. */
+/** Single to half, round to nearest even; overflow becomes infinity, NaN stays NaN. */
 export function f32ToF16(value: f32): u32 {
   const bits = reinterpret<u32>(value);
   const sign = (bits >> 16) & 0x8000;
   let magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
   if (magnitude >= 0x47800000) return sign | 0x7c00;
   if (magnitude < 0x38800000) {
     // Subnormal half: adding 0.5 leaves the rounded value in the low bits (0.5 has the weight of 2^-24 there).
@@ -29,19 +32,22 @@ export function f32ToF16(value: f32): u32 {
   return sign | ((magnitude - 0x38000000) >> 13);
 }
 
-/** Four values at `ptr` to four singles: T is f32, u16 for halves, i16 for bfloat16. */
+/**
+ * Four values at `ptr` to four singles: T is f32, u16 for halves, i16 for bfloat16. Halves must be finite: infinity
+ * comes out as 65536 and NaN above that, because a test for them would halve the speed of this load.
+ */
 // @ts-ignore: decorator
 @inline
 export function loadFour<T>(ptr: usize): v128 {
   if (sizeof<T>() == 4) return v128.load(ptr);
   if (isSigned<T>()) return i32x4.shl(v128.load_ext<u16>(ptr), 16);
-  const h = v128.load_ext<u16>(ptr);
-  const magnitude = f32x4.mul(i32x4.shl(v128.and(h, i32x4.splat(0x7fff)), 13), f32x4.splat(reinterpret<f32>(0x77800000)));
-  return v128.or(magnitude, i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16));
+  // As f16ToF32, the sign carried along: sign extension fills bits 31 to 28, of which 31 stays.
+  const h = v128.and(i32x4.shl(v128.load_ext<i16>(ptr), 13), i32x4.splat(0x8fffffff));
+  return f32x4.mul(h, f32x4.splat(reinterpret<f32>(0x77800000)));
 }
 
 /**
- * exp of four lanes, relative error below 2e-7 on [-87, 88], 0 below -87.3.
+ * exp of four lanes, relative error below 2e-7 on [-87, 88], 0 below -87.3, e^88 above 88.
  * Cody-Waite reduction and the degree-5 polynomial of Cephes' expf (Moshier, public domain).
  */
 // @ts-ignore: decorator
@@ -59,7 +65,7 @@ export function expF32x4(x: v128): v128 {
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
   p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), f32x4.splat(1.0));
   const scale = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return v128.and(f32x4.mul(p, scale), f32x4.ge(x, f32x4.splat(-87.3)));
+  return v128.andnot(f32x4.mul(p, scale), f32x4.lt(x, f32x4.splat(-87.3)));
 }
 
 /** Four interleaved partial sums become one: (s0 + s1) + (s2 + s3). */

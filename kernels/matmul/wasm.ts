@@ -51,6 +51,21 @@ function scaleAdd(f: usize, a: v128, weightScale: v128, d: v128): void {
   v128.store(f, f32x4.add(v128.load(f), f32x4.mul(f32x4.convert_i32x4_s(a), f32x4.mul(weightScale, d))));
 }
 
+/** Eight vectors of zeros; memory.fill would be a call out of WebAssembly. */
+// @ts-ignore: decorator
+@inline
+function clear(f: usize): void {
+  const zero = f32x4.splat(0);
+  v128.store(f, zero);
+  v128.store(f, zero, 16);
+  v128.store(f, zero, 32);
+  v128.store(f, zero, 48);
+  v128.store(f, zero, 64);
+  v128.store(f, zero, 80);
+  v128.store(f, zero, 96);
+  v128.store(f, zero, 112);
+}
+
 // @ts-ignore: decorator
 @inline
 function storeFour(f: usize, y: usize, yStride: i32): void {
@@ -62,7 +77,7 @@ function storeFour(f: usize, y: usize, yStride: i32): void {
 }
 
 function fourQ8_0(w: usize, columns: i32, x: usize, xStride: i32, y: usize, yStride: i32, f: usize): void {
-  memory.fill(f, 0, 128);
+  clear(f);
   const end = w + <usize>((columns / BLOCK) * 288);
   let x0 = x;
   let x1 = x0 + xStride;
@@ -72,33 +87,62 @@ function fourQ8_0(w: usize, columns: i32, x: usize, xStride: i32, y: usize, yStr
   const stride = <usize>xStride;
   for (; w < end; w += 288) {
     let a0 = i32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, e0 = a0, e1 = a0;
-    for (let j: usize = 0; j < 16; j += 2) {
-      let lo = v128.load_ext<i8>(w + (j << 4), 32);
-      let hi = v128.load_ext<i8>(w + (j << 4), 40);
-      let s = v128.load32_splat(x0 + (j << 2));
+    let p = w + 32;
+    for (const q = x0 + 64; x0 < q; p += 64, x0 += 16, x1 += 16, x2 += 16, x3 += 16) {
+      let lo = v128.load_ext<i8>(p, 0);
+      let hi = v128.load_ext<i8>(p, 8);
+      let s = v128.load32_splat(x0, 0);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(lo, s));
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(hi, s));
-      s = v128.load32_splat(x1 + (j << 2));
+      s = v128.load32_splat(x1, 0);
       b0 = i32x4.add(b0, i32x4.dot_i16x8_s(lo, s));
       b1 = i32x4.add(b1, i32x4.dot_i16x8_s(hi, s));
-      s = v128.load32_splat(x2 + (j << 2));
+      s = v128.load32_splat(x2, 0);
       c0 = i32x4.add(c0, i32x4.dot_i16x8_s(lo, s));
       c1 = i32x4.add(c1, i32x4.dot_i16x8_s(hi, s));
-      s = v128.load32_splat(x3 + (j << 2));
+      s = v128.load32_splat(x3, 0);
       e0 = i32x4.add(e0, i32x4.dot_i16x8_s(lo, s));
       e1 = i32x4.add(e1, i32x4.dot_i16x8_s(hi, s));
-      lo = v128.load_ext<i8>(w + (j << 4), 48);
-      hi = v128.load_ext<i8>(w + (j << 4), 56);
-      s = v128.load32_splat(x0 + (j << 2), 4);
+      lo = v128.load_ext<i8>(p, 16);
+      hi = v128.load_ext<i8>(p, 24);
+      s = v128.load32_splat(x0, 4);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(lo, s));
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(hi, s));
-      s = v128.load32_splat(x1 + (j << 2), 4);
+      s = v128.load32_splat(x1, 4);
       b0 = i32x4.add(b0, i32x4.dot_i16x8_s(lo, s));
       b1 = i32x4.add(b1, i32x4.dot_i16x8_s(hi, s));
-      s = v128.load32_splat(x2 + (j << 2), 4);
+      s = v128.load32_splat(x2, 4);
       c0 = i32x4.add(c0, i32x4.dot_i16x8_s(lo, s));
       c1 = i32x4.add(c1, i32x4.dot_i16x8_s(hi, s));
-      s = v128.load32_splat(x3 + (j << 2), 4);
+      s = v128.load32_splat(x3, 4);
+      e0 = i32x4.add(e0, i32x4.dot_i16x8_s(lo, s));
+      e1 = i32x4.add(e1, i32x4.dot_i16x8_s(hi, s));
+      lo = v128.load_ext<i8>(p, 32);
+      hi = v128.load_ext<i8>(p, 40);
+      s = v128.load32_splat(x0, 8);
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(lo, s));
+      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(hi, s));
+      s = v128.load32_splat(x1, 8);
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(lo, s));
+      b1 = i32x4.add(b1, i32x4.dot_i16x8_s(hi, s));
+      s = v128.load32_splat(x2, 8);
+      c0 = i32x4.add(c0, i32x4.dot_i16x8_s(lo, s));
+      c1 = i32x4.add(c1, i32x4.dot_i16x8_s(hi, s));
+      s = v128.load32_splat(x3, 8);
+      e0 = i32x4.add(e0, i32x4.dot_i16x8_s(lo, s));
+      e1 = i32x4.add(e1, i32x4.dot_i16x8_s(hi, s));
+      lo = v128.load_ext<i8>(p, 48);
+      hi = v128.load_ext<i8>(p, 56);
+      s = v128.load32_splat(x0, 12);
+      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(lo, s));
+      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(hi, s));
+      s = v128.load32_splat(x1, 12);
+      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(lo, s));
+      b1 = i32x4.add(b1, i32x4.dot_i16x8_s(hi, s));
+      s = v128.load32_splat(x2, 12);
+      c0 = i32x4.add(c0, i32x4.dot_i16x8_s(lo, s));
+      c1 = i32x4.add(c1, i32x4.dot_i16x8_s(hi, s));
+      s = v128.load32_splat(x3, 12);
       e0 = i32x4.add(e0, i32x4.dot_i16x8_s(lo, s));
       e1 = i32x4.add(e1, i32x4.dot_i16x8_s(hi, s));
     }
@@ -116,10 +160,6 @@ function fourQ8_0(w: usize, columns: i32, x: usize, xStride: i32, y: usize, yStr
     s = v128.load32_splat(d + 3 * stride);
     scaleAdd(f + 96, e0, w0, s);
     scaleAdd(f + 112, e1, w1, s);
-    x0 += 64;
-    x1 += 64;
-    x2 += 64;
-    x3 += 64;
     d += 4;
   }
   storeFour(f, y, yStride);
@@ -127,7 +167,7 @@ function fourQ8_0(w: usize, columns: i32, x: usize, xStride: i32, y: usize, yStr
 
 /** Q4_0 nibbles become 16-bit lanes (or bytes) once for the four x. */
 function fourQ4_0(w: usize, columns: i32, x: usize, xStride: i32, y: usize, yStride: i32, f: usize): void {
-  memory.fill(f, 0, 128);
+  clear(f);
   const end = w + <usize>((columns / BLOCK) * 160);
   const stride = <usize>xStride;
   let d = scalesOf(x, columns);

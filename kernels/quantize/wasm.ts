@@ -1,5 +1,6 @@
 /**
  * Activations to int8 per block of 32 columns: d = amax / 127, q = round(x / d).
+ * A NaN in a block makes its scale NaN; a block whose 1 / d is beyond f32 (amax below 4e-37) becomes zeros.
  * One quantised vector of K columns is: K int16 (for the plain kernels), K int8 in the order of the relaxed Q4_0
  * kernel, K/32 f32 scales, K/32 i32 sums of q. `quantizedBytes(K)` apart.
  */
@@ -9,6 +10,9 @@ import { BLOCK } from '../common/wasm';
 export function quantizedBytes(columns: i32): i32 {
   return (columns * 3 + (columns / BLOCK) * 8 + 63) & ~63;
 }
+
+/** Just above 2^-128, where 1 / d leaves f32. */
+const SMALLEST_SCALE: f32 = 3e-39;
 
 // @ts-ignore: decorator
 @inline
@@ -30,14 +34,17 @@ export function quantize(x: usize, columns: i32, out: usize): void {
   let scales = scalesOf(out, columns);
   let sums = sumsOf(out, columns);
   for (let b = 0; b < blocks; b++) {
+    // Bits of absolute values, compared as integers: the order of the numbers, with NaN above all of them.
     let m = f32x4.abs(v128.load(x));
-    for (let i: usize = 16; i < 128; i += 16) m = f32x4.pmax(m, f32x4.abs(v128.load(x + i)));
-    const amax = max(
-      max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
-      max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
+    for (let i: usize = 16; i < 128; i += 16) m = i32x4.max_s(m, f32x4.abs(v128.load(x + i)));
+    const amax = reinterpret<f32>(
+      max(
+        max(i32x4.extract_lane(m, 0), i32x4.extract_lane(m, 1)),
+        max(i32x4.extract_lane(m, 2), i32x4.extract_lane(m, 3)),
+      ),
     );
     const d: f32 = amax / 127;
-    const inverse = f32x4.splat(d != 0 ? <f32>1 / d : 0);
+    const inverse = f32x4.splat(d > SMALLEST_SCALE ? <f32>1 / d : 0);
     let sum = i32x4.splat(0);
     for (let i: usize = 0; i < 4; i++) {
       const lo = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x + (i << 5)), inverse)));

@@ -3,8 +3,12 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { formatBytes } from '../core/units.js';
+import { type Bandwidth, measureBandwidth } from '../platform/node/bandwidth.js';
+import { kernelBinaries } from '../platform/node/load.js';
 import { type LocalModel, localModels } from '../platform/node/models.js';
-import { printJson } from './output.js';
+import { compileKernels } from '../runtime/kernels.js';
+import type { SimdMode } from '../runtime/types.js';
+import { formatNumber, printJson } from './output.js';
 
 /** Something that is missing, and how to get it. */
 interface Problem {
@@ -19,6 +23,10 @@ interface Report {
   readonly cores: number;
   readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
   readonly sharedArrayBuffer: boolean;
+  /** What this engine can run, and the one of them that a measurement at load picks for Q4_0 weights. */
+  readonly simd: { readonly available: readonly SimdMode[]; readonly chosen: SimdMode | null };
+  /** Measured reads of memory beyond the caches, by one thread and by one per core. */
+  readonly bandwidth: readonly Bandwidth[];
   readonly embeddedModel: LocalModel | null;
   readonly problems: readonly Problem[];
 }
@@ -29,15 +37,15 @@ export function registerDoctor(program: Command): void {
     .description('what this machine has, what is missing, and how to get it')
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExample:\n  $ waferflow doctor')
-    .action(({ json }: { json?: boolean }) => {
-      const report = examine();
+    .action(async ({ json }: { json?: boolean }) => {
+      const report = await examine();
       if (json) printJson(report);
       else print(report);
       if (report.problems.length > 0) process.exitCode = 1;
     });
 }
 
-function examine(): Report {
+async function examine(): Promise<Report> {
   const required = requiredNode();
   const node = { version: process.versions.node, required, ok: isAtLeast(process.versions.node, required) };
   const embeddedModel = localModels().find(({ source }) => source === 'embedded') ?? null;
@@ -48,6 +56,13 @@ function examine(): Report {
   }
   if (!sharedArrayBuffer) {
     problems.push({ what: 'no SharedArrayBuffer', todo: 'Run Node.js without flags that disable it.' });
+  }
+  const simd = await examineSimd();
+  if (simd.available.length === 0) {
+    problems.push({
+      what: 'no WebAssembly SIMD with threads',
+      todo: 'Run Node.js without flags that disable it.',
+    });
   }
   if (!embeddedModel) {
     problems.push({
@@ -62,9 +77,19 @@ function examine(): Report {
     cores: availableParallelism(),
     memory: { totalBytes: totalmem(), freeBytes: freemem() },
     sharedArrayBuffer,
+    simd,
+    bandwidth: sharedArrayBuffer && simd.chosen !== null ? await measureBandwidth() : [],
     embeddedModel,
     problems,
   };
+}
+
+async function examineSimd(): Promise<Report['simd']> {
+  const binaries = await kernelBinaries();
+  const available = (['simd', 'relaxed'] as const).filter((mode) => WebAssembly.validate(binaries[mode]));
+  if (!available.includes('simd')) return { available: [], chosen: null };
+  const { simd } = await compileKernels(binaries, 'auto', true);
+  return { available, chosen: simd };
 }
 
 /** The lowest Node.js version that package.json asks for. */
@@ -88,6 +113,8 @@ function print(report: Report): void {
     ['Node.js', `${node.version} (${node.required} or later)`],
     ['system', `${report.platform}, ${report.cpu}, ${report.cores} cores`],
     ['memory', `${formatBytes(report.memory.freeBytes)} free of ${formatBytes(report.memory.totalBytes)}`],
+    ['SIMD', simdLine(report.simd)],
+    ['memory reads', report.bandwidth.map(bandwidthText).join(', ') || 'not measured'],
     ['threads', report.sharedArrayBuffer ? 'shared memory works' : 'no shared memory'],
     [
       'embedded model',
@@ -97,4 +124,15 @@ function print(report: Report): void {
   for (const [label, value] of lines) console.log(`${label.padEnd(16)}${value}`);
   for (const { what, todo } of report.problems) console.log(`\nmissing: ${what}. ${todo}`);
   if (report.problems.length === 0) console.log('\nNothing is missing.');
+}
+
+function simdLine({ available, chosen }: Report['simd']): string {
+  if (chosen === null) return 'none';
+  const names = { simd: 'plain', relaxed: 'relaxed' };
+  if (available.length === 1) return `${names[chosen]} only`;
+  return `${available.map((mode) => names[mode]).join(' and ')}; ${names[chosen]} is faster here`;
+}
+
+function bandwidthText({ threads, gigabytesPerSecond }: Bandwidth): string {
+  return `${formatNumber(gigabytesPerSecond)} GB/s with ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }

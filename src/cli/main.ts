@@ -10,6 +10,7 @@ import { INTERRUPTED_EXIT_CODE, Interrupted } from './interrupt.js';
 import { registerModels } from './models.js';
 import { registerRun } from './run.js';
 import { registerScore } from './score.js';
+import { registerValidate } from './validate.js';
 
 const { version, bugs } = JSON.parse(
   readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
@@ -29,6 +30,7 @@ registerScore(program);
 registerModels(program);
 registerFabric(program);
 registerDoctor(program);
+registerValidate(program);
 
 /** Says what went wrong, on stderr, and returns the exit code: 1 failed, 2 bad usage, 130 interrupted. */
 function report(thrown: unknown): number {

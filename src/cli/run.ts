@@ -40,7 +40,7 @@ export function registerRun(program: Command): void {
     .option('--json', 'print one JSON document on stdout instead of streaming')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ waferflow run "export function add(" --max-tokens 48\n  $ waferflow run --temperature 0.8 --top-k 40 --seed 7 --json < prompt.ts',
+      '\nExamples:\n  $ waferflow run "export function add(" --max-tokens 48\n  $ echo "const now = " | waferflow run --temperature 0.8 --top-k 40 --seed 7 --json',
     )
     .action((prompt: string | undefined, flags: RunFlags) =>
       interruptible((signal) => run(prompt, flags, signal)),

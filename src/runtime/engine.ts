@@ -1,6 +1,6 @@
 /** A loaded model: prompts in, tokens out. Everything here is the same in Node and in a browser. */
 import { CTL_ABORT, CTL_BARRIER_GENERATION, CTL_EPOCH } from '../../kernels/program/layout.js';
-import { EngineError, OptionError } from '../core/errors.js';
+import { EngineError, messageOf, OptionError } from '../core/errors.js';
 import type { Board } from './board.js';
 import type { JobResult, LeaderApi } from './leader.js';
 import type { Remote } from './link.js';
@@ -49,16 +49,14 @@ export class WaferEngine implements Engine {
   private queue: Promise<void> = Promise.resolve();
   private closed: Promise<void> | null = null;
   private failure: unknown = null;
+  /** Rejects the job that is being waited for. */
+  private breakJob: ((error: unknown) => void) | null = null;
 
   constructor(parts: EngineParts) {
     this.parts = parts;
     this.info = parts.info;
     this.tokenizer = parts.tokenizer;
-    parts.crew.failed.catch((error: unknown) => {
-      this.failure ??= error;
-      this.release();
-      parts.board.giveUp();
-    });
+    parts.crew.failed.catch((error: unknown) => this.fail(error));
   }
 
   generate(prompt: Prompt, options: GenerateOptions = {}): AsyncIterable<GenerateChunk> {
@@ -143,7 +141,7 @@ export class WaferEngine implements Engine {
       options.signal?.removeEventListener('abort', cancel);
       // A consumer that leaves early ends the job within one step.
       cancel();
-      await job?.catch(() => undefined);
+      if (job !== null && this.failure === null) await this.outcome(job).catch(() => undefined);
       done();
     }
   }
@@ -198,19 +196,28 @@ export class WaferEngine implements Engine {
   }
 
   close(): Promise<void> {
-    this.failure ??= new EngineError({
-      what: 'engine',
-      given: 'a call after close()',
-      expected: 'an open engine',
-      todo: 'Load the model again.',
-    });
-    this.closed ??= (async () => {
-      this.parts.board.cancel();
-      this.release();
-      await this.parts.crew.stop();
-      this.parts.board.giveUp();
-    })();
+    if (this.closed === null) {
+      this.fail(
+        new EngineError({
+          what: 'engine',
+          given: 'a call after close()',
+          expected: 'an open engine',
+          todo: 'Load the model again.',
+        }),
+      );
+      this.closed = this.parts.crew.stop();
+    }
     return this.closed;
+  }
+
+  /** From here on every call ends in `error`, those under way too; no worker waits for another any more. */
+  private fail(error: unknown): void {
+    this.failure ??= error;
+    const words = new Int32Array(this.parts.memory.buffer, this.parts.control);
+    Atomics.store(words, CTL_ABORT, 1);
+    for (const word of [CTL_EPOCH, CTL_BARRIER_GENERATION]) Atomics.notify(words, word);
+    this.parts.board.giveUp();
+    this.breakJob?.(this.failure);
   }
 
   /** Waits for the engine to be free; the caller has to call what it gets when its job has ended. */
@@ -234,16 +241,21 @@ export class WaferEngine implements Engine {
 
   /** The job's result, or the failure that keeps it from ever coming. */
   private async outcome<T>(job: Promise<T>): Promise<T> {
-    const result = await Promise.race([job, this.parts.crew.failed]);
-    if (this.failure !== null) throw this.failure;
-    return result;
-  }
-
-  /** Lets go of every worker that waits in WebAssembly. */
-  private release(): void {
-    const words = new Int32Array(this.parts.memory.buffer, this.parts.control);
-    Atomics.store(words, CTL_ABORT, 1);
-    for (const word of [CTL_EPOCH, CTL_BARRIER_GENERATION]) Atomics.notify(words, word);
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.breakJob = reject;
+        if (this.failure !== null) reject(this.failure);
+        job.then(resolve, reject);
+      });
+    } catch (error) {
+      if (this.failure !== null) throw this.failure;
+      // Only the message of an error comes across from the leader.
+      const todo = 'Try again; if it happens again, please report it.';
+      const facts = { what: 'worker 0', given: messageOf(error), expected: 'a finished job', todo };
+      throw new EngineError(facts, { cause: error });
+    } finally {
+      this.breakJob = null;
+    }
   }
 
   private promptIds(prompt: Prompt): number[] {

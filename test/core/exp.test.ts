@@ -53,7 +53,9 @@ describe('exp', () => {
   });
 
   it('never falls where its argument rises by a thousandth', () => {
-    for (let x = -20; x < 0; x += 0.001) expect(exp(x + 0.001)).toBeGreaterThan(exp(x));
+    const falls: number[] = [];
+    for (let x = -20; x < 0; x += 0.001) if (exp(x + 0.001) <= exp(x)) falls.push(x);
+    expect(falls).toEqual([]);
   });
 
   it.each([

@@ -32,6 +32,29 @@ export function loadCard(model: string): ModelCard {
   return cardFromJson(readJson(path), model);
 }
 
+/** What hub names and papers add to a model's name without changing its shape. */
+const SUFFIXES =
+  /-(instruct|chat|base|it|hf|fp8|fp4|nvfp4|mxfp4|bf16|fp16|int8|int4|awq|gptq|w4a16|w8a8|dynamic|block|kv|v0\.1|v1|thinking|preview|turbo|\d{4})(?=-|$)/g;
+
+function plainName(name: string): string {
+  return name
+    .split('/')
+    .at(-1)!
+    .toLowerCase()
+    .replace(/^meta-/, '')
+    .replaceAll('_', '-')
+    .replace(/^(llama|qwen)(\d)/, '$1-$2')
+    .replace(SUFFIXES, '')
+    .replace(/^llama-3(\.\d)?-(8|70|405)b$/, 'llama-3.1-$2b')
+    .replace(/^qwen-/, 'qwen')
+    .replace(/^llama-4-scout.*/, 'llama-4-scout');
+}
+
+/** The packaged card of a model as hubs and papers name it, e.g. `nvidia/Llama-3.1-8B-Instruct-FP8`. */
+export function cardOfHubName(name: string): ModelCard {
+  return loadCard(CARD_NAMES.find((card) => plainName(card) === plainName(name)) ?? name);
+}
+
 /** Parses a small JSON file; a syntax error says the line and column. */
 export function readJson(path: string): unknown {
   const bytes = existsSync(path) ? statSync(path).size : -1;

@@ -1,0 +1,28 @@
+import { blockColumns, type MatrixShape, packedBytes } from '../pack/spec.js';
+import { quantizedBytes } from '../quantize/spec.js';
+import { AVERAGE_NMSE, isBlockType, type KernelSpec, ROUNDING } from '../spec.js';
+
+/** Bytes of one x as matvec and matmul take it. */
+export function inputBytes({ type, columns }: Pick<MatrixShape, 'type' | 'columns'>): number {
+  return isBlockType(type) ? quantizedBytes({ columns }) : 4 * columns;
+}
+
+/** Terms that one value of y adds up in f32: columns, or blocks whose integer sums are exact. */
+export function terms({ type, columns }: Pick<MatrixShape, 'type' | 'columns'>): number {
+  return columns / blockColumns(type);
+}
+
+export const matvec: KernelSpec<MatrixShape> = {
+  name: 'matvec',
+  computes: 'y [rows] = W [rows, columns] x [columns]; x is quantised when W has blocks',
+  flops: ({ rows, columns }) => 2 * rows * columns,
+  bytesRead: (shape) => packedBytes(shape) + inputBytes(shape),
+  bytesWritten: ({ rows }) => 4 * Math.ceil(rows / 8) * 8,
+  tolerance: {
+    maxError: (shape) => (terms(shape) + 4) * ROUNDING,
+    nmse: AVERAGE_NMSE,
+    reason:
+      'A sum of n products in any order has at most n roundings per product (Higham, "Accuracy and Stability of ' +
+      'Numerical Algorithms", 3.1); a block adds the roundings of two scales.',
+  },
+};

@@ -1,0 +1,106 @@
+/** `waferflow validate`: predicted beside published, with the error of every row. */
+import { readFileSync, statSync } from 'node:fs';
+import type { Command } from 'commander';
+import { FormatError, messageOf } from '../core/errors.js';
+import { cardOfHubName } from '../platform/node/cards.js';
+import { PUBLISHED_GPU_CASES, PUBLISHED_WAFER_CASES } from '../timing/publishedCases.js';
+import { type Validation, validate } from '../timing/validation.js';
+import { formatNumber, formatTable, printJson } from './output.js';
+
+interface ValidateFlags {
+  readonly wafer?: string;
+  readonly gpu?: string;
+  readonly json?: boolean;
+}
+
+export function registerValidate(program: Command): void {
+  program
+    .command('validate')
+    .description('predicted against published: the error of the timing models, row by row')
+    .option('--wafer <file.csv>', 'published wafer rates, one row each')
+    .option('--gpu <file.csv>', 'measured GPU serving, one row each')
+    .option('--json', 'print one JSON document on stdout')
+    .addHelpText(
+      'after',
+      '\nWithout files, the published cases that come with the package are run.\n\nExamples:\n  $ waferflow validate\n  $ waferflow validate --json',
+    )
+    .action((flags: ValidateFlags) => {
+      const result = run(flags);
+      if (flags.json) {
+        const { rows, groups, skipped } = result;
+        printJson({ rows, groups, skipped });
+      } else {
+        console.log(report(result));
+      }
+    });
+}
+
+function run({ wafer, gpu }: ValidateFlags): Validation {
+  if (wafer === undefined && gpu === undefined) {
+    const own = 'the published cases of the package';
+    return validate(
+      { text: PUBLISHED_WAFER_CASES, file: own },
+      { text: PUBLISHED_GPU_CASES, file: own },
+      cardOfHubName,
+    );
+  }
+  const file = (path: string | undefined): { text: string; file: string } | null =>
+    path === undefined ? null : { text: readText(path), file: path };
+  return validate(file(wafer), file(gpu), cardOfHubName);
+}
+
+/** Published tables are small; a larger file is something else. */
+const MAX_CSV_BYTES = 64 * 1024 * 1024;
+
+function readText(path: string): string {
+  try {
+    const { size } = statSync(path);
+    if (size <= MAX_CSV_BYTES) return readFileSync(path, 'utf8');
+    throw new Error(`${size} bytes`);
+  } catch (error) {
+    throw new FormatError(
+      {
+        what: path,
+        given: messageOf(error),
+        expected: `a CSV file of at most ${MAX_CSV_BYTES} bytes`,
+        todo: 'Check the path.',
+      },
+      { cause: error },
+    );
+  }
+}
+
+const percent = (value: number): string => `${value >= 0 ? '+' : ''}${value.toFixed(1)} %`;
+
+function report({ rows, groups, skipped }: Validation): string {
+  const table = formatTable(
+    ['case', 'metric', '>published', '>predicted (simulated)', '>error', 'suspect'],
+    rows.map((row) => [
+      row.case,
+      row.metric,
+      formatNumber(row.published),
+      formatNumber(row.predicted),
+      percent((row.predicted / row.published - 1) * 100),
+      row.suspect ? 'see below' : '',
+    ]),
+  );
+  const summary = formatTable(
+    ['group', 'metric', '>rows', '>MAPE', '>worst'],
+    groups.map(({ group, metric, rows: count, mape, worst }) => [
+      group,
+      metric,
+      String(count),
+      `${mape.toFixed(1)} %`,
+      `${worst.toFixed(1)} %`,
+    ]),
+  );
+  const suspects = new Map<string, Set<string>>();
+  for (const { suspect, case: name } of rows) {
+    if (suspect) suspects.set(suspect, (suspects.get(suspect) ?? new Set()).add(name));
+  }
+  const named = [...suspects].map(([why, names]) => `Suspect: ${why}\n  ${[...names].join('\n  ')}`);
+  const left = skipped.map(({ case: name, reason }) => `Not predicted: ${name}\n  ${reason}`);
+  return [table, '', summary, ...named.map((text) => `\n${text}`), ...left.map((text) => `\n${text}`)].join(
+    '\n',
+  );
+}

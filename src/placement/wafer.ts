@@ -1,0 +1,368 @@
+/**
+ * Places a card on wafers: layers in regions, regions in rows on a wafer, wafers in a pipeline that is cut
+ * at layer boundaries. Every weight lies in exactly one PE's SRAM; the KV cache lies with the layer it serves.
+ */
+import {
+  attentionSpan,
+  headMatrix,
+  kvElementsPerLayer,
+  type LayerKind,
+  layerMatrices,
+  layerVectors,
+  type Matrix,
+  type ModelCard,
+} from '../../models/card.js';
+import { ModelError, OptionError } from '../core/errors.js';
+import { formatBytes } from '../core/units.js';
+import type { WaferMachine } from '../machine/wafers.js';
+import type { Rect, Region } from './plan.js';
+import { type Grid, placeHead, placeLayer, type WaferOp } from './waferOps.js';
+
+/** What the SRAM of a region's fullest PE holds, in bytes; the parts add up to all of it. */
+export interface PeBudget {
+  readonly weights: number;
+  readonly kv: number;
+  readonly buffers: number;
+  readonly code: number;
+  readonly free: number;
+}
+
+/** A run of layers on a grid of PEs. `lastLayer` is below `firstLayer` where only embedding or head lie there. */
+export interface WaferRegion extends Omit<Region, 'ops'> {
+  readonly embedding: boolean;
+  readonly head: boolean;
+  /** The ops of each layer kind in this region, with how many layers have it. */
+  readonly layers: readonly {
+    readonly kind: LayerKind;
+    readonly count: number;
+    readonly ops: readonly WaferOp[];
+  }[];
+  readonly headOps: readonly WaferOp[];
+  readonly weightBytes: number;
+  readonly kvBytesPerUser: number;
+  readonly budget: PeBudget;
+}
+
+export interface WaferPlan extends WaferLayout {
+  readonly card: ModelCard;
+  readonly machine: string;
+  readonly regionsPerWafer: number;
+  readonly regions: readonly WaferRegion[];
+  readonly users: number;
+  readonly context: number;
+}
+
+export interface WaferPlacementOptions {
+  readonly weightBits: number;
+  readonly kvBits: number;
+  /** Sequences whose cache must fit at once, of `context` tokens each. */
+  readonly users: number;
+  readonly context: number;
+}
+
+interface Item {
+  /** -1: embedding, -2: head, otherwise the layer. */
+  readonly layer: number;
+  readonly weights: number;
+  readonly kvPerUser: number;
+}
+
+/** Grids that a search tries: squares in even steps and those of published kernels, and even shares of the wafer. */
+export function gridsFor(machine: WaferMachine): Grid[] {
+  const { usableColumns, usableRows } = machine.facts;
+  const largest = Math.min(usableColumns.value, usableRows.value);
+  const grids = new Map<string, Grid>();
+  const add = (width: number, height: number): void => {
+    if (Math.min(width, height) >= 8 && width <= usableColumns.value && height <= usableRows.value) {
+      grids.set(`${width} ${height}`, { width, height });
+    }
+  };
+  for (const side of [360, 420, 480, 540, 600, 660, 720]) add(side, side);
+  for (let side = 30; side <= largest; side += 30) add(side, side);
+  for (let columns = 1; columns <= 6; columns++) {
+    for (const rows of [
+      columns,
+      columns + 1,
+      Math.round((columns * usableRows.value) / usableColumns.value),
+    ]) {
+      add(Math.floor(usableColumns.value / columns), Math.floor(usableRows.value / rows));
+    }
+  }
+  return [...grids.values()];
+}
+
+/** How a wafer's usable rectangle is divided into grids. */
+export function regionsOn(machine: WaferMachine, grid: Grid): { columns: number; rows: number } {
+  return {
+    columns: Math.floor(machine.facts.usableColumns.value / grid.width),
+    rows: Math.floor(machine.facts.usableRows.value / grid.height),
+  };
+}
+
+/** Bits of a matrix's weights in SRAM; embedding, head and router stay at 16 unless the card is narrower as a whole. */
+function bitsOf(card: ModelCard, matrix: Matrix, weightBits: number): number {
+  if (matrix.part === 'head' || matrix.name === 'router') return 16;
+  return card.quantized === 'experts' && matrix.part !== 'experts' ? 16 : weightBits;
+}
+
+/** Stored bytes of a layer's weights; 4-bit formats carry a scale per block of 32. */
+export function layerBytes(card: ModelCard, kind: LayerKind, weightBits: number): number {
+  let bytes = layerVectors(card, kind).stored * 2;
+  for (const m of layerMatrices(card, kind)) {
+    const bits = bitsOf(card, m, weightBits);
+    bytes += (m.rows * m.columns * m.stored * (bits === 4 ? 4.25 : bits)) / 8;
+  }
+  return bytes;
+}
+
+function itemsOf(card: ModelCard, options: WaferPlacementOptions): Item[] {
+  const vocabulary = card.vocabSize * card.hiddenSize * 2;
+  const positions = card.learnedPositions * card.hiddenSize * 2;
+  const kvBytes = (kvElementsPerLayer(card) * options.kvBits) / 8;
+  const perKind = card.kinds.map((kind) => ({
+    weights: layerBytes(card, kind, options.weightBits),
+    // A sparse indexer still needs the whole cache; a window keeps its own length only.
+    kvPerUser: Math.min(options.context, kind.window ?? Infinity) * kvBytes,
+  }));
+  const finalNorm = card.finalNorms * card.hiddenSize * (card.normBias ? 2 : 1) * 2;
+  const head =
+    (card.tieWordEmbeddings ? 0 : vocabulary) + finalNorm + (card.headBias ? card.vocabSize * 2 : 0);
+  return [
+    // A tied table is the head's matrix and lies with it.
+    { layer: -1, weights: (card.tieWordEmbeddings ? 0 : vocabulary) + positions, kvPerUser: 0 },
+    ...card.layers.map((kind, layer) => ({ layer, ...perKind[kind]! })),
+    { layer: -2, weights: card.tieWordEmbeddings ? vocabulary + finalNorm : head, kvPerUser: 0 },
+  ];
+}
+
+/** Activation tiles of a decode step: the widest product's input and output, each twice. */
+function bufferBytes(card: ModelCard, grid: Grid): number {
+  const side = Math.min(grid.width, grid.height);
+  const widest = Math.max(
+    ...card.kinds.flatMap((kind) =>
+      layerMatrices(card, kind).map(
+        (m) => Math.ceil((m.rows * m.active) / side) + Math.ceil(m.columns / side),
+      ),
+    ),
+    Math.ceil(headMatrix(card).rows / side),
+  );
+  return 2 * 2 * widest;
+}
+
+/** Fills regions in order; null when an item is larger than a region or the regions are used up. */
+function fill(items: readonly Item[], users: number, capacity: number, regions: number): Item[][] | null {
+  const filled: Item[][] = [];
+  let room = 0;
+  for (const item of items) {
+    const bytes = item.weights + users * item.kvPerUser;
+    if (bytes > capacity) return null;
+    if (bytes > room || filled.length === 0) {
+      if (filled.length === regions) return null;
+      filled.push([]);
+      room = capacity;
+    }
+    filled.at(-1)!.push(item);
+    room -= bytes;
+  }
+  return filled;
+}
+
+function capacityOf(card: ModelCard, machine: WaferMachine, grid: Grid): number {
+  const perPe =
+    machine.facts.sramBytesPerPe.value - machine.facts.reservedBytesPerPe.value - bufferBytes(card, grid);
+  return perPe * grid.width * grid.height;
+}
+
+/** The fewest wafers on which grids of this size hold the card; Infinity when a layer is larger than a grid. */
+export function wafersNeeded(
+  card: ModelCard,
+  machine: WaferMachine,
+  grid: Grid,
+  options: WaferPlacementOptions,
+): number {
+  const { columns, rows } = regionsOn(machine, grid);
+  if (columns * rows === 0) return Infinity;
+  const filled = fill(itemsOf(card, options), options.users, capacityOf(card, machine, grid), Infinity);
+  return filled ? Math.ceil(filled.length / (columns * rows)) : Infinity;
+}
+
+/** The numbers of a layout, without its ops: cheap enough for a search. */
+export interface WaferLayout {
+  readonly grid: Grid;
+  readonly wafers: number;
+  readonly regionCount: number;
+  /** Layers of the region that has most of them. */
+  readonly mostLayers: number;
+  /** Blocks per side of a region to which experts are dealt; 1: every expert lies on all of it. */
+  readonly expertBlocks: number;
+  readonly weightBits: number;
+}
+
+/** How grids of this size would be filled; null when they do not hold the card. */
+export function layoutOn(
+  card: ModelCard,
+  machine: WaferMachine,
+  grid: Grid,
+  wafers: number,
+  options: WaferPlacementOptions,
+): WaferLayout | null {
+  const { columns, rows } = regionsOn(machine, grid);
+  const regions = columns * rows * wafers;
+  const filled = fill(itemsOf(card, options), options.users, capacityOf(card, machine, grid), regions);
+  if (!filled) return null;
+  const mostLayers = Math.max(...filled.map((held) => held.filter((item) => item.layer >= 0).length));
+  const { weightBits } = options;
+  return { grid, wafers, regionCount: filled.length, mostLayers, expertBlocks: 1, weightBits };
+}
+
+/** The most users whose cache fits beside the weights in grids of this size on `wafers` wafers. */
+export function usersThatFit(
+  card: ModelCard,
+  machine: WaferMachine,
+  grid: Grid,
+  wafers: number,
+  options: WaferPlacementOptions,
+): number {
+  const { columns, rows } = regionsOn(machine, grid);
+  const items = itemsOf(card, options);
+  const capacity = capacityOf(card, machine, grid);
+  const fits = (users: number): boolean => fill(items, users, capacity, columns * rows * wafers) !== null;
+  if (!fits(1)) return 0;
+  let low = 1;
+  let high = 2;
+  while (high < 1 << 20 && fits(high)) [low, high] = [high, high * 2];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * The plan of a card on `wafers` wafers with regions of `grid` PEs.
+ *
+ * @throws ModelError when it does not fit, with how much is missing and what would do
+ */
+export function placeOnWafers(
+  card: ModelCard,
+  machine: WaferMachine,
+  grid: Grid,
+  wafers: number,
+  options: WaferPlacementOptions,
+  expertBlocks = 1,
+): WaferPlan {
+  const { columns, rows } = regionsOn(machine, grid);
+  if (columns * rows === 0) throw gridTooLarge(machine, grid);
+  const capacity = capacityOf(card, machine, grid);
+  const items = itemsOf(card, options);
+  const filled = fill(items, options.users, capacity, columns * rows * wafers);
+  if (!filled) throw doesNotFit(card, machine, wafers, options);
+  const regions = filled.map((held, index) =>
+    region(card, machine, grid, held, index, options, expertBlocks),
+  );
+  return {
+    card,
+    machine: machine.name,
+    grid,
+    wafers,
+    regionsPerWafer: columns * rows,
+    expertBlocks,
+    regions,
+    regionCount: regions.length,
+    mostLayers: Math.max(...regions.map((r) => r.lastLayer - r.firstLayer + 1)),
+    users: options.users,
+    context: options.context,
+    weightBits: options.weightBits,
+  };
+}
+
+function region(
+  card: ModelCard,
+  machine: WaferMachine,
+  grid: Grid,
+  held: readonly Item[],
+  index: number,
+  options: WaferPlacementOptions,
+  expertBlocks: number,
+): WaferRegion {
+  const { columns, rows } = regionsOn(machine, grid);
+  const onWafer = index % (columns * rows);
+  const rect: Rect = {
+    x: (onWafer % columns) * grid.width,
+    y: Math.floor(onWafer / columns) * grid.height,
+    ...grid,
+  };
+  const layers = held.filter((item) => item.layer >= 0).map((item) => item.layer);
+  const kinds = [...new Set(layers.map((layer) => card.layers[layer]!))];
+  const weightBytes = held.reduce((sum, item) => sum + item.weights, 0);
+  const kvBytesPerUser = held.reduce((sum, item) => sum + item.kvPerUser, 0);
+  const pes = grid.width * grid.height;
+  const weights = Math.ceil(weightBytes / pes);
+  const kv = Math.ceil((kvBytesPerUser * options.users) / pes);
+  const buffers = bufferBytes(card, grid);
+  const code = machine.facts.reservedBytesPerPe.value;
+  const head = held.some((item) => item.layer === -2);
+  return {
+    wafer: Math.floor(index / (columns * rows)),
+    rect,
+    firstLayer: layers[0] ?? 0,
+    lastLayer: layers.at(-1) ?? -1,
+    embedding: held.some((item) => item.layer === -1),
+    head,
+    layers: kinds.map((k) => ({
+      kind: card.kinds[k]!,
+      count: layers.filter((layer) => card.layers[layer] === k).length,
+      ops: placeLayer(card, card.kinds[k]!, grid, expertBlocks),
+    })),
+    headOps: head ? placeHead(card, grid) : [],
+    weightBytes,
+    kvBytesPerUser,
+    budget: {
+      weights,
+      kv,
+      buffers,
+      code,
+      free: machine.facts.sramBytesPerPe.value - weights - kv - buffers - code,
+    },
+  };
+}
+
+function gridTooLarge(machine: WaferMachine, grid: Grid): OptionError {
+  const { usableColumns, usableRows } = machine.facts;
+  return new OptionError({
+    what: `grid on ${machine.name}`,
+    given: `${grid.width} x ${grid.height} PEs`,
+    expected: `at most ${usableColumns.value} x ${usableRows.value}`,
+    todo: 'Choose a smaller grid.',
+  });
+}
+
+/** The error for a card that `wafers` wafers cannot hold; says by how much and what would do. */
+export function doesNotFit(
+  card: ModelCard,
+  machine: WaferMachine,
+  wafers: number,
+  options: WaferPlacementOptions,
+): ModelError {
+  const items = itemsOf(card, options);
+  const weights = items.reduce((sum, item) => sum + item.weights, 0);
+  const kv = items.reduce((sum, item) => sum + item.kvPerUser, 0) * options.users;
+  const { usableColumns, usableRows, sramBytesPerPe, reservedBytesPerPe } = machine.facts;
+  const perWafer = usableColumns.value * usableRows.value * (sramBytesPerPe.value - reservedBytesPerPe.value);
+  const enough = Math.min(...gridsFor(machine).map((grid) => wafersNeeded(card, machine, grid, options)));
+  const over = weights + kv - perWafer * wafers;
+  return new ModelError({
+    what: `${card.name} with ${options.weightBits}-bit weights on ${wafers} ${machine.name}`,
+    given: `${formatBytes(weights)} of weights and ${formatBytes(kv)} of KV cache (${options.users} users of ${options.context} tokens)`,
+    expected: `at most ${formatBytes(perWafer * wafers)} of SRAM${over > 0 ? ` (${formatBytes(over)} too much)` : ', in regions that hold whole layers'}`,
+    todo: Number.isFinite(enough)
+      ? `Use ${enough} wafers, fewer bits per weight, fewer users or a shorter context.`
+      : 'A single layer is larger than a wafer: use fewer bits per weight, fewer users or a shorter context.',
+  });
+}
+
+/** The attended positions of a layer kind in decode. */
+export function attended(card: ModelCard, kind: LayerKind, context: number): number {
+  return Math.min(context, attentionSpan(card, kind));
+}

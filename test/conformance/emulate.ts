@@ -1,0 +1,157 @@
+/**
+ * The kernels' documented order of operations in plain TypeScript float32: what they must give bit for bit, on one
+ * tile or with partial sums folded in a plan's order. A float64 operation on float32 numbers, rounded once more, is
+ * the float32 operation (Figueroa, "When is double rounding innocuous?", 1995).
+ */
+import { isBlockType } from '#kernels/spec.js';
+import { fromF16 } from '#src/formats/quantize.js';
+import { type Reduce, tileStart } from '#src/placement/plan.js';
+import { foldPairs, foldRoot } from '#src/placement/reduce.js';
+import type { Matrix } from '../helpers/kernels.js';
+
+const f = Math.fround;
+
+/** Where the tiles of a sum end, in its terms, and in which order their partial sums meet. */
+export interface Folds {
+  readonly reduce: Reduce;
+  readonly ends: readonly number[];
+}
+
+export function foldsOf(algorithm: Reduce['algorithm'], parts: number, extent: number): Folds {
+  const split = { axis: 'x', extent, unit: 1, parts } as const;
+  const groupSize = Math.max(1, Math.floor(Math.sqrt(parts)));
+  return {
+    reduce: { algorithm, axis: 'x', parts, groupSize },
+    ends: Array.from({ length: parts }, (_, tile) => tileStart(split, tile + 1)),
+  };
+}
+
+/** The table of kernels/common `foldPartials`. */
+export function foldTable({ reduce, ends }: Folds): Int32Array<ArrayBuffer> {
+  const pairs = foldPairs(reduce);
+  const steps = pairs.flatMap(({ into, from }) => [into, from]);
+  return Int32Array.of(reduce.parts, ...ends, pairs.length, ...steps, foldRoot(reduce));
+}
+
+/** The sum over tiles of what `partial` gives for the terms [from, to) of a tile. */
+function fold(folds: Folds, partial: (from: number, to: number, tile: number) => Float32Array): Float32Array {
+  const { reduce, ends } = folds;
+  const partials = ends.map((to, tile) => partial(tile === 0 ? 0 : ends[tile - 1]!, to, tile));
+  for (const { into, from } of foldPairs(reduce)) {
+    partials[into]!.forEach((value, i, sum) => {
+      sum[i] = value + partials[from]![i]!;
+    });
+  }
+  return partials[foldRoot(reduce)]!;
+}
+
+/** An activation as matvec takes it: floats, or int8 per column and a float32 scale per block of 32. */
+export interface Activation {
+  readonly floats: Float32Array;
+  readonly quants: ArrayLike<number>;
+  readonly scales: Float32Array;
+}
+
+/** y [rows] = W x, each tile in the order of columns (floats) or blocks. */
+export function matvec(matrix: Matrix, x: Activation, folds: Folds): Float32Array {
+  const term = isBlockType(matrix.type) ? blockTerm : columnTerm;
+  return Float32Array.from({ length: matrix.rows }, (_, row) => {
+    const sum = fold(folds, (from, to) => {
+      let y = 0;
+      for (let i = from; i < to; i++) y = f(y + term(matrix, row, i, x));
+      return Float32Array.of(y);
+    });
+    return sum[0]!;
+  });
+}
+
+function columnTerm({ values, columns }: Matrix, row: number, column: number, x: Activation): number {
+  return f(values[row * columns + column]! * x.floats[column]!);
+}
+
+/** The exact integer dot of a block, times (weight scale * activation scale). */
+function blockTerm({ type, raw, columns }: Matrix, row: number, block: number, x: Activation): number {
+  const blockBytes = type === 'Q8_0' ? 34 : 18;
+  const at = ((row * columns) / 32 + block) * blockBytes;
+  let dot = 0;
+  for (let c = 0; c < 32; c++) {
+    const byte = raw[at + 2 + (type === 'Q8_0' ? c : c % 16)]!;
+    const weight = type === 'Q8_0' ? (byte << 24) >> 24 : (c < 16 ? byte & 15 : byte >> 4) - 8;
+    dot += weight * x.quants[block * 32 + c]!;
+  }
+  return f(dot * f(fromF16(raw[at]! | (raw[at + 1]! << 8)) * x.scales[block]!));
+}
+
+/** y = x / sqrt(mean(x^2) + eps) * weight: four interleaved sums of squares per tile, then (0 + 1) + (2 + 3). */
+export function rmsnorm(x: Float32Array, weight: Float32Array, eps: number, folds: Folds): Float32Array {
+  const squares = fold(folds, (from, to) => {
+    const lanes = new Float32Array(4);
+    for (let i = from; i < to; i++) lanes[(i - from) % 4]! += f(x[i]! * x[i]!);
+    return Float32Array.of(f(lanes[0]! + lanes[1]!) + f(lanes[2]! + lanes[3]!));
+  });
+  const scale = f(1 / f(Math.sqrt(f(f(squares[0]! / x.length) + eps))));
+  return x.map((value, i) => f(value * scale) * weight[i]!);
+}
+
+/** softmax(q K^T * scale) V; position p lies on tile p mod tiles; K and V [length, dim] row by row. */
+export function attention(
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  scale: number,
+  folds: Folds,
+): Float32Array {
+  const dim = q.length;
+  const length = k.length / dim;
+  const scores = Float32Array.from({ length }, (_, p) => {
+    let sum = 0;
+    for (let d = 0; d < dim; d++) sum = f(sum + f(q[d]! * k[p * dim + d]!));
+    return sum * scale;
+  });
+  const top = scores.reduce((a, b) => Math.max(a, b));
+  const weights = scores.map((score) => exp(f(score - top)));
+  // Place 0 is the sum of weights, the others are the weighted sum of V.
+  const [sum, ...out] = fold(folds, (_from, _to, tile) => {
+    const partial = new Float32Array(1 + dim);
+    for (let p = tile; p < length; p += folds.reduce.parts) {
+      partial[0]! += weights[p]!;
+      for (let d = 0; d < dim; d++) partial[1 + d]! += f(weights[p]! * v[p * dim + d]!);
+    }
+    return partial;
+  });
+  return Float32Array.from(out, (value) => value / sum!);
+}
+
+/** gate / (1 + exp(-gate)) * up. */
+export function swiglu(gate: Float32Array, up: Float32Array): Float32Array {
+  return gate.map((g, i) => f(g / f(1 + exp(-g))) * up[i]!);
+}
+
+const polynomial = [
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+].map(f);
+const lowest = f(-87.3);
+
+/** The exp of kernels/common in float32: 2^n times Cephes' polynomial of what is left. */
+export function exp(x: number): number {
+  if (x < lowest) return 0;
+  const clamped = Math.min(x, 88);
+  const n = roundHalfEven(f(clamped * f(Math.LOG2E)));
+  const r = f(f(clamped - f(n * 0.693359375)) - f(n * f(-2.1219444e-4)));
+  let p = polynomial[0]!;
+  for (const coefficient of polynomial.slice(1)) p = f(f(p * r) + coefficient);
+  return f(f(f(f(p * f(r * r)) + r) + 1) * 2 ** n);
+}
+
+function roundHalfEven(x: number): number {
+  const down = Math.floor(x);
+  if (x - down === 0.5) return down % 2 === 0 ? down : down + 1;
+  return Math.round(x);
+}
+
+/** Null when both hold the same bits (all NaN are one), else where they first differ. */
+export function firstDifference(actual: Float32Array, expected: Float32Array): string | null {
+  if (actual.length !== expected.length) return `${actual.length} values, not ${expected.length}`;
+  const index = actual.findIndex((value, i) => !Object.is(value, expected[i]));
+  return index < 0 ? null : `${actual[index]} is not ${expected[index]} at index ${index}`;
+}

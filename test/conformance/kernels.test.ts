@@ -1,0 +1,25 @@
+/** The conformance table: every kernel, weight type and shape on every build against the float64 reference. */
+import { describe, expect, it } from 'vitest';
+import { machines } from '../helpers/kernels.js';
+import { type Case, defects } from './case.js';
+import { matrixCases } from './matrices.case.js';
+import { vectorCases } from './vectors.case.js';
+
+const cases: readonly Case[] = [...matrixCases, ...vectorCases];
+
+describe.each(cases)('$kernel $shape', (of) => {
+  it.each(machines)('conforms on $build', (machine) => {
+    machine.reset();
+    expect(defects(of, machine, of.run(machine))).toEqual([]);
+  });
+});
+
+describe.skipIf(machines.length < 2)('the builds', () => {
+  it.each(cases)('give the same bits in $kernel $shape', (of) => {
+    const [plain, relaxed] = machines.map((machine) => {
+      machine.reset();
+      return of.run(machine).map(({ actual }) => actual);
+    });
+    expect(relaxed).toEqual(plain);
+  });
+});

@@ -1,0 +1,218 @@
+/** The kernels' own arithmetic: exp, half precision, and the sizes that specs and kernels both know. */
+import { describe, expect, it } from 'vitest';
+import { pageBytes } from '#kernels/attention/spec.js';
+import { matvec } from '#kernels/matvec/spec.js';
+import { packedBytes } from '#kernels/pack/spec.js';
+import { quantizedBytes } from '#kernels/quantize/spec.js';
+import { decodeFlops, forward, type LlamaConfig } from '#models/llama.js';
+import { Rng } from '#src/core/rng.js';
+import { fromF16, toF16 } from '#src/formats/quantize.js';
+import {
+  type KernelMachine,
+  kernelTypes,
+  machines,
+  matrixOf,
+  packMatrix,
+  typeNumber,
+} from '../helpers/kernels.js';
+import { exp, firstDifference, swiglu } from './emulate.js';
+
+/** Float32 numbers evenly over a range, both ends among them. */
+function evenly(from: number, to: number, n: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: n }, (_, i) => from + ((to - from) * i) / (n - 1));
+}
+
+function worstRelativeError(xs: Float32Array, ys: Float32Array): number {
+  return xs.reduce((worst, x, i) => Math.max(worst, Math.abs(ys[i]! / Math.exp(x) - 1)), 0);
+}
+
+/** exp of numbers up to 0 as attention computes it: scores minus the largest, which is 0, become weights in place. */
+function attentionExp(machine: KernelMachine, xs: Float32Array): Float32Array {
+  machine.reset();
+  const { kernels } = machine;
+  const dim = 2;
+  const length = 1024;
+  const bytes = kernels.pageBytes(1, dim, 4);
+  const pages = machine.input(
+    'pages',
+    Int32Array.from({ length: length / 32 }, (_, page) => page),
+  );
+  const layer = machine.output('KV', (length / 32) * bytes);
+  const scores = machine.output('scores', length * 4);
+  const scratch = machine.output('scratch', 32);
+  const out = machine.output('out', dim * 4);
+  const q = machine.input('q', Float32Array.of(1, 0));
+  const v = machine.input('v', new Float32Array(2));
+  const k = machine.output('k', 8);
+  const weights = new Float32Array(xs.length);
+  for (let from = 0; from < xs.length; from += length - 1) {
+    const part = Float32Array.of(0, ...xs.subarray(from, from + length - 1));
+    part.forEach((x, p) => {
+      machine.write(k, Float32Array.of(x, 0));
+      kernels.kvAppend(layer + (p >> 5) * bytes, p & 31, 0, 1, dim, k, v, 4);
+    });
+    kernels.attention(q, dim, layer, pages, 0, 1, part.length, 1, out, 4, scores, 0, scratch);
+    weights.set(machine.floats(scores, part.length).subarray(1), from);
+  }
+  expect(machine.damage()).toEqual([]);
+  return weights;
+}
+
+describe.each(machines)('on $build', (machine) => {
+  it('exp has a relative error below 2e-7 on [-87, 0]', () => {
+    const xs = evenly(-87, 0, 50000);
+    expect(worstRelativeError(xs, attentionExp(machine, xs))).toBeLessThan(2e-7);
+  });
+
+  it('exp is 0 below -87.3 and e^x above, without a subnormal between', () => {
+    const xs = Float32Array.of(-87.29, -87.3, -87.31, -1000, Number.NEGATIVE_INFINITY);
+    const [above, at, ...below] = attentionExp(machine, xs);
+    expect(above).toBeGreaterThan(2 ** -126);
+    expect(at).toBeGreaterThan(2 ** -126);
+    expect(below).toEqual([0, 0, 0]);
+  });
+
+  it('exp keeps its documented bits on [-87, 88], which have a relative error below 2e-7', () => {
+    machine.reset();
+    const xs = evenly(-87, 88, 100000);
+    expect(worstRelativeError(xs, xs.map(exp))).toBeLessThan(2e-7);
+    const gate = xs.map((x) => -x);
+    const up = gate.map((_, i) => 1 + i / 7);
+    const out = machine.output('gate', gate.byteLength, gate);
+    machine.kernels.swiglu(out, machine.input('up', up), gate.length);
+    expect(firstDifference(machine.floats(out, gate.length), swiglu(gate, up))).toBeNull();
+    expect(machine.damage()).toEqual([]);
+  });
+
+  const halves = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
+  const widened = Float32Array.from(halves, fromF16);
+
+  it('embedding widens all 65536 halves exactly, infinities and NaN included', () => {
+    machine.reset();
+    const columns = 8192;
+    const matrix = matrixOf('F16', 8, columns, new Uint8Array(halves.buffer));
+    const w = packMatrix(machine, matrix);
+    const x = machine.output('x', columns * 4);
+    for (let row = 0; row < 8; row++) {
+      machine.kernels.embedding(typeNumber.F16, w, row, columns, x);
+      const expected = widened.subarray(row * columns, (row + 1) * columns);
+      expect(firstDifference(machine.floats(x, columns), expected)).toBeNull();
+    }
+    expect(machine.damage()).toEqual([]);
+  });
+
+  it('matvec widens all finite halves exactly', () => {
+    machine.reset();
+    const w = packMatrix(machine, matrixOf('F16', halves.length, 1, new Uint8Array(halves.buffer)));
+    const y = machine.output('y', widened.byteLength);
+    machine.kernels.matvec(typeNumber.F16, w, 0, 8192, 1, machine.input('x', Float32Array.of(1)), y, 0, 0);
+    const finite = widened.map((value) => (Number.isFinite(value) ? value : 0));
+    const actual = machine
+      .floats(y, halves.length)
+      .map((value, i) => (Number.isFinite(widened[i]!) ? value : 0));
+    // A sum starts from +0, so it cannot be -0.
+    expect(
+      firstDifference(
+        actual,
+        finite.map((value) => value + 0),
+      ),
+    ).toBeNull();
+    expect(machine.damage()).toEqual([]);
+  });
+
+  it('kvAppend rounds to half precision as formats do: ties, subnormals, overflow, NaN', () => {
+    const values: number[] = [
+      Number.POSITIVE_INFINITY,
+      Number.NaN,
+      65504,
+      65519.99,
+      65520,
+      65536,
+      3e38,
+      2 ** -149,
+    ];
+    const bits = new Uint32Array(1);
+    const float = new Float32Array(bits.buffer);
+    for (let half = 0; half < 0x7c00; half += 3) {
+      const tie = (fromF16(half) + fromF16(half + 1)) / 2;
+      float[0] = tie;
+      const around = [bits[0]! - 1, bits[0]! + 1].map((neighbour) => {
+        bits[0] = neighbour;
+        return float[0]!;
+      });
+      values.push(fromF16(half), ...(Number.isFinite(tie) ? [tie, ...around] : []));
+    }
+    const rng = new Rng(8);
+    for (let i = 0; i < 20000; i++) {
+      bits[0] = rng.nextUint32();
+      values.push(float[0]!);
+    }
+    const x = Float32Array.from([...values, ...values.map((value) => -value)]);
+    const isNan = (half: number): boolean => (half & 0x7fff) > 0x7c00;
+    const actual = appendHalves(machine, x);
+    const wrong = [...x.keys()].filter((i) => {
+      const expected = toF16(x[i]!);
+      return isNan(expected) ? !isNan(actual[i]!) : actual[i] !== expected;
+    });
+    expect(wrong.slice(0, 5).map((i) => `${x[i]} became ${actual[i]}, not ${toF16(x[i]!)}`)).toEqual([]);
+  });
+
+  it('takes the room that the specs say', () => {
+    const { kernels } = machine;
+    for (const type of kernelTypes) {
+      for (const columns of [32, 64, 4096]) {
+        expect(kernels.groupBytes(typeNumber[type], columns)).toBe(packedBytes({ type, rows: 8, columns }));
+        expect(kernels.quantizedBytes(columns)).toBe(quantizedBytes({ columns }));
+      }
+    }
+    for (const dim of [2, 6, 64, 80]) {
+      expect(kernels.pageBytes(3, dim, 2)).toBe(pageBytes(3, dim, 2));
+      expect(kernels.pageBytes(5, dim, 4)).toBe(pageBytes(5, dim, 4));
+    }
+  });
+});
+
+/** The f16 V of a page [position, dim] for x cut into pages. */
+function appendHalves(machine: KernelMachine, x: Float32Array<ArrayBuffer>): Uint16Array {
+  machine.reset();
+  const dim = 64;
+  const values = dim * 32;
+  const count = Math.ceil(x.length / values);
+  const padded = new Float32Array(count * values);
+  padded.set(x);
+  const address = machine.input('v', padded);
+  const page = machine.output('page', machine.kernels.pageBytes(1, dim, 2));
+  const stored = new Uint16Array(padded.length);
+  for (let i = 0; i < count; i++) {
+    for (let slot = 0; slot < 32; slot++) {
+      const v = address + (i * values + slot * dim) * 4;
+      machine.kernels.kvAppend(page, slot, 0, 1, dim, v, v, 2);
+    }
+    stored.set(new Uint16Array(machine.bytes(page + values * 2, values * 2).buffer), i * values);
+  }
+  expect(machine.damage()).toEqual([]);
+  return stored;
+}
+
+it('the FLOPs of the matvec spec are those of a model without context', () => {
+  const config: LlamaConfig = {
+    hiddenSize: 96,
+    intermediateSize: 256,
+    numHiddenLayers: 3,
+    numAttentionHeads: 6,
+    numKeyValueHeads: 2,
+    headDim: 16,
+    vocabSize: 500,
+    maxPositionEmbeddings: 128,
+    rmsNormEps: 1e-5,
+    ropeTheta: 10000,
+    ropeScaling: null,
+    tieWordEmbeddings: true,
+  };
+  const flops = forward(config).flatMap((op) =>
+    op.kind === 'matmul'
+      ? op.outFeatures.map((rows) => matvec.flops({ type: 'F32', rows, columns: op.inFeatures }))
+      : [],
+  );
+  expect(flops.reduce((a, b) => a + b)).toBe(decodeFlops(config, 0));
+});

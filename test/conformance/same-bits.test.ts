@@ -1,0 +1,191 @@
+/** Orders of sums that are promised bit by bit: rows at once, ranges of rows, tiles folded in a plan's order. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { terms } from '#kernels/matvec/spec.js';
+import type { MatrixShape } from '#kernels/pack/spec.js';
+import { isBlockType, type KernelType } from '#kernels/spec.js';
+import { Rng } from '#src/core/rng.js';
+import { fromF16, toF16 } from '#src/formats/quantize.js';
+import {
+  fillKv,
+  type KernelMachine,
+  kernelTypes,
+  type Matrix,
+  machines,
+  normals,
+  packMatrix,
+  quantizeVector,
+  randomMatrix,
+  typeNumber,
+} from '../helpers/kernels.js';
+import * as emulated from './emulate.js';
+import { type Folds, firstDifference, foldsOf, foldTable } from './emulate.js';
+import { vectors } from './matrices.case.js';
+
+const folds = fc.record({
+  algorithm: fc.constantFrom('chain', 'ktree'),
+  parts: fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 12 })),
+} as const);
+const seed = fc.nat();
+
+/** Few runs: every one of them covers many rows, and the table covers the shapes. */
+function always<T>(property: fc.IProperty<T>): void {
+  fc.assert(property, { numRuns: 25, seed: 7 });
+}
+
+function shapeOf(type: KernelType): fc.Arbitrary<MatrixShape> {
+  const columns = isBlockType(type)
+    ? fc.integer({ min: 1, max: 10 }).map((blocks) => blocks * 32)
+    : fc.integer({ min: 1, max: 130 });
+  return fc.record({ type: fc.constant(type), rows: fc.integer({ min: 1, max: 50 }), columns });
+}
+
+/** A fold table in the machine's memory and scratch for it; 0 for one tile, as the engine does. */
+function placed(machine: KernelMachine, of: Folds, bytesPerTile: number, least = 0): [number, number] {
+  const scratch = machine.output('scratch', Math.max(least, of.reduce.parts * bytesPerTile));
+  return [of.reduce.parts === 1 ? 0 : machine.input('fold table', foldTable(of)), scratch];
+}
+
+function expectSame(machine: KernelMachine, actual: Float32Array, expected: Float32Array): void {
+  expect(machine.damage()).toEqual([]);
+  expect(firstDifference(actual, expected)).toBeNull();
+}
+
+/** What matvec writes for the rows of a matrix: whole groups. */
+function runMatvec(machine: KernelMachine, matrix: Matrix, w: number, x: number, of: Folds): Float32Array {
+  const groups = Math.ceil(matrix.rows / 8);
+  const y = machine.output('y', groups * 32);
+  const [table, scratch] = placed(machine, of, 32);
+  machine.kernels.matvec(typeNumber[matrix.type], w, 0, groups, matrix.columns, x, y, table, scratch);
+  return machine.floats(y, matrix.rows);
+}
+
+describe.each(machines)('on $build', (machine) => {
+  describe.each(kernelTypes)('%s', (type) => {
+    it('matvec folds tiles in the order of the plan', () => {
+      always(
+        fc.property(shapeOf(type), folds, seed, (shape, { algorithm, parts }, random) => {
+          machine.reset();
+          const rng = new Rng(random);
+          const matrix = randomMatrix(rng, type, shape.rows, shape.columns);
+          const of = foldsOf(algorithm, parts, terms(shape));
+          const floats = normals(rng, shape.columns);
+          const blocks = isBlockType(type)
+            ? quantizeVector(machine, floats)
+            : { address: machine.input('x', floats), quants: [], scales: new Float32Array() };
+          const actual = runMatvec(machine, matrix, packMatrix(machine, matrix), blocks.address, of);
+          expectSame(machine, actual, emulated.matvec(matrix, { floats, ...blocks }, of));
+        }),
+      );
+    });
+
+    it('matmul gives each row the bits of matvec', () => {
+      const count = fc.integer({ min: 1, max: 13 });
+      always(
+        fc.property(shapeOf(type), count, folds, seed, (shape, m, { algorithm, parts }, random) => {
+          machine.reset();
+          const { rows, columns } = shape;
+          const rng = new Rng(random);
+          const matrix = randomMatrix(rng, type, rows, columns);
+          const w = packMatrix(machine, matrix);
+          const x = vectors(machine, type, normals(rng, m * columns), columns);
+          const of = foldsOf(algorithm, parts, terms(shape));
+          const groups = Math.ceil(rows / 8);
+          const stride = groups * 32;
+          const y = machine.output('Y', m * stride);
+          const [table, scratch] = placed(machine, of, 32, 128);
+          const { matmul } = machine.kernels;
+          matmul(typeNumber[type], w, 0, groups, columns, x.address, x.stride, m, y, stride, table, scratch);
+          for (let i = 0; i < m; i++) {
+            const alone = runMatvec(machine, matrix, w, x.address + i * x.stride, of);
+            expectSame(machine, machine.floats(y + i * stride, rows), alone);
+          }
+        }),
+      );
+    });
+
+    it('ranges of groups give the bits of all of them, and write nothing else', () => {
+      machine.reset();
+      const shape = { type, rows: 77, columns: 64 };
+      const rng = new Rng(5);
+      const matrix = randomMatrix(rng, type, shape.rows, shape.columns);
+      const w = packMatrix(machine, matrix);
+      const x = vectors(machine, type, normals(rng, 5 * shape.columns), shape.columns);
+      const groups = 10;
+      const { matmul, matvec } = machine.kernels;
+      const all = runMatvec(machine, matrix, w, x.address, foldsOf('chain', 1, terms(shape)));
+      const scratch = machine.output('scratch', 128);
+      for (let from = 0; from <= groups; from++) {
+        for (let to = from; to <= groups; to++) {
+          const expected = new Float32Array(groups * 8).fill(Number.NaN);
+          expected.set(all.subarray(from * 8, to * 8), from * 8);
+          if (to === groups && from < groups) expected.fill(0, shape.rows);
+          const y = machine.output('y', groups * 32);
+          matvec(typeNumber[type], w, from, to, shape.columns, x.address, y, 0, 0);
+          expectSame(machine, machine.floats(y, groups * 8), expected);
+          const many = machine.output('Y', 5 * groups * 32);
+          const xAndY = [x.address, x.stride, 5, many, groups * 32] as const;
+          matmul(typeNumber[type], w, from, to, shape.columns, ...xAndY, 0, scratch);
+          expectSame(machine, machine.floats(many, groups * 8), expected);
+        }
+      }
+    });
+  });
+
+  it('rmsnorm folds tiles in the order of the plan', () => {
+    always(
+      fc.property(fc.integer({ min: 1, max: 200 }), folds, seed, (columns, { algorithm, parts }, random) => {
+        machine.reset();
+        const rng = new Rng(random);
+        const [x, weight] = [normals(rng, columns), normals(rng, columns)];
+        const eps = Math.fround(1e-5);
+        const of = foldsOf(algorithm, parts, columns);
+        const y = machine.output('y', columns * 4);
+        const [table, scratch] = placed(machine, of, 16);
+        const inputs = [machine.input('x', x), machine.input('weight', weight)] as const;
+        machine.kernels.rmsnorm(...inputs, y, columns, eps, table, scratch);
+        expectSame(machine, machine.floats(y, columns), emulated.rmsnorm(x, weight, eps, of));
+      }),
+    );
+  });
+
+  it.each([4, 2] as const)(
+    'attention folds tiles in the order of the plan, KV values of %i bytes',
+    (bytes) => {
+      const shape = fc.record({
+        dim: fc.integer({ min: 1, max: 40 }).map((half) => 2 * half),
+        length: fc.integer({ min: 1, max: 100 }),
+        kvHeads: fc.integer({ min: 1, max: 3 }),
+      });
+      always(
+        fc.property(shape, folds, seed, ({ dim, length, kvHeads }, { algorithm, parts }, random) => {
+          machine.reset();
+          const rng = new Rng(random);
+          const q = normals(rng, dim);
+          const [k, v] = [normals(rng, length * kvHeads * dim), normals(rng, length * kvHeads * dim)];
+          const { layer, pages } = fillKv(machine, { kvHeads, dim, length, kvValueBytes: bytes }, k, v);
+          const head = kvHeads - 1;
+          const scale = Math.fround(1 / Math.sqrt(dim));
+          // Position p lies on tile p mod parts, so there are no ends.
+          const of = foldsOf(algorithm, parts, 0);
+          const out = machine.output('out', dim * 4);
+          const scores = machine.output('scores', Math.ceil(length / 16) * 64);
+          const [table, scratch] = placed(machine, of, (Math.ceil(dim / 4) + 1) * 16);
+          const cache = [layer, pages, head, kvHeads, length] as const;
+          const results = [scale, out, bytes, scores, table, scratch] as const;
+          machine.kernels.attention(machine.input('q', q), dim, ...cache, ...results);
+          const stored = (x: Float32Array): Float32Array =>
+            Float32Array.from({ length: length * dim }, (_, i) => {
+              const value = x[(Math.floor(i / dim) * kvHeads + head) * dim + (i % dim)]!;
+              return bytes === 4 ? value : fromF16(toF16(value));
+            });
+          expectSame(
+            machine,
+            machine.floats(out, dim),
+            emulated.attention(q, stored(k), stored(v), scale, of),
+          );
+        }),
+      );
+    },
+  );
+});

@@ -1,0 +1,91 @@
+/** Placement of cards on wafers: every weight once, every budget adds up, limits are limits. */
+import { describe, expect, it } from 'vitest';
+import { countParameters } from '#models/card.js';
+import { CARD_NAMES } from '#models/cardFile.js';
+import { findWafer } from '#src/machine/wafers.js';
+import { gridsFor, placeOnWafers, regionsOn, usersThatFit, wafersNeeded } from '#src/placement/wafer.js';
+import { placeLayer } from '#src/placement/waferOps.js';
+import { loadCard } from '#src/platform/node/cards.js';
+
+const wse3 = findWafer('wse-3');
+const SQUARE = { width: 377, height: 377 };
+const OPTIONS = { weightBits: 16, kvBits: 16, users: 2, context: 2048 };
+
+describe('placeOnWafers', () => {
+  it.each(CARD_NAMES.filter((name) => loadCard(name).quantized === 'linear'))(
+    '%s: every weight lies in one region',
+    (name) => {
+      const card = loadCard(name);
+      const side = { width: 755, height: 1170 };
+      const wafers = wafersNeeded(card, wse3, side, OPTIONS);
+      const plan = placeOnWafers(card, wse3, side, wafers, OPTIONS);
+      const bytes = plan.regions.reduce((sum, region) => sum + region.weightBytes, 0);
+      expect(bytes).toBe(2 * countParameters(card).total);
+      const layers = plan.regions.flatMap((r) =>
+        Array.from({ length: r.lastLayer - r.firstLayer + 1 }, (_, i) => r.firstLayer + i),
+      );
+      expect(layers).toEqual(card.layers.map((_, i) => i));
+      expect(plan.regions.filter((r) => r.head)).toHaveLength(1);
+      expect(plan.regions.filter((r) => r.embedding)).toHaveLength(1);
+      for (const region of plan.regions) {
+        const { weights, kv, buffers, code, free } = region.budget;
+        expect(weights + kv + buffers + code + free).toBe(48 * 1024);
+        expect(free).toBeGreaterThanOrEqual(-2);
+        expect(region.layers.reduce((sum, l) => sum + l.count, 0)).toBe(
+          region.lastLayer - region.firstLayer + 1,
+        );
+      }
+    },
+  );
+
+  it('regions do not overlap and lie on the wafer', () => {
+    const card = loadCard('llama-3.1-8b');
+    const plan = placeOnWafers(card, wse3, { width: 300, height: 300 }, 1, OPTIONS);
+    const { columns, rows } = regionsOn(wse3, { width: 300, height: 300 });
+    expect(columns * rows).toBe(2 * 3);
+    const corners = new Set(plan.regions.map((r) => `${r.wafer} ${r.rect.x} ${r.rect.y}`));
+    expect(corners.size).toBe(plan.regions.length);
+    for (const { rect } of plan.regions) {
+      expect(rect.x % 300).toBe(0);
+      expect(rect.x + rect.width).toBeLessThanOrEqual(wse3.facts.usableColumns.value);
+      expect(rect.y + rect.height).toBeLessThanOrEqual(wse3.facts.usableRows.value);
+    }
+  });
+
+  it('holds as many users as it says and not one more', () => {
+    const card = loadCard('llama-3.1-8b');
+    const users = usersThatFit(card, wse3, SQUARE, 1, OPTIONS);
+    expect(users).toBeGreaterThan(1);
+    expect(() => placeOnWafers(card, wse3, SQUARE, 1, { ...OPTIONS, users })).not.toThrow();
+    expect(() => placeOnWafers(card, wse3, SQUARE, 1, { ...OPTIONS, users: users + 1 })).toThrow(
+      /too much|regions/,
+    );
+  });
+
+  it('a 20 B model fits one CS-3 and a 70 B model "as few as four" in 16 bits, as the vendor says', () => {
+    const needed = (name: string, weightBits: number): number =>
+      Math.min(
+        ...gridsFor(wse3).map((grid) =>
+          wafersNeeded(loadCard(name), wse3, grid, { ...OPTIONS, weightBits, users: 1 }),
+        ),
+      );
+    expect(needed('gpt-oss-20b', 4)).toBe(1);
+    expect(needed('llama-3.1-70b', 16)).toBe(4);
+  });
+});
+
+describe('placeLayer', () => {
+  it('a plain Llama layer ends in exactly ten all-reduces, alternating axes for its products', () => {
+    const card = loadCard('llama-3.1-8b');
+    const ops = placeLayer(card, card.kinds[0]!, { width: 420, height: 420 }, 1);
+    expect(ops).toHaveLength(10);
+    const products = ops.filter((op) => op.kind === 'matmul');
+    expect(products.map((op) => [op.name, op.reduce.axis])).toEqual([
+      ['qkv', 'y'],
+      ['o', 'x'],
+      ['gateUp', 'y'],
+      ['down', 'x'],
+    ]);
+    for (const op of products) expect(op.rows.axis).not.toBe(op.columns.axis);
+  });
+});
