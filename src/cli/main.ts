@@ -8,6 +8,7 @@ import { registerDoctor } from './doctor.js';
 import { registerFabric } from './fabric.js';
 import { INTERRUPTED_EXIT_CODE, Interrupted } from './interrupt.js';
 import { registerModels } from './models.js';
+import { registerPlan } from './plan.js';
 import { registerRun } from './run.js';
 import { registerScore } from './score.js';
 import { registerValidate } from './validate.js';
@@ -30,6 +31,7 @@ registerScore(program);
 registerModels(program);
 registerFabric(program);
 registerDoctor(program);
+registerPlan(program);
 registerValidate(program);
 
 /** Says what went wrong, on stderr, and returns the exit code: 1 failed, 2 bad usage, 130 interrupted. */

@@ -1,10 +1,13 @@
 /** Finds model cards on disk: by the name of a packaged card, or as a JSON file or model directory. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ModelCard } from '../../../models/card.js';
-import { CARD_NAMES, cardFromJson } from '../../../models/cardFile.js';
+import { CARD_NAMES, cardFromGguf, cardFromJson } from '../../../models/cardFile.js';
 import { FormatError, messageOf, OptionError } from '../../core/errors.js';
+import { type GgufFile, readGguf } from '../../formats/gguf.js';
+import { openFileSource } from './file-source.js';
+import { localModels, resolveModel } from './models.js';
 
 /** Cards are data beside the sources, so the path is the same from `dist/` and from the package. */
 const CARDS = fileURLToPath(new URL('../../../../models/cards/', import.meta.url));
@@ -30,6 +33,50 @@ export function loadCard(model: string): ModelCard {
   }
   const path = statSync(model).isDirectory() ? join(model, 'config.json') : model;
   return cardFromJson(readJson(path), model);
+}
+
+/**
+ * The card of whatever `--model` may name: a packaged card, a card file, a directory or file of a Hugging Face
+ * model, a GGUF file or local model by name; the embedded model when nothing is named.
+ */
+export async function resolveCard(model?: string): Promise<ModelCard> {
+  if (model !== undefined) {
+    const card = CARD_NAMES.some((name) => name === model.toLowerCase());
+    const config = existsSync(model) && (statSync(model).isDirectory() || model.endsWith('.json'));
+    if (card || config) return loadCard(model);
+    if (
+      !existsSync(model) &&
+      !localModels().some(({ name, path }) => [name, basename(path), basename(path, '.gguf')].includes(model))
+    ) {
+      return loadCard(model);
+    }
+  }
+  const path = resolveModel(model);
+  const source = await openFileSource(path);
+  try {
+    return ggufCard(await readGguf(source), basename(path, '.gguf'));
+  } finally {
+    await source.close();
+  }
+}
+
+function ggufCard(file: GgufFile, name: string): ModelCard {
+  const embedding = file.tensors.get('token_embd.weight');
+  let bytes = 0;
+  let elements = 0;
+  for (const tensor of file.tensors.values()) {
+    bytes += tensor.byteLength;
+    elements += tensor.elements;
+  }
+  return cardFromGguf(
+    {
+      get: (key) => file.metadata.get(key),
+      hasOutput: file.tensors.has('output.weight'),
+      weightBits: elements > 0 ? (bytes * 8) / elements : 16,
+      vocabSize: embedding?.dims[1] ?? 0,
+    },
+    name,
+  );
 }
 
 /** What hub names and papers add to a model's name without changing its shape. */

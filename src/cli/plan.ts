@@ -1,0 +1,253 @@
+/** `waferflow plan`: one model on one or several kinds of machines, side by side. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { countParameters, kvBytesPerToken, type ModelCard } from '../../models/card.js';
+import { OptionError } from '../core/errors.js';
+import { formatBytes } from '../core/units.js';
+import { parseMachineJson, parseWafer } from '../machine/custom.js';
+import { parseGpu } from '../machine/gpus.js';
+import { resolveCard } from '../platform/node/cards.js';
+import { floorPlanSvg } from '../report/floorPlan.js';
+import { BREAKDOWN_HEADER, breakdownRows, PLAN_FIGURES, planHtml } from '../report/planHtml.js';
+import { ENGINE_NAMES, type EngineName } from '../timing/gpuConstants.js';
+import { plan } from '../timing/plan.js';
+import type { Machine, PlanRequest, PlanResult } from '../timing/planTypes.js';
+import { findMachine } from '../timing/simulate.js';
+import { parseCount, parseNumber } from './options.js';
+import { formatNumber, formatTable, printJson } from './output.js';
+
+interface PlanFlags {
+  readonly model?: string;
+  readonly machine: readonly string[];
+  readonly count?: number | 'auto';
+  readonly tp?: number;
+  readonly ep?: number;
+  readonly engine?: EngineName;
+  readonly weights?: number;
+  readonly kv?: number;
+  readonly prompt: number;
+  readonly output: number;
+  readonly concurrency: number;
+  readonly clock?: number;
+  readonly grid?: number;
+  readonly draft?: number;
+  readonly acceptance?: number;
+  readonly draftCost?: number;
+  readonly price?: ReadonlyMap<string, number>;
+  readonly html?: string;
+  readonly svg?: string;
+  readonly json?: boolean;
+}
+
+export function registerPlan(program: Command): void {
+  const bits = (flags: string, text: string): Option =>
+    new Option(flags, text).argParser((value) => parseCount(value));
+  program
+    .command('plan')
+    .description('what one configuration takes on wafers and GPUs: time, memory, power, cost (simulated)')
+    .option(
+      '-m, --model <name|path>',
+      'a card, config.json, model directory or GGUF file (default: the embedded model)',
+    )
+    .option(
+      '--machine <names>',
+      'machines or JSON files, separated by commas',
+      (text) => text.split(',').map((name) => name.trim()),
+      ['wse-3', 'h200'],
+    )
+    .option(
+      '--count <n|auto>',
+      'machines of each kind (default: auto, the fewest that hold it all)',
+      parseCountOrAuto,
+    )
+    .option('--tp <n>', 'GPUs that share one copy of the model', parseCount)
+    .option('--ep <n>', 'GPUs to which experts are dealt', parseCount)
+    .addOption(new Option('--engine <name>', 'serving engine on GPUs (default: vllm)').choices(ENGINE_NAMES))
+    .addOption(bits('--weights <bits>', '16, 8 or 4 (default: as published)'))
+    .addOption(bits('--kv <bits>', '16 or 8 (default: 16 on wafers, the engine’s choice on GPUs)'))
+    .option('--prompt <tokens>', 'prompt tokens per request', parseCount, 1024)
+    .option('--output <tokens>', 'generated tokens per request', parseCount, 1024)
+    .option('--concurrency <users>', 'users with one request in flight each', parseCount, 1)
+    .option('--clock <ghz>', 'clock of the wafers', parseNumber)
+    .option('--grid <pes>', 'side of the wafers’ square regions (default: searched)', parseCount)
+    .option('--draft <tokens>', 'speculative decoding: tokens drafted at once', parseCount)
+    .option('--acceptance <p>', 'probability that a drafted token is right (default: 0.7)', parseNumber)
+    .option(
+      '--draft-cost <share>',
+      'cost of drafting a token as a share of a step (default: 0.1)',
+      parseNumber,
+    )
+    .option('--price <list>', 'dollars per hour and machine, such as wse-3=70,h200=3.5', parsePrices)
+    .option('--html <file>', 'write a report')
+    .option('--svg <file>', 'write the floor plan of the first wafer machine')
+    .option('--json', 'print one JSON document on stdout')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ waferflow plan --model llama-3.1-8b --machine wse-3,h200 --concurrency 16\n  $ waferflow plan --model gpt-oss-120b --machine wse-3,b200 --prompt 4096 --output 512 --html plan.html',
+    )
+    .action(run);
+}
+
+function parseCountOrAuto(text: string): number | 'auto' {
+  return text === 'auto' ? text : parseCount(text);
+}
+
+function parsePrices(text: string): ReadonlyMap<string, number> {
+  return new Map(
+    text.split(',').map((part) => {
+      const [name, dollars, ...rest] = part.split('=');
+      if (!name || dollars === undefined || rest.length > 0) {
+        throw new InvalidArgumentError('Expected a list such as wse-3=70,h200=3.5.');
+      }
+      return [name.trim(), parseNumber(dollars)];
+    }),
+  );
+}
+
+async function run(flags: PlanFlags): Promise<void> {
+  const card = await resolveCard(flags.model);
+  const machines = flags.machine.map(machineOf);
+  checkTogether(flags, machines);
+  const results = machines.map((machine) => plan(card, machine, requestFor(machine, flags)));
+  if (flags.html !== undefined) writeFileSync(flags.html, planHtml(results, machines));
+  if (flags.svg !== undefined) writeFileSync(flags.svg, floorPlan(results, machines));
+  if (flags.json) printJson(toJson(card, results));
+  else console.log(report(card, results));
+}
+
+/** A known name, or a JSON file of either kind. */
+function machineOf(name: string): Machine {
+  if (!name.endsWith('.json') || !existsSync(name)) return findMachine(name);
+  const text = readFileSync(name, 'utf8');
+  return parseMachineJson(text, name).kind === 'gpu' ? parseGpu(text, name) : parseWafer(text, name);
+}
+
+/** Options for one kind of machine need one of that kind; prices need their machine. */
+function checkTogether(flags: PlanFlags, machines: readonly Machine[]): void {
+  const wafer = machines.some((machine) => machine.kind === 'wafer');
+  const gpu = machines.some((machine) => machine.kind === 'gpu');
+  const given = (names: readonly (keyof PlanFlags)[]): string =>
+    names
+      .filter((name) => flags[name] !== undefined)
+      .map((name) => `--${name}`)
+      .join(', ');
+  const lost = wafer ? (gpu ? '' : given(['tp', 'ep', 'engine'])) : given(['clock', 'grid', 'svg']);
+  const problem = (what: string, given2: string, expected: string): OptionError =>
+    new OptionError({ what, given: given2, expected, todo: 'Leave the option out or add such a machine.' });
+  if (lost !== '')
+    throw problem('options', lost, wafer ? 'a GPU among the machines' : 'a wafer among the machines');
+  for (const name of flags.price?.keys() ?? []) {
+    if (!machines.some((machine) => machine.name === name))
+      throw problem('--price', name, machines.map((m) => m.name).join(', '));
+  }
+  if (flags.draft === undefined && (flags.acceptance !== undefined || flags.draftCost !== undefined)) {
+    throw problem('options', given(['acceptance', 'draftCost']), '--draft with them');
+  }
+}
+
+function requestFor(machine: Machine, flags: PlanFlags): PlanRequest {
+  const { weights, kv, count, tp, ep, engine, clock, grid, draft } = flags;
+  const dollarsPerHour = flags.price?.get(machine.name);
+  const own =
+    machine.kind === 'wafer'
+      ? { ...(clock !== undefined && { clockHz: clock * 1e9 }), ...(grid !== undefined && { side: grid }) }
+      : {
+          ...(tp !== undefined && { tensorParallel: tp }),
+          ...(ep !== undefined && { expertParallel: ep }),
+          ...(engine !== undefined && { engine }),
+        };
+  return {
+    promptTokens: flags.prompt,
+    outputTokens: flags.output,
+    concurrency: flags.concurrency,
+    ...(weights !== undefined && { weightBits: weights }),
+    ...(kv !== undefined && { kvBits: kv }),
+    ...(typeof count === 'number' && { count }),
+    ...(draft !== undefined && {
+      draft: { length: draft, acceptance: flags.acceptance ?? 0.7, costShare: flags.draftCost ?? 0.1 },
+    }),
+    ...(dollarsPerHour !== undefined && { dollarsPerHour }),
+    ...own,
+  };
+}
+
+function floorPlan(results: readonly PlanResult[], machines: readonly Machine[]): string {
+  for (const [index, machine] of machines.entries()) {
+    const placed = results[index]!.plan;
+    if (machine.kind === 'wafer' && placed) return floorPlanSvg(placed, machine);
+  }
+  throw new Error('no wafer among the machines, although the options were checked');
+}
+
+function toJson(card: ModelCard, results: readonly PlanResult[]): Record<string, unknown> {
+  const parameters = countParameters(card);
+  return {
+    model: card.name,
+    parameters: parameters.total,
+    activeParameters: parameters.active,
+    kvBytesPerToken: kvBytesPerToken(card, 2),
+    cardTag: card.tag,
+    notes: card.notes,
+    simulated: true,
+    results: results.map(({ plan: placed, decode, prefill, ...result }) => ({
+      ...result,
+      ...(placed && {
+        regions: placed.regions.map(({ wafer, rect, firstLayer, lastLayer, embedding, head, budget }) => ({
+          wafer,
+          rect,
+          firstLayer,
+          lastLayer,
+          embedding,
+          head,
+          bytesPerPe: budget,
+        })),
+      }),
+      decodeBreakdownMs: breakdownOf(decode),
+      prefillBreakdownMs: breakdownOf(prefill),
+    })),
+  };
+}
+
+function breakdownOf(step: PlanResult['decode']): Record<string, number> {
+  const byOp: Record<string, number> = {};
+  for (const { op, seconds } of step.ops) byOp[op] = (byOp[op] ?? 0) + seconds * 1e3;
+  return byOp;
+}
+
+function report(card: ModelCard, results: readonly PlanResult[]): string {
+  const parameters = countParameters(card);
+  const billions = (count: number): string => `${formatNumber(count / 1e9)} B`;
+  const lines = [
+    `${card.name}: ${billions(parameters.total)} parameters, ${billions(parameters.active)} active; KV cache ${formatBytes(kvBytesPerToken(card, 2))} per token in 16 bits; shape ${card.tag}`,
+    ...card.notes.map((note) => `  note: ${note}`),
+    '',
+    formatTable(
+      ['simulated', ...results.map((result) => `>${result.count} x ${result.machine}`)],
+      [
+        ...PLAN_FIGURES.filter(({ label }) => label !== 'machines').map(({ label, of }) => [
+          label,
+          ...results.map((result) => formatNumber(of(result))),
+        ]),
+        ['decode bound by', ...results.map((result) => result.boundBy)],
+        ['prefill bound by', ...results.map((result) => result.prefillBoundBy)],
+        ['weakest input', ...results.map((result) => result.tag)],
+      ],
+    ),
+  ];
+  for (const result of results) {
+    lines.push('', `${result.count} x ${result.machine} holds for (* given, otherwise default):`);
+    for (const { name, value, given } of result.assumptions)
+      lines.push(`  ${given ? '*' : ' '} ${name}: ${value}`);
+    const budget = result.plan?.regions[0]?.budget;
+    if (budget) {
+      const parts = Object.entries(budget).map(
+        ([part, bytes]) => `${part} ${formatBytes(Math.max(0, bytes))}`,
+      );
+      lines.push(`    SRAM of a PE in the first region: ${parts.join(', ')}`);
+    }
+    lines.push('', `One decode step on ${result.machine}, milliseconds by what it waits for:`);
+    const header = BREAKDOWN_HEADER.map((title, index) => (index === 0 ? title : `>${title}`));
+    lines.push(formatTable(header, breakdownRows(result.decode).slice(0, 8)));
+  }
+  return lines.join('\n');
+}
