@@ -25,8 +25,8 @@ interface PlanFlags {
   readonly engine?: EngineName;
   readonly weights?: number;
   readonly kv?: number;
-  readonly prompt: number;
-  readonly output: number;
+  readonly prompt?: number;
+  readonly output?: number;
   readonly concurrency: number;
   readonly clock?: number;
   readonly grid?: number;
@@ -65,8 +65,12 @@ export function registerPlan(program: Command): void {
     .addOption(new Option('--engine <name>', 'serving engine on GPUs (default: vllm)').choices(ENGINE_NAMES))
     .addOption(bits('--weights <bits>', '16, 8 or 4 (default: as published)'))
     .addOption(bits('--kv <bits>', '16 or 8 (default: 16 on wafers, the engine’s choice on GPUs)'))
-    .option('--prompt <tokens>', 'prompt tokens per request', parseCount, 1024)
-    .option('--output <tokens>', 'generated tokens per request', parseCount, 1024)
+    .option(
+      '--prompt <tokens>',
+      'prompt tokens per request (default: 1024, or half of a shorter context)',
+      parseCount,
+    )
+    .option('--output <tokens>', 'generated tokens per request (default: as --prompt)', parseCount)
     .option('--concurrency <users>', 'users with one request in flight each', parseCount, 1)
     .option('--clock <ghz>', 'clock of the wafers', parseNumber)
     .option('--grid <pes>', 'side of the wafers’ square regions (default: searched)', parseCount)
@@ -108,7 +112,7 @@ async function run(flags: PlanFlags): Promise<void> {
   const card = await resolveCard(flags.model);
   const machines = flags.machine.map(machineOf);
   checkTogether(flags, machines);
-  const results = machines.map((machine) => plan(card, machine, requestFor(machine, flags)));
+  const results = machines.map((machine) => plan(card, machine, requestFor(card, machine, flags)));
   if (flags.html !== undefined) writeFileSync(flags.html, planHtml(results, machines));
   if (flags.svg !== undefined) writeFileSync(flags.svg, floorPlan(results, machines));
   if (flags.json) printJson(toJson(card, results));
@@ -145,8 +149,9 @@ function checkTogether(flags: PlanFlags, machines: readonly Machine[]): void {
   }
 }
 
-function requestFor(machine: Machine, flags: PlanFlags): PlanRequest {
+function requestFor(card: ModelCard, machine: Machine, flags: PlanFlags): PlanRequest {
   const { weights, kv, count, tp, ep, engine, clock, grid, draft } = flags;
+  const tokens = Math.min(1024, Math.max(1, Math.floor(card.maxPositionEmbeddings / 2)));
   const dollarsPerHour = flags.price?.get(machine.name);
   const own =
     machine.kind === 'wafer'
@@ -157,8 +162,8 @@ function requestFor(machine: Machine, flags: PlanFlags): PlanRequest {
           ...(engine !== undefined && { engine }),
         };
   return {
-    promptTokens: flags.prompt,
-    outputTokens: flags.output,
+    promptTokens: flags.prompt ?? tokens,
+    outputTokens: flags.output ?? tokens,
     concurrency: flags.concurrency,
     ...(weights !== undefined && { weightBits: weights }),
     ...(kv !== undefined && { kvBits: kv }),
@@ -216,7 +221,8 @@ function breakdownOf(step: PlanResult['decode']): Record<string, number> {
 
 function report(card: ModelCard, results: readonly PlanResult[]): string {
   const parameters = countParameters(card);
-  const billions = (count: number): string => `${formatNumber(count / 1e9)} B`;
+  const billions = (count: number): string =>
+    count >= 1e9 ? `${formatNumber(count / 1e9)} B` : `${formatNumber(count / 1e6)} M`;
   const lines = [
     `${card.name}: ${billions(parameters.total)} parameters, ${billions(parameters.active)} active; KV cache ${formatBytes(kvBytesPerToken(card, 2))} per token in 16 bits; shape ${card.tag}`,
     ...card.notes.map((note) => `  note: ${note}`),

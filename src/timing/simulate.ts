@@ -1,7 +1,7 @@
 /** What a known machine would take for the very tokens that a local run produced: simulated, never measured. */
 import type { ModelCard } from '../../models/card.js';
 import type { LlamaConfig } from '../../models/llama.js';
-import { MachineError } from '../core/errors.js';
+import { OptionError } from '../core/errors.js';
 import type { SimulatedMs } from '../core/units.js';
 import { findGpu, GPUS } from '../machine/gpus.js';
 import { WAFERS } from '../machine/wafers.js';
@@ -54,11 +54,11 @@ export function cardOfLlama(config: LlamaConfig, name = 'the loaded model'): Mod
   };
 }
 
-/** The machine of that name, wafer or GPU; MachineError with the known names otherwise. */
+/** The machine of that name, wafer or GPU; OptionError with the known names otherwise. */
 export function findMachine(name: string): Machine {
   const machine = WAFERS.find((wafer) => wafer.name === name) ?? findGpu(name);
   if (machine) return machine;
-  throw new MachineError({
+  throw new OptionError({
     what: 'machine',
     given: JSON.stringify(name),
     expected: `one of ${[...WAFERS, ...GPUS].map((known) => known.name).join(', ')}, or a JSON file`,
@@ -70,7 +70,7 @@ export function findMachine(name: string): Machine {
  * Times one user's request of `promptTokens` and `generatedTokens` on the fewest machines of a kind that hold the
  * model.
  *
- * @throws MachineError for an unknown name, OptionError and ModelError as `plan`
+ * @throws OptionError for an unknown name, and what `plan` throws
  */
 export function simulate(
   config: LlamaConfig,
