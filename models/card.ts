@@ -115,8 +115,21 @@ export interface Matrix {
   readonly stacked: number;
 }
 
+/** Cards never change, and a search over placements asks for their matrices thousands of times. */
+const attentionCache = new WeakMap<ModelCard, readonly Matrix[]>();
+const layerCache = new WeakMap<ModelCard, Map<LayerKind, readonly Matrix[]>>();
+
 /** The matrices of attention, in the order in which a token meets them. */
-export function attentionMatrices(card: ModelCard): Matrix[] {
+export function attentionMatrices(card: ModelCard): readonly Matrix[] {
+  let matrices = attentionCache.get(card);
+  if (!matrices) {
+    matrices = buildAttention(card);
+    attentionCache.set(card, matrices);
+  }
+  return matrices;
+}
+
+function buildAttention(card: ModelCard): Matrix[] {
   const a = card.attention;
   const d = card.hiddenSize;
   const one = { stored: 1, active: 1, part: 'attention' as const, stacked: 1 };
@@ -187,8 +200,18 @@ export function mlpMatrices(card: ModelCard, mlp: DenseMlp | MoeMlp): Matrix[] {
   ];
 }
 
-export function layerMatrices(card: ModelCard, kind: LayerKind): Matrix[] {
-  return [...attentionMatrices(card), ...mlpMatrices(card, kind.mlp)];
+export function layerMatrices(card: ModelCard, kind: LayerKind): readonly Matrix[] {
+  let byKind = layerCache.get(card);
+  if (!byKind) {
+    byKind = new Map();
+    layerCache.set(card, byKind);
+  }
+  let matrices = byKind.get(kind);
+  if (!matrices) {
+    matrices = [...attentionMatrices(card), ...mlpMatrices(card, kind.mlp)];
+    byKind.set(kind, matrices);
+  }
+  return matrices;
 }
 
 /** The output head; its matrix is the embedding's when the two are tied. */

@@ -138,14 +138,12 @@ function itemsOf(card: ModelCard, options: WaferPlacementOptions): Item[] {
 /** Activation tiles of a decode step: the widest product's input and output, each twice. */
 function bufferBytes(card: ModelCard, grid: Grid): number {
   const side = Math.min(grid.width, grid.height);
-  const widest = Math.max(
-    ...card.kinds.flatMap((kind) =>
-      layerMatrices(card, kind).map(
-        (m) => Math.ceil((m.rows * m.active) / side) + Math.ceil(m.columns / side),
-      ),
-    ),
-    Math.ceil(headMatrix(card).rows / side),
-  );
+  let widest = Math.ceil(headMatrix(card).rows / side);
+  for (const kind of card.kinds) {
+    for (const m of layerMatrices(card, kind)) {
+      widest = Math.max(widest, Math.ceil((m.rows * m.active) / side) + Math.ceil(m.columns / side));
+    }
+  }
   return 2 * 2 * widest;
 }
 

@@ -162,9 +162,6 @@ function gpuCase(row: CsvRow): string {
 }
 
 function gpuOutcomes(row: CsvRow, file: string, card: CardFinder): ValidationRow[] {
-  const machine = gpuNamed(row.text('gpu'));
-  if (!machine) throw unknown(`${file}, line ${row.line}, gpu`, row.text('gpu'), 'a GPU of the table');
-  const model = card(row.text('model'));
   const tensorParallel = row.number('tp', 1);
   const given: GpuRow = {
     precision: precisionOf(row.text('precision')),
@@ -178,6 +175,9 @@ function gpuOutcomes(row: CsvRow, file: string, card: CardFinder): ValidationRow
     ttftMs: row.number('ttft_ms'),
     tpotMs: row.number('tpot_ms'),
   };
+  const machine = gpuNamed(row.text('gpu'));
+  if (!machine) throw unknown(`${file}, line ${row.line}, gpu`, row.text('gpu'), 'a GPU of the table');
+  const model = card(row.text('model'));
   const numbers = { ...plain(machine.facts), nativeBits: machine.nativeBits };
   const predicted = predictRow(given, model, numbers, gpuConstants);
   const reason = suspicion(given, model, numbers, predicted, gpuConstants);
