@@ -123,7 +123,8 @@ function twoGroupsQ8_0(w: usize, v: usize, columns: i32, x: usize, y: usize, z: 
     let b1 = a0;
     let p = w + 32;
     let q = v + 32;
-    for (const xEnd = x + 64; x < xEnd; x += 16, p += 64, q += 64) {
+    // Two column pairs at a time: V8 puts the loads of a loop body first, and more of them than registers would spill.
+    for (const xEnd = x + 64; x < xEnd; x += 8, p += 32, q += 32) {
       let s = v128.load32_splat(x, 0);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 0), s));
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 8), s));
@@ -134,16 +135,6 @@ function twoGroupsQ8_0(w: usize, v: usize, columns: i32, x: usize, y: usize, z: 
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 24), s));
       b0 = i32x4.add(b0, i32x4.dot_i16x8_s(v128.load_ext<i8>(q, 16), s));
       b1 = i32x4.add(b1, i32x4.dot_i16x8_s(v128.load_ext<i8>(q, 24), s));
-      s = v128.load32_splat(x, 8);
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 32), s));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 40), s));
-      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(v128.load_ext<i8>(q, 32), s));
-      b1 = i32x4.add(b1, i32x4.dot_i16x8_s(v128.load_ext<i8>(q, 40), s));
-      s = v128.load32_splat(x, 12);
-      a0 = i32x4.add(a0, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 48), s));
-      a1 = i32x4.add(a1, i32x4.dot_i16x8_s(v128.load_ext<i8>(p, 56), s));
-      b0 = i32x4.add(b0, i32x4.dot_i16x8_s(v128.load_ext<i8>(q, 48), s));
-      b1 = i32x4.add(b1, i32x4.dot_i16x8_s(v128.load_ext<i8>(q, 56), s));
     }
     const d = v128.load32_splat(scales);
     f0 = f32x4.add(f0, f32x4.mul(f32x4.convert_i32x4_s(a0), f32x4.mul(v128.load(w), d)));

@@ -194,7 +194,7 @@ function scratchOfOp(op: PlacedOp, config: LlamaConfig): number {
     case 'rmsnorm':
       return 16 * op.reduce.parts;
     case 'matmul':
-      return Math.max(128, 32 * op.reduce.parts);
+      return Math.max(128 + 16 * op.inFeatures, 32 * op.reduce.parts);
     case 'attention':
       return 16 * (Math.ceil(config.headDim / 4) + 1) * op.reduce.parts;
   }

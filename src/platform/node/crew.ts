@@ -21,6 +21,8 @@ export async function startCrew(init: LeaderInit): Promise<Crew> {
       workerData,
       transferList: port === null ? [] : [port],
       name: `waferflow-${worker}`,
+      // A parent's flags, --input-type for one, are not for worker files.
+      execArgv: [],
     });
     const lost = (given: string, cause?: unknown): void => {
       if (isStopping) return;
