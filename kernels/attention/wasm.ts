@@ -115,6 +115,21 @@ function weightedV<T>(
   if (count > 3) v128.store(out, o3, 48);
 }
 
+/** scores [length] become exp(score - max); the sum is still to be divided by. Writes up to 3 floats past the end. */
+function softmaxWeights(scores: usize, length: i32): void {
+  for (let p = length; p < ((length + 3) & ~3); p++) store<f32>(scores + <usize>(p << 2), -Infinity);
+  const end = scores + <usize>(((length + 3) & ~3) << 2);
+  let m = v128.load(scores);
+  for (let p = scores + 16; p < end; p += 16) m = f32x4.pmax(m, v128.load(p));
+  const top = f32x4.splat(
+    max(
+      max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
+      max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
+    ),
+  );
+  for (let p = scores; p < end; p += 16) v128.store(p, expF32x4(f32x4.sub(v128.load(p), top)));
+}
+
 function attend<T>(
   q: usize,
   dim: i32,
@@ -139,17 +154,7 @@ function attend<T>(
     scores16<T>(q, k, width, dim, scales, scores + <usize>(p << 2));
   }
 
-  for (let p = length; p < ((length + 3) & ~3); p++) store<f32>(scores + <usize>(p << 2), -Infinity);
-  const scoresEnd = scores + <usize>(((length + 3) & ~3) << 2);
-  let m = v128.load(scores);
-  for (let p = scores + 16; p < scoresEnd; p += 16) m = f32x4.pmax(m, v128.load(p));
-  const top = f32x4.splat(
-    max(
-      max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
-      max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
-    ),
-  );
-  for (let p = scores; p < scoresEnd; p += 16) v128.store(p, expF32x4(f32x4.sub(v128.load(p), top)));
+  softmaxWeights(scores, length);
 
   // A tile's partial result: [sum of weights, 0, 0, 0] then the weighted V.
   const tiles = folds == 0 ? 1 : load<i32>(folds);
@@ -202,4 +207,194 @@ export function attention(
 ): void {
   if (valueBytes == 4) attend<f32>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, scores, folds, scratch);
   else attend<u16>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, scores, folds, scratch);
+}
+
+/** Two queries against 16 positions: as scores16, with the loads of K shared and twice as many sums under way. */
+// @ts-ignore: decorator
+@inline
+function scores16Of2<T>(
+  q0: usize,
+  q1: usize,
+  k: usize,
+  width: i32,
+  dim: i32,
+  scale: v128,
+  scores0: usize,
+  scores1: usize,
+): void {
+  const group = <usize>(width << 2) * sizeof<T>();
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+  const end = q0 + <usize>(dim << 2);
+  for (; q0 < end; q0 += 4, q1 += 4, k += 4 * sizeof<T>()) {
+    const x = v128.load32_splat(q0);
+    const y = v128.load32_splat(q1);
+    let k4 = loadFour<T>(k);
+    a0 = f32x4.add(a0, f32x4.mul(x, k4));
+    b0 = f32x4.add(b0, f32x4.mul(y, k4));
+    k4 = loadFour<T>(k + group);
+    a1 = f32x4.add(a1, f32x4.mul(x, k4));
+    b1 = f32x4.add(b1, f32x4.mul(y, k4));
+    k4 = loadFour<T>(k + 2 * group);
+    a2 = f32x4.add(a2, f32x4.mul(x, k4));
+    b2 = f32x4.add(b2, f32x4.mul(y, k4));
+    k4 = loadFour<T>(k + 3 * group);
+    a3 = f32x4.add(a3, f32x4.mul(x, k4));
+    b3 = f32x4.add(b3, f32x4.mul(y, k4));
+  }
+  v128.store(scores0, f32x4.mul(a0, scale));
+  v128.store(scores0, f32x4.mul(a1, scale), 16);
+  v128.store(scores0, f32x4.mul(a2, scale), 32);
+  v128.store(scores0, f32x4.mul(a3, scale), 48);
+  v128.store(scores1, f32x4.mul(b0, scale));
+  v128.store(scores1, f32x4.mul(b1, scale), 16);
+  v128.store(scores1, f32x4.mul(b2, scale), 32);
+  v128.store(scores1, f32x4.mul(b3, scale), 48);
+}
+
+/**
+ * Adds the weighted V of positions [0, length) for two queries, 16 dims from `v`, into 64 bytes at `out0` and `out1`.
+ */
+// @ts-ignore: decorator
+@inline
+function weightedVOf2<T>(
+  layer: usize,
+  pages: usize,
+  bytes: i32,
+  v: usize,
+  rowBytes: usize,
+  weights0: usize,
+  weights1: usize,
+  length: i32,
+  out0: usize,
+  out1: usize,
+): void {
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+  for (let p = 0; p < length; ) {
+    let row = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes + v;
+    const end = min(length, p + PAGE);
+    for (; p < end; p++, row += rowBytes) {
+      const x = v128.load32_splat(weights0 + <usize>(p << 2));
+      const y = v128.load32_splat(weights1 + <usize>(p << 2));
+      let v4 = loadFour<T>(row);
+      a0 = f32x4.add(a0, f32x4.mul(x, v4));
+      b0 = f32x4.add(b0, f32x4.mul(y, v4));
+      v4 = loadFour<T>(row + 4 * sizeof<T>());
+      a1 = f32x4.add(a1, f32x4.mul(x, v4));
+      b1 = f32x4.add(b1, f32x4.mul(y, v4));
+      v4 = loadFour<T>(row + 8 * sizeof<T>());
+      a2 = f32x4.add(a2, f32x4.mul(x, v4));
+      b2 = f32x4.add(b2, f32x4.mul(y, v4));
+      v4 = loadFour<T>(row + 12 * sizeof<T>());
+      a3 = f32x4.add(a3, f32x4.mul(x, v4));
+      b3 = f32x4.add(b3, f32x4.mul(y, v4));
+    }
+  }
+  v128.store(out0, a0);
+  v128.store(out0, a1, 16);
+  v128.store(out0, a2, 32);
+  v128.store(out0, a3, 48);
+  v128.store(out1, b0);
+  v128.store(out1, b1, 16);
+  v128.store(out1, b2, 32);
+  v128.store(out1, b3, 48);
+}
+
+/** out [16] += weights[p] * V[p] for positions [from, length), then divided by `sum`. */
+// @ts-ignore: decorator
+@inline
+function finish16<T>(
+  layer: usize,
+  pages: usize,
+  bytes: i32,
+  v: usize,
+  rowBytes: usize,
+  weights: usize,
+  from: i32,
+  length: i32,
+  sum: f32,
+  out: usize,
+): void {
+  const divisor = f32x4.splat(sum);
+  for (let i: usize = 0; i < 64; i += 16) {
+    let o = v128.load(out + i);
+    for (let p = from; p < length; p++) {
+      const page = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes;
+      const row = page + v + <usize>(p & (PAGE - 1)) * rowBytes + (i >> 2) * sizeof<T>();
+      o = f32x4.add(o, f32x4.mul(v128.load32_splat(weights + <usize>(p << 2)), loadFour<T>(row)));
+    }
+    v128.store(out + i, f32x4.div(o, divisor));
+  }
+}
+
+function attendTwo<T>(
+  q0: usize,
+  q1: usize,
+  dim: i32,
+  layer: usize,
+  pages: usize,
+  kvHead: i32,
+  kvHeads: i32,
+  length0: i32,
+  length1: i32,
+  scale: f32,
+  out0: usize,
+  out1: usize,
+  scores0: usize,
+  scores1: usize,
+): void {
+  const bytes = pageBytes(kvHeads, dim, sizeof<T>());
+  const head = <usize>(PAGE * dim) * sizeof<T>();
+  const scales = f32x4.splat(scale);
+  const longer = max(length0, length1);
+  for (let p = 0; p < longer; p += 16) {
+    const page = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes;
+    const k = page + <usize>kvHead * head + <usize>((p & (PAGE - 1)) * dim) * sizeof<T>();
+    scores16Of2<T>(q0, q1, k, dim, dim, scales, scores0 + <usize>(p << 2), scores1 + <usize>(p << 2));
+  }
+  softmaxWeights(scores0, length0);
+  softmaxWeights(scores1, length1);
+  const both = min(length0, length1);
+  let sum0: f32 = 0;
+  let sum1: f32 = 0;
+  for (let p = 0; p < both; p++) {
+    sum0 += load<f32>(scores0 + <usize>(p << 2));
+    sum1 += load<f32>(scores1 + <usize>(p << 2));
+  }
+  for (let p = both; p < length0; p++) sum0 += load<f32>(scores0 + <usize>(p << 2));
+  for (let p = both; p < length1; p++) sum1 += load<f32>(scores1 + <usize>(p << 2));
+  const rowBytes = <usize>dim * sizeof<T>();
+  let v = <usize>(kvHeads + kvHead) * head;
+  for (let d = 0; d < dim; d += 16, v += 16 * sizeof<T>(), out0 += 64, out1 += 64) {
+    weightedVOf2<T>(layer, pages, bytes, v, rowBytes, scores0, scores1, both, out0, out1);
+    finish16<T>(layer, pages, bytes, v, rowBytes, scores0, both, length0, sum0, out0);
+    finish16<T>(layer, pages, bytes, v, rowBytes, scores1, both, length1, sum1, out1);
+  }
+}
+
+/**
+ * attention for two queries of the same sequence and KV head in one tile, with the same bits as one after the other;
+ * dim is a multiple of 16. `scores0` and `scores1` each hold the longer length rounded up to 16.
+ */
+export function attentionOfTwo(
+  q0: usize,
+  q1: usize,
+  dim: i32,
+  layer: usize,
+  pages: usize,
+  kvHead: i32,
+  kvHeads: i32,
+  length0: i32,
+  length1: i32,
+  scale: f32,
+  out0: usize,
+  out1: usize,
+  valueBytes: i32,
+  scores0: usize,
+  scores1: usize,
+): void {
+  if (valueBytes == 4) {
+    attendTwo<f32>(q0, q1, dim, layer, pages, kvHead, kvHeads, length0, length1, scale, out0, out1, scores0, scores1);
+  } else {
+    attendTwo<u16>(q0, q1, dim, layer, pages, kvHead, kvHeads, length0, length1, scale, out0, out1, scores0, scores1);
+  }
 }

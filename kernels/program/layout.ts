@@ -67,6 +67,8 @@ export const CTL_PRIVATE_STRIDE = 42;
 export const CTL_PRIVATE_ACTQ = 43;
 export const CTL_PRIVATE_SCRATCH = 44;
 export const CTL_PRIVATE_SCORES = 45;
+/** Room for two score vectors, this many bytes apart. */
+export const CTL_PRIVATE_SCORES_BYTES = 51;
 export const CTL_HEADS = 46;
 export const CTL_KV_HEADS = 47;
 export const CTL_HEAD_DIM = 48;

@@ -3,7 +3,7 @@
  * the others at barriers. One call per step; no JavaScript runs per op.
  */
 import { argmax } from '../argmax/wasm';
-import { attention, kvAppend, PAGE, pageBytes } from '../attention/wasm';
+import { attention, attentionOfTwo, kvAppend, PAGE, pageBytes } from '../attention/wasm';
 import { embedding } from '../embedding/wasm';
 import { matmul } from '../matmul/wasm';
 import { quantize } from '../quantize/wasm';
@@ -278,31 +278,91 @@ function ropeAppendOp(i: usize, workers: i32): void {
   }
 }
 
+/**
+ * Units of work are pairs of queries that share their keys: two rows of a prompt, or for a single row two heads of a
+ * KV head; what finds no partner goes alone.
+ */
 function attentionOp(i: usize, workers: i32): void {
+  const rows = word(L.CTL_ROWS);
   const heads = word(L.CTL_HEADS);
-  const kvHeads = word(L.CTL_KV_HEADS);
-  const dim = word(L.CTL_HEAD_DIM);
-  const all = word(L.CTL_ROWS) * heads;
+  const shared = heads / word(L.CTL_KV_HEADS);
+  const rowStep = rows > 1 ? 2 : 1;
+  const headStep = rows == 1 && (shared & 1) == 0 ? 2 : 1;
+  const perRow = heads / headStep;
+  const all = ((rows + rowStep - 1) / rowStep) * perRow;
   for (let u = worker; u < all; u += workers) {
-    const m = u / heads;
-    const head = u - m * heads;
-    const offset = <usize>(head * dim << 2);
-    attention(
-      <usize>operand(i, 0) + <usize>(m * operand(i, 1)) + offset,
-      dim,
-      <usize>operand(i, 4),
-      <usize>load<i32>(<usize>word(L.CTL_PAGES) + <usize>(m << 2)),
-      head / (heads / kvHeads),
-      kvHeads,
-      load<i32>(<usize>word(L.CTL_POSITIONS) + <usize>(m << 2)) + 1,
-      reinterpret<f32>(word(L.CTL_ATTENTION_SCALE)),
-      <usize>operand(i, 2) + <usize>(m * operand(i, 3)) + offset,
-      word(L.CTL_KV_VALUE_BYTES),
-      own(L.CTL_PRIVATE_SCORES),
-      <usize>operand(i, 5),
-      own(L.CTL_PRIVATE_SCRATCH),
-    );
+    const m = (u / perRow) * rowStep;
+    const head = (u % perRow) * headStep;
+    if (headStep == 2) attendPair(i, m, head, m, head + 1);
+    else if (rowStep == 2 && m + 1 < rows) attendPair(i, m, head, m + 1, head);
+    else attendOne(i, m, head);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function pagesOf(m: i32): usize {
+  return <usize>load<i32>(<usize>word(L.CTL_PAGES) + <usize>(m << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+function lengthOf(m: i32): i32 {
+  return load<i32>(<usize>word(L.CTL_POSITIONS) + <usize>(m << 2)) + 1;
+}
+
+/** Where row m of the buffer at operand `index` keeps a head. */
+// @ts-ignore: decorator
+@inline
+function headOf(i: usize, index: i32, m: i32, head: i32): usize {
+  return <usize>operand(i, index) + <usize>(m * operand(i, index + 1)) + <usize>(head * word(L.CTL_HEAD_DIM) << 2);
+}
+
+function attendPair(i: usize, m0: i32, head0: i32, m1: i32, head1: i32): void {
+  const dim = word(L.CTL_HEAD_DIM);
+  if (pagesOf(m0) != pagesOf(m1) || operand(i, 5) != 0 || (dim & 15) != 0) {
+    attendOne(i, m0, head0);
+    attendOne(i, m1, head1);
+    return;
+  }
+  const kvHeads = word(L.CTL_KV_HEADS);
+  const scores = own(L.CTL_PRIVATE_SCORES);
+  attentionOfTwo(
+    headOf(i, 0, m0, head0),
+    headOf(i, 0, m1, head1),
+    dim,
+    <usize>operand(i, 4),
+    pagesOf(m0),
+    head0 / (word(L.CTL_HEADS) / kvHeads),
+    kvHeads,
+    lengthOf(m0),
+    lengthOf(m1),
+    reinterpret<f32>(word(L.CTL_ATTENTION_SCALE)),
+    headOf(i, 2, m0, head0),
+    headOf(i, 2, m1, head1),
+    word(L.CTL_KV_VALUE_BYTES),
+    scores,
+    scores + <usize>word(L.CTL_PRIVATE_SCORES_BYTES),
+  );
+}
+
+function attendOne(i: usize, m: i32, head: i32): void {
+  const kvHeads = word(L.CTL_KV_HEADS);
+  attention(
+    headOf(i, 0, m, head),
+    word(L.CTL_HEAD_DIM),
+    <usize>operand(i, 4),
+    pagesOf(m),
+    head / (word(L.CTL_HEADS) / kvHeads),
+    kvHeads,
+    lengthOf(m),
+    reinterpret<f32>(word(L.CTL_ATTENTION_SCALE)),
+    headOf(i, 2, m, head),
+    word(L.CTL_KV_VALUE_BYTES),
+    own(L.CTL_PRIVATE_SCORES),
+    <usize>operand(i, 5),
+    own(L.CTL_PRIVATE_SCRATCH),
+  );
 }
 
 /** Each worker finds the best of its own rows of the vocabulary; the leader compares the workers' bests. */

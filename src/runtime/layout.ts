@@ -65,6 +65,8 @@ export interface Layout {
     readonly actq: number;
     readonly scratch: number;
     readonly scores: number;
+    /** Distance of the two score vectors. */
+    readonly scoresBytes: number;
   };
   readonly staging: number;
   readonly stagingBytes: number;
@@ -113,7 +115,8 @@ export function layOut(
   const actqStride = quantizedBytes(widest);
   const actBytes = roundUp(config.hiddenSize * 4, 64);
   const scratchBytes = roundUp(scratchOf(plan), 64);
-  const ownStride = roundUp(actBytes + actqStride + scratchBytes + (roundUp(context, 16) + 16) * 4, 128);
+  const scoresBytes = (roundUp(context, 16) + 16) * 4;
+  const ownStride = roundUp(actBytes + actqStride + scratchBytes + 2 * scoresBytes, 128);
   const layout = {
     workers,
     context,
@@ -145,6 +148,7 @@ export function layOut(
       actq: actBytes,
       scratch: actBytes + actqStride,
       scores: actBytes + actqStride + scratchBytes,
+      scoresBytes,
     },
     ropeFactors: other(config.headDim * 2),
     ropeTable: other(context * config.headDim * 4),
