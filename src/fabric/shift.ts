@@ -82,3 +82,36 @@ export function ringShift(line: Line, ring: readonly number[], colors: ShiftColo
     [tiles.current, tiles.spare] = [tiles.spare, tiles.current];
   };
 }
+
+/**
+ * The P steps of `C += A B` by shifting, after the tiles have been aligned: m shifts of A in ring row m and k shifts
+ * of B in ring column k bring partners together. `multiply` issues one tile product of what is here at the time.
+ */
+export function* shiftAndMultiply(
+  pe: Pe,
+  at: { readonly ringRow: number; readonly ringColumn: number; readonly pes: number },
+  shiftA: () => Generator<Pending, void, void>,
+  shiftB: () => Generator<Pending, void, void>,
+  multiply: () => Pending,
+): Generator<Pending, void, void> {
+  const { ringRow, ringColumn, pes } = at;
+  function* times(
+    count: number,
+    shift: () => Generator<Pending, void, void>,
+  ): Generator<Pending, void, void> {
+    for (let s = 0; s < count; s++) yield* shift();
+  }
+  const aligned = [
+    pe.fork('align A', () => times((pes - ringRow) % pes, shiftA)),
+    pe.fork('align B', () => times((pes - ringColumn) % pes, shiftB)),
+  ];
+  for (const each of aligned) yield each;
+  for (let step = 0; step < pes; step++) {
+    const multiplied = multiply();
+    if (step < pes - 1) {
+      const shifted = [pe.fork('shift A', shiftA), pe.fork('shift B', shiftB)];
+      for (const each of shifted) yield each;
+    }
+    yield multiplied;
+  }
+}

@@ -117,6 +117,75 @@ const kvShift: Form = ({ height, elements, type }, { rampLatencyCycles }) => {
 const handOver: Form = ({ width, elements, type }, { rampLatencyCycles }) =>
   broadcastCycles({ pes: width - (width >> 1) + 1, wavelets: waveletsOf(elements, type), rampLatencyCycles });
 
+/** `passes` element-wise vector operations over `count` elements. */
+function elementCycles(numbers: WaferNumbers, count: number, passes: number, type: 'f32' | 'f16'): number {
+  const lanes = type === 'f32' ? numbers.lanesF32 : numbers.lanesF16;
+  return count === 0 ? 0 : passes * (numbers.vectorStartCycles + Math.ceil(count / lanes));
+}
+
+/** Vector operations of exp, and of SwiGLU with its exp. */
+const EXP_PASSES = 10;
+
+/** Llama's rule for the intermediate size: two thirds of 4 hidden sizes, rounded up to a multiple of 4. */
+const ffnOf = (hidden: number): number => Math.ceil(Math.floor((8 * hidden) / 3) / 4) * 4;
+
+/** One decode step of one layer: its local work and its ten all-reduces, one after the other. */
+const decodeLayer: Form = ({ width, height, elements: hidden, type }, numbers) => {
+  const [nx, ny] = [Math.ceil(hidden / width), Math.ceil(hidden / height)];
+  const fx = Math.ceil(ffnOf(hidden) / width);
+  const sy = ny;
+  const product = (rows: number, columns: number): number => matvecCycles(numbers, rows, columns, type);
+  const each = (count: number, passes: number): number => elementCycles(numbers, count, passes, type);
+  const along = (pes: number, count: number): number =>
+    ktreeAllreduceCycles({
+      pes,
+      wavelets: waveletsOf(count, type),
+      rampLatencyCycles: numbers.rampLatencyCycles,
+    });
+  const [alongX, alongY] = [(count: number) => along(width, count), (count: number) => along(height, count)];
+  const norm = each(ny, 3) + alongY(1);
+  const qkv = product(3 * nx, ny) + alongY(3 * nx) + each(nx, 2);
+  const score = product(sy, nx) + alongX(sy);
+  const softmax = each(sy, 2) + alongY(1) + each(sy, EXP_PASSES) + alongY(1);
+  const weighted = product(nx, sy) + alongY(nx);
+  const output = product(ny, nx) + alongX(ny) + each(ny, 1);
+  const feedForward = product(2 * fx, ny) + alongY(2 * fx) + each(fx, EXP_PASSES);
+  const down = product(ny, fx) + alongX(ny) + each(ny, 1);
+  return 2 * norm + qkv + score + softmax + weighted + output + feedForward + down;
+};
+
+/** MeshGEMM with tiles [m, k] and [k, n]: as `shiftedGemm`, with tiles of different sizes over one ramp each way. */
+function meshGemmCycles(
+  numbers: WaferNumbers,
+  pes: number,
+  m: number,
+  k: number,
+  n: number,
+  type: 'f32' | 'f16',
+): number {
+  const compute = n * matvecCycles(numbers, m, k, type);
+  if (pes === 1) return compute;
+  const way = stepCycles(numbers.rampLatencyCycles) + Math.min(2, pes - 1);
+  const shift = waveletsOf(m * k, type) + waveletsOf(k * n, type) + 2 + 2 * way;
+  return (pes - 1) * (shift + Math.max(compute, shift)) + compute;
+}
+
+/** Prefill of one layer: five MeshGEMMs, one GEMM-T, two norms and the softmax along the rows. */
+const prefillLayer: Form = (size, numbers) => {
+  const { width: pes, elements: hidden, type } = size;
+  const [t, f] = [Math.ceil(hidden / pes), Math.ceil(ffnOf(hidden) / pes)];
+  const each = (count: number, passes: number): number => elementCycles(numbers, count, passes, type);
+  const gemm = (m: number, k: number, n: number): number => meshGemmCycles(numbers, pes, m, k, n, type);
+  const { rampLatencyCycles } = numbers;
+  const sum = ktreeAllreduceCycles({ pes, wavelets: waveletsOf(t, type), rampLatencyCycles });
+  const scores = gemmT(size, numbers) + pes * each(t * t, 1);
+  const softmax = each(t * t, 3 + EXP_PASSES) + 2 * sum;
+  const norm = each(t * t, 3) + sum;
+  const projections = gemm(t, t, 3 * t) + each(t * t, 3) + gemm(t, t, t) + each(t * t, 1) + gemm(t, t, t);
+  const feedForward = gemm(t, t, 2 * f) + each(t * f, EXP_PASSES) + gemm(t, f, t);
+  return 2 * norm + projections + scores + softmax + feedForward + 2 * each(t * t, 1);
+};
+
 const FORMS: Readonly<Record<string, Form>> = {
   broadcast: ({ width, height, elements, type }, { rampLatencyCycles }) =>
     broadcast2dCycles(width, height, waveletsOf(elements, type), rampLatencyCycles),
@@ -135,6 +204,8 @@ const FORMS: Readonly<Record<string, Form>> = {
   'gemm-t': gemmT,
   'kv-shift': kvShift,
   'hand-over': handOver,
+  'decode-layer': decodeLayer,
+  'prefill-layer': prefillLayer,
 };
 
 /** Predicted cycles of a mesh program by its name, or null where there is no closed form for it. */

@@ -60,6 +60,46 @@ describe('the closed forms of GEMV, GEMM, KV shift and hand-over', () => {
   });
 });
 
+describe('the closed forms of the layers', () => {
+  it.each([
+    [
+      'decode-layer',
+      [
+        [4, 64],
+        [8, 64],
+        [16, 64],
+        [24, 96],
+        [32, 32],
+      ],
+    ],
+    [
+      'prefill-layer',
+      [
+        [4, 32],
+        [8, 16],
+        [8, 32],
+        [12, 24],
+      ],
+    ],
+  ] as const)('%s: within 5 % of the simulation', (name, sizes) => {
+    for (const [pes, elements] of sizes) {
+      const { cycles, predicted } = run(name, pes, elements);
+      expect(
+        Math.abs(predicted! / cycles - 1),
+        `${pes} PEs, ${elements}: ${predicted} for ${cycles}`,
+      ).toBeLessThan(0.05);
+    }
+  });
+
+  it('the decode layer of stories260K (hidden 64) is right to 1e-6 and takes under a second of simulation', () => {
+    const start = performance.now();
+    const { error } = run('decode-layer', 8, 64);
+    expect(error).toBeLessThan(1e-6);
+    // Ten times the claim, for machines that are busy with something else.
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+});
+
 describe('MeshGEMV and MeshGEMM pay off as P grows', () => {
   it('MeshGEMV beats the chain by a growing factor', () => {
     const factor = (pes: number): number =>

@@ -6,7 +6,7 @@
 import { column, row } from '../line.js';
 import type { Buffer, Pe, Pending } from '../pe.js';
 import type { TilePair } from '../shift.js';
-import { interleavedRing, naturalRing, ringShift, shiftColors } from '../shift.js';
+import { interleavedRing, naturalRing, ringShift, shiftAndMultiply, shiftColors } from '../shift.js';
 import { matmulWork } from '../work.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { meshOf, waveletsOf } from './program.js';
@@ -55,28 +55,13 @@ function prepare(size: ProgramSize, ring: readonly number[]): Prepared {
       const shiftA = (): Generator<Pending, void, void> => alongRow[y]!(pe, x, own.a, token.a);
       const shiftB = (): Generator<Pending, void, void> => alongColumn[x]!(pe, y, own.b, token.b);
       const work = matmulWork(mesh.numbers, t, t, t, size.type);
-      pe.main = function* () {
-        // Align: after m shifts of A in ring row m and k shifts of B in ring column k, tiles meet their partners.
-        const aligned = [
-          pe.fork('align A', function* () {
-            for (let s = 0; s < (pes - place[y]!) % pes; s++) yield* shiftA();
-          }),
-          pe.fork('align B', function* () {
-            for (let s = 0; s < (pes - place[x]!) % pes; s++) yield* shiftB();
-          }),
-        ];
-        for (const each of aligned) yield each;
-        for (let step = 0; step < pes; step++) {
+      const at = { ringRow: place[y]!, ringColumn: place[x]!, pes };
+      pe.main = () =>
+        shiftAndMultiply(pe, at, shiftA, shiftB, () => {
           const { current: a } = own.a;
           const { current: b } = own.b;
-          const computed = pe.compute(work, () => multiplyTiles(a, b, own.c, t, false), 'A B');
-          if (step < pes - 1) {
-            const shifted = [pe.fork('shift A', shiftA), pe.fork('shift B', shiftB)];
-            for (const each of shifted) yield each;
-          }
-          yield computed;
-        }
-      };
+          return pe.compute(work, () => multiplyTiles(a, b, own.c, { m: t, k: t, n: t }), 'A B');
+        });
     }
   }
 

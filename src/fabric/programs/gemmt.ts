@@ -67,7 +67,7 @@ function prepare(size: ProgramSize): Prepared {
             work,
             () => {
               own.sum.write(new Float32Array(t * t));
-              multiplyTiles(own.a, b, own.sum, t, true);
+              multiplyTiles(own.a, b, own.sum, { m: t, k: t, n: t }, true);
             },
             'A B^T',
           );

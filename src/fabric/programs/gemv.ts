@@ -4,6 +4,7 @@
  * With the K-tree this is MeshGEMV (He et al., "WaferLLM", OSDI 2025), with the chain the vendor's way.
  */
 import { allreduce, allreduceColors } from '../allreduce.js';
+import { matvec } from '../arithmetic.js';
 import { column } from '../line.js';
 import type { Buffer } from '../pe.js';
 import { matvecWork } from '../work.js';
@@ -49,7 +50,7 @@ function prepare(size: ProgramSize, algorithm: 'chain' | 'ktree'): Prepared {
       pe.main = function* () {
         yield pe.compute(
           matvecWork(mesh.numbers, rows, columns, size.type),
-          () => tile.y.write(matvec(tile, rows)),
+          () => tile.y.write(matvec(tile.a.read(), tile.x.read(), rows)),
           'A x',
         );
         yield* sum(pe, y, tile.y.view());
@@ -91,21 +92,6 @@ function prepare(size: ProgramSize, algorithm: 'chain' | 'ktree'): Prepared {
       return worst;
     },
   };
-}
-
-/** A [rows, columns] · x [columns] in f32, column after column. */
-function matvec({ a, x }: Tile, rows: number): Float32Array {
-  const weights = a.read();
-  const values = x.read();
-  const sums = new Float32Array(rows);
-  for (let r = 0; r < rows; r++) {
-    let sum = 0;
-    for (let c = 0; c < values.length; c++) {
-      sum = Math.fround(sum + Math.fround(weights[r * values.length + c]! * values[c]!));
-    }
-    sums[r] = sum;
-  }
-  return sums;
 }
 
 export const GEMVS: readonly FabricProgram[] = [

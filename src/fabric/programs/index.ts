@@ -1,10 +1,12 @@
 /** Every mesh program that can be run by name. */
 import { OptionError } from '../../core/errors.js';
 import { COLLECTIVES } from './collectives.js';
+import { DECODE_LAYER } from './decode.js';
 import { SHIFTED_GEMMS } from './gemm.js';
 import { GEMM_T } from './gemmt.js';
 import { GEMVS } from './gemv.js';
 import { MOVES } from './moves.js';
+import { PREFILL_LAYER } from './prefill.js';
 import type { FabricProgram } from './program.js';
 import { SUMMA } from './summa.js';
 
@@ -17,6 +19,8 @@ export const PROGRAMS: readonly FabricProgram[] = [
   ...SHIFTED_GEMMS,
   GEMM_T,
   ...MOVES,
+  DECODE_LAYER,
+  PREFILL_LAYER,
 ];
 
 /** The program of that name; `OptionError` with the known names otherwise. */

@@ -117,7 +117,7 @@ function prepare(size: ProgramSize): Prepared {
           for (const flood of floods) yield flood;
           const a = x === root ? own.a : own.aStep;
           const b = y === root ? own.b : own.bStep;
-          yield pe.compute(work, () => multiplyTiles(a, b, own.c, t, false), 'A B');
+          yield pe.compute(work, () => multiplyTiles(a, b, own.c, { m: t, k: t, n: t }), 'A B');
         }
       };
     }

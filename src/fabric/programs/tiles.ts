@@ -59,17 +59,29 @@ export function readTile(
   }
 }
 
-/** `c [m, n] += a [m, k] b`, b as [k, n] or transposed as [n, k], all t x t, in f32. */
-export function multiplyTiles(a: Buffer, b: Buffer, c: Buffer, t: number, transposed: boolean): void {
+export interface TileShape {
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+}
+
+/** `c [m, n] += a [m, k] b` in f32, with b as [k, n] or transposed as [n, k]. */
+export function multiplyTiles(
+  a: Buffer,
+  b: Buffer,
+  c: Buffer,
+  { m, k, n }: TileShape,
+  transposed = false,
+): void {
   const [left, right, sums] = [a.read(), b.read(), c.read()];
-  for (let i = 0; i < t; i++) {
-    for (let j = 0; j < t; j++) {
-      let sum = sums[i * t + j]!;
-      for (let k = 0; k < t; k++) {
-        const weight = transposed ? right[j * t + k]! : right[k * t + j]!;
-        sum = Math.fround(sum + Math.fround(left[i * t + k]! * weight));
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      let sum = sums[i * n + j]!;
+      for (let l = 0; l < k; l++) {
+        const weight = transposed ? right[j * k + l]! : right[l * n + j]!;
+        sum = Math.fround(sum + Math.fround(left[i * k + l]! * weight));
       }
-      sums[i * t + j] = sum;
+      sums[i * n + j] = sum;
     }
   }
   c.write(sums);

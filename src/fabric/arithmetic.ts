@@ -1,0 +1,84 @@
+/** What PEs compute on their tiles, in f32 with the order of sums that the plan's numeric contract fixes. */
+
+/** W [rows, columns] · x [columns] → y [rows]: a plain sum over the columns from 0, no fused multiply-add. */
+export function matvec(weights: Float32Array, x: Float32Array, rows: number): Float32Array {
+  const columns = x.length;
+  const y = new Float32Array(rows);
+  for (let r = 0; r < rows; r++) {
+    let sum = 0;
+    for (let c = 0; c < columns; c++) sum = Math.fround(sum + Math.fround(weights[r * columns + c]! * x[c]!));
+    y[r] = sum;
+  }
+  return y;
+}
+
+/** Sum of squares in four interleaved partial sums by index mod 4, then (s0 + s1) + (s2 + s3). */
+export function sumSquares(x: Float32Array): number {
+  const lanes = new Float32Array(4);
+  for (const [i, value] of x.entries()) {
+    lanes[i & 3] = lanes[i & 3]! + Math.fround(value * value);
+  }
+  const low = Math.fround(lanes[0]! + lanes[1]!);
+  const high = Math.fround(lanes[2]! + lanes[3]!);
+  return Math.fround(low + high);
+}
+
+/** `x * scale * weight`, each product rounded. */
+export function scaleBy(x: Float32Array, scale: number, weight: Float32Array): Float32Array {
+  return Float32Array.from(x, (value, i) => Math.fround(Math.fround(value * scale) * weight[i]!));
+}
+
+/** 1 / sqrt(sum / count + eps), each step rounded to f32. */
+export function rmsScale(sum: number, count: number, eps: number): number {
+  const mean = Math.fround(Math.fround(sum) / count);
+  return Math.fround(1 / Math.fround(Math.sqrt(Math.fround(mean + Math.fround(eps)))));
+}
+
+const LOWEST = Math.fround(-87.3);
+const HIGHEST = 88;
+const LOG2E = Math.fround(1.4426950408889634);
+const LN2_HIGH = Math.fround(0.693359375);
+const LN2_LOW = Math.fround(-2.1219444e-4);
+const COEFFICIENTS = [
+  1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+].map(Math.fround);
+
+/** Round to nearest, ties to even, as WebAssembly's `nearest`. */
+function nearest(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/**
+ * exp in f32 with the bits of the kernels' exp: Cody-Waite reduction and the degree-5 polynomial of Cephes' expf
+ * (Moshier, public domain); 0 below -87.3.
+ */
+export function expF32(value: number): number {
+  const x = Math.fround(value);
+  if (!(x >= LOWEST)) return 0;
+  const clamped = Math.min(x, HIGHEST);
+  const n = nearest(Math.fround(clamped * LOG2E));
+  let r = Math.fround(clamped - Math.fround(n * LN2_HIGH));
+  r = Math.fround(r - Math.fround(n * LN2_LOW));
+  let p = COEFFICIENTS[0]!;
+  for (const coefficient of COEFFICIENTS.slice(1)) p = Math.fround(Math.fround(p * r) + coefficient);
+  p = Math.fround(Math.fround(Math.fround(p * Math.fround(r * r)) + r) + 1);
+  return Math.fround(p * 2 ** n);
+}
+
+/** gate / (1 + exp(-gate)) * up. */
+export function swiglu(gate: number, up: number): number {
+  return Math.fround(Math.fround(gate / Math.fround(1 + expF32(-gate))) * up);
+}
+
+/** Rotates pairs (2i, 2i + 1) of x by angles given as [cos, sin] per pair, in place. */
+export function rotate(x: Float32Array, angles: Float32Array): void {
+  for (let i = 0; i < x.length; i += 2) {
+    const [a, b] = [x[i]!, x[i + 1]!];
+    const [cos, sin] = [angles[i]!, angles[i + 1]!];
+    x[i] = Math.fround(Math.fround(a * cos) + Math.fround(b * -sin));
+    x[i + 1] = Math.fround(Math.fround(b * cos) + Math.fround(a * sin));
+  }
+}
