@@ -36,7 +36,7 @@ export function rmsScale(sum: number, count: number, eps: number): number {
 
 const LOWEST = Math.fround(-87.3);
 const HIGHEST = 88;
-const LOG2E = Math.fround(1.4426950408889634);
+const LOG2E = Math.fround(Math.LOG2E);
 const LN2_HIGH = Math.fround(0.693359375);
 const LN2_LOW = Math.fround(-2.1219444e-4);
 const COEFFICIENTS = [

@@ -30,7 +30,7 @@ describe('waferflow fabric', () => {
     for (const key of ['wavelets', 'hops', 'maxAbsError', 'sramHighWaterBytes', 'energyPj']) {
       expect(report[key], key).toBeTypeOf('number');
     }
-    expect(report['simulated']).toMatchObject({
+    expect(report.simulated).toMatchObject({
       wallMs: expect.any(Number) as number,
       hopsPerSecond: expect.any(Number) as number,
     });
@@ -56,14 +56,14 @@ describe('waferflow fabric', () => {
     const headerBytes = bytes.readUInt32LE(8);
     const header = JSON.parse(bytes.toString('utf8', 12, 12 + headerBytes)) as Record<string, number>;
     expect(header).toMatchObject({ version: 1, width: 4, height: 2, cycles: report.cycles });
-    expect(header['hops']).toBe(report.hops + report.delivered);
-    expect(bytes.length).toBe(12 + headerBytes + 20 * header['hops']! + 16 * header['spans']!);
+    expect(header.hops).toBe(report.hops + report.delivered);
+    expect(bytes.length).toBe(12 + headerBytes + 20 * header.hops! + 16 * header.spans!);
 
     const { traceEvents } = JSON.parse(readFileSync(json, 'utf8')) as {
       traceEvents: { ph: string; ts: number; args?: { value: number } }[];
     };
-    expect(traceEvents.filter(({ ph }) => ph === 'b')).toHaveLength(header['spans']!);
-    expect(traceEvents.filter(({ ph }) => ph === 'e')).toHaveLength(header['spans']!);
+    expect(traceEvents.filter(({ ph }) => ph === 'b')).toHaveLength(header.spans!);
+    expect(traceEvents.filter(({ ph }) => ph === 'e')).toHaveLength(header.spans!);
     const counted = traceEvents.reduce((sum, { ph, args }) => sum + (ph === 'C' ? args!.value : 0), 0);
     expect(counted).toBe(report.hops);
   });
