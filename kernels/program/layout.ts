@@ -45,8 +45,9 @@ export const CTL_ABORT = 5;
 export const CTL_BARRIER_COUNT = 8;
 export const CTL_BARRIER_GENERATION = 16;
 export const CTL_SLEEPERS = 24;
-/** How many polls a waiting worker makes before it sleeps. */
-export const CTL_SPINS = 25;
+/** Bounds of how many polls a waiting worker makes before it sleeps. */
+export const CTL_POLLS_LEAST = 25;
+export const CTL_POLLS_MOST = 26;
 // Addresses and sizes that kernels need and that do not change after loading.
 export const CTL_TOKENS = 32;
 export const CTL_POSITIONS = 33;

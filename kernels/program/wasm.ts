@@ -36,18 +36,38 @@ export function attach(controlBlock: usize, workerIndex: i32): void {
   worker = workerIndex;
 }
 
-/** Waits until the i32 at `ptr` is not `seen`: polls for a while, then sleeps. False if the engine was aborted. */
+/** Milliseconds of a steady clock. */
+// @ts-ignore: decorator
+@external("env", "now")
+declare function now(): f64;
+
+/** How often this worker polls before it sleeps; see waitChange. */
+let polls: i32 = 0;
+
+/** Waits longer than this were not for a worker at work but for one that had no core. */
+const LONG_WAIT_MS: f64 = 0.5;
+
+/**
+ * Waits until the i32 at `ptr` is not `seen`: polls for a while, then sleeps. False if the engine was aborted.
+ *
+ * Sleeping and waking takes longer than most waits, so polling pays, but not while the worker that is waited for needs
+ * this very core. So a sleep that turns out short doubles the polls, up to CTL_POLLS_MOST, a long one halves them.
+ */
 function waitChange(ptr: usize, seen: i32): bool {
-  const spins = word(L.CTL_SPINS);
-  for (let i = 0; i < spins; i++) {
+  const least = word(L.CTL_POLLS_LEAST);
+  const most = word(L.CTL_POLLS_MOST);
+  polls = max(least, min(most, polls));
+  for (let i = 0; i < polls; i++) {
     if (atomic.load<i32>(ptr) != seen) return true;
   }
+  const start = now();
   atomic.add<i32>(control + (L.CTL_SLEEPERS << 2), 1);
   while (atomic.load<i32>(ptr) == seen && atomic.load<i32>(control + (L.CTL_ABORT << 2)) == 0) {
     // The time-out only bounds how late an abort is noticed.
     atomic.wait<i32>(ptr, seen, 100_000_000);
   }
   atomic.sub<i32>(control + (L.CTL_SLEEPERS << 2), 1);
+  polls = now() - start < LONG_WAIT_MS ? polls << 1 : polls >> 1;
   return atomic.load<i32>(control + (L.CTL_ABORT << 2)) == 0;
 }
 

@@ -127,6 +127,7 @@ export function instantiateKernels(module: WebAssembly.Module, memory: WebAssemb
   const instance = new WebAssembly.Instance(module, {
     env: {
       memory,
+      now: () => performance.now(),
       abort: () => {
         throw new EngineError({
           what: 'kernels',

@@ -29,9 +29,9 @@ export const BOARD_IDS = 5;
 
 /**
  * The engine is woken no more often than this. Its thread needs a core that the workers are using, so waking it for
- * each of a thousand tokens a second would slow them all down; a reader does not see 4 ms.
+ * each of a thousand tokens a second would slow them all down; a reader does not see 8 ms.
  */
-const wakeMs = 4;
+const wakeMs = 8;
 
 /** What worker 0 needs to know of the layout. */
 export interface LeaderInit {

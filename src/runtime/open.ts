@@ -13,6 +13,8 @@ import {
   CTL_KV_VALUE_BYTES,
   CTL_LOGIT_INDEX,
   CTL_PAGES,
+  CTL_POLLS_LEAST,
+  CTL_POLLS_MOST,
   CTL_POSITIONS,
   CTL_PRIVATE,
   CTL_PRIVATE_ACTQ,
@@ -20,7 +22,6 @@ import {
   CTL_PRIVATE_SCORES_BYTES,
   CTL_PRIVATE_SCRATCH,
   CTL_PRIVATE_STRIDE,
-  CTL_SPINS,
   CTL_TOKENS,
   CTL_WORKERS,
 } from '../../kernels/program/layout.js';
@@ -51,10 +52,13 @@ export interface Platform {
 
 const defaultContext = 4096;
 const defaultPrefillChunk = 64;
-/** About 20 to 50 microseconds of polling: longer than a barrier takes when every worker has a core. */
-const spins = 20_000;
+/**
+ * Polls of a waiting worker before it sleeps, about 1.5 ns each: 200 microseconds at most bridge every wait for a
+ * worker at work and the leader's time between two steps; see kernels/program `waitChange` and bench/LOG.md.
+ */
+const polls = { least: 4_000, most: 128_000 };
 /** With more workers than cores the one that is waited for needs the core that polling would burn. */
-const crowdedSpins = 50;
+const crowdedPolls = { least: 50, most: 50 };
 
 /**
  * Opens a model. Nothing stays behind when it fails: no worker, no memory.
@@ -213,7 +217,8 @@ function writeControl(words: Int32Array, config: LlamaConfig, layout: Layout, co
   put({
     [CTL_ABORT]: 0,
     [CTL_WORKERS]: layout.workers,
-    [CTL_SPINS]: layout.workers > cores ? crowdedSpins : spins,
+    [CTL_POLLS_LEAST]: (layout.workers > cores ? crowdedPolls : polls).least,
+    [CTL_POLLS_MOST]: (layout.workers > cores ? crowdedPolls : polls).most,
     [CTL_TOKENS]: layout.tokens,
     [CTL_POSITIONS]: layout.positions,
     [CTL_PAGES]: layout.rowPages,
