@@ -11,11 +11,10 @@ import {
   ktreeAllreduceCycles,
   type Line,
   ringAllreduceCycles,
-  starReduceCycles,
   stepCycles,
-  treeReduceCycles,
-  twoPhaseReduceCycles,
+  twoPhaseGroup,
 } from './collectives.js';
+import { binaryTree, starTree, treeCycles, twoPhaseTree } from './treeReduce.js';
 
 export interface MeshProgramSize {
   readonly width: number;
@@ -78,24 +77,27 @@ function gemmStep({ width, elements, type }: MeshProgramSize, numbers: WaferNumb
  * P - 1 shifts to align and P steps of multiply beside shift. A shift is a credit and then both tiles, A's and B's,
  * over one ramp, each over the longest way of the ring.
  */
-function shiftedGemm(longestWay: (pes: number) => number): Form {
+function shiftedGemm(
+  longestWay: (pes: number) => number,
+  aligned: (shift: number, wavelets: number) => number,
+): Form {
   return (size, numbers) => {
     const { pes, wavelets, computeCycles } = gemmStep(size, numbers);
     if (pes === 1) return computeCycles;
     const way = stepCycles(numbers.rampLatencyCycles) + longestWay(pes);
     const shift = 2 * wavelets + 2 * way + 2;
-    return (pes - 1) * (shift + Math.max(computeCycles, shift)) + computeCycles;
+    return (pes - 1) * (aligned(shift, wavelets) + Math.max(computeCycles, shift)) + computeCycles;
   };
 }
 
-/** Per step: both floods over one ramp to the far end, the ends' answers over the whole line, the multiplication. */
+/** Per step: both floods over one ramp to the farther end, its answer back to the next root, the multiplication. */
 const summa: Form = (size, numbers) => {
   const { pes, wavelets, computeCycles } = gemmStep(size, numbers);
   if (pes === 1) return computeCycles;
   const { rampLatencyCycles } = numbers;
-  // The far end is between P / 2 and P - 1 hops away, 3/4 P on average over the roots.
-  const flood = 2 * wavelets + 0.75 * pes + stepCycles(rampLatencyCycles);
-  return pes * (flood + pes + stepCycles(rampLatencyCycles) + computeCycles);
+  // The farther end is between P / 2 and P - 1 hops away, 3/4 P on average over the roots; the answer goes as far.
+  const ways = 2 * 0.75 * pes + 2 * (stepCycles(rampLatencyCycles) + 1) - 1;
+  return pes * (2 * wavelets + ways + computeCycles);
 };
 
 const gemmT: Form = (size, numbers) => {
@@ -106,12 +108,11 @@ const gemmT: Form = (size, numbers) => {
   return pes * (computeCycles + sum + keep);
 };
 
-/** One entry per row passes through every row; short entries wait once for the way between two rows. */
+/** One entry per row passes through every row; a short one waits for the way of the one before it. */
 const kvShift: Form = ({ height, elements, type }, { rampLatencyCycles }) => {
   const wavelets = waveletsOf(elements, type);
-  return (
-    height * wavelets + (height > 1 && wavelets < stepCycles(rampLatencyCycles) ? 2 * rampLatencyCycles : 0)
-  );
+  if (height === 1) return wavelets;
+  return height * Math.max(wavelets, (wavelets + stepCycles(rampLatencyCycles) + 1) / 2);
 };
 
 const handOver: Form = ({ width, elements, type }, { rampLatencyCycles }) =>
@@ -189,18 +190,25 @@ const prefillLayer: Form = (size, numbers) => {
 const FORMS: Readonly<Record<string, Form>> = {
   broadcast: ({ width, height, elements, type }, { rampLatencyCycles }) =>
     broadcast2dCycles(width, height, waveletsOf(elements, type), rampLatencyCycles),
-  'reduce-star': onBothAxes(starReduceCycles),
+  'reduce-star': onBothAxes((line) => treeCycles(starTree(line.pes), line)),
   'reduce-chain': onBothAxes(chainReduceCycles),
-  'reduce-tree': onBothAxes(treeReduceCycles),
-  'reduce-two-phase': onBothAxes(twoPhaseReduceCycles),
+  'reduce-tree': onBothAxes((line) => treeCycles(binaryTree(line.pes), line)),
+  'reduce-two-phase': onBothAxes((line) => treeCycles(twoPhaseTree(line.pes, twoPhaseGroup(line.pes)), line)),
   'allreduce-ring': onBothAxes(ringAllreduceCycles),
   'allreduce-chain': onBothAxes(chainAllreduceCycles),
   'allreduce-ktree': onBothAxes(ktreeAllreduceCycles),
   gemv: gemv(ktreeAllreduceCycles),
   'gemv-chain': gemv(chainAllreduceCycles),
   'gemm-summa': summa,
-  'gemm-cannon': shiftedGemm((pes) => pes - 1),
-  'gemm-mesh': shiftedGemm((pes) => Math.min(2, pes - 1)),
+  // Around the natural ring most PEs align A or B alone: half of the time a tile has the ramp to itself.
+  'gemm-cannon': shiftedGemm(
+    (pes) => pes - 1,
+    (shift, wavelets) => shift - wavelets / 2,
+  ),
+  'gemm-mesh': shiftedGemm(
+    (pes) => Math.min(2, pes - 1),
+    (shift) => shift,
+  ),
   'gemm-t': gemmT,
   'kv-shift': kvShift,
   'hand-over': handOver,
