@@ -43,6 +43,26 @@ describe('closed forms are within 5 % of the fabric', () => {
     }
   });
 
+  it('decode-layer', () => {
+    for (const pes of [4, 8, 16, 24, 32]) {
+      for (const elements of [2 * pes, 4 * pes]) {
+        for (const type of ['f32', 'f16'] as const) expectClose('decode-layer', pes, elements, type);
+      }
+    }
+  });
+
+  it('prefill-layer', () => {
+    for (const [pes, elements] of [
+      [4, 8],
+      [8, 16],
+      [8, 32],
+      [16, 32],
+    ] as const) {
+      expectClose('prefill-layer', pes, elements, 'f32');
+      expectClose('prefill-layer', pes, elements, 'f16');
+    }
+  });
+
   it.each(['gemv', 'gemv-chain'])('%s', (name) => {
     for (const pes of [4, 8, 16, 24, 32]) {
       for (const elements of [2 * pes, 4 * pes, 8 * pes]) {
