@@ -30,6 +30,9 @@ export interface RouterColor {
   readonly ring: boolean;
 }
 
+/** The largest ones, so that the message says what to make smaller. */
+const SHOWN_BUFFERS = 4;
+
 export class Mesh {
   readonly machine: WaferMachine;
   readonly numbers: WaferNumbers;
@@ -154,10 +157,12 @@ export class Mesh {
     for (const pe of this.pes.values()) {
       const need = pe.sramBytes;
       if (need <= have) continue;
-      const parts = pe.buffers.map((buffer) => `${buffer.name} ${buffer.bytes} B`).join(', ');
+      const largest = pe.buffers.toSorted((a, b) => b.bytes - a.bytes).slice(0, SHOWN_BUFFERS);
+      const more = pe.buffers.length - largest.length;
+      const parts = largest.map((buffer) => `${buffer.name} ${buffer.bytes} B`).join(', ');
       throw new MachineError({
         what: `SRAM of PE ${formatPoint(pe.at)}`,
-        given: `a need of ${need} B (${parts}, code ${this.numbers.reservedBytesPerPe} B)`,
+        given: `a need of ${need} B (${parts}${more > 0 ? `, ${more} more` : ''}, code ${this.numbers.reservedBytesPerPe} B)`,
         expected: `at most the ${have} B it has on ${this.machine.name}`,
         todo: 'Use more PEs, smaller tiles or a smaller element type.',
       });
