@@ -99,6 +99,26 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   gpt_neox: { ...LAYER_NORM, neutral: ['use_parallel_residual', 'rotary_pct', 'rotary_emb_base'] },
   gpt2: { ...LAYER_NORM, tied: true, learnedPositions: true },
   phi: { ...LAYER_NORM, normsPerLayer: 1, headBias: true },
+  opt: {
+    ...LAYER_NORM,
+    tied: true,
+    learnedPositions: true,
+    neutral: ['word_embed_proj_dim', 'do_layer_norm_before'],
+  },
+  bloom: { ...LAYER_NORM, tied: true },
+  falcon: {
+    ...LLAMA,
+    gated: false,
+    normBias: true,
+    normsPerLayer: 1,
+    neutral: [
+      'parallel_attn',
+      'apply_residual_connection_post_layernorm',
+      'num_kv_heads',
+      'num_ln_in_parallel_attn',
+    ],
+  },
+  dbrx: { ...LLAMA, normsPerLayer: 2, neutral: ['kv_n_heads'] },
   nemotron: { ...LLAMA, gated: false, normBias: true },
   deepseek_v2: LLAMA,
   deepseek_v3: DEEPSEEK,
@@ -107,9 +127,9 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   glm4: { ...LLAMA, normsPerLayer: 4, outputBiasFollows: false },
   glm4_moe: { ...DEEPSEEK, outputBiasFollows: false },
   glm_moe_dsa: DEEPSEEK,
-  minimax_m2: { ...DEEPSEEK, qkNorm: 'full' },
+  minimax_m2: { ...DEEPSEEK, qkNorm: 'full', neutral: ['use_routing_bias'] },
   ernie4_5: LLAMA,
-  ernie4_5_moe: DEEPSEEK,
+  ernie4_5_moe: { ...DEEPSEEK, neutral: ['moe_capacity', 'moe_use_aux_free', 'moe_layer_end_index'] },
   granitemoe: LLAMA,
   gpt_oss: { ...LLAMA, qkvBias: true, outputBias: true, sinks: true, expertBias: true, routerBias: true },
   llama4: { ...LLAMA, sharedExperts: 1, windowPattern: 4, qkNormKind: 'none' },
@@ -156,6 +176,10 @@ const NEUTRAL = new Set([
   'indexer_rope_interleave',
   'position_embedding_type',
   'original_max_position_embeddings',
+  'model_max_length',
+  'n_ctx',
+  'alibi',
+  'rope_in_float32',
   'initial_context_length',
   'n_group',
   'topk_group',
@@ -225,6 +249,8 @@ const NEUTRAL = new Set([
 ]);
 
 const NEUTRAL_PATTERNS = [
+  /^layernorm_\w+_(alpha|beta)$/,
+  /^moe_(gate|capacity|dropout)/,
   /_token(_id|s)?$/,
   /_token_ids?$/,
   /dropout/,
@@ -235,9 +261,16 @@ const NEUTRAL_PATTERNS = [
   /^output_/,
 ];
 
+/** Names of text fields that choose between kinds of layers. */
+const SHAPE_WORDS =
+  /(mlp|ffn|attn|attention|layer|block|expert|mixer|hybrid|override)\w*_?(type|pattern|arch|kind)/;
+
 /** True where a field (or this value of it) cannot change the number or the shape of a text model's weights. */
 export function isNeutral(field: string, value: unknown): boolean {
   if (value === null || value === false || value === 0) return true;
   if (Array.isArray(value) && value.length === 0) return true;
+  // MiniMax marks layers of softmax attention with 1 and linear ones with 0.
+  if (field === 'attn_type_list') return Array.isArray(value) && value.every((type) => type === 1);
+  if (typeof value === 'string') return value === 'default' || !SHAPE_WORDS.test(field);
   return NEUTRAL.has(field) || NEUTRAL_PATTERNS.some((pattern) => pattern.test(field));
 }

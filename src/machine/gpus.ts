@@ -297,6 +297,9 @@ const ROWS: readonly Row[] = [
     dollars: price(2.5, '2 to 3'),
     kernels: inherited(H100_KERNELS, 'H100', {
       ...PLANNER,
+      gemmStart16Us: assumed(6, 'ROCm launches cost about twice CUDA’s'),
+      gemmStart8Us: assumed(12, 'bf16 and quantising'),
+      allReduceUs: assumed(10, 'RCCL on small messages, about twice NVLink'),
       computeShare16: assumed(0.6, 'public reports of 0.5 to 0.65 of the peak'),
     }),
   },

@@ -35,9 +35,9 @@ export const GPU_CONSTANTS = {
   /** Per sequence in the step: sampling, detokenising, streaming. */
   sequenceUs: fitted(7.5),
   /** A request's way from the client to the scheduler and its first token's way back. */
-  requestMs: { trtllm: fitted(32), vllm: fitted(30), sglang: fitted(260) },
+  requestMs: { trtllm: fitted(33), vllm: fitted(27), sglang: fitted(40) },
   /** What every user adds to that on a busy server: tokenising, HTTP, streaming share the host's cores. */
-  requestPerUserMs: fitted(0.19),
+  requestPerUserMs: { trtllm: fitted(0.1), vllm: fitted(0.4), sglang: fitted(1.2) },
   /** Prompt tokens that one step takes at most: the budget of chunked prefill. */
   chunkTokens: {
     value: 8192,

@@ -128,7 +128,7 @@ export function gpuServing(
   const burstService = step(0, chunk).seconds * chunks;
   const burst = (burstService * (admitted - 1)) / 2;
   const admission = ((concurrency - admitted) / admitted) * state.lifetimeSeconds;
-  const request = (c.requestMs[setup.engine] + c.requestPerUserMs * (concurrency - 1)) * 1e-3;
+  const request = (c.requestMs[setup.engine] + c.requestPerUserMs[setup.engine] * (concurrency - 1)) * 1e-3;
   const ttft = request + state.firstSeconds + burst / requestsPerUser + admission;
   return {
     ttftMs: ttft * 1e3,
