@@ -157,6 +157,27 @@ describe.each(machines)('on $build', (machine) => {
     expect(wrong.slice(0, 5).map((i) => `${x[i]} became ${actual[i]}, not ${toF16(x[i]!)}`)).toEqual([]);
   });
 
+  it.each([2, 6, 8])('kvAppend lays out pages as documented, zeros after dim %i', (dim) => {
+    machine.reset();
+    const [kvHeads, width] = [2, Math.ceil(dim / 4) * 4];
+    const bytes = machine.kernels.pageBytes(kvHeads, dim, 4);
+    const expected = new Float32Array(bytes / 4);
+    const page = machine.output('page', bytes);
+    for (let position = 0; position < 32; position++) {
+      for (let head = 0; head < kvHeads; head++) {
+        const k = Float32Array.from({ length: dim }, (_, d) => 1 + position * 1000 + head * 100 + d);
+        const v = k.map((value) => -value);
+        const inputs = [machine.input('k', k), machine.input('v', v)] as const;
+        machine.kernels.kvAppend(page, position, head, kvHeads, dim, ...inputs, 4);
+        const kGroup = (head * 32 + (position & ~3)) * width + (position & 3);
+        for (let d = 0; d < dim; d++) expected[kGroup + d * 4] = k[d]!;
+        expected.set(v, ((kvHeads + head) * 32 + position) * width);
+      }
+    }
+    expect(machine.damage()).toEqual([]);
+    expect(firstDifference(machine.floats(page, expected.length), expected)).toBeNull();
+  });
+
   it('takes the room that the specs say', () => {
     const { kernels } = machine;
     for (const type of kernelTypes) {

@@ -11,9 +11,12 @@ import { instantiateKernels, type KernelExports, reservedBytes } from '#src/runt
 export const kernelTypes = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0'] as const satisfies readonly KernelType[];
 export const typeNumber: Readonly<Record<KernelType, number>> = types;
 
-/** Guard words before and after every buffer: a NaN, so that a kernel that reads them shows it too. */
+/**
+ * Guard words before and after every buffer: 2e30 as float32, so that a kernel that reads them shows it too, and
+ * that one which works on them in place changes them (a NaN would stay as it is).
+ */
 const GUARD_WORDS = 16;
-const GUARD = 0x7fc0dead;
+const GUARD = 0x71dead00;
 const MEMORY_PAGES = 64;
 
 interface Watched {
