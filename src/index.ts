@@ -1,4 +1,9 @@
 /** The public API of waferflow: re-exports only. */
+export type { ModelCard } from '../models/card.js';
 export * from './core/errors.js';
+export { loadCard, resolveCard } from './platform/node/cards.js';
 export { load } from './platform/node/load.js';
 export type * from './runtime/types.js';
+export { plan } from './timing/plan.js';
+export type * from './timing/planTypes.js';
+export { findMachine, simulate } from './timing/simulate.js';
