@@ -88,7 +88,7 @@ export function gpuServing(
   if (free < kvAt(promptTokens + outputTokens))
     throw doesNotFit(card, gpu, setup, c, kvAt(promptTokens + outputTokens));
   const maxUsers = Math.floor(free / perUser) * setup.dataParallel;
-  const admitted = Math.min(concurrency, maxUsers);
+  const admitted = Math.min(concurrency, maxUsers, setup.slots);
 
   const context = promptTokens + outputTokens / 2;
   const chunk = Math.min(promptTokens, c.chunkTokens);

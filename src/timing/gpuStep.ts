@@ -36,6 +36,8 @@ export interface GpuSetup {
   readonly weightBits: number;
   readonly kvBits: number;
   readonly engine: EngineName;
+  /** Sequences that the server takes at once, whatever the memory holds; Infinity: as many as fit. */
+  readonly slots: number;
 }
 
 /** What one step processes. */

@@ -114,6 +114,7 @@ function chooseGpus(
       expertParallel,
       expertTensorParallel: tp / expertParallel,
       dataParallel: 1,
+      slots: Infinity,
     };
     const workload = { ...request, concurrency: Math.ceil(request.concurrency / replicas) };
     const numbers = { ...networked(machine, tp), nativeBits: machine.nativeBits };

@@ -172,6 +172,8 @@ function gpuOutcomes(row: CsvRow, file: string, card: CardFinder): ValidationRow
     tensorParallel,
     expertTensorParallel: row.number('moe_tp', tensorParallel),
     expertParallel: row.number('moe_ep', 1),
+    // NVIDIA's FP8 checkpoints say in their quantisation config that the cache is FP8 too.
+    kvBits: /^nvidia\/.*fp8/i.test(row.text('model')) ? 8 : null,
     ttftMs: row.number('ttft_ms'),
     tpotMs: row.number('tpot_ms'),
   };
