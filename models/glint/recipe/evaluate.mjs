@@ -1,7 +1,7 @@
 // Step 5. Measures the exported file on the packages kept out of training.
 //   node evaluate.mjs bits       bits per byte of each held-out file, beside `xz -9e` and `zstd -19` on the same file
 //   node evaluate.mjs functions  the share of 200 completed function beginnings that parses
-// Options: --work DIR (.work), --model FILE (../glint-q8_0.gguf), --cli FILE (../../../dist/cli/main.js),
+// Options: --work DIR (.work), --model FILE (../glint-q8_0.gguf), --cli FILE (../../../dist/src/cli/main.js),
 // --reference PYTHON: use reference.py under that Python instead of the waferflow command, --count 200, --tokens 96, --show N.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ const { values: o, positionals: [what] } = parseArgs({
   options: {
     work: { type: 'string', default: join(here, '.work') },
     model: { type: 'string', default: join(here, '..', 'glint-q8_0.gguf') },
-    cli: { type: 'string', default: join(here, '..', '..', '..', 'dist', 'cli', 'main.js') },
+    cli: { type: 'string', default: join(here, '..', '..', '..', 'dist', 'src', 'cli', 'main.js') },
     reference: { type: 'string' },
     count: { type: 'string', default: '200' },
     tokens: { type: 'string', default: '96' },
@@ -24,7 +24,7 @@ const { values: o, positionals: [what] } = parseArgs({
 })
 const files = readFileSync(join(o.work, 'heldout.jsonl'), 'utf8').trim().split('\n').map((l) => JSON.parse(l))
 const run = (command, args, input) => execFileSync(command, args, { input, maxBuffer: 1 << 28, stdio: ['pipe', 'pipe', 'ignore'] })
-const cli = (...args) => JSON.parse(run(process.execPath, [o.cli, ...args, '--json']).toString())
+const cli = (verb, ...args) => JSON.parse(run(process.execPath, [o.cli, verb, '--json', ...args]).toString())
 const reference = (verb, texts) => run(o.reference, [join(here, 'reference.py'), verb, '--model', o.model, '--tokens', o.tokens, '--tokenizer', join(o.work, 'tokenizer.json')],
   texts.map((t) => `${JSON.stringify(t)}\n`).join('')).toString().trim().split('\n').map((l) => JSON.parse(l))
 
@@ -65,7 +65,7 @@ async function functions() {
     return { ...c, prompt: c.text.slice(Math.min(from, c.start), c.cut), head: c.text.slice(c.start, c.cut) }
   })
   const texts = o.reference ? reference('greedy', tasks.map((t) => t.prompt)).map((r) => r.text)
-    : tasks.map((t) => cli('run', t.prompt, '--model', o.model, '--max-tokens', o.tokens, '--temperature', '0').text)
+    : tasks.map((t) => cli('run', '--model', o.model, '--max-tokens', o.tokens, '--temperature', '0', '--', t.prompt).text)
   const verdicts = tasks.map((t, i) => judge(t.head, t.open - t.start, texts[i], t.member))
   const share = (test) => `${((verdicts.filter(test).length / verdicts.length) * 100).toFixed(1)} %`
   for (const [i, v] of verdicts.slice(0, Number(o.show)).entries()) console.log(`--- ${tasks[i].package} ${tasks[i].path} parses ${v.parses} natural end ${v.natural}\n${v.text}`)

@@ -1,4 +1,4 @@
-"""Step 3. Trains, or continues training. Ctrl-C or a kill loses at most the minutes since the last checkpoint.
+"""Step 3. Trains, or continues training. Ctrl-C (or SIGTERM) saves and stops; run it again to go on.
 
     python train.py --work .work --hours 1.5          a run with its decay inside these hours
     python train.py --work .work --hours 6            later: continues from <work>/last.pt
@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import os
+import signal
 import time
 
 import torch
@@ -30,7 +31,7 @@ p.add_argument("--muon-lr", type=float, default=0.02)
 p.add_argument("--adam-lr", type=float, default=3e-3)
 p.add_argument("--warmup", type=int, default=60, help="steps")
 p.add_argument("--short", type=float, default=0.6, help="share of the time spent on half-length windows")
-p.add_argument("--validate", type=float, default=240, help="seconds between validations")
+p.add_argument("--validate", type=float, default=600, help="seconds between validations")
 p.add_argument("--checkpoint", type=float, default=300, help="seconds between checkpoints")
 p.add_argument("--seed", type=int, default=1)
 for name, default in Config().to_dict().items():
@@ -90,7 +91,7 @@ def windows(data, length, starts):
 
 
 @torch.no_grad()
-def validate(rows=96):
+def validate(rows=48):
     """Mean loss on fixed windows of full length, spread over documents no step has seen."""
     starts = torch.linspace(0, len(val) - config.context - 2, rows).long().tolist()
     n = max(1, args.batch_tokens // config.context)
@@ -124,6 +125,9 @@ begin, limit = time.time(), args.hours * 3600
 decay_from = limit * (1 - args.decay)
 checked = saved_at = begin
 first, running = state["step"], None
+stopped = []
+for sig in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(sig, lambda *_: stopped.append(True))
 before = state["seconds"]
 while True:
     now = time.time() - begin
@@ -132,6 +136,9 @@ while True:
     rate = min(1.0, (state["step"] - first + 1) / args.warmup, max(0.0, (limit - now) / (limit - decay_from)))
     if now >= limit:
         break
+    if stopped:
+        save("last.pt")
+        raise SystemExit(f"stopped and saved at step {state['step']}")
     for o in optimizers:
         for g in o.param_groups:
             g["lr"] = g["base"] * rate
