@@ -78,6 +78,8 @@ export interface FabricCore {
   turn(node: number): void;
   /** One cycle of every router and CE with work; the number of wavelets and words that moved. */
   step(): number;
+  /** Steps over up to `most` cycles at once if they repeat the last one; how many, 0 for none. */
+  leap(most: number): number;
   /** Cycles in which a CE's arithmetic was used by vector operations, so far. */
   aluCycles(ce: number): number;
   counters(): Counters;

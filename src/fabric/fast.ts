@@ -8,64 +8,54 @@
  */
 import type { CoreOptions, Counters, FabricCore, HopObserver, QueueContent, VectorOp } from './core.js';
 import { FOLD, MARK, THREADS } from './core.js';
-import { addHalves, maxHalves } from './f16.js';
+import { foldWord } from './f16.js';
 import { PORT_COUNT, RAMP } from './geometry.js';
+import { Leaper } from './leap.js';
 import type { Tables } from './tables.js';
 import { CE_PORT } from './tables.js';
-
-// Words of a queue. Pops and pushes only ever count up; their difference is what the queue holds.
-const POPS = 0;
-const PUSHES = 1;
-/** Cycle of the last pop. */
-const POPPED = 2;
-const CAPACITY = 3;
-const WRAP = 4;
-/** Where its wavelets go: offset of the one queue, SHUT, or -2 - row of the multicast table. */
-const OUT = 5;
-/** Word of the sending router that tells when its link was last used; 0 behind a CE. */
-const LINK = 6;
-/** Offset of the router that takes wavelets from here, or -1 - offset of the CE. */
-const TAKER = 7;
-/** Number among the queues of its router. */
-const PLACE = 8;
-const LATENCY = 9;
-/** Offset of the router that pushes here, or -1 - offset of the CE: woken when a place gets free. */
-const SENDER = 10;
-/** Offset of the wavelets: pairs of payload and `ready cycle * 4 + mark`. */
-const RING = 11;
-const OWN_RING = 12;
-const SHUT = -1;
-const LINE = 16;
-
-// Words of a router.
-const AWAKE = 0;
-/** Cycle in which each of the five outputs was last used. */
-const USED = 1;
-const FIRST_QUEUE = 6;
-const GROUPS = 7;
-/** Bits of non-empty queues, 32 to a word. */
-const MASK = 8;
-
-// Words of a CE, and of a vector operation.
-const THREAD_MASK = 1;
-const RAMP_USED = 2;
-const ALU_USED = 3;
-const ALU_COUNT = 4;
-const CE_LINE = 8;
-const INPUT = 0;
-const OUTPUT = 1;
-const OFFSET = 2;
-const LEFT = 3;
-const FOLDING = 4;
-const STORE = 5;
-const LAST_MARK = 6;
-
-const NEVER = -1;
+import {
+  ALU_COUNT,
+  ALU_USED,
+  AWAKE,
+  CAPACITY,
+  CE_LINE,
+  FIRST_QUEUE,
+  FOLDING,
+  GROUPS,
+  INPUT,
+  LAST_MARK,
+  LATENCY,
+  LEFT,
+  LINE,
+  LINK,
+  MASK,
+  NEVER,
+  OFFSET,
+  OUT,
+  OUTPUT,
+  OWN_RING,
+  PLACE,
+  POPPED,
+  POPS,
+  PUSHES,
+  RAMP_USED,
+  RING,
+  SENDER,
+  SHUT,
+  STORE,
+  TAKER,
+  THREAD_MASK,
+  USED,
+  WRAP,
+} from './words.js';
 
 /** Answers of a visit: bit 0, something moved; bit 1, something may move next cycle if nobody else acts. */
 const ASLEEP = 0;
 const MOVED = 1;
 const SOON = 2;
+
+/** After so many vain tries in a row a leap is tried only every so many cycles. */
+const MAX_PATIENCE = 16;
 
 export class FastCore implements FabricCore {
   now = 0;
@@ -75,16 +65,16 @@ export class FastCore implements FabricCore {
   private readonly tables: Tables;
   private readonly observer: HopObserver | null;
   private readonly reorder: CoreOptions['reorder'] | null;
-  private readonly words: Int32Array;
-  private readonly floats: Float32Array;
+  readonly words: Int32Array;
+  readonly floats: Float32Array;
 
-  private readonly q: Int32Array;
+  readonly q: Int32Array;
   private readonly qFloats: Float32Array;
   private readonly routers: Int32Array;
-  private readonly ces: Int32Array;
-  private readonly ops: Int32Array;
+  readonly ces: Int32Array;
+  readonly ops: Int32Array;
   /** Rows of 8: how many queues, and their offsets. */
-  private readonly fan: Int32Array;
+  readonly fan: Int32Array;
   /** Offset of each queue of the tables, and the other way round. */
   private readonly offsetOf: Int32Array;
   private readonly tableOf: Int32Array;
@@ -100,7 +90,15 @@ export class FastCore implements FabricCore {
   private ceNext: Int32Array;
   private ceNextCount = 0;
 
-  private readonly scratchWord = new Int32Array(2);
+  /** What moved in the last step, for leap.ts; and whether it may go on just so. */
+  private readonly events: Int32Array;
+  private eventCount = 0;
+  private settled = false;
+  private readonly leaper: Leaper;
+  private patience = 0;
+  private failures = 0;
+
+  private readonly scratchWord = new Int32Array(1);
   private readonly scratchFloat = new Float32Array(this.scratchWord.buffer);
 
   /** `memory` is the SRAM of all PEs. */
@@ -176,6 +174,8 @@ export class FastCore implements FabricCore {
       this.openInputs(node);
     }
 
+    this.events = new Int32Array(lines + tables.ces * THREADS);
+    this.leaper = new Leaper(this, lines, tables.ces * THREADS);
     this.routerList = new Int32Array(routerCount);
     this.routerNext = new Int32Array(routerCount);
     this.ceList = new Int32Array(tables.ces + 1);
@@ -193,6 +193,7 @@ export class FastCore implements FabricCore {
     ops[o + FOLDING] = op.fold;
     ops[o + STORE] = op.store ? 1 : 0;
     ops[o + LAST_MARK] = op.lastMark;
+    this.settled = false;
     const c = (slot >> 3) * CE_LINE;
     this.ces[c + THREAD_MASK]! |= 1 << (slot & 7);
     if (this.ces[c + AWAKE] === 0) this.wakeCe(c);
@@ -200,9 +201,29 @@ export class FastCore implements FabricCore {
 
   step(): number {
     this.ended.length = 0;
+    this.eventCount = 0;
+    this.settled = true;
     const moved = this.stepRouters() + this.stepCes();
     this.now++;
     return moved;
+  }
+
+  leap(most: number): number {
+    if (!this.settled || this.eventCount === 0 || this.observer !== null || this.ended.length > 0) return 0;
+    if (this.patience > 0) {
+      this.patience--;
+      return 0;
+    }
+    const cycles = this.leaper.leap(this.events, this.eventCount, this.now, most);
+    if (cycles === 0) {
+      this.failures = Math.min(this.failures + 1, MAX_PATIENCE);
+      this.patience = this.failures;
+      return 0;
+    }
+    this.failures = 0;
+    this.now += cycles;
+    this.lastReady = Math.max(this.lastReady, this.now + this.tables.longestLatency);
+    return cycles;
   }
 
   private stepRouters(): number {
@@ -241,6 +262,7 @@ export class FastCore implements FabricCore {
           }
         }
       }
+      if ((answer & SOON) !== 0) this.settled = false;
       if (answer !== ASLEEP) this.routerNext[this.routerNextCount++] = r;
       else routers[r + AWAKE] = 0;
     }
@@ -257,12 +279,12 @@ export class FastCore implements FabricCore {
     if (stamp >> 2 > now) return SOON;
     const out = q[i + OUT]!;
     if (out >= 0) {
-      const link = q[out + LINK]!;
-      if (routers[link] === now) return SOON;
       const held = q[out + PUSHES]! - q[out + POPS]!;
       if (q[out + POPPED] === now) {
         if (held + 1 >= q[out + CAPACITY]!) return SOON;
       } else if (held >= q[out + CAPACITY]!) return ASLEEP;
+      const link = q[out + LINK]!;
+      if (routers[link] === now) return SOON;
       routers[link] = now;
       this.push(out, q[at]!, now, stamp & MARK.control, at);
     } else {
@@ -272,11 +294,11 @@ export class FastCore implements FabricCore {
       const last = row + fan[row]!;
       for (let k = row + 1; k <= last; k++) {
         const o = fan[k]!;
-        if (routers[q[o + LINK]!] === now) return SOON;
         const held = q[o + PUSHES]! - q[o + POPS]!;
         if (q[o + POPPED] === now) {
           if (held + 1 >= q[o + CAPACITY]!) return SOON;
         } else if (held >= q[o + CAPACITY]!) return ASLEEP;
+        if (routers[q[o + LINK]!] === now) return SOON;
       }
       for (let k = row + 1; k <= last; k++) {
         const o = fan[k]!;
@@ -288,6 +310,7 @@ export class FastCore implements FabricCore {
     q[i + POPPED] = now;
     if (pops + 1 === q[i + PUSHES]) routers[r + MASK + (place >> 5)]! &= ~(1 << (place & 31));
     this.wakeSender(q[i + SENDER]!);
+    this.events[this.eventCount++] = i;
     if ((stamp & 3) !== 0) this.turn(this.tables.queues[this.tableOf[i >> 4]!]!.node);
     return MOVED;
   }
@@ -344,6 +367,7 @@ export class FastCore implements FabricCore {
         }
         if (late === 0) break;
       }
+      if ((answer & SOON) !== 0) this.settled = false;
       if (answer !== ASLEEP) this.ceNext[this.ceNextCount++] = c;
       else ces[c + AWAKE] = 0;
     }
@@ -384,7 +408,7 @@ export class FastCore implements FabricCore {
         this.scratchFloat[0] = this.floats[offset]! + this.qFloats[at]!;
         word = this.scratchWord[0]!;
       } else if (fold !== FOLD.copy) {
-        word = this.foldRare(fold, words[offset]!, word);
+        word = foldWord(fold, words[offset]!, word);
       }
       if (ops[s + STORE] !== 0) words[offset] = word;
       q[input + POPS]!++;
@@ -403,20 +427,12 @@ export class FastCore implements FabricCore {
       if (ready > this.lastReady) this.lastReady = ready;
       this.push(output, word, now, left === 0 ? ops[s + LAST_MARK]! : MARK.none, -1);
     }
+    this.events[this.eventCount++] = -1 - s;
     if (left === 0) {
       ces[c + THREAD_MASK]! &= ~(1 << thread);
       this.ended.push(c + thread);
     }
     return MOVED;
-  }
-
-  private foldRare(fold: number, memory: number, word: number): number {
-    if (fold === FOLD.addF16) return addHalves(memory, word);
-    if (fold === FOLD.maxF16) return maxHalves(memory, word);
-    if (fold === FOLD.or) return memory | word;
-    this.scratchWord[0] = memory;
-    this.scratchWord[1] = word;
-    return this.scratchFloat[0]! >= this.scratchFloat[1]! ? memory : word;
   }
 
   private wakeSender(sender: number): void {
@@ -436,6 +452,7 @@ export class FastCore implements FabricCore {
   }
 
   turn(node: number): void {
+    this.settled = false;
     const { rx, ring, router } = this.tables.nodes[node]!;
     const next = this.position[node]! + 1;
     this.position[node] = next < rx.length ? next : ring ? 0 : rx.length - 1;

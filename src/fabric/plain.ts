@@ -5,7 +5,7 @@
  */
 import type { CoreOptions, Counters, FabricCore, QueueContent, VectorOp } from './core.js';
 import { FOLD, MARK, THREADS } from './core.js';
-import { addHalves, maxHalves } from './f16.js';
+import { foldWord } from './f16.js';
 import { PORT_COUNT, RAMP } from './geometry.js';
 import type { NodeTable, Tables } from './tables.js';
 import { CE_PORT } from './tables.js';
@@ -58,8 +58,6 @@ export class PlainCore implements FabricCore {
   private readonly alu: Float64Array;
   private readonly sent: Float64Array;
   private readonly words: Int32Array;
-  private readonly scratchWord = new Int32Array(3);
-  private readonly scratchFloat = new Float32Array(this.scratchWord.buffer);
   private injected = 0;
   private copied = 0;
   private delivered = 0;
@@ -96,6 +94,11 @@ export class PlainCore implements FabricCore {
     for (const running of work) this.carryOutWork(running);
     this.now++;
     return moves.length + work.length;
+  }
+
+  /** The plain core goes step by step. */
+  leap(): number {
+    return 0;
   }
 
   // ── Router ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -201,7 +204,7 @@ export class PlainCore implements FabricCore {
     const ce = Math.floor(slot / THREADS);
     let word = this.words[running.offset]!;
     if (op.input >= 0) {
-      word = this.fold(op.fold, word, this.inputOf(op).wavelets.shift()!.word);
+      word = foldWord(op.fold, word, this.inputOf(op).wavelets.shift()!.word);
       this.delivered++;
       if (op.fold !== FOLD.copy) this.alu[ce]!++;
       if (op.store) this.words[running.offset] = word;
@@ -222,27 +225,6 @@ export class PlainCore implements FabricCore {
     if (running.left === 0) {
       this.running.delete(slot);
       this.ended.push(slot);
-    }
-  }
-
-  private fold(fold: number, memory: number, word: number): number {
-    this.scratchWord[0] = memory;
-    this.scratchWord[1] = word;
-    const [a, b] = this.scratchFloat as unknown as [number, number];
-    switch (fold) {
-      case FOLD.addF32:
-        this.scratchFloat[2] = a + b;
-        return this.scratchWord[2]!;
-      case FOLD.maxF32:
-        return a >= b ? memory : word;
-      case FOLD.addF16:
-        return addHalves(memory, word);
-      case FOLD.maxF16:
-        return maxHalves(memory, word);
-      case FOLD.or:
-        return memory | word;
-      default:
-        return word;
     }
   }
 

@@ -128,6 +128,7 @@ class Simulation implements Executor {
         for (const slot of core.ended) this.endOp(slot);
         if (moved > 0 || core.now <= core.lastReady) {
           if (core.now > limit) throw cycleLimit(this.mesh, this.tables, core, this.ops, limit);
+          core.leap(Math.min(ends.nextCycle(), limit + 1) - core.now);
           continue;
         }
         // Nothing moved and nothing is on its way: the next event is the end of some local work.

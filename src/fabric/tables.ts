@@ -42,6 +42,8 @@ export interface Tables {
   readonly queuesOfRouter: readonly (readonly number[])[];
   readonly ces: number;
   readonly colors: readonly Color[];
+  /** Of all queues, in cycles. */
+  readonly longestLatency: number;
   nodeAt(at: Point, color: Color): number;
 }
 
@@ -136,6 +138,7 @@ export function compile(mesh: Mesh): Tables {
     queuesOfRouter,
     ces: mesh.pes.size,
     colors: mesh.colors,
+    longestLatency: ramp + 1,
     nodeAt: (at, color) => nodeOf.get(mesh.index(at) * colors + color.id) ?? -1,
   };
 }

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Rng } from '#src/core/rng.js';
 import type { HopObserver } from '#src/fabric/core.js';
+import { FastCore } from '#src/fabric/fast.js';
 import { PROGRAMS } from '#src/fabric/programs/index.js';
 import type { SimulateOptions } from '#src/fabric/simulate.js';
 import { simulate } from '#src/fabric/simulate.js';
@@ -12,16 +13,22 @@ function runProgram(
   width: number,
   height: number,
   elements: number,
-  options: SimulateOptions = {},
+  options: SimulateOptions & { type?: 'f32' | 'f16'; observed?: boolean } = {},
 ) {
   const program = PROGRAMS.find((each) => each.name === name)!;
-  const prepared = program.prepare({ machine: findWafer('wse-2'), width, height, elements, type: 'f32' });
+  const prepared = program.prepare({
+    machine: findWafer('wse-2'),
+    width,
+    height,
+    elements,
+    type: options.type ?? 'f32',
+  });
   prepared.load(new Rng(7));
   const hops: string[] = [];
   const observer: HopObserver = {
     hop: (cycle, link, color, word, id) => hops.push(`${cycle} ${link} ${color} ${word} ${id}`),
   };
-  const result = simulate(prepared.mesh, { ...options, observer });
+  const result = simulate(prepared.mesh, options.observed === false ? options : { ...options, observer });
   return {
     result,
     hops: hops.sort((a, b) => (a < b ? -1 : 1)),
@@ -80,5 +87,42 @@ describe.each(PROGRAMS.map((program) => program.name))('%s', (name) => {
     expect(result.cycles).toBeGreaterThan(0);
     expect(result.linkUtilisation.max).toBeLessThanOrEqual(1);
     expect(result.peUtilisation.max).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('leaps over cycles that repeat', () => {
+  const streaming = PROGRAMS.map((program) => program.name).filter((name) => !/^gem|layer/.test(name));
+
+  it.each(streaming)('%s leaves the plain core’s cycles, counts and bits', (name) => {
+    for (const [w, h, elements, type] of [
+      [7, 1, 301, 'f32'],
+      [4, 3, 260, 'f16'],
+      [2, 6, 97, 'f32'],
+    ] as const) {
+      const plain = runProgram(name, w, h, elements, { core: 'plain', type, observed: false });
+      const fast = runProgram(name, w, h, elements, { type, observed: false });
+      expect(fast.result, `${w} x ${h}`).toEqual(plain.result);
+      expect(fast.memory).toBe(plain.memory);
+    }
+  });
+
+  it('happen: a long stream takes a few steps, not one per word', () => {
+    const stepped = vi.spyOn(FastCore.prototype, 'step');
+    try {
+      const { result } = runProgram('broadcast', 16, 1, 8000, { observed: false });
+      expect(result.cycles).toBe(8000 + 16 + 4);
+      expect(stepped.mock.calls.length).toBeLessThan(200);
+    } finally {
+      stepped.mockRestore();
+    }
+  });
+
+  it('stop short of local work that ends, and of the cycle limit', () => {
+    const cycles = (core: 'fast' | 'plain') =>
+      runProgram('kv-shift', 3, 5, 120, { core, observed: false }).result;
+    expect(cycles('fast')).toEqual(cycles('plain'));
+    expect(() => runProgram('broadcast', 4, 1, 4000, { observed: false, maxCycles: 2000 })).toThrow(
+      /more than 2000 cycles.*\d+ of 4000 words left/,
+    );
   });
 });
