@@ -9,10 +9,10 @@
 import type { CoreOptions, Counters, FabricCore, HopObserver, QueueContent, VectorOp } from './core.js';
 import { FOLD, MARK, THREADS } from './core.js';
 import { foldWord } from './f16.js';
-import { PORT_COUNT, RAMP } from './geometry.js';
+import { RAMP } from './geometry.js';
 import { Leaper } from './leap.js';
+import { contents, counters, inFlight, linkLoads, type Packed, pack } from './packed.js';
 import type { Tables } from './tables.js';
-import { CE_PORT } from './tables.js';
 import {
   ALU_COUNT,
   ALU_USED,
@@ -29,11 +29,9 @@ import {
   LINE,
   LINK,
   MASK,
-  NEVER,
   OFFSET,
   OUT,
   OUTPUT,
-  OWN_RING,
   PLACE,
   POPPED,
   POPS,
@@ -45,7 +43,6 @@ import {
   STORE,
   TAKER,
   THREAD_MASK,
-  USED,
   WRAP,
 } from './words.js';
 
@@ -75,9 +72,7 @@ export class FastCore implements FabricCore {
   readonly ops: Int32Array;
   /** Rows of 8: how many queues, and their offsets. */
   readonly fan: Int32Array;
-  /** Offset of each queue of the tables, and the other way round. */
-  private readonly offsetOf: Int32Array;
-  private readonly tableOf: Int32Array;
+  private readonly packed: Packed;
   private readonly position: Int32Array;
   /** When observed: the number of the wavelet in each place of `q`. */
   private readonly identity: Float64Array;
@@ -93,7 +88,8 @@ export class FastCore implements FabricCore {
   /** What moved in the last step, for leap.ts; and whether it may go on just so. */
   private readonly events: Int32Array;
   private eventCount = 0;
-  private settled = false;
+  /** Not 0 when something waits that may move next cycle, so that the last step may not repeat. */
+  private restless = 1;
   private readonly leaper: Leaper;
   private patience = 0;
   private failures = 0;
@@ -108,83 +104,31 @@ export class FastCore implements FabricCore {
     this.reorder = options.reorder ?? null;
     this.words = new Int32Array(memory);
     this.floats = new Float32Array(memory);
-
-    const { queues, nodes, ceOfRouter, queuesOfRouter } = tables;
-    const routerCount = tables.routers.length;
-    this.routers = new Int32Array(routerCount * LINE).fill(NEVER);
-    // One CE more than there are: the sink of ramps behind which no program runs.
-    this.ces = new Int32Array((tables.ces + 1) * CE_LINE);
-    for (let ce = 0; ce <= tables.ces; ce++) {
-      this.ces[ce * CE_LINE + RAMP_USED] = NEVER;
-      this.ces[ce * CE_LINE + ALU_USED] = NEVER;
-    }
-    this.ops = new Int32Array(tables.ces * THREADS * CE_LINE);
-
-    // Queues of one router stand side by side; those of the CEs come last.
-    this.offsetOf = new Int32Array(queues.length);
-    this.tableOf = new Int32Array(queues.length);
-    let lines = 0;
-    const settle = (id: number): void => {
-      this.offsetOf[id] = lines * LINE;
-      this.tableOf[lines++] = id;
-    };
-    for (const [router, own] of queuesOfRouter.entries()) {
-      const r = router * LINE;
-      this.routers[r + AWAKE] = 0;
-      this.routers[r + FIRST_QUEUE] = lines;
-      this.routers[r + GROUPS] = Math.ceil(own.length / 32);
-      this.routers.fill(0, r + MASK, r + LINE);
-      for (const id of own) settle(id);
-    }
-    for (const [id, { port }] of queues.entries()) if (port === CE_PORT) settle(id);
-    const sizes = queues.map(({ capacity }) => 2 ** Math.ceil(Math.log2(capacity)));
-    const pool = sizes.reduce((sum, size) => sum + (size > 2 ? size * 2 : 0), 0);
-    this.q = new Int32Array(lines * LINE + pool);
-    this.qFloats = new Float32Array(this.q.buffer);
-    this.identity = new Float64Array(this.observer === null ? 0 : this.q.length);
+    const packed = pack(tables);
+    this.packed = packed;
+    this.q = packed.q;
+    this.qFloats = new Float32Array(packed.q.buffer);
+    this.routers = packed.routers;
+    this.ces = packed.ces;
+    this.ops = packed.ops;
+    this.fan = packed.fan;
+    this.position = new Int32Array(tables.nodes.length);
+    for (let node = 0; node < tables.nodes.length; node++) this.openInputs(node);
+    this.identity = new Float64Array(this.observer === null ? 0 : packed.q.length);
     this.sent = new Float64Array(this.observer === null ? 0 : tables.ces);
-    let ring = lines * LINE;
-    for (const [id, queue] of queues.entries()) {
-      const i = this.offsetOf[id]!;
-      const { router } = nodes[queue.node]!;
-      const ce = ceOfRouter[router]! < 0 ? tables.ces : ceOfRouter[router]!;
-      const behindCe = -1 - ce * CE_LINE;
-      const size = sizes[id]!;
-      this.q[i + POPPED] = NEVER;
-      this.q[i + CAPACITY] = queue.capacity;
-      this.q[i + WRAP] = size - 1;
-      this.q[i + LINK] = queue.link < 0 ? 0 : linkWord(queue.link);
-      this.q[i + TAKER] = queue.port === CE_PORT ? behindCe : router * LINE;
-      this.q[i + PLACE] = i / LINE - this.routers[router * LINE + FIRST_QUEUE]!;
-      this.q[i + LATENCY] = queue.latency;
-      this.q[i + SENDER] = queue.link < 0 ? behindCe : Math.floor(queue.link / PORT_COUNT) * LINE;
-      this.q[i + RING] = size > 2 ? ring : i + OWN_RING;
-      if (size > 2) ring += size * 2;
-    }
-
-    this.position = new Int32Array(nodes.length);
-    this.fan = new Int32Array(nodes.length * 4 * 8);
-    for (const [node, { tx, outputs }] of nodes.entries()) {
-      for (const [position, mask] of tx.entries()) {
-        const row = (node * 4 + position) * 8;
-        for (let port = 0; port < PORT_COUNT; port++) {
-          if (mask & (1 << port)) this.fan[row + ++this.fan[row]!] = this.offsetOf[outputs[port]!]!;
-        }
-      }
-      this.openInputs(node);
-    }
-
+    const lines = packed.tableOf.length;
     this.events = new Int32Array(lines + tables.ces * THREADS);
     this.leaper = new Leaper(this, lines, tables.ces * THREADS);
-    this.routerList = new Int32Array(routerCount);
-    this.routerNext = new Int32Array(routerCount);
+    this.routerList = new Int32Array(tables.routers.length);
+    this.routerNext = new Int32Array(tables.routers.length);
     this.ceList = new Int32Array(tables.ces + 1);
     this.ceNext = new Int32Array(tables.ces + 1);
   }
 
   start(slot: number, op: VectorOp): void {
     const { nodes } = this.tables;
-    const { ops, offsetOf } = this;
+    const { ops } = this;
+    const { offsetOf } = this.packed;
     const o = slot * CE_LINE;
     ops[o + INPUT] = op.input < 0 ? -1 : offsetOf[nodes[op.input]!.outputs[RAMP]!]!;
     ops[o + OUTPUT] = op.output < 0 ? -1 : offsetOf[nodes[op.output]!.inputs[RAMP]!]!;
@@ -193,7 +137,7 @@ export class FastCore implements FabricCore {
     ops[o + FOLDING] = op.fold;
     ops[o + STORE] = op.store ? 1 : 0;
     ops[o + LAST_MARK] = op.lastMark;
-    this.settled = false;
+    this.restless = 1;
     const c = (slot >> 3) * CE_LINE;
     this.ces[c + THREAD_MASK]! |= 1 << (slot & 7);
     if (this.ces[c + AWAKE] === 0) this.wakeCe(c);
@@ -202,14 +146,15 @@ export class FastCore implements FabricCore {
   step(): number {
     this.ended.length = 0;
     this.eventCount = 0;
-    this.settled = true;
+    this.restless = 0;
     const moved = this.stepRouters() + this.stepCes();
     this.now++;
     return moved;
   }
 
   leap(most: number): number {
-    if (!this.settled || this.eventCount === 0 || this.observer !== null || this.ended.length > 0) return 0;
+    if (this.restless !== 0 || this.eventCount === 0 || this.observer !== null || this.ended.length > 0)
+      return 0;
     if (this.patience > 0) {
       this.patience--;
       return 0;
@@ -262,7 +207,7 @@ export class FastCore implements FabricCore {
           }
         }
       }
-      if ((answer & SOON) !== 0) this.settled = false;
+      if ((answer & SOON) !== 0) this.restless = 1;
       if (answer !== ASLEEP) this.routerNext[this.routerNextCount++] = r;
       else routers[r + AWAKE] = 0;
     }
@@ -311,7 +256,7 @@ export class FastCore implements FabricCore {
     if (pops + 1 === q[i + PUSHES]) routers[r + MASK + (place >> 5)]! &= ~(1 << (place & 31));
     this.wakeSender(q[i + SENDER]!);
     this.events[this.eventCount++] = i;
-    if ((stamp & 3) !== 0) this.turn(this.tables.queues[this.tableOf[i >> 4]!]!.node);
+    if ((stamp & 3) !== 0) this.turn(this.tables.queues[this.packed.tableOf[i >> 4]!]!.node);
     return MOVED;
   }
 
@@ -367,7 +312,7 @@ export class FastCore implements FabricCore {
         }
         if (late === 0) break;
       }
-      if ((answer & SOON) !== 0) this.settled = false;
+      if ((answer & SOON) !== 0) this.restless = 1;
       if (answer !== ASLEEP) this.ceNext[this.ceNextCount++] = c;
       else ces[c + AWAKE] = 0;
     }
@@ -452,7 +397,7 @@ export class FastCore implements FabricCore {
   }
 
   turn(node: number): void {
-    this.settled = false;
+    this.restless = 1;
     const { rx, ring, router } = this.tables.nodes[node]!;
     const next = this.position[node]! + 1;
     this.position[node] = next < rx.length ? next : ring ? 0 : rx.length - 1;
@@ -467,7 +412,7 @@ export class FastCore implements FabricCore {
     const row = node * 4 + position;
     const out = this.fan[row * 8] === 1 ? this.fan[row * 8 + 1]! : -2 - row;
     for (const [port, id] of inputs.entries()) {
-      if (id >= 0) this.q[this.offsetOf[id]! + OUT] = rx[position]! & (1 << port) ? out : SHUT;
+      if (id >= 0) this.q[this.packed.offsetOf[id]! + OUT] = rx[position]! & (1 << port) ? out : SHUT;
     }
   }
 
@@ -480,7 +425,7 @@ export class FastCore implements FabricCore {
   }
 
   private observe(o: number, at: number, from: number, word: number): void {
-    const { node, link } = this.tables.queues[this.tableOf[o / LINE]!]!;
+    const { node, link } = this.tables.queues[this.packed.tableOf[o / LINE]!]!;
     this.identity[at] = this.identity[from]!;
     this.observer?.hop(this.now, link, this.tables.nodes[node]!.color, word, this.identity[from]!);
   }
@@ -495,50 +440,18 @@ export class FastCore implements FabricCore {
   }
 
   linkLoads(): Float64Array {
-    const loads = new Float64Array(this.tables.routers.length * PORT_COUNT);
-    for (const [id, { link }] of this.tables.queues.entries()) {
-      if (link >= 0) loads[link]! += this.q[this.offsetOf[id]! + PUSHES]!;
-    }
-    return loads;
+    return linkLoads(this.tables, this.packed);
   }
 
   counters(): Counters {
-    let injected = 0;
-    let delivered = 0;
-    let forwarded = 0;
-    let hops = 0;
-    let ramps = 0;
-    for (const [id, { link, port }] of this.tables.queues.entries()) {
-      const i = this.offsetOf[id]!;
-      if (link < 0) injected += this.q[i + PUSHES]!;
-      else if (port === CE_PORT) ramps += this.q[i + PUSHES]!;
-      else hops += this.q[i + PUSHES]!;
-      if (port === CE_PORT) delivered += this.q[i + POPS]!;
-      else forwarded += this.q[i + POPS]!;
-    }
-    return { injected, delivered, hops, copied: hops + ramps - forwarded };
+    return counters(this.tables, this.packed);
   }
 
   inFlight(): number {
-    let held = 0;
-    for (const i of this.offsetOf) held += this.q[i + PUSHES]! - this.q[i + POPS]!;
-    return held;
+    return inFlight(this.packed);
   }
 
   contents(): QueueContent[] {
-    const found: QueueContent[] = [];
-    for (const [id, { node, port }] of this.tables.queues.entries()) {
-      const i = this.offsetOf[id]!;
-      const words: number[] = [];
-      for (let n = this.q[i + POPS]!; n < this.q[i + PUSHES]!; n++) {
-        words.push(this.q[this.q[i + RING]! + ((n & this.q[i + WRAP]!) << 1)]!);
-      }
-      if (words.length > 0) found.push({ node, where: port === CE_PORT ? 'CE' : port, words });
-    }
-    return found;
+    return contents(this.tables, this.packed);
   }
-}
-
-function linkWord(link: number): number {
-  return Math.floor(link / PORT_COUNT) * LINE + USED + (link % PORT_COUNT);
 }
