@@ -1,7 +1,7 @@
 /**
  * Y = W X for several x at once: the prefill and batch path. The same packed weights and the same order of every
  * sum as matvec, so the bits do not depend on which of the two computed a row. A quantised group is widened to int16
- * once for all x; four x share every weight load.
+ * once for all x; four x share every weight load, and lie interleaved so that one address serves them.
  */
 import { BLOCK, loadFour } from '../common/wasm';
 import { groupBytes, matvec } from '../matvec/wasm';
@@ -10,7 +10,7 @@ import { BF16, F16, F32, Q4_0, Q8_0 } from '../types';
 
 /**
  * X: `count` vectors, `xStride` bytes apart; Y: `count` rows, `yStride` bytes apart. `scratch` holds
- * 128 + 16 * columns bytes, or 32 bytes a tile with `folds`. Other arguments as in matvec.
+ * 128 + (16 + 2 * count) * columns bytes, or 32 bytes a tile with `folds`. Other arguments as in matvec.
  */
 export function matmul(
   type: i32,
@@ -28,17 +28,26 @@ export function matmul(
 ): void {
   const fours = folds == 0 ? count & ~3 : 0;
   const bytes = <usize>groupBytes(type, columns);
+  const wide = scratch + 128;
+  const quads = wide + <usize>(columns << 4);
+  const isQuantised = type == Q8_0 || type == Q4_0;
+  if (isQuantised && groupFrom < groupTo) {
+    for (let m = 0; m < fours; m++) {
+      interleave(x + <usize>(m * xStride), columns, quads + <usize>((m >> 2) * (columns << 3) + ((m & 3) << 2)));
+    }
+  }
   for (let g = groupFrom; g < groupTo; g++) {
     const wg = w + <usize>g * bytes;
     if (fours > 0) {
-      if (type == Q8_0) widenQ8_0(wg, columns / BLOCK, scratch + 128);
-      else if (type == Q4_0) widenQ4_0(wg, columns / BLOCK, scratch + 128);
+      if (type == Q8_0) widenQ8_0(wg, columns / BLOCK, wide);
+      else if (type == Q4_0) widenQ4_0(wg, columns / BLOCK, wide);
     }
     for (let m = 0; m < fours; m += 4) {
       const xm = x + <usize>(m * xStride);
       const ym = y + <usize>(m * yStride) + <usize>(g << 5);
-      if (type == Q8_0) fourWide(scratch + 128, wg, 288, columns, xm, xStride, ym, yStride, scratch);
-      else if (type == Q4_0) fourWide(scratch + 128, wg, 160, columns, xm, xStride, ym, yStride, scratch);
+      const quad = quads + <usize>((m >> 2) * (columns << 3));
+      if (type == Q8_0) fourWide(wide, wg, 288, columns, quad, xm, xStride, ym, yStride, scratch);
+      else if (type == Q4_0) fourWide(wide, wg, 160, columns, quad, xm, xStride, ym, yStride, scratch);
       else if (type == F16) fourFloats<u16>(wg, columns, xm, xStride, ym, yStride);
       else if (type == F32) fourFloats<f32>(wg, columns, xm, xStride, ym, yStride);
       else if (type == BF16) fourFloats<i16>(wg, columns, xm, xStride, ym, yStride);
@@ -48,6 +57,11 @@ export function matmul(
       matvec(type, w, g, g + 1, columns, x + <usize>(m * xStride), y + <usize>(m * yStride), folds, scratch);
     }
   }
+}
+
+/** The int16 pairs of one quantised vector to every fourth word of `quad`. */
+function interleave(x: usize, columns: i32, quad: usize): void {
+  for (const end = x + <usize>(columns << 1); x < end; x += 4, quad += 16) store<i32>(quad, load<i32>(x));
 }
 
 /** A group of Q8_0 as int16: per column pair rows 0-3, then rows 4-7, [c0 c1] each. */
@@ -81,12 +95,16 @@ function scaleAdd(f: usize, a: v128, weightScale: v128, d: v128): void {
   v128.store(f, f32x4.add(v128.load(f), f32x4.mul(f32x4.convert_i32x4_s(a), f32x4.mul(weightScale, d))));
 }
 
-/** Four x times one widened group; its scales lie at `w`, `blockBytes` apart. `f` holds the 4 x 8 sums. */
+/**
+ * Four x times one widened group; its scales lie at `w`, `blockBytes` apart. `quad` holds the pairs of the x by turns,
+ * their scales are where quantize put them. `f` holds the 4 x 8 sums.
+ */
 function fourWide(
   wide: usize,
   w: usize,
   blockBytes: usize,
   columns: i32,
+  quad: usize,
   x: usize,
   xStride: i32,
   y: usize,
@@ -97,27 +115,23 @@ function fourWide(
   const zero = f32x4.splat(0);
   for (let i: usize = 0; i < 128; i += 16) v128.store(f + i, zero);
   const end = w + <usize>(columns / BLOCK) * blockBytes;
-  let x0 = x;
-  let x1 = x0 + stride;
-  let x2 = x1 + stride;
-  let x3 = x2 + stride;
   let d = scalesOf(x, columns);
   for (; w < end; w += blockBytes) {
     let a0 = i32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, e0 = a0, e1 = a0;
     // One column pair at a time: V8 puts the loads of a loop body first, and more of them than registers would spill.
-    for (const xEnd = x0 + 64; x0 < xEnd; wide += 32, x0 += 4, x1 += 4, x2 += 4, x3 += 4) {
+    for (const blockEnd = quad + 256; quad < blockEnd; wide += 32, quad += 16) {
       const lo = v128.load(wide);
       const hi = v128.load(wide, 16);
-      let s = v128.load32_splat(x0);
+      let s = v128.load32_splat(quad);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(lo, s));
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(hi, s));
-      s = v128.load32_splat(x1);
+      s = v128.load32_splat(quad, 4);
       b0 = i32x4.add(b0, i32x4.dot_i16x8_s(lo, s));
       b1 = i32x4.add(b1, i32x4.dot_i16x8_s(hi, s));
-      s = v128.load32_splat(x2);
+      s = v128.load32_splat(quad, 8);
       c0 = i32x4.add(c0, i32x4.dot_i16x8_s(lo, s));
       c1 = i32x4.add(c1, i32x4.dot_i16x8_s(hi, s));
-      s = v128.load32_splat(x3);
+      s = v128.load32_splat(quad, 12);
       e0 = i32x4.add(e0, i32x4.dot_i16x8_s(lo, s));
       e1 = i32x4.add(e1, i32x4.dot_i16x8_s(hi, s));
     }

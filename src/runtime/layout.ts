@@ -114,7 +114,7 @@ export function layOut(
   const pages = Math.ceil(context / kvPagePositions);
   const actqStride = quantizedBytes(widest);
   const actBytes = roundUp(config.hiddenSize * 4, 64);
-  const scratchBytes = roundUp(scratchOf(plan), 64);
+  const scratchBytes = roundUp(scratchOf(plan, maxRows), 64);
   const scoresBytes = (roundUp(context, 16) + 16) * 4;
   const ownStride = roundUp(actBytes + actqStride + scratchBytes + 2 * scoresBytes, 128);
   const layout = {
@@ -186,19 +186,19 @@ export function layOut(
 }
 
 /** The most that any op needs for partial sums: see `scratch` in matvec, matmul, rmsnorm and attention. */
-function scratchOf(plan: Plan): number {
+function scratchOf(plan: Plan, rows: number): number {
   const ops = [...plan.prefill, ...plan.decode].flatMap((region) => region.ops);
-  return Math.max(...ops.map((op) => scratchOfOp(op, plan.config)));
+  return Math.max(...ops.map((op) => scratchOfOp(op, plan.config, rows)));
 }
 
-function scratchOfOp(op: PlacedOp, config: LlamaConfig): number {
+function scratchOfOp(op: PlacedOp, config: LlamaConfig, rows: number): number {
   switch (op.kind) {
     case 'embedding':
       return 0;
     case 'rmsnorm':
       return 16 * op.reduce.parts;
     case 'matmul':
-      return Math.max(128 + 16 * op.inFeatures, 32 * op.reduce.parts);
+      return Math.max(128 + (16 + 2 * rows) * op.inFeatures, 32 * op.reduce.parts);
     case 'attention':
       return 16 * (Math.ceil(config.headDim / 4) + 1) * op.reduce.parts;
   }

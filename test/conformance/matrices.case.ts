@@ -118,7 +118,7 @@ export function matmulCase(shape: MatmulShape, seed: number): Case {
       const groups = Math.ceil(rows / 8);
       const yStride = groups * 32 + 64;
       const y = machine.output('Y', count * yStride);
-      const scratch = machine.output('scratch', 128 + 16 * columns);
+      const scratch = machine.output('scratch', 128 + (16 + 2 * count) * columns);
       const { kernels } = machine;
       kernels.matmul(
         typeNumber[type],

@@ -93,7 +93,7 @@ describe.each(machines)('on $build', (machine) => {
           const groups = Math.ceil(rows / 8);
           const stride = groups * 32;
           const y = machine.output('Y', m * stride);
-          const [table, scratch] = placed(machine, of, 32, 128 + 16 * columns);
+          const [table, scratch] = placed(machine, of, 32, 128 + (16 + 2 * m) * columns);
           const { matmul } = machine.kernels;
           matmul(typeNumber[type], w, 0, groups, columns, x.address, x.stride, m, y, stride, table, scratch);
           for (let i = 0; i < m; i++) {
@@ -114,7 +114,7 @@ describe.each(machines)('on $build', (machine) => {
       const groups = 10;
       const { matmul, matvec } = machine.kernels;
       const all = runMatvec(machine, matrix, w, x.address, foldsOf('chain', 1, terms(shape)));
-      const scratch = machine.output('scratch', 128 + 16 * shape.columns);
+      const scratch = machine.output('scratch', 128 + (16 + 2 * 5) * shape.columns);
       for (let from = 0; from <= groups; from++) {
         for (let to = from; to <= groups; to++) {
           const expected = new Float32Array(groups * 8).fill(Number.NaN);
