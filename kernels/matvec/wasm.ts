@@ -161,17 +161,22 @@ function tileQ4_0(w: usize, columns: i32, from: i32, to: i32, x: usize, y: usize
     let a0 = i32x4.splat(0);
     let a1 = i32x4.splat(0);
     if (ASC_FEATURE_RELAXED_SIMD) {
+      // Pair sums are at most 2 * 15 * 127, and a block adds up eight of them: 30480 fits into int16.
       const low = i8x16.splat(15);
+      let h0 = i16x8.splat(0);
+      let h1 = h0;
       for (let v: usize = 0; v < 4; v++) {
         const w0 = v128.load(w + (v << 5), 32);
         const w1 = v128.load(w + (v << 5), 48);
         const xLow = v128.load32_splat(x + (v << 3));
         const xHigh = v128.load32_splat(x + (v << 3), 4);
-        a0 = i32x4.relaxed_dot_i8x16_i7x16_add_s(xLow, v128.and(w0, low), a0);
-        a1 = i32x4.relaxed_dot_i8x16_i7x16_add_s(xLow, v128.and(w1, low), a1);
-        a0 = i32x4.relaxed_dot_i8x16_i7x16_add_s(xHigh, v128.and(i16x8.shr_u(w0, 4), low), a0);
-        a1 = i32x4.relaxed_dot_i8x16_i7x16_add_s(xHigh, v128.and(i16x8.shr_u(w1, 4), low), a1);
+        h0 = i16x8.add(h0, i16x8.relaxed_dot_i8x16_i7x16_s(xLow, v128.and(w0, low)));
+        h1 = i16x8.add(h1, i16x8.relaxed_dot_i8x16_i7x16_s(xLow, v128.and(w1, low)));
+        h0 = i16x8.add(h0, i16x8.relaxed_dot_i8x16_i7x16_s(xHigh, v128.and(i16x8.shr_u(w0, 4), low)));
+        h1 = i16x8.add(h1, i16x8.relaxed_dot_i8x16_i7x16_s(xHigh, v128.and(i16x8.shr_u(w1, 4), low)));
       }
+      a0 = i32x4.extadd_pairwise_i16x8_s(h0);
+      a1 = i32x4.extadd_pairwise_i16x8_s(h1);
       x += 32;
     } else {
       // Nibbles stay where they are in their 16-bit lane: their power of 16 comes out of the exact sum at the end.
