@@ -12,32 +12,32 @@ const fitted = (value: number): Constant => ({ value, tag: 'fitted', source: ROW
 /** The constants of the GPU model, each with a physical reading. */
 export const GPU_CONSTANTS = {
   /** A kernel other than a matrix product (norm, RoPE, activation, routing), launched from a graph. */
-  kernelUs: fitted(0.73),
+  kernelUs: fitted(1.9),
   /** Share of a matrix product's fixed cost that is left when kernels overlap in a graph. */
-  gemmStartShare: fitted(0.85),
+  gemmStartShare: fitted(0.88),
   /** Share of the memory bandwidth that reading the KV cache reaches. */
-  kvShare: fitted(0.86),
+  kvShare: fitted(0.85),
   /** Share of the 16-bit peak that prefill attention reaches. */
   attentionShare: {
     value: 0.6,
     tag: 'published',
     source: 'FlashAttention-3 (arXiv:2407.08608): 0.5 to 0.75 of the peak for causal prompts',
   } as Constant,
-  /** Matrix products of a prefill in serving against those of the kernel benchmark. */
-  prefillShare: fitted(0.88),
   /** Times that a token's hidden vector is moved per layer outside of matrix products. */
-  elementwisePasses: fitted(30),
+  elementwisePasses: fitted(19),
   /** Grouped expert products against plain ones: share of bandwidth and of the peak. */
   expertBandwidthShare: fitted(0.9),
-  expertComputeShare: fitted(0.25),
+  expertComputeShare: fitted(0.43),
+  /** Share of a batch's tokens that would reach as many experts if routing were even. */
+  routingSpread: fitted(0.55),
   /** Between two steps: scheduler, sampling, copying tokens out. */
-  stepUs: { trtllm: fitted(160), vllm: fitted(1140), sglang: fitted(455) },
+  stepUs: { trtllm: fitted(400), vllm: fitted(1380), sglang: fitted(300) },
   /** Per sequence in the step: sampling, detokenising, streaming. */
-  sequenceUs: fitted(7.5),
+  sequenceUs: fitted(11),
   /** A request's way from the client to the scheduler and its first token's way back. */
-  requestMs: { trtllm: fitted(33), vllm: fitted(27), sglang: fitted(40) },
+  requestMs: { trtllm: fitted(32), vllm: fitted(23), sglang: fitted(26) },
   /** What every user adds to that on a busy server: tokenising, HTTP, streaming share the host's cores. */
-  requestPerUserMs: { trtllm: fitted(0.1), vllm: fitted(0.4), sglang: fitted(1.2) },
+  requestPerUserMs: { trtllm: fitted(0.01), vllm: fitted(0.17), sglang: fitted(1.7) },
   /** Prompt tokens that one step takes at most: the budget of chunked prefill. */
   chunkTokens: {
     value: 8192,

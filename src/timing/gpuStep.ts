@@ -66,9 +66,12 @@ export function matrixBits(card: ModelCard, matrix: Matrix, weightBits: number):
   return weightBits;
 }
 
-/** The width that a product with weights of these bits is multiplied at. */
-function multiplyBits(gpu: GpuNumbers, bits: number): 16 | 8 | 4 {
-  if (bits <= 4 && gpu.nativeBits.includes(4)) return 4;
+/**
+ * The width that a product is multiplied at. Experts published in 4 bits (OCP MX) take 8-bit activations, so their
+ * products run at the 8-bit rate; where there are no 4-bit units, 4-bit weights are widened to 16.
+ */
+function multiplyBits(card: ModelCard, gpu: GpuNumbers, bits: number): 16 | 8 | 4 {
+  if (bits <= 4 && gpu.nativeBits.includes(4)) return card.quantized === 'experts' ? 8 : 4;
   if (bits === 8 && gpu.nativeBits.includes(8)) return 8;
   return 16;
 }
@@ -173,6 +176,11 @@ function roofline(
   };
 }
 
+/** Experts that a batch of tokens reads, each of which takes `active` of `stored`; routing prefers some of them. */
+export function expertsRead(stored: number, active: number, tokens: number, c: GpuConstants): number {
+  return stored * (1 - (1 - active / stored) ** Math.max(1, tokens * c.routingSpread));
+}
+
 function product(
   card: ModelCard,
   gpu: GpuNumbers,
@@ -183,14 +191,13 @@ function product(
 ): OpCost {
   const experts = matrix.part === 'experts';
   const bits = matrixBits(card, matrix, setup.weightBits);
-  const at = multiplyBits(gpu, bits);
+  const at = multiplyBits(card, gpu, bits);
   const cut = experts
     ? setup.expertTensorParallel * setup.expertParallel
     : matrix.split === 'none'
       ? 1
       : setup.tensorParallel;
-  // A batch of tokens that each take `active` of `stored` experts at random reads this many of them.
-  const read = experts ? matrix.stored * (1 - (1 - matrix.active / matrix.stored) ** tokens) : 1;
+  const read = experts ? expertsRead(matrix.stored, matrix.active, tokens, c) : 1;
   const perCopy = matrix.rows * matrix.columns;
   const activations = (tokens * matrix.active * (matrix.rows + matrix.columns) * 2) / cut;
   const bytes = (read * perCopy * storedBits(bits)) / 8 / cut + activations;
@@ -204,7 +211,7 @@ function product(
   const startUs = at === 4 ? gpu.gemmStart4Us : at === 8 ? gpu.gemmStart8Us : gpu.gemmStart16Us;
   const bandwidthShare = bits <= 4 ? gpu.bandwidthShare4 : gpu.bandwidthShare;
   const memory = bytes / (gpu.memoryBytesPerSecond * bandwidthShare * (experts ? c.expertBandwidthShare : 1));
-  const compute = flops / (peak * share * c.prefillShare * (experts ? c.expertComputeShare : 1));
+  const compute = flops / (peak * share * (experts ? c.expertComputeShare : 1));
   const name = experts ? `expert ${matrix.name}` : matrix.name;
   return roofline(name, compute, memory, startUs * c.gemmStartShare * 1e-6, flops, bytes);
 }
