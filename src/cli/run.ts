@@ -62,7 +62,7 @@ async function run(argument: string | undefined, flags: RunFlags, signal: AbortS
     const echo = typeof prompt === 'string' ? prompt : engine.tokenizer.decode(prompt);
     const end = await generate(engine, prompt, { ...options, signal }, flags.json ? null : echo);
     if (flags.json) printJson(toJson(engine, end));
-    else console.error(`\n${figures(engine, end)}`);
+    else console.error(`\n${figures(engine, end)}\n${simulatedFigures(end)}`);
   } finally {
     await engine.close();
   }
@@ -138,6 +138,7 @@ function toJson(engine: Engine, end: GenerateEnd): Record<string, unknown> {
       workers: info.workers,
       simd: info.simd,
     },
+    simulated: end.simulated,
   };
 }
 
@@ -151,4 +152,14 @@ function figures({ info }: Engine, { timings }: GenerateEnd): string {
     `loaded in ${formatNumber(info.loadMs)} ms`,
     `${info.workers} ${info.workers === 1 ? 'worker' : 'workers'}, ${info.simd === 'simd' ? 'plain' : 'relaxed'} SIMD`,
   ].join(' | ');
+}
+
+/** A line per machine, all of it simulated: what one of them would take for the same tokens, in 16-bit weights. */
+function simulatedFigures({ simulated }: GenerateEnd): string {
+  return simulated
+    .map(
+      ({ machine, ttftMs, tokensPerSecond }) =>
+        `simulated ${machine}: the same tokens at ${formatNumber(tokensPerSecond)} tokens/s | first token after ${formatNumber(ttftMs)} ms`,
+    )
+    .join('\n');
 }

@@ -1,6 +1,7 @@
 /** A loaded model: prompts in, tokens out. Everything here is the same in Node and in a browser. */
 import { CTL_ABORT, CTL_BARRIER_GENERATION, CTL_EPOCH } from '../../kernels/program/layout.js';
 import { EngineError, messageOf, OptionError } from '../core/errors.js';
+import { simulate } from '../timing/simulate.js';
 import type { Board } from './board.js';
 import type { JobResult, LeaderApi } from './leader.js';
 import type { Remote } from './link.js';
@@ -18,6 +19,9 @@ import type {
   ScoreResult,
   Tokenizer,
 } from './types.js';
+
+/** The wafer and the GPU that every generation is compared with. */
+const simulatedMachines = ['wse-3', 'h100'];
 
 /** Default of `maxTokens`. */
 const defaultMaxTokens = 128;
@@ -75,6 +79,7 @@ export class WaferEngine implements Engine {
     const done = await this.take();
     const { board, crew } = this.parts;
     const cancel = (): void => board.cancel();
+    const { config } = this.info;
     const promptTokens = promptIds.length;
     const ids: number[] = [];
     const text: string[] = [];
@@ -136,6 +141,9 @@ export class WaferEngine implements Engine {
         promptIds,
         finishReason: reason,
         timings: timingsOf({ promptTokens, generated: ids.length, prefillMs, startMs, firstMs, lastMs }),
+        get simulated() {
+          return simulatedMachines.map((name) => simulate(config, promptTokens, ids.length, name));
+        },
       };
     } finally {
       options.signal?.removeEventListener('abort', cancel);

@@ -123,6 +123,7 @@ export async function openEngine(
   const info = {
     name: file.optional('general.name', 'string', null) ?? source.name,
     architecture: file.require('general.architecture', 'string'),
+    config,
     parameters: parameterCount(config),
     weightBytes: layout.weightBytes,
     kvBytes: layout.kvBytes,

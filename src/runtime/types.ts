@@ -1,6 +1,8 @@
 /** The engine's public types: what goes into `load` and `generate`, and what comes out. */
+import type { LlamaConfig } from '../../models/llama.js';
 import type { MeasuredMs } from '../core/units.js';
 import type { ChatMessage, Tokenizer } from '../formats/types.js';
+import type { Simulated } from '../timing/simulate.js';
 
 export type { ChatMessage, TokenDecoder, Tokenizer } from '../formats/types.js';
 
@@ -97,6 +99,8 @@ export interface GenerateEnd {
   readonly promptIds: readonly number[];
   readonly finishReason: FinishReason;
   readonly timings: GenerateTimings;
+  /** What a wafer and a GPU would take for these very tokens, computed when asked for: simulated, never measured. */
+  readonly simulated: readonly Simulated[];
 }
 
 export type GenerateChunk = GenerateDelta | GenerateEnd;
@@ -118,6 +122,7 @@ export interface ScoreOptions {
 export interface EngineInfo {
   readonly name: string;
   readonly architecture: string;
+  readonly config: LlamaConfig;
   readonly parameters: number;
   readonly weightBytes: number;
   readonly kvBytes: number;

@@ -24,6 +24,7 @@ interface RunDocument {
   readonly text: string;
   readonly finishReason: string;
   readonly measured: Record<string, unknown>;
+  readonly simulated: { machine: string; ttftMs: number; tokensPerSecond: number }[];
 }
 
 async function runJson(...args: string[]): Promise<RunDocument> {
@@ -36,7 +37,20 @@ async function runJson(...args: string[]): Promise<RunDocument> {
 describe('waferflow run', () => {
   it('--json prints one document with exactly the promised keys', async () => {
     const document = await runJson('hello', '--max-tokens', '7');
-    expect(Object.keys(document)).toEqual(['model', 'promptIds', 'ids', 'text', 'finishReason', 'measured']);
+    expect(Object.keys(document)).toEqual([
+      'model',
+      'promptIds',
+      'ids',
+      'text',
+      'finishReason',
+      'measured',
+      'simulated',
+    ]);
+    expect(document.simulated.map(({ machine }) => machine)).toEqual(['wse-3', 'h100']);
+    for (const { ttftMs, tokensPerSecond } of document.simulated) {
+      expect(ttftMs).toBeGreaterThan(0);
+      expect(tokensPerSecond).toBeGreaterThan(0);
+    }
     expect(Object.keys(document.measured)).toEqual([
       'loadMs',
       'ttftMs',
