@@ -97,13 +97,16 @@ describe('waferflow run', () => {
     expect(stopped.text).toBe(text.slice(0, text.indexOf(stop)));
   });
 
-  it('streams prompt and text to stdout, and one line of figures to stderr', async () => {
+  it('streams prompt and text to stdout, and to stderr a line of measured figures, then simulated ones', async () => {
     const { text } = await runJson('hello', '--max-tokens', '7');
     const { code, stdout, stderr } = await waferflow(['run', 'hello', '-m', model, '-n', '7']);
     expect(code).toBe(0);
     expect(stdout).toBe(`hello${text}\n`);
-    expect(stderr.trim().split('\n')).toHaveLength(1);
-    expect(stderr).toMatch(/7 tokens at [\d.,]+ tokens\/s/);
+    const [measured, ...simulated] = stderr.trim().split('\n');
+    expect(measured).toMatch(/7 tokens at [\d.,]+ tokens\/s/);
+    expect(simulated).toHaveLength(2);
+    for (const line of simulated)
+      expect(line).toMatch(/^simulated \S+: the same tokens at [\d.,]+ tokens\/s/);
   });
 
   it('reads a piped prompt, as UTF-8', async () => {
