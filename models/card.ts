@@ -82,6 +82,8 @@ export interface ModelCard {
   readonly headBias: boolean;
   /** Learned position vectors (GPT-2); 0: none. */
   readonly learnedPositions: number;
+  /** Experts were trained to be used equally by a bias on the router (DeepSeek-V3, arXiv:2408.15664). */
+  readonly evenRouting: boolean;
   /** Bits per weight as published, and which weights have them (the rest is 16 bit). */
   readonly weightBits: number;
   readonly quantized: 'linear' | 'experts';

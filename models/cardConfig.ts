@@ -110,6 +110,7 @@ class Reader {
       finalNorms: family.normsPerLayer === 0 ? 0 : 1,
       normBias: family.normBias,
       headBias,
+      evenRouting: family.evenRouting,
       learnedPositions: family.learnedPositions ? maxPositionEmbeddings : 0,
       weightBits,
       quantized,

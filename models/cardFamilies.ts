@@ -13,6 +13,7 @@ export interface Family {
   readonly mlpBias: boolean;
   readonly expertBias: boolean | null;
   readonly routerBias: boolean;
+  readonly evenRouting: boolean;
   readonly headBias: boolean;
   readonly normBias: boolean;
   readonly normsPerLayer: number;
@@ -41,6 +42,7 @@ const LLAMA: Family = {
   mlpBias: false,
   expertBias: null,
   routerBias: false,
+  evenRouting: false,
   headBias: false,
   normBias: false,
   normsPerLayer: 2,
@@ -59,7 +61,7 @@ const LLAMA: Family = {
 const QWEN2: Family = { ...LLAMA, qkvBias: true };
 const QWEN3: Family = { ...LLAMA, qkNorm: 'perHead' };
 const GEMMA2: Family = { ...LLAMA, normsPerLayer: 4, tied: true, windowPattern: 2 };
-const DEEPSEEK: Family = { ...LLAMA, routerBias: true };
+const DEEPSEEK: Family = { ...LLAMA, routerBias: true, evenRouting: true };
 const LAYER_NORM: Family = {
   ...LLAMA,
   gated: false,

@@ -33,6 +33,8 @@ export const GPU_KEYS = {
   computeShare16: share,
   computeShare8: share,
   computeShare4: share,
+  /** The same for grouped products of experts, as a share of what plain products reach. */
+  expertComputeShare: share,
   /** Fixed cost of a matrix product beside its traffic: launch, ramp-up, quantising the input. */
   gemmStart16Us: positive(1e4),
   gemmStart8Us: positive(1e4),
@@ -98,6 +100,7 @@ type KernelKey =
   | 'computeShare16'
   | 'computeShare8'
   | 'computeShare4'
+  | 'expertComputeShare'
   | 'gemmStart16Us'
   | 'gemmStart8Us'
   | 'gemmStart4Us'
@@ -112,6 +115,7 @@ const A100_KERNELS: Kernels = {
   computeShare16: measured(0.9),
   computeShare8: assumed(0.5, 'share of H100 fp8'),
   computeShare4: measured(0.9),
+  expertComputeShare: alike(0.2, 'H100'),
   gemmStart16Us: measured(4.8),
   gemmStart8Us: assumed(8, 'bf16 plus quantising, as on H100'),
   gemmStart4Us: measured(4.8),
@@ -121,12 +125,13 @@ const A100_KERNELS: Kernels = {
 };
 const H100_KERNELS: Kernels = {
   bandwidthShare: measured(0.88),
-  bandwidthShare4: fitted(0.47),
+  bandwidthShare4: fitted(0.6),
   computeShare16: measured(0.81),
   computeShare8: measured(0.5),
   computeShare4: measured(0.81),
+  expertComputeShare: fitted(0.2),
   gemmStart16Us: measured(3.4),
-  gemmStart8Us: fitted(9, '; 6.6 in the kernel benchmark'),
+  gemmStart8Us: fitted(11.5, '; 6.6 in the kernel benchmark'),
   gemmStart4Us: measured(3.4),
   allReduceUs: measured(4.3),
   allReducePerDoublingUs: measured(0.35),
@@ -137,8 +142,10 @@ const H200_KERNELS: Kernels = {
   bandwidthShare: measured(0.84),
   computeShare16: measured(0.79),
   computeShare8: alike(0.5, 'H100'),
+  expertComputeShare: alike(0.2, 'H100'),
+  bandwidthShare4: alike(0.6, 'H100'),
   gemmStart16Us: measured(3.6),
-  gemmStart8Us: alike(9, 'H100'),
+  gemmStart8Us: alike(11.5, 'H100'),
   allReduceUs: measured(4.5),
   allReducePerDoublingUs: measured(0.25),
 };
@@ -148,6 +155,7 @@ const B200_KERNELS: Kernels = {
   computeShare16: measured(0.66),
   computeShare8: measured(0.52),
   computeShare4: fitted(0.42),
+  expertComputeShare: fitted(0.45),
   gemmStart16Us: measured(2.9),
   gemmStart8Us: fitted(4.8, '; 14.6 in the kernel benchmark, where quantising is a kernel of its own'),
   gemmStart4Us: fitted(10.8),
@@ -297,6 +305,12 @@ const ROWS: readonly Row[] = [
     dollars: price(2.5, '2 to 3'),
     kernels: inherited(H100_KERNELS, 'H100', {
       ...PLANNER,
+      bandwidthShare4: fact(
+        0.4,
+        'fitted',
+        'gpt-oss-120b under vLLM 0.17, InferenceX pull request 1061',
+        'low',
+      ),
       gemmStart16Us: assumed(6, 'ROCm launches cost about twice CUDA’s'),
       gemmStart8Us: assumed(12, 'bf16 and quantising'),
       allReduceUs: assumed(10, 'RCCL on small messages, about twice NVLink'),

@@ -25,19 +25,18 @@ export const GPU_CONSTANTS = {
   } as Constant,
   /** Times that a token's hidden vector is moved per layer outside of matrix products. */
   elementwisePasses: fitted(19),
-  /** Grouped expert products against plain ones: share of bandwidth and of the peak. */
+  /** Bandwidth of grouped expert products against plain ones. */
   expertBandwidthShare: fitted(0.9),
-  expertComputeShare: fitted(0.43),
-  /** Share of a batch's tokens that would reach as many experts if routing were even. */
-  routingSpread: fitted(0.55),
+  /** Share of a batch's tokens that would reach as many experts if routing were even: how uneven it is. */
+  routingSpread: fitted(0.6),
   /** Between two steps: scheduler, sampling, copying tokens out. */
-  stepUs: { trtllm: fitted(400), vllm: fitted(1380), sglang: fitted(300) },
+  stepUs: { trtllm: fitted(400), vllm: fitted(1080), sglang: fitted(300) },
   /** Per sequence in the step: sampling, detokenising, streaming. */
-  sequenceUs: fitted(11),
+  sequenceUs: fitted(8.8),
   /** A request's way from the client to the scheduler and its first token's way back. */
-  requestMs: { trtllm: fitted(32), vllm: fitted(23), sglang: fitted(26) },
+  requestMs: { trtllm: fitted(32), vllm: fitted(23), sglang: fitted(100) },
   /** What every user adds to that on a busy server: tokenising, HTTP, streaming share the host's cores. */
-  requestPerUserMs: { trtllm: fitted(0.01), vllm: fitted(0.17), sglang: fitted(1.7) },
+  requestPerUserMs: { trtllm: fitted(0.01), vllm: fitted(0.19), sglang: fitted(1.2) },
   /** Prompt tokens that one step takes at most: the budget of chunked prefill. */
   chunkTokens: {
     value: 8192,

@@ -176,9 +176,9 @@ function roofline(
   };
 }
 
-/** Experts that a batch of tokens reads, each of which takes `active` of `stored`; routing prefers some of them. */
-export function expertsRead(stored: number, active: number, tokens: number, c: GpuConstants): number {
-  return stored * (1 - (1 - active / stored) ** Math.max(1, tokens * c.routingSpread));
+/** Experts that so many tokens reach which each take `active` of `stored` at random. */
+function expertsRead(stored: number, active: number, tokens: number): number {
+  return stored * (1 - (1 - active / stored) ** Math.max(1, tokens));
 }
 
 function product(
@@ -197,7 +197,8 @@ function product(
     : matrix.split === 'none'
       ? 1
       : setup.tensorParallel;
-  const read = experts ? expertsRead(matrix.stored, matrix.active, tokens, c) : 1;
+  const spread = card.evenRouting ? 1 : c.routingSpread;
+  const read = experts ? expertsRead(matrix.stored, matrix.active, tokens * spread) : 1;
   const perCopy = matrix.rows * matrix.columns;
   const activations = (tokens * matrix.active * (matrix.rows + matrix.columns) * 2) / cut;
   const bytes = (read * perCopy * storedBits(bits)) / 8 / cut + activations;
@@ -211,7 +212,7 @@ function product(
   const startUs = at === 4 ? gpu.gemmStart4Us : at === 8 ? gpu.gemmStart8Us : gpu.gemmStart16Us;
   const bandwidthShare = bits <= 4 ? gpu.bandwidthShare4 : gpu.bandwidthShare;
   const memory = bytes / (gpu.memoryBytesPerSecond * bandwidthShare * (experts ? c.expertBandwidthShare : 1));
-  const compute = flops / (peak * share * (experts ? c.expertComputeShare : 1));
+  const compute = flops / (peak * share * (experts ? gpu.expertComputeShare : 1));
   const name = experts ? `expert ${matrix.name}` : matrix.name;
   return roofline(name, compute, memory, startUs * c.gemmStartShare * 1e-6, flops, bytes);
 }

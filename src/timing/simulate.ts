@@ -45,6 +45,7 @@ export function cardOfLlama(config: LlamaConfig, name = 'the loaded model'): Mod
     finalNorms: 1,
     normBias: false,
     headBias: false,
+    evenRouting: false,
     learnedPositions: 0,
     weightBits: 16,
     quantized: 'linear',
