@@ -5,7 +5,7 @@
  */
 import { BLOCK, loadFour } from '../common/wasm';
 import { groupBytes, matvec } from '../matvec/wasm';
-import { scalesOf } from '../quantize/wasm';
+import { scalesOf, sumsOf } from '../quantize/wasm';
 import { BF16, F16, F32, Q4_0, Q8_0 } from '../types';
 
 /**
@@ -33,21 +33,30 @@ export function matmul(
   const isQuantised = type == Q8_0 || type == Q4_0;
   if (isQuantised && groupFrom < groupTo) {
     for (let m = 0; m < fours; m++) {
-      interleave(x + <usize>(m * xStride), columns, quads + <usize>((m >> 2) * (columns << 3) + ((m & 3) << 2)));
+      const from = x + <usize>(m * xStride);
+      const to = quads + <usize>((m >> 2) * (columns << 3) + ((m & 3) << 2));
+      if (ASC_FEATURE_RELAXED_SIMD && type == Q4_0) interleave(from + <usize>(columns << 1), columns, to);
+      else interleave(from, columns << 1, to);
     }
   }
   for (let g = groupFrom; g < groupTo; g++) {
     const wg = w + <usize>g * bytes;
     if (fours > 0) {
       if (type == Q8_0) widenQ8_0(wg, columns / BLOCK, wide);
-      else if (type == Q4_0) widenQ4_0(wg, columns / BLOCK, wide);
+      else if (type == Q4_0) {
+        if (ASC_FEATURE_RELAXED_SIMD) spreadQ4_0(wg, columns / BLOCK, wide);
+        else widenQ4_0(wg, columns / BLOCK, wide);
+      }
     }
     for (let m = 0; m < fours; m += 4) {
       const xm = x + <usize>(m * xStride);
       const ym = y + <usize>(m * yStride) + <usize>(g << 5);
       const quad = quads + <usize>((m >> 2) * (columns << 3));
       if (type == Q8_0) fourWide(wide, wg, 288, columns, quad, xm, xStride, ym, yStride, scratch);
-      else if (type == Q4_0) fourWide(wide, wg, 160, columns, quad, xm, xStride, ym, yStride, scratch);
+      else if (type == Q4_0) {
+        if (ASC_FEATURE_RELAXED_SIMD) fourNibbles(wide, wg, columns, quad, xm, xStride, ym, yStride, scratch);
+        else fourWide(wide, wg, 160, columns, quad, xm, xStride, ym, yStride, scratch);
+      }
       else if (type == F16) fourFloats<u16>(wg, columns, xm, xStride, ym, yStride);
       else if (type == F32) fourFloats<f32>(wg, columns, xm, xStride, ym, yStride);
       else if (type == BF16) fourFloats<i16>(wg, columns, xm, xStride, ym, yStride);
@@ -59,9 +68,9 @@ export function matmul(
   }
 }
 
-/** The int16 pairs of one quantised vector to every fourth word of `quad`. */
-function interleave(x: usize, columns: i32, quad: usize): void {
-  for (const end = x + <usize>(columns << 1); x < end; x += 4, quad += 16) store<i32>(quad, load<i32>(x));
+/** The words of a vector of `bytes` to every fourth word of `quad`. */
+function interleave(x: usize, bytes: i32, quad: usize): void {
+  for (const end = x + <usize>bytes; x < end; x += 4, quad += 16) store<i32>(quad, load<i32>(x));
 }
 
 /** A group of Q8_0 as int16: per column pair rows 0-3, then rows 4-7, [c0 c1] each. */
@@ -85,6 +94,21 @@ function widenQ4_0(w: usize, blocks: i32, wide: usize): void {
         lo = i16x8.shr_u(lo, 4);
         hi = i16x8.shr_u(hi, 4);
       }
+    }
+  }
+}
+
+/** A group of Q4_0 as bytes 0 to 15: per four columns (in quantize's narrow order) rows 0-3, then rows 4-7. */
+function spreadQ4_0(w: usize, blocks: i32, bytes: usize): void {
+  const low = i8x16.splat(15);
+  for (let b = 0; b < blocks; b++, w += 160) {
+    for (let p = w + 32; p < w + 160; p += 32, bytes += 64) {
+      const lo = v128.load(p);
+      const hi = v128.load(p, 16);
+      v128.store(bytes, v128.and(lo, low));
+      v128.store(bytes, v128.and(hi, low), 16);
+      v128.store(bytes, v128.and(i16x8.shr_u(lo, 4), low), 32);
+      v128.store(bytes, v128.and(i16x8.shr_u(hi, 4), low), 48);
     }
   }
 }
@@ -151,6 +175,68 @@ function fourWide(
     scaleAdd(f + 112, e1, w1, s);
     d += 4;
   }
+  storeFour(f, y, yStride);
+}
+
+/** As fourWide, for a group of Q4_0 spread to bytes and the narrow x; int16 sums as in matvec's relaxed Q4_0. */
+function fourNibbles(
+  bytes: usize,
+  w: usize,
+  columns: i32,
+  quad: usize,
+  x: usize,
+  xStride: i32,
+  y: usize,
+  yStride: i32,
+  f: usize,
+): void {
+  const stride = <usize>xStride;
+  const zero = f32x4.splat(0);
+  for (let i: usize = 0; i < 128; i += 16) v128.store(f + i, zero);
+  const end = w + <usize>(columns / BLOCK) * 160;
+  let d = scalesOf(x, columns);
+  let sums = sumsOf(x, columns);
+  for (; w < end; w += 160, d += 4, sums += 4) {
+    let a0 = i16x8.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, e0 = a0, e1 = a0;
+    for (const blockEnd = quad + 128; quad < blockEnd; bytes += 32, quad += 16) {
+      const lo = v128.load(bytes);
+      const hi = v128.load(bytes, 16);
+      let s = v128.load32_splat(quad);
+      a0 = i16x8.add(a0, i16x8.relaxed_dot_i8x16_i7x16_s(s, lo));
+      a1 = i16x8.add(a1, i16x8.relaxed_dot_i8x16_i7x16_s(s, hi));
+      s = v128.load32_splat(quad, 4);
+      b0 = i16x8.add(b0, i16x8.relaxed_dot_i8x16_i7x16_s(s, lo));
+      b1 = i16x8.add(b1, i16x8.relaxed_dot_i8x16_i7x16_s(s, hi));
+      s = v128.load32_splat(quad, 8);
+      c0 = i16x8.add(c0, i16x8.relaxed_dot_i8x16_i7x16_s(s, lo));
+      c1 = i16x8.add(c1, i16x8.relaxed_dot_i8x16_i7x16_s(s, hi));
+      s = v128.load32_splat(quad, 12);
+      e0 = i16x8.add(e0, i16x8.relaxed_dot_i8x16_i7x16_s(s, lo));
+      e1 = i16x8.add(e1, i16x8.relaxed_dot_i8x16_i7x16_s(s, hi));
+    }
+    const w0 = v128.load(w);
+    const w1 = v128.load(w, 16);
+    addNibbles(f, a0, a1, w0, w1, d, sums);
+    addNibbles(f + 32, b0, b1, w0, w1, d + stride, sums + stride);
+    addNibbles(f + 64, c0, c1, w0, w1, d + 2 * stride, sums + 2 * stride);
+    addNibbles(f + 96, e0, e1, w0, w1, d + 3 * stride, sums + 3 * stride);
+  }
+  storeFour(f, y, yStride);
+}
+
+/** One x's block: its int16 sums widened, the stored nibbles' 8 taken off, scaled and added. */
+// @ts-ignore: decorator
+@inline
+function addNibbles(f: usize, h0: v128, h1: v128, w0: v128, w1: v128, d: usize, sums: usize): void {
+  const scale = v128.load32_splat(d);
+  const offset = i32x4.splat(load<i32>(sums) << 3);
+  scaleAdd(f, i32x4.sub(i32x4.extadd_pairwise_i16x8_s(h0), offset), w0, scale);
+  scaleAdd(f + 16, i32x4.sub(i32x4.extadd_pairwise_i16x8_s(h1), offset), w1, scale);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeFour(f: usize, y: usize, yStride: i32): void {
   for (let m = 0; m < 4; m++, f += 32, y += yStride) {
     v128.store(y, v128.load(f));
     v128.store(y, v128.load(f, 16), 16);

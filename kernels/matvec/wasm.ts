@@ -27,10 +27,13 @@ export function matvec(
   const extent = type == Q8_0 || type == Q4_0 ? columns / BLOCK : columns;
   w += <usize>groupFrom * <usize>bytes;
   y += <usize>(groupFrom << 5);
-  if (type == Q8_0 && folds == 0) {
+  if (folds == 0 && (type == Q8_0 || (ASC_FEATURE_RELAXED_SIMD && type == Q4_0))) {
     const half = (groupTo - groupFrom) >> 1;
     for (let g = 0; g < half; g++, w += bytes, y += 32) {
-      twoGroupsQ8_0(w, w + <usize>half * <usize>bytes, columns, x, y, y + <usize>(half << 5));
+      const v = w + <usize>half * <usize>bytes;
+      const z = y + <usize>(half << 5);
+      if (type == Q8_0) twoGroupsQ8_0(w, v, columns, x, y, z);
+      else twoGroupsQ4_0(w, v, columns, x, y, z);
     }
     groupFrom += 2 * half;
     w += <usize>half * <usize>bytes;
@@ -146,6 +149,61 @@ function twoGroupsQ8_0(w: usize, v: usize, columns: i32, x: usize, y: usize, z: 
   v128.store(y, f1, 16);
   v128.store(z, g0);
   v128.store(z, g1, 16);
+}
+
+/** As twoGroupsQ8_0, in relaxed SIMD. */
+function twoGroupsQ4_0(w: usize, v: usize, columns: i32, x: usize, y: usize, z: usize): void {
+  if (!ASC_FEATURE_RELAXED_SIMD) return;
+  let f0 = f32x4.splat(0);
+  let f1 = f0;
+  let g0 = f0;
+  let g1 = f0;
+  const low = i8x16.splat(15);
+  let scales = scalesOf(x, columns);
+  let sums = sumsOf(x, columns);
+  x += <usize>(columns * 2);
+  const end = w + <usize>((columns / BLOCK) * 160);
+  for (; w < end; w += 160, v += 160, scales += 4, sums += 4) {
+    let a0 = i16x8.splat(0);
+    let a1 = a0;
+    let b0 = a0;
+    let b1 = a0;
+    let p = w + 32;
+    let q = v + 32;
+    for (const xEnd = x + 32; x < xEnd; x += 8, p += 32, q += 32) {
+      const xLow = v128.load32_splat(x);
+      const xHigh = v128.load32_splat(x, 4);
+      let n = v128.load(p);
+      a0 = i16x8.add(a0, i16x8.relaxed_dot_i8x16_i7x16_s(xLow, v128.and(n, low)));
+      a0 = i16x8.add(a0, i16x8.relaxed_dot_i8x16_i7x16_s(xHigh, v128.and(i16x8.shr_u(n, 4), low)));
+      n = v128.load(p, 16);
+      a1 = i16x8.add(a1, i16x8.relaxed_dot_i8x16_i7x16_s(xLow, v128.and(n, low)));
+      a1 = i16x8.add(a1, i16x8.relaxed_dot_i8x16_i7x16_s(xHigh, v128.and(i16x8.shr_u(n, 4), low)));
+      n = v128.load(q);
+      b0 = i16x8.add(b0, i16x8.relaxed_dot_i8x16_i7x16_s(xLow, v128.and(n, low)));
+      b0 = i16x8.add(b0, i16x8.relaxed_dot_i8x16_i7x16_s(xHigh, v128.and(i16x8.shr_u(n, 4), low)));
+      n = v128.load(q, 16);
+      b1 = i16x8.add(b1, i16x8.relaxed_dot_i8x16_i7x16_s(xLow, v128.and(n, low)));
+      b1 = i16x8.add(b1, i16x8.relaxed_dot_i8x16_i7x16_s(xHigh, v128.and(i16x8.shr_u(n, 4), low)));
+    }
+    const d = v128.load32_splat(scales);
+    const offset = i32x4.splat(load<i32>(sums) << 3);
+    f0 = f32x4.add(f0, f32x4.mul(nibbleSums(a0, offset), f32x4.mul(v128.load(w), d)));
+    f1 = f32x4.add(f1, f32x4.mul(nibbleSums(a1, offset), f32x4.mul(v128.load(w, 16), d)));
+    g0 = f32x4.add(g0, f32x4.mul(nibbleSums(b0, offset), f32x4.mul(v128.load(v), d)));
+    g1 = f32x4.add(g1, f32x4.mul(nibbleSums(b1, offset), f32x4.mul(v128.load(v, 16), d)));
+  }
+  v128.store(y, f0);
+  v128.store(y, f1, 16);
+  v128.store(z, g0);
+  v128.store(z, g1, 16);
+}
+
+/** int16 sums of a block as f32, the 8 that stored nibbles are too large taken off. */
+// @ts-ignore: decorator
+@inline
+function nibbleSums(h: v128, offset: v128): v128 {
+  return f32x4.convert_i32x4_s(i32x4.sub(i32x4.extadd_pairwise_i16x8_s(h), offset));
 }
 
 function tileQ4_0(w: usize, columns: i32, from: i32, to: i32, x: usize, y: usize): void {
