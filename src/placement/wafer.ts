@@ -3,7 +3,6 @@
  * at layer boundaries. Every weight lies in exactly one PE's SRAM; the KV cache lies with the layer it serves.
  */
 import {
-  attentionSpan,
   headMatrix,
   kvElementsPerLayer,
   type LayerKind,
@@ -106,7 +105,7 @@ function bitsOf(card: ModelCard, matrix: Matrix, weightBits: number): number {
 }
 
 /** Stored bytes of a layer's weights; 4-bit formats carry a scale per block of 32. */
-export function layerBytes(card: ModelCard, kind: LayerKind, weightBits: number): number {
+function layerBytes(card: ModelCard, kind: LayerKind, weightBits: number): number {
   let bytes = layerVectors(card, kind).stored * 2;
   for (const m of layerMatrices(card, kind)) {
     const bits = bitsOf(card, m, weightBits);
@@ -358,9 +357,4 @@ export function doesNotFit(
       ? `Use ${enough} wafers, fewer bits per weight, fewer users or a shorter context.`
       : 'A single layer is larger than a wafer: use fewer bits per weight, fewer users or a shorter context.',
   });
-}
-
-/** The attended positions of a layer kind in decode. */
-export function attended(card: ModelCard, kind: LayerKind, context: number): number {
-  return Math.min(context, attentionSpan(card, kind));
 }

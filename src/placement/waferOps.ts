@@ -75,7 +75,7 @@ const PUBLISHED_GROUPS: Readonly<Record<number, number>> = {
   720: 24,
 };
 
-export function ktreeGroupOf(parts: number): number {
+function ktreeGroupOf(parts: number): number {
   return PUBLISHED_GROUPS[parts] ?? Math.max(1, Math.round(Math.sqrt(parts)));
 }
 
@@ -98,7 +98,7 @@ function divided(grid: Grid, blocksPerSide: number): Grid {
 }
 
 /** Products from the hidden vector reduce along y; products back to it reduce along x. */
-export function placeMatrix(matrix: Matrix, whole: Grid, blocksPerSide = 1): WaferMatmul {
+function placeMatrix(matrix: Matrix, whole: Grid, blocksPerSide = 1): WaferMatmul {
   const expert = matrix.part === 'experts';
   const grid = expert ? divided(whole, blocksPerSide) : whole;
   const axis: Axis = matrix.split === 'columns' ? 'x' : 'y';

@@ -24,7 +24,7 @@ export interface GpuRow {
 }
 
 /** Benchmarks in this field send ten requests per user, all users at once at the start (InferenceX, README). */
-export const BENCHMARK_REQUESTS_PER_USER = 10;
+const BENCHMARK_REQUESTS_PER_USER = 10;
 
 /** InferenceX draws lengths evenly from 0.8 to 1 of the nominal ones (RANDOM_RANGE_RATIO 0.8 in its README). */
 const INFERENCEX_SCENARIOS = ['1024/1024', '1024/8192', '8192/1024'];
@@ -43,7 +43,7 @@ function waitsForSlot(row: GpuRow): boolean {
 }
 
 /** The workload behind a row's nominal lengths and users. */
-export function rowWorkload(row: GpuRow): Workload {
+function rowWorkload(row: GpuRow): Workload {
   const share = isInferenceX(row) ? INFERENCEX_MEAN_LENGTH : 1;
   return {
     promptTokens: Math.round(row.promptTokens * share),
@@ -57,7 +57,7 @@ export function defaultKvBits(weightBits: number, engine: EngineName, nativeBits
   return weightBits < 16 && (engine === 'trtllm' || nativeBits.includes(4)) ? 8 : 16;
 }
 
-export function rowSetup(row: GpuRow, card: ModelCard, nativeBits: readonly number[]): GpuSetup {
+function rowSetup(row: GpuRow, card: ModelCard, nativeBits: readonly number[]): GpuSetup {
   const given = { bf16: 16, fp8: 8, fp4: 4 }[row.precision];
   // Experts published in 4 bits stay so: "fp8" then speaks of activations and cache.
   const weightBits = card.quantized === 'experts' ? Math.min(given, card.weightBits) : given;

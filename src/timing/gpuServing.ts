@@ -31,7 +31,7 @@ export function gpuWeightBytes(card: ModelCard, setup: GpuSetup): number {
 }
 
 /** Checks that the cuts divide what they cut. */
-export function checkSetup(card: ModelCard, setup: GpuSetup): void {
+function checkSetup(card: ModelCard, setup: GpuSetup): void {
   const { tensorParallel, expertTensorParallel, expertParallel } = setup;
   const heads = card.attention.numAttentionHeads;
   if (heads % tensorParallel !== 0) {

@@ -60,7 +60,7 @@ export function storedBits(weightBits: number): number {
 }
 
 /** Bits of a matrix's weights: what is not quantised stays at 16. */
-export function matrixBits(card: ModelCard, matrix: Matrix, weightBits: number): number {
+function matrixBits(card: ModelCard, matrix: Matrix, weightBits: number): number {
   if (matrix.part === 'head' || matrix.name === 'router') return 16;
   if (card.quantized === 'experts' && matrix.part !== 'experts') return 16;
   return weightBits;

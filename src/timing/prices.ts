@@ -4,7 +4,7 @@ import type { Constant } from '../core/provenance.js';
 /** No price of a wafer is public: a system of about 2.5 M$ over four years, with power and space. */
 const GUESS = 'guess: about 2.5 M$ per system over four years, plus power and space';
 
-export const WAFER_DOLLARS_PER_HOUR: Readonly<Record<string, Constant>> = {
+const WAFER_DOLLARS_PER_HOUR: Readonly<Record<string, Constant>> = {
   'wse-2': { value: 70, tag: 'guessed', source: GUESS },
   'wse-3': { value: 80, tag: 'guessed', source: GUESS },
   'wse-3t': { value: 90, tag: 'guessed', source: GUESS },

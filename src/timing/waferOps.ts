@@ -29,7 +29,7 @@ function waveletsOf(elements: number): number {
 }
 
 /** A K-tree all-reduce of `elements` f16 per PE along a line: reduce to the centre, flood back. */
-export function allReduceCycles(
+function allReduceCycles(
   reduce: Reduce,
   elements: number,
   wafer: WaferNumbers,
@@ -90,7 +90,7 @@ export function decodeOpCycles(
 }
 
 /** A MeshGEMM of X [tokens, k] with W [k, n] on the grid: P compute-shift steps over tiles of mean size. */
-export function gemmCycles(
+function gemmCycles(
   tokens: number,
   k: number,
   n: number,

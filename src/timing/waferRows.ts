@@ -42,12 +42,7 @@ function rowCard(row: WaferRow): ModelCard {
 }
 
 /** Cycles of one decode layer with `context` tokens in the cache. */
-export function decodeLayerCycles(
-  card: ModelCard,
-  side: number,
-  context: number,
-  wafer: WaferNumbers,
-): number {
+function decodeLayerCycles(card: ModelCard, side: number, context: number, wafer: WaferNumbers): number {
   const kind = card.kinds[0]!;
   return placeLayer(card, kind, { width: side, height: side }, 1).reduce((sum, op) => {
     const cycles = decodeOpCycles(op, card, kind, context, 1, wafer);
@@ -56,12 +51,7 @@ export function decodeLayerCycles(
 }
 
 /** Cycles of one prefill layer for a whole prompt at once, scores of all pairs of tokens computed. */
-export function prefillLayerCycles(
-  card: ModelCard,
-  side: number,
-  tokens: number,
-  wafer: WaferNumbers,
-): number {
+function prefillLayerCycles(card: ModelCard, side: number, tokens: number, wafer: WaferNumbers): number {
   const kind = card.kinds[0]!;
   return placeLayer(card, kind, { width: side, height: side }, 1).reduce((sum, op) => {
     const cycles = prefillOpCycles(op, card, kind, tokens, tokens, wafer);

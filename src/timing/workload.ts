@@ -32,7 +32,7 @@ export interface StepCost {
 }
 
 /** The resource that the ops wait for longest; compute and memory overlap, so the longer of the two counts. */
-export function boundOf(ops: readonly OpCost[]): Bound {
+function boundOf(ops: readonly OpCost[]): Bound {
   const waits: Record<Bound, number> = { compute: 0, memory: 0, fabric: 0, latency: 0, 'I/O': 0 };
   for (const op of ops) {
     const longer = op.computeSeconds > op.memorySeconds ? 'compute' : 'memory';

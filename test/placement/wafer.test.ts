@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { countParameters } from '#models/card.js';
 import { CARD_NAMES } from '#models/cardFile.js';
+import type { LlamaConfig } from '#models/llama.js';
 import { findWafer } from '#src/machine/wafers.js';
+import { placeOnRectangle } from '#src/placement/place.js';
 import { gridsFor, placeOnWafers, regionsOn, usersThatFit, wafersNeeded } from '#src/placement/wafer.js';
 import { placeLayer } from '#src/placement/waferOps.js';
 import { loadCard } from '#src/platform/node/cards.js';
@@ -87,5 +89,34 @@ describe('placeLayer', () => {
       ['down', 'x'],
     ]);
     for (const op of products) expect(op.rows.axis).not.toBe(op.columns.axis);
+  });
+
+  it('cuts and reduces its products as the plan that the runtime and the fabric execute', () => {
+    const config: LlamaConfig = {
+      hiddenSize: 4096,
+      intermediateSize: 14336,
+      numHiddenLayers: 1,
+      numAttentionHeads: 32,
+      numKeyValueHeads: 8,
+      headDim: 128,
+      vocabSize: 128256,
+      maxPositionEmbeddings: 8192,
+      rmsNormEps: 1e-5,
+      ropeTheta: 500000,
+      ropeScaling: null,
+      tieWordEmbeddings: false,
+    };
+    const grid = { width: 420, height: 420 };
+    const executed = placeOnRectangle(config, grid, () => 1).decode[0]!.ops;
+    const card = loadCard('llama-3.1-8b');
+    for (const op of placeLayer(card, card.kinds[0]!, grid, 1)) {
+      if (op.kind !== 'matmul') continue;
+      const same = executed.find((each) => each.kind === 'matmul' && each.name === op.name);
+      if (same?.kind !== 'matmul') throw new Error(`no ${op.name} in the plan`);
+      expect(same.reduce).toEqual(op.reduce);
+      expect(same.columns).toEqual(op.columns);
+      expect(new Set(same.rows.map((rows) => rows.axis))).toEqual(new Set([op.rows.axis]));
+      expect(same.rows.reduce((sum, rows) => sum + rows.extent, 0)).toBe(op.rows.extent);
+    }
   });
 });

@@ -103,7 +103,7 @@ export function cardOfHubName(name: string): ModelCard {
 }
 
 /** Parses a small JSON file; a syntax error says the line and column. */
-export function readJson(path: string): unknown {
+function readJson(path: string): unknown {
   const bytes = existsSync(path) ? statSync(path).size : -1;
   if (bytes < 0 || bytes > MAX_CARD_BYTES) {
     throw new FormatError({
