@@ -86,6 +86,15 @@ export function planOnWafers(card: ModelCard, machine: WaferMachine, request: Pl
       ...(placed.expertBlocks > 1
         ? [{ name: 'experts', value: `dealt to ${placed.expertBlocks ** 2} blocks per region`, given: false }]
         : []),
+      ...(weightBits < 16
+        ? [
+            {
+              name: 'widening weights',
+              value: 'taken to cost nothing beside the multiplication',
+              given: false,
+            },
+          ]
+        : []),
       { name: 'prefill chunk', value: `${Math.round(served.chunkTokens)} tokens`, given: false },
       {
         name: 'request overhead',
