@@ -2,7 +2,7 @@
  * Streams a file's weights into the engine's memory: a chunk of rows at a time goes from the source into a staging
  * buffer and is packed from there, so that the whole file is never a JavaScript buffer.
  */
-import { EngineError } from '../core/errors.js';
+import { EngineError, FormatError } from '../core/errors.js';
 import type { WeightInfo } from '../formats/gguf.js';
 import { dequantize } from '../formats/quantize.js';
 import type { ByteSource } from '../formats/source.js';
@@ -59,12 +59,27 @@ async function loadMatrix(
     const count = Math.min(chunkRows, rows - row);
     const bytes = count * rowBytes;
     await source.read(info.offset + row * rowBytes, new Uint8Array(memory.buffer, layout.staging, bytes));
+    if (info.type === 'F16')
+      requireFinite(source, info, new Uint16Array(memory.buffer, layout.staging, bytes / 2));
     for (let r = 0; r < count; r += groupRows) {
       const target = address + ((row + r) / groupRows) * groupBytes;
       pack(layout.staging + r * rowBytes, rowBytes, Math.min(groupRows, count - r), target);
     }
     loaded(bytes);
   }
+}
+
+/** The kernels' fast load takes halves for finite ones; an infinity or NaN would come out as a number. */
+function requireFinite(source: ByteSource, info: WeightInfo, halves: Uint16Array): void {
+  const exponent = 0x7c00;
+  const wrong = halves.find((half) => (half & exponent) === exponent);
+  if (wrong === undefined) return;
+  throw new FormatError({
+    what: `${source.name}: tensor "${info.name}"`,
+    given: (wrong & 0x3ff) === 0 ? 'an infinite weight' : 'a weight that is not a number',
+    expected: 'finite weights',
+    todo: 'The file is damaged, or its model overflowed when it was converted to F16: take another one.',
+  });
 }
 
 type Pack = (src: number, rowBytes: number, rows: number, dst: number) => void;

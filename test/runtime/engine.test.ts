@@ -2,6 +2,8 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, vi } from 'vitest';
 import { EngineError, FormatError, ModelError, OptionError } from '#src/core/errors.js';
+import { readGguf } from '#src/formats/gguf.js';
+import { bytesSource } from '#src/formats/source.js';
 import { load } from '#src/index.js';
 import type { LoadOptions } from '#src/runtime/types.js';
 import { endOf, withEngine } from '../helpers/engine.js';
@@ -231,6 +233,13 @@ describe('bad input', () => {
     const metadata = { 'llama.context_length': 2 ** 30 };
     const path = temporaryFile(tinyModel({ metadata }));
     await expect(load(path, { ...options, context: 2 ** 30 })).rejects.toThrow(/KV cache .* GiB.*4\.00 GiB/);
+  });
+
+  it('infinite halves are refused, since the kernels would take them for numbers', async () => {
+    const bytes = tinyModel({ weightType: 'F16' });
+    const { tensors } = await readGguf(bytesSource(bytes));
+    new DataView(bytes.buffer).setUint16(tensors.get('blk.1.ffn_up.weight')!.offset + 200, 0xfc00, true);
+    await expect(load(temporaryFile(bytes), options)).rejects.toThrow(/blk\.1\.ffn_up.*infinite/);
   });
 
   it('a file cut off anywhere is refused', async () => {
