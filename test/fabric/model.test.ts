@@ -10,6 +10,7 @@ import { parseWafer } from '#src/machine/custom.js';
 import { findWafer, type WaferMachine } from '#src/machine/wafers.js';
 import { placeOnRectangle, type RectangleSize } from '#src/placement/place.js';
 import { kernelBinaries } from '#src/platform/node/load.js';
+import { resolveModel } from '#src/platform/node/models.js';
 import { instantiateKernels, reservedBytes } from '#src/runtime/kernels.js';
 import { bitsOf, withEngine } from '../helpers/engine.js';
 import { sharedPath } from '../helpers/shared.js';
@@ -102,5 +103,11 @@ describe.skipIf(stories === null)('stories260K', () => {
   ])('32 tokens on %i x %i PEs: the logits of the runtime, bit for bit', async (width, height) => {
     const ids = [1, 403, 407, 261, 378, 432, 268, 257, 380, 4, 400, 383, 278, 286, 261, 391];
     await compare(stories!, { width, height }, [...ids, ...ids.slice(1), 2], [0, 1, 8, 15, 24, 31]);
+  });
+});
+
+describe('the embedded model', () => {
+  it('2 tokens on 12 x 12 PEs: the logits of the runtime, bit for bit', async () => {
+    await compare(resolveModel(), { width: 12, height: 12 }, [1, 300], [0, 1]);
   });
 });

@@ -11,7 +11,7 @@ import type { Buffer, Pe } from '../pe.js';
 import type { ReduceTree } from '../reduce.js';
 import { binaryTree, chainTree, reduceColors, reduceTree, starTree, twoPhaseTree } from '../reduce.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
-import { fillRandom, largestDifference, meshOf, waveletsOf } from './program.js';
+import { fillRandom, largestDifference, meshOf, waveletsOf, worstOf } from './program.js';
 
 /** One buffer on every PE, and where the result has to stand. */
 interface Stage {
@@ -49,9 +49,7 @@ function prepared(size: ProgramSize, stage: Stage, kind: 'broadcast' | 'reduce' 
     },
     maxAbsError() {
       if (kind === 'reduce') return largestDifference(data(0, 0).read(), wanted);
-      return Math.max(
-        ...[...mesh.pes.values()].map(({ at }) => largestDifference(data(at.x, at.y).read(), wanted)),
-      );
+      return worstOf(mesh.pes.values(), ({ at }) => largestDifference(data(at.x, at.y).read(), wanted));
     },
   };
 }

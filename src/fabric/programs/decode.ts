@@ -14,7 +14,7 @@ import { elementWork, matvecWork } from '../work.js';
 import { rootGroup } from './collectives.js';
 import { decodeReference, decodeWeights, type LayerShape, type LayerWeights, layerShape } from './layer.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
-import { largestDifference, meshOf, waveletsOf } from './program.js';
+import { largestDifference, meshOf, waveletsOf, worstOf } from './program.js';
 
 /** Where part t of n elements starts when cut into `parts`. */
 const partStart = (n: number, parts: number, t: number): number => Math.floor((t * n) / parts);
@@ -280,10 +280,8 @@ function prepare(size: ProgramSize): Prepared {
       wanted = decodeReference(shape, weights);
     },
     maxAbsError: () =>
-      Math.max(
-        ...[...pes.values()].map(({ x, hiddenY }) =>
-          largestDifference(x.read(), wanted.subarray(hiddenY.first, hiddenY.end)),
-        ),
+      worstOf(pes.values(), ({ x, hiddenY }) =>
+        largestDifference(x.read(), wanted.subarray(hiddenY.first, hiddenY.end)),
       ),
   };
 }

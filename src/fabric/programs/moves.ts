@@ -3,7 +3,7 @@ import { OptionError } from '../../core/errors.js';
 import { broadcast, column, connect, row } from '../line.js';
 import type { Buffer, Pe } from '../pe.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
-import { fillRandom, largestDifference, meshOf, waveletsOf } from './program.js';
+import { fillRandom, largestDifference, meshOf, waveletsOf, worstOf } from './program.js';
 
 /** Entries that every row holds before the first new token. */
 const FILLED = 2;
@@ -132,10 +132,8 @@ function prepareHandOver(size: ProgramSize): Prepared {
       for (const [pe, tile] of tiles) if (pe.at.x === border) fillRandom(tile, rng);
     },
     maxAbsError() {
-      return Math.max(
-        ...[...tiles].map(([{ at }, tile]) =>
-          largestDifference(tile.read(), tiles.get(mesh.pe({ x: border, y: at.y }))!.read()),
-        ),
+      return worstOf(tiles, ([{ at }, tile]) =>
+        largestDifference(tile.read(), tiles.get(mesh.pe({ x: border, y: at.y }))!.read()),
       );
     },
   };

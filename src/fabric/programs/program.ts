@@ -75,3 +75,10 @@ export function largestDifference(found: ArrayLike<number>, wanted: ArrayLike<nu
   }
   return worst;
 }
+
+/** The largest of many errors; a spread into `Math.max` would overflow the stack on a whole wafer. */
+export function worstOf<T>(items: Iterable<T>, errorOf: (item: T) => number): number {
+  let worst = 0;
+  for (const item of items) worst = Math.max(worst, errorOf(item));
+  return worst;
+}
