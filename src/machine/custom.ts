@@ -2,7 +2,8 @@
  * A machine of one's own from a JSON file: `{"name": "my-wafer", "base": "wse-2", "clockHz": 9e8}`. It starts
  * from the base and replaces what it names; a number stands alone or as `{value, tag, confidence, source}`.
  */
-import { MachineError } from '../core/errors.js';
+import { FormatError, MachineError } from '../core/errors.js';
+import { parseJson } from '../core/json.js';
 import type { Tag } from '../core/provenance.js';
 import { TAGS } from '../core/provenance.js';
 import type { Confidence, Fact, FactList, Facts } from './types.js';
@@ -31,13 +32,14 @@ function bad(
 
 const show = (value: unknown): string => `${JSON.stringify(value)}`.slice(0, 80);
 
-/** A JSON object from text, or a `MachineError` that names the file and what the parser said. */
+/** A JSON object from text, or a `MachineError`, with line and column for a syntax error. */
 export function parseMachineJson(text: string, file: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, `machine file ${file}`);
   } catch (error) {
-    throw bad(`machine file ${file}`, error instanceof Error ? error.message : String(error), 'valid JSON');
+    if (error instanceof FormatError) throw new MachineError(error.facts, { cause: error });
+    throw error;
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw bad(`machine file ${file}`, show(value), 'one JSON object');

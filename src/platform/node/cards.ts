@@ -4,7 +4,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ModelCard } from '../../../models/card.js';
 import { CARD_NAMES, cardFromGguf, cardFromJson } from '../../../models/cardFile.js';
-import { FormatError, messageOf, OptionError } from '../../core/errors.js';
+import { FormatError, OptionError } from '../../core/errors.js';
+import { parseJson } from '../../core/json.js';
 import { type GgufFile, readGguf } from '../../formats/gguf.js';
 import { openFileSource } from './file-source.js';
 import { localModels, resolveModel } from './models.js';
@@ -113,25 +114,5 @@ function readJson(path: string): unknown {
       todo: 'Check the path.',
     });
   }
-  const text = readFileSync(path, 'utf8');
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new FormatError({
-      what: path,
-      given: jsonErrorPlace(text, messageOf(error)),
-      expected: 'valid JSON',
-      todo: 'Correct the file at that place.',
-    });
-  }
-}
-
-/** V8 says "at position N" or only quotes the text; people want line and column. */
-function jsonErrorPlace(text: string, message: string): string {
-  const position = Number(
-    /position (\d+)/.exec(message)?.[1] ?? (message.includes('end of JSON') ? text.length : NaN),
-  );
-  if (Number.isNaN(position)) return message;
-  const lines = text.slice(0, position).split('\n');
-  return `a syntax error at line ${lines.length}, column ${lines.at(-1)!.length + 1}`;
+  return parseJson(readFileSync(path, 'utf8'), path);
 }
