@@ -91,12 +91,8 @@ describe('the closed forms of the layers', () => {
     }
   });
 
-  it('the decode layer of stories260K (hidden 64) is right to 1e-6 and takes under a second of simulation', () => {
-    const start = performance.now();
-    const { error } = run('decode-layer', 8, 64);
-    expect(error).toBeLessThan(1e-6);
-    // Ten times the claim, for machines that are busy with something else.
-    expect(performance.now() - start).toBeLessThan(10_000);
+  it('the decode layer of stories260K (hidden 64) is right to 1e-6', () => {
+    expect(run('decode-layer', 8, 64).error).toBeLessThan(1e-6);
   });
 });
 
