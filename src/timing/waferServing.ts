@@ -10,6 +10,7 @@ import {
   gridsFor,
   layoutOn,
   placeOnWafers,
+  regionsOn,
   usersThatFit,
   type WaferLayout,
   type WaferPlacementOptions,
@@ -25,6 +26,7 @@ import { type Draft, draftYield, type OpCost, type StepCost, stepOf, type Worklo
 export interface WaferServing {
   readonly ttftMs: number;
   readonly tpotMs: number;
+  /** With regions cut for room; those of `plan` are cut for speed and may hold fewer. */
   readonly maxUsers: number;
   readonly plan: WaferPlan;
   readonly chunkTokens: number;
@@ -75,13 +77,27 @@ export function waferServing(card: ModelCard, machine: WaferMachine, request: Wa
   if (!best) throw doesNotFit(card, machine, wafers, { ...base, users: 1 });
   const { grid, blocks, users } = best;
   const plan = placeOnWafers(card, machine, grid, wafers, { ...base, users }, blocks);
-  return serve(
-    card,
-    numbers,
-    plan,
-    request,
-    usersThatFit(card, machine, grid, wafers, { ...base, users: 1 }),
-  );
+  const maxUsers = mostUsers(card, machine, grids, wafers, { ...base, users: 1 });
+  return serve(card, numbers, plan, request, Math.max(users, maxUsers));
+}
+
+/** Grids that leave least of a wafer over hold most; this many of them are tried. */
+const ROOMIEST = 4;
+
+/** The most users whose cache fits, with regions cut for room instead of speed. */
+function mostUsers(
+  card: ModelCard,
+  machine: WaferMachine,
+  grids: readonly Grid[],
+  wafers: number,
+  options: WaferPlacementOptions,
+): number {
+  const used = (grid: Grid): number => {
+    const { columns, rows } = regionsOn(machine, grid);
+    return columns * rows * grid.width * grid.height;
+  };
+  const roomiest = grids.toSorted((a, b) => used(b) - used(a)).slice(0, ROOMIEST);
+  return Math.max(...roomiest.map((grid) => usersThatFit(card, machine, grid, wafers, options)));
 }
 
 /** Users up to the wanted number that fit; looks for the exact limit only when not all do. */
