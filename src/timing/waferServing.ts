@@ -64,7 +64,8 @@ export function waferServing(card: ModelCard, machine: WaferMachine, request: Wa
   let best: { grid: Grid; blocks: number; users: number; seconds: number } | null = null;
   for (const grid of grids) {
     const found = admittedOn(card, machine, grid, wafers, { ...base, users: concurrency });
-    if (!found) continue;
+    // As many wafers as hold everyone were taken to hold everyone.
+    if (!found || (request.wafers === null && found.users < concurrency)) continue;
     const { users, layout } = found;
     for (const blocks of expertBlockings(card)) {
       if (Math.min(grid.width, grid.height) / blocks < 8) continue;
