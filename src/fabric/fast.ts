@@ -214,7 +214,11 @@ export class FastCore implements FabricCore {
     return moved;
   }
 
-  /** Moves the head of a queue to all its outputs if every one has its link free and a place left. */
+  /**
+   * Moves the head of a queue to all its outputs if every one has its link free and a place left. A place that was
+   * freed in this cycle still counts as taken. The check of places stands here twice and in `work` once: as a function
+   * of its own it costs 15 % of the speed (measured with bench/fabric-speed.mjs, Node 20).
+   */
   private forward(r: number, place: number): number {
     const { q, routers, now } = this;
     const i = (routers[r + FIRST_QUEUE]! + place) << 4;

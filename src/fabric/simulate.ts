@@ -133,7 +133,7 @@ class Simulation implements Executor {
         }
         // Nothing moved and nothing is on its way: the next event is the end of some local work.
         const next = ends.nextCycle();
-        if (next === Number.POSITIVE_INFINITY) break;
+        if (next === NO_CYCLE) break;
         if (next > limit) throw cycleLimit(this.mesh, this.tables, core, this.ops, limit);
         core.now = Math.max(core.now, next);
       }
@@ -302,13 +302,16 @@ function nameOf(input: Color | null, output: Color | null, fold: FoldCode): stri
   return `relay ${input.name} to ${output.name}`;
 }
 
+/** Later than any cycle that a run can reach, and a small integer to the engine. */
+const NO_CYCLE = 2 ** 30 - 1;
+
 /** A binary heap of (cycle, CE), the earliest first; equal cycles by CE, though their order cannot matter. */
 class EndHeap {
   private readonly cycles: number[] = [];
   private readonly ces: number[] = [];
 
   nextCycle(): number {
-    return this.cycles[0] ?? Number.POSITIVE_INFINITY;
+    return this.cycles[0] ?? NO_CYCLE;
   }
 
   push(cycle: number, ce: number): void {
