@@ -1,6 +1,6 @@
 /**
  * Writes the figures of docs/fabric.md: cycles of GEMV and GEMM against P as SVG, and the table of closed forms
- * beside simulated cycles. Run from the repository root after `npm run build`:  node bench/fabric-docs.mjs
+ * beside simulated cycles. Run from the repository root after `npm run build`:  node bench/fabric-docs.mjs && npm run format
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Rng } from '../dist/src/core/rng.js';
