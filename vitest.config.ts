@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 60_000,
+    // A hang ends here; a busy machine does not.
+    testTimeout: 300_000,
     // Each file gets its own process: engines start worker threads and set V8 flags.
     pool: 'forks',
     maxWorkers: 2,
