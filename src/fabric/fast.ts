@@ -118,7 +118,7 @@ export class FastCore implements FabricCore {
     this.sent = new Float64Array(this.observer === null ? 0 : tables.ces);
     const lines = packed.tableOf.length;
     this.events = new Int32Array(lines + tables.ces * THREADS);
-    this.leaper = new Leaper(this, lines, tables.ces * THREADS);
+    this.leaper = new Leaper(this, lines, tables.ces);
     this.routerList = new Int32Array(tables.routers.length);
     this.routerNext = new Int32Array(tables.routers.length);
     this.ceList = new Int32Array(tables.ces + 1);

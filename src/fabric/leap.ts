@@ -4,7 +4,7 @@
  * words need not go from queue to queue one by one: each queue passes k words on in a block. The state
  * after the leap is what k steps would have left, stamps included; tests hold it equal to the plain core.
  */
-import { FOLD } from './core.js';
+import { FOLD, THREADS } from './core.js';
 import { foldWord } from './f16.js';
 import {
   ALU_COUNT,
@@ -67,7 +67,8 @@ export class Leaper {
   /** At most so many blocks of this leap need words of their own. */
   private copies = 0;
 
-  constructor(state: StreamState, lines: number, slots: number) {
+  constructor(state: StreamState, lines: number, ces: number) {
+    const slots = ces * THREADS;
     this.state = state;
     this.pusher = new Int32Array(lines);
     this.stamp = new Int32Array(lines);
@@ -76,9 +77,9 @@ export class Leaper {
     this.blocks = Array<Int32Array | null>(lines).fill(null);
     this.blockAt = new Int32Array(lines);
     this.floors = new Int32Array(lines);
-    this.firstOp = new Int32Array(slots);
-    this.firstOpLeap = new Int32Array(slots);
-    this.secondOp = new Int32Array(slots);
+    this.firstOp = new Int32Array(ces);
+    this.firstOpLeap = new Int32Array(ces);
+    this.secondOp = new Int32Array(ces);
   }
 
   /**
@@ -167,7 +168,7 @@ export class Leaper {
       const event = events[n]!;
       if (event >= 0) continue;
       const s = -1 - event;
-      const ce = Math.floor(s / (8 * CE_LINE));
+      const ce = Math.floor(s / (THREADS * CE_LINE));
       if (this.firstOpLeap[ce] !== this.leaps) {
         this.firstOpLeap[ce] = this.leaps;
         this.firstOp[ce] = s;
@@ -295,7 +296,7 @@ export class Leaper {
       this.give(output, words, offset, words.length);
       return room;
     }
-    if (fold !== FOLD.copy) ces[Math.floor(s / (8 * CE_LINE)) * CE_LINE + ALU_COUNT]! += cycles;
+    if (fold !== FOLD.copy) ces[Math.floor(s / (THREADS * CE_LINE)) * CE_LINE + ALU_COUNT]! += cycles;
     const pops = q[input + POPS]!;
     const held = this.count(input, cycles, now);
     const block = this.blocks[input >> 4]!;

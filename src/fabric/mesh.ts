@@ -28,6 +28,8 @@ export interface RouterColor {
   readonly positions: readonly Route[];
   /** After the last position comes the first again; otherwise the last one stays. */
   readonly ring: boolean;
+  /** Number in the order in which the layout painted its routes. */
+  readonly order: number;
 }
 
 /** The largest ones, so that the message says what to make smaller. */
@@ -41,6 +43,8 @@ export class Mesh {
   readonly colors: Color[] = [];
   readonly pes = new Map<number, Pe>();
   readonly routes = new Map<number, RouterColor>();
+  /** Data and code of the fullest PE; known once the layout has been checked. */
+  sramHighWaterBytes = 0;
   private words = 0;
   private sram: ArrayBuffer | null = null;
 
@@ -102,8 +106,10 @@ export class Mesh {
     }
     const key = this.index(at) * this.numbers.colors + color.id;
     const present = this.routes.get(key);
-    const route = { at, color, positions: list, ring: options.ring ?? false };
-    if (present !== undefined && JSON.stringify(present) !== JSON.stringify(route)) {
+    const route = { at, color, positions: list, ring: options.ring ?? false, order: this.routes.size };
+    const same = (other: RouterColor): boolean =>
+      other.ring === route.ring && JSON.stringify(other.positions) === JSON.stringify(list);
+    if (present !== undefined && !same(present)) {
       throw this.wrongRoute(
         at,
         color,
@@ -111,7 +117,7 @@ export class Mesh {
         'one route per color and PE',
       );
     }
-    this.routes.set(key, route);
+    if (present === undefined) this.routes.set(key, route);
   }
 
   /** The PE at a point, made on first use; PEs never asked for cost nothing. */
@@ -120,10 +126,17 @@ export class Mesh {
     const index = this.index(at);
     let pe = this.pes.get(index);
     if (pe === undefined) {
-      pe = new Pe(this, at, this.pes.size);
+      pe = new Pe(this, at);
       this.pes.set(index, pe);
     }
     return pe;
+  }
+
+  /** The PEs that have a program, numbered for a run; the others cost it nothing. */
+  workers(): Pe[] {
+    const workers: Pe[] = [];
+    for (const pe of this.pes.values()) pe.ce = pe.main === null ? -1 : workers.push(pe) - 1;
+    return workers;
   }
 
   index({ x, y }: Point): number {
@@ -156,6 +169,7 @@ export class Mesh {
     const have = this.numbers.sramBytesPerPe;
     for (const pe of this.pes.values()) {
       const need = pe.sramBytes;
+      this.sramHighWaterBytes = Math.max(this.sramHighWaterBytes, need);
       if (need <= have) continue;
       const largest = pe.buffers.toSorted((a, b) => b.bytes - a.bytes).slice(0, SHOWN_BUFFERS);
       const more = pe.buffers.length - largest.length;

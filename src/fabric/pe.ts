@@ -131,17 +131,16 @@ export interface Executor {
 export class Pe {
   readonly mesh: Mesh;
   readonly at: Point;
-  /** Number among the PEs of the mesh that run something. */
-  readonly ce: number;
+  /** Number among the PEs of a run that have a program; -1 for none. */
+  ce = -1;
   readonly buffers: Buffer[] = [];
   /** What runs from cycle 0. */
   main: Program | null = null;
   private executor: Executor | null = null;
 
-  constructor(mesh: Mesh, at: Point, ce: number) {
+  constructor(mesh: Mesh, at: Point) {
     this.mesh = mesh;
     this.at = at;
-    this.ce = ce;
   }
 
   /** Room in SRAM for `length` elements. */

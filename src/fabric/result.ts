@@ -2,6 +2,7 @@
 import type { FabricCore } from './core.js';
 import { PORT_COUNT, RAMP } from './geometry.js';
 import type { Mesh } from './mesh.js';
+import type { Tables } from './tables.js';
 
 /** What the local work of one CE added up to. */
 export interface LocalTotals {
@@ -30,6 +31,7 @@ export interface FabricResult {
 
 export function account(
   mesh: Mesh,
+  { workers }: Tables,
   core: FabricCore,
   totals: readonly LocalTotals[],
   cycles: number,
@@ -56,7 +58,7 @@ export function account(
     sramBytes += own.sramBytes;
   }
   const { energyPjPerHop, energyPjPerMacF16, energyPjPerMacF32, energyPjPerSramByte } = mesh.numbers;
-  const half = [...mesh.pes.values()].some((pe) => pe.buffers.some((buffer) => buffer.type === 'f16'));
+  const half = workers.some((pe) => pe.buffers.some((buffer) => buffer.type === 'f16'));
   const perMac = half ? energyPjPerMacF16 : energyPjPerMacF32;
   const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
   return {
@@ -67,7 +69,7 @@ export function account(
     hops,
     linkUtilisation: { mean: share(hops, links * cycles), max: share(busiest, cycles) },
     peUtilisation: { mean: share(busy, totals.length * cycles), max: share(busiestPe, cycles) },
-    sramHighWaterBytes: [...mesh.pes.values()].reduce((most, pe) => Math.max(most, pe.sramBytes), 0),
+    sramHighWaterBytes: mesh.sramHighWaterBytes,
     macs,
     energyPj: hops * energyPjPerHop + (macs + folds) * perMac + sramBytes * energyPjPerSramByte,
   };

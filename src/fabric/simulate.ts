@@ -98,7 +98,7 @@ class Simulation implements Executor {
       options.core === 'plain'
         ? new PlainCore(this.tables, memory, options)
         : new FastCore(this.tables, memory, options);
-    this.pes = [...mesh.pes.values()];
+    this.pes = this.tables.workers;
     this.ces = this.pes.map(() => ({ waiting: [], current: null, startCycle: 0, endCycle: 0, aluSeen: 0 }));
     this.totals = this.pes.map(() => ({ busyCycles: 0, macs: 0, sramBytes: 0 }));
     const { microthreads } = mesh.numbers;
@@ -143,7 +143,7 @@ class Simulation implements Executor {
     } finally {
       for (const pe of this.pes) pe.attach(null);
     }
-    return account(this.mesh, core, this.totals, this.lastCycle);
+    return account(this.mesh, this.tables, core, this.totals, this.lastCycle);
   }
 
   private lastCycle = 0;

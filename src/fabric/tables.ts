@@ -5,7 +5,8 @@
  */
 import type { Point } from './geometry.js';
 import { neighbour, opposite, PORT_COUNT, PORTS, portNumber, RAMP } from './geometry.js';
-import type { Color, Mesh } from './mesh.js';
+import type { Color, Mesh, RouterColor } from './mesh.js';
+import type { Pe } from './pe.js';
 
 export interface NodeTable {
   readonly router: number;
@@ -40,6 +41,8 @@ export interface Tables {
   readonly nodes: readonly NodeTable[];
   readonly queues: readonly QueueTable[];
   readonly queuesOfRouter: readonly (readonly number[])[];
+  /** PEs with a program, by CE number. */
+  readonly workers: readonly Pe[];
   readonly ces: number;
   readonly colors: readonly Color[];
   /** Of all queues, in cycles. */
@@ -50,8 +53,31 @@ export interface Tables {
 const bits = (ports: readonly (typeof PORTS)[number][]): number =>
   ports.reduce((mask, port) => mask | (1 << portNumber(port)), 0);
 
-/** Numbers everything; `mesh` has passed its checks. */
+/**
+ * The routes that a wavelet can ever take, in the order of the layout: those at PEs with a program, and what they
+ * lead to. The rest of a laid-out rectangle costs nothing.
+ */
+function reachable(mesh: Mesh, workers: readonly Pe[]): RouterColor[] {
+  const found = new Set<RouterColor>();
+  const follow: RouterColor[] = [];
+  const reach = (at: Point, color: Color): void => {
+    const route = mesh.routeAt(at, color);
+    if (route === undefined || found.has(route)) return;
+    found.add(route);
+    follow.push(route);
+  };
+  for (const { at } of workers) for (const color of mesh.colors) reach(at, color);
+  for (let route = follow.pop(); route !== undefined; route = follow.pop()) {
+    for (const { tx } of route.positions) {
+      for (const port of tx) if (port !== 'RAMP') reach(neighbour(route.at, port), route.color);
+    }
+  }
+  return [...found].sort((a, b) => a.order - b.order);
+}
+
+/** Numbers everything that can be reached; `mesh` has passed its checks. */
 export function compile(mesh: Mesh): Tables {
+  const workers = mesh.workers();
   const { colors, rampLatencyCycles: ramp, routerQueueWavelets: depth } = mesh.numbers;
   const routers: Point[] = [];
   const routerAt = new Map<number, number>();
@@ -65,8 +91,9 @@ export function compile(mesh: Mesh): Tables {
   const queues: QueueTable[] = [];
   const queuesOfRouter: number[][] = [];
 
-  for (const [key, { at, color, positions, ring }] of mesh.routes) {
+  for (const { at, color, positions, ring } of reachable(mesh, workers)) {
     const place = mesh.index(at);
+    const key = place * colors + color.id;
     let router = routerAt.get(place);
     if (router === undefined) {
       router = routers.length;
@@ -126,7 +153,7 @@ export function compile(mesh: Mesh): Tables {
   }
 
   const ceOfRouter = new Int32Array(routers.length).fill(-1);
-  for (const pe of mesh.pes.values()) {
+  for (const pe of workers) {
     const router = routerAt.get(mesh.index(pe.at));
     if (router !== undefined) ceOfRouter[router] = pe.ce;
   }
@@ -136,7 +163,8 @@ export function compile(mesh: Mesh): Tables {
     nodes,
     queues,
     queuesOfRouter,
-    ces: mesh.pes.size,
+    workers,
+    ces: workers.length,
     colors: mesh.colors,
     longestLatency: ramp + 1,
     nodeAt: (at, color) => nodeOf.get(mesh.index(at) * colors + color.id) ?? -1,

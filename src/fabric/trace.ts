@@ -132,7 +132,7 @@ export class Recorder implements HopObserver, SpanObserver {
       const way = `${from} to ${PORTS[link % PORT_COUNT]}`;
       events.push({ cycle, text: `wavelet ${id} ${payload} ${way} on "${this.mesh.colors[color]!.name}"` });
     }
-    const points = [...this.mesh.pes.values()].map((pe) => formatPoint(pe.at));
+    const points = this.tables!.workers.map((pe) => formatPoint(pe.at));
     for (const { ce, name, startCycle, endCycle } of this.spans) {
       events.push({ cycle: startCycle, text: `PE ${points[ce]} ${this.names[name]} until ${endCycle}` });
     }
@@ -145,7 +145,7 @@ export class Recorder implements HopObserver, SpanObserver {
     const meta = (name: string, pid: number, tid: number, value: string): void => {
       events.push(JSON.stringify({ name, ph: 'M', pid, tid, args: { name: value } }));
     };
-    const pes = [...this.mesh.pes.values()];
+    const pes = this.tables!.workers;
     for (const y of new Set(pes.map((pe) => pe.at.y))) meta('process_name', y, 0, `row ${y}`);
     for (const { at } of pes) meta('thread_name', at.y, at.x, `PE ${formatPoint(at)}`);
     for (const { ce, name, startCycle, endCycle } of this.spans) {
@@ -202,7 +202,7 @@ export class Recorder implements HopObserver, SpanObserver {
       colors: this.mesh.colors.map((color) => color.name),
       names: this.names,
       routers: tables.routers.map(({ x, y }) => [x, y]),
-      pes: [...this.mesh.pes.values()].map(({ at }) => [at.x, at.y]),
+      pes: tables.workers.map(({ at }) => [at.x, at.y]),
       hops: this.hopCount,
       spans: this.spans.length,
     };
