@@ -33,6 +33,9 @@ export const BOARD_IDS = 5;
  */
 const wakeMs = 8;
 
+/** Enough for the batch path with its pairs and fours. */
+const warmUpTokens = 8;
+
 /** What worker 0 needs to know of the layout. */
 export interface LeaderInit {
   readonly module: WebAssembly.Module;
@@ -69,6 +72,8 @@ export interface WindowScores {
 }
 
 export interface LeaderApi {
+  /** Runs both paths once, so that the first prompt does not wait for compilers and fresh pages. */
+  warmUp(): void;
   generate(job: Job): JobResult;
   /** Scores up to `context` ids from position 0. Returns null if cancelled. */
   score(ids: readonly number[]): WindowScores | null;
@@ -80,6 +85,7 @@ export interface LeaderApi {
 export function createLeader(init: LeaderInit): LeaderApi {
   const leader = new Leader(init);
   return {
+    warmUp: () => leader.ending(() => leader.warmUp()),
     generate: (job) => leader.ending(() => leader.generate(job)),
     score: (ids) => leader.ending(() => leader.score(ids)),
     logits: (ids) => leader.ending(() => leader.logits(ids)),
@@ -107,6 +113,14 @@ class Leader {
       Atomics.store(this.init.board, BOARD_DONE, 1);
       this.turn(true);
     }
+  }
+
+  warmUp(): void {
+    const ids = new Array<number>(
+      Math.min(warmUpTokens, this.init.maxRows, this.init.board.length - BOARD_IDS),
+    ).fill(0);
+    this.prefill(ids, 0);
+    this.step(this.init.decodeImage, [0], 0, 1);
   }
 
   generate({ promptIds, maxTokens, eosIds, sampling }: Job): JobResult {

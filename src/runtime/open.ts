@@ -120,6 +120,14 @@ export async function openEngine(
     logitsStride: layout.buffers.logits.stride,
     pageTable: layout.pageTable,
   });
+  crew.hold(true);
+  try {
+    await Promise.race([crew.leader.warmUp(), crew.failed]);
+  } catch (error) {
+    await crew.stop();
+    throw error;
+  }
+  crew.hold(false);
   const info = {
     name: file.optional('general.name', 'string', null) ?? source.name,
     architecture: file.require('general.architecture', 'string'),
