@@ -247,7 +247,7 @@ function speedTable({ card, rows, plainOverFast, idle }) {
     table([head, ...cells]),
     '',
     `The plain core takes ${plainOverFast.toFixed(1)} times as long as the fast one. One active row of 256 x 256 takes`,
-    `${idle.ratio.toFixed(2)} times the row alone.`,
+    `${idle.ratio.toFixed(2)} times the row alone, ${idle.ratioWithAllRowsLaidOut.toFixed(2)} times with routes and buffers laid out in all rows.`,
   ].join('\n');
 }
 

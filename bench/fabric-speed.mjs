@@ -13,26 +13,17 @@ const machine = findWafer('desk');
 const ROUNDS = 5;
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-/** Median times over fresh programs, of the run; the first round warms up and does not count. */
+/** Median time over fresh programs; the first round warms up and does not count. */
 function time(prepare, core) {
   const times = [];
-  const stepping = [];
   let result;
   for (let round = 0; round <= ROUNDS; round++) {
     const mesh = prepare();
     const start = performance.now();
-    let laidOut = start;
-    result = simulate(mesh, {
-      core,
-      onTables: () => {
-        laidOut = performance.now();
-      },
-    });
-    if (round === 0) continue;
-    times.push(performance.now() - start);
-    stepping.push(performance.now() - laidOut);
+    result = simulate(mesh, { core });
+    if (round > 0) times.push(performance.now() - start);
   }
-  return { wallMs: median(times), steppingMs: median(stepping), cycles: result.cycles, hops: result.hops };
+  return { wallMs: median(times), cycles: result.cycles, hops: result.hops };
 }
 
 function program(name, width, height, elements) {

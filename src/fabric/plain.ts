@@ -1,7 +1,7 @@
 /**
  * The plain core: a router and a CE that read like their block diagrams, stepped in two visible passes. In the
  * first everyone looks at the state at the start of the cycle and decides; in the second the decisions are
- * carried out. It is the definition that fast.ts is held equal to, and 20 times slower.
+ * carried out. It is the definition that fast.ts is held equal to, and many times slower.
  */
 import type { CoreOptions, Counters, FabricCore, QueueContent, VectorOp } from './core.js';
 import { FOLD, MARK, THREADS } from './core.js';
