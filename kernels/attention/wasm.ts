@@ -11,7 +11,6 @@ import { expF32x4, f32ToF16, foldPartials, loadFour } from '../common/wasm';
 /** Positions per page of the KV cache. */
 export const PAGE: i32 = 32;
 
-// @ts-ignore: decorator
 @inline
 function padded(dim: i32): i32 {
   return (dim + 3) & ~3;
@@ -22,7 +21,6 @@ export function pageBytes(kvHeads: i32, dim: i32, valueBytes: i32): i32 {
   return 2 * kvHeads * PAGE * padded(dim) * valueBytes;
 }
 
-// @ts-ignore: decorator
 @inline
 function put<T>(ptr: usize, value: f32): void {
   if (sizeof<T>() == 4) store<f32>(ptr, value);
@@ -60,7 +58,6 @@ export function kvAppend(
 }
 
 /** Raw q.k of 16 positions from `k` (four groups of four) into `scores`. */
-// @ts-ignore: decorator
 @inline
 function scores16<T>(q: usize, k: usize, width: i32, dim: i32, scale: v128, scores: usize): void {
   const group = <usize>(width << 2) * sizeof<T>();
@@ -80,7 +77,6 @@ function scores16<T>(q: usize, k: usize, width: i32, dim: i32, scale: v128, scor
 }
 
 /** out[0, count * 4) = sum over p = first, first + step, ... of weights[p] * V[p][from ...]; count is 1 to 4 vectors. */
-// @ts-ignore: decorator
 @inline
 function weightedV<T>(
   layer: usize,
@@ -210,7 +206,6 @@ export function attention(
 }
 
 /** Two queries against 16 positions: as scores16, with the loads of K shared and twice as many sums under way. */
-// @ts-ignore: decorator
 @inline
 function scores16Of2<T>(
   q0: usize,
@@ -254,7 +249,6 @@ function scores16Of2<T>(
 /**
  * Adds the weighted V of positions [0, length) for two queries, 16 dims from `v`, into 64 bytes at `out0` and `out1`.
  */
-// @ts-ignore: decorator
 @inline
 function weightedVOf2<T>(
   layer: usize,
@@ -300,7 +294,6 @@ function weightedVOf2<T>(
 }
 
 /** out [16] += weights[p] * V[p] for positions [from, length), then divided by `sum`. */
-// @ts-ignore: decorator
 @inline
 function finish16<T>(
   layer: usize,

@@ -36,7 +36,6 @@ export function f32ToF16(value: f32): u32 {
  * Four values at `ptr` to four singles: T is f32, u16 for halves, i16 for bfloat16. Halves must be finite: infinity
  * comes out as 65536 and NaN above that, because a test for them would halve the speed of this load.
  */
-// @ts-ignore: decorator
 @inline
 export function loadFour<T>(ptr: usize): v128 {
   if (sizeof<T>() == 4) return v128.load(ptr);
@@ -50,7 +49,6 @@ export function loadFour<T>(ptr: usize): v128 {
  * exp of four lanes, relative error below 2e-7 on [-87, 88], 0 below -87.3, e^88 above 88.
  * Cody-Waite reduction and the degree-5 polynomial of Cephes' expf (Moshier, public domain).
  */
-// @ts-ignore: decorator
 @inline
 export function expF32x4(x: v128): v128 {
   const clamped = f32x4.pmax(f32x4.pmin(x, f32x4.splat(88.0)), f32x4.splat(-87.3));
@@ -69,7 +67,6 @@ export function expF32x4(x: v128): v128 {
 }
 
 /** Four interleaved partial sums become one: (s0 + s1) + (s2 + s3). */
-// @ts-ignore: decorator
 @inline
 export function sumLanes(s: v128): f32 {
   return (

@@ -113,7 +113,6 @@ function spreadQ4_0(w: usize, blocks: i32, bytes: usize): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function scaleAdd(f: usize, a: v128, weightScale: v128, d: v128): void {
   v128.store(f, f32x4.add(v128.load(f), f32x4.mul(f32x4.convert_i32x4_s(a), f32x4.mul(weightScale, d))));
@@ -225,7 +224,6 @@ function fourNibbles(
 }
 
 /** One x's block: its int16 sums widened, the stored nibbles' 8 taken off, scaled and added. */
-// @ts-ignore: decorator
 @inline
 function addNibbles(f: usize, h0: v128, h1: v128, w0: v128, w1: v128, d: usize, sums: usize): void {
   const scale = v128.load32_splat(d);
@@ -234,7 +232,6 @@ function addNibbles(f: usize, h0: v128, h1: v128, w0: v128, w1: v128, d: usize, 
   scaleAdd(f + 16, i32x4.sub(i32x4.extadd_pairwise_i16x8_s(h1), offset), w1, scale);
 }
 
-// @ts-ignore: decorator
 @inline
 function storeFour(f: usize, y: usize, yStride: i32): void {
   for (let m = 0; m < 4; m++, f += 32, y += yStride) {

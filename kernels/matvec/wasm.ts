@@ -200,7 +200,6 @@ function twoGroupsQ4_0(w: usize, v: usize, columns: i32, x: usize, y: usize, z: 
 }
 
 /** int16 sums of a block as f32, the 8 that stored nibbles are too large taken off. */
-// @ts-ignore: decorator
 @inline
 function nibbleSums(h: v128, offset: v128): v128 {
   return f32x4.convert_i32x4_s(i32x4.sub(i32x4.extadd_pairwise_i16x8_s(h), offset));

@@ -27,7 +27,6 @@ export function packQ8_0(src: usize, rowBytes: i32, rows: i32, blocks: i32, dst:
 }
 
 /** The nibble of column `c` in a raw Q4_0 block's 16 bytes: first half low, second half high. */
-// @ts-ignore: decorator
 @inline
 function nibble(quants: usize, c: i32): u32 {
   const byte = <u32>load<u8>(quants + <usize>(c & 15));

@@ -18,13 +18,11 @@ import * as L from './layout';
 let control: usize = 0;
 let worker: i32 = 0;
 
-// @ts-ignore: decorator
 @inline
 function word(index: i32): i32 {
   return load<i32>(control + <usize>(index << 2));
 }
 
-// @ts-ignore: decorator
 @inline
 function operand(instruction: usize, index: i32): i32 {
   return load<i32>(instruction + <usize>((index + 1) << 2));
@@ -37,7 +35,6 @@ export function attach(controlBlock: usize, workerIndex: i32): void {
 }
 
 /** Milliseconds of a steady clock. */
-// @ts-ignore: decorator
 @external("env", "now")
 declare function now(): f64;
 
@@ -72,7 +69,6 @@ function waitChange(ptr: usize, seen: i32): bool {
 }
 
 /** Changes the i32 at `ptr` and wakes who sleeps on it; the sleepers' count saves the call when nobody does. */
-// @ts-ignore: decorator
 @inline
 function change(ptr: usize): void {
   atomic.add<i32>(ptr, 1);
@@ -146,26 +142,22 @@ function run(): bool {
   return barrier(workers);
 }
 
-// @ts-ignore: decorator
 @inline
 function rowsOf(selector: i32): i32 {
   return word(selector == L.ROWS_ALL ? L.CTL_ROWS : L.CTL_LOGIT_ROWS);
 }
 
-// @ts-ignore: decorator
 @inline
 function own(offsetWord: i32): usize {
   return <usize>word(L.CTL_PRIVATE) + <usize>worker * <usize>word(L.CTL_PRIVATE_STRIDE) + <usize>word(offsetWord);
 }
 
-// @ts-ignore: decorator
 @inline
 function ownAct(): usize {
   return <usize>word(L.CTL_PRIVATE) + <usize>worker * <usize>word(L.CTL_PRIVATE_STRIDE);
 }
 
 /** First of the groups of eight output rows that belong to worker w. */
-// @ts-ignore: decorator
 @inline
 function share(outRows: i32, w: i32, workers: i32): i32 {
   return <i32>((<i64>((outRows + 7) >> 3) * w) / workers);
@@ -200,7 +192,6 @@ function rmsnormOp(i: usize, workers: i32): bool {
   return rows <= 1 || barrier(workers);
 }
 
-// @ts-ignore: decorator
 @inline
 function actq(alone: bool, m: i32): usize {
   return alone ? own(L.CTL_PRIVATE_ACTQ) : <usize>word(L.CTL_ACTQ) + <usize>(m * word(L.CTL_ACTQ_STRIDE));
@@ -265,7 +256,6 @@ function elementwiseOp(i: usize, workers: i32): void {
 }
 
 /** The page that holds `position` of batch row m, in a layer's pages. */
-// @ts-ignore: decorator
 @inline
 function pageOf(layer: usize, m: i32, position: i32): usize {
   const pages = <usize>load<i32>(<usize>word(L.CTL_PAGES) + <usize>(m << 2));
@@ -319,20 +309,17 @@ function attentionOp(i: usize, workers: i32): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function pagesOf(m: i32): usize {
   return <usize>load<i32>(<usize>word(L.CTL_PAGES) + <usize>(m << 2));
 }
 
-// @ts-ignore: decorator
 @inline
 function lengthOf(m: i32): i32 {
   return load<i32>(<usize>word(L.CTL_POSITIONS) + <usize>(m << 2)) + 1;
 }
 
 /** Where row m of the buffer at operand `index` keeps a head. */
-// @ts-ignore: decorator
 @inline
 function headOf(i: usize, index: i32, m: i32, head: i32): usize {
   return <usize>operand(i, index) + <usize>(m * operand(i, index + 1)) + <usize>(head * word(L.CTL_HEAD_DIM) << 2);

@@ -14,13 +14,11 @@ export function quantizedBytes(columns: i32): i32 {
 /** Just above 2^-128, where 1 / d leaves f32. */
 const SMALLEST_SCALE: f32 = 3e-39;
 
-// @ts-ignore: decorator
 @inline
 export function scalesOf(vector: usize, columns: i32): usize {
   return vector + <usize>(columns * 3);
 }
 
-// @ts-ignore: decorator
 @inline
 export function sumsOf(vector: usize, columns: i32): usize {
   return vector + <usize>(columns * 3 + (columns / BLOCK) * 4);

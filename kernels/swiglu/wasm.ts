@@ -1,7 +1,6 @@
 /** gate [n] = gate / (1 + exp(-gate)) * up [n], f32. */
 import { expF32x4 } from '../common/wasm';
 
-// @ts-ignore: decorator
 @inline
 function silu(x: v128): v128 {
   return f32x4.div(x, f32x4.add(f32x4.splat(1), expF32x4(f32x4.neg(x))));
