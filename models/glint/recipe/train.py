@@ -2,6 +2,7 @@
 
     python train.py --work .work --hours 1.5          a run with its decay inside these hours
     python train.py --work .work --hours 6            later: continues from <work>/last.pt
+    python train.py --work .work --hours 6 --init ../glint-q8_0.gguf     without a checkpoint: from the published weights
     python train.py --work .work --device cuda --compile --batch-tokens 65536 ...
 
 The learning rate warms up, stays, and falls linearly to zero over the last --decay of the time (or at once,
@@ -18,6 +19,7 @@ import torch
 
 from model import Config, Llama
 from muon import Muon
+from reference import load
 
 p = argparse.ArgumentParser()
 p.add_argument("--work", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), ".work"))
@@ -34,6 +36,7 @@ p.add_argument("--short", type=float, default=0.6, help="share of the time spent
 p.add_argument("--validate", type=float, default=600, help="seconds between validations")
 p.add_argument("--checkpoint", type=float, default=300, help="seconds between checkpoints")
 p.add_argument("--seed", type=int, default=1)
+p.add_argument("--init", help="a GGUF of the same shape to start from where there is no checkpoint")
 for name, default in Config().to_dict().items():
     p.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
 args = p.parse_args()
@@ -68,6 +71,8 @@ if os.path.exists(last):
         o.load_state_dict(s)
     state = saved["state"]
     print(f"continuing at step {state['step']}, {state['tokens']} tokens, {state['seconds'] / 3600:.2f} h", flush=True)
+elif args.init:
+    model.load_state_dict(load(args.init)[1].state_dict())
 
 
 def save(name):
