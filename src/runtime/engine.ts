@@ -99,7 +99,6 @@ export class WaferEngine implements Engine {
       const decoder = this.tokenizer.decoder({ continues: true });
       const stops = new StopMatcher(stopStrings(options.stop));
       let firstMs = 0;
-      let lastMs = 0;
       let prefilled = 0;
       for (;;) {
         const turn = board.turn;
@@ -110,8 +109,7 @@ export class WaferEngine implements Engine {
           options.onPrefill?.(prefilled, promptTokens);
         }
         if (fresh.length > 0) {
-          lastMs = performance.now();
-          if (firstMs === 0) firstMs = lastMs;
+          if (firstMs === 0) firstMs = performance.now();
           let piece = '';
           const used: number[] = [];
           for (const id of fresh) {
@@ -127,7 +125,7 @@ export class WaferEngine implements Engine {
         if (fresh.length === 0) await board.turned(turn);
       }
       if (stops.stopped) cancel();
-      const { finishReason, prefillMs } = await this.outcome(job);
+      const { finishReason, prefillMs, decodeMs } = await this.outcome(job);
       const rest = stops.push(decoder.end()) + stops.end();
       if (rest !== '') {
         text.push(rest);
@@ -140,7 +138,7 @@ export class WaferEngine implements Engine {
         ids,
         promptIds,
         finishReason: reason,
-        timings: timingsOf({ promptTokens, generated: ids.length, prefillMs, startMs, firstMs, lastMs }),
+        timings: timingsOf({ promptTokens, generated: ids.length, prefillMs, decodeMs, startMs, firstMs }),
         get simulated() {
           return simulatedMachines.map((name) => simulate(config, promptTokens, ids.length, name));
         },
@@ -327,13 +325,19 @@ interface Times {
   readonly promptTokens: number;
   readonly generated: number;
   readonly prefillMs: number;
+  readonly decodeMs: number;
   readonly startMs: number;
   readonly firstMs: number;
-  readonly lastMs: number;
 }
 
-function timingsOf({ promptTokens, generated, prefillMs, startMs, firstMs, lastMs }: Times): GenerateTimings {
-  const decodeMs = lastMs - firstMs;
+function timingsOf({
+  promptTokens,
+  generated,
+  prefillMs,
+  decodeMs,
+  startMs,
+  firstMs,
+}: Times): GenerateTimings {
   return {
     promptTokens,
     generatedTokens: generated,

@@ -62,6 +62,8 @@ export interface Job {
 export interface JobResult {
   readonly finishReason: FinishReason;
   readonly prefillMs: number;
+  /** From the first token to the last one sampled. */
+  readonly decodeMs: number;
 }
 
 export interface WindowScores {
@@ -128,17 +130,25 @@ class Leader {
     const sampler = new Sampler(this.init.vocabSize, sampling, promptIds);
     const prefillStart = performance.now();
     const prefilled = this.prefill(promptIds, 0);
-    const prefillMs = performance.now() - prefillStart;
-    if (!prefilled) return { finishReason: 'cancelled', prefillMs };
+    const decodeStart = performance.now();
+    const prefillMs = decodeStart - prefillStart;
+    if (!prefilled) return { finishReason: 'cancelled', prefillMs, decodeMs: 0 };
+    let lastMs = decodeStart;
+    const end = (finishReason: FinishReason): JobResult => ({
+      finishReason,
+      prefillMs,
+      decodeMs: lastMs - decodeStart,
+    });
     for (let count = 1; ; count++) {
       const id = sampler.isArgmax ? this.best(0) : sampler.sample(this.logitsRow(0));
-      if (eosIds.includes(id)) return { finishReason: 'stop', prefillMs };
+      if (eosIds.includes(id)) return end('stop');
       sampler.accept(id);
+      lastMs = performance.now();
       board[BOARD_IDS + count - 1] = id;
       Atomics.store(board, BOARD_COUNT, count);
       this.turn(count === 1);
-      if (count >= maxTokens) return { finishReason: 'length', prefillMs };
-      if (this.cancelled()) return { finishReason: 'cancelled', prefillMs };
+      if (count >= maxTokens) return end('length');
+      if (this.cancelled()) return end('cancelled');
       this.step(this.init.decodeImage, [id], promptIds.length + count - 1, 1);
     }
   }
