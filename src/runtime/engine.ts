@@ -10,6 +10,7 @@ import { StopMatcher } from './stop.js';
 import type {
   Engine,
   EngineInfo,
+  EngineStats,
   FinishReason,
   GenerateChunk,
   GenerateOptions,
@@ -55,12 +56,34 @@ export class WaferEngine implements Engine {
   private failure: unknown = null;
   /** Rejects the job that is being waited for. */
   private breakJob: ((error: unknown) => void) | null = null;
+  readonly ended: Promise<Error | null>;
+  private end: (error: Error | null) => void = () => undefined;
+  private jobs = 0;
 
   constructor(parts: EngineParts) {
     this.parts = parts;
     this.info = parts.info;
     this.tokenizer = parts.tokenizer;
+    this.ended = new Promise((resolve) => {
+      this.end = resolve;
+    });
     parts.crew.failed.catch((error: unknown) => this.fail(error));
+  }
+
+  stats(): EngineStats {
+    const total = Math.ceil(this.info.context / 32);
+    return {
+      running: Math.min(1, this.jobs),
+      waiting: Math.max(0, this.jobs - 1),
+      waitingTokens: 0,
+      kvPages: { total, used: 0, cached: 0 },
+      preemptions: 0,
+      prefixQueryTokens: 0,
+      prefixHitTokens: 0,
+      steps: 0,
+      promptTokens: 0,
+      generatedTokens: 0,
+    };
   }
 
   generate(prompt: Prompt, options: GenerateOptions = {}): AsyncIterable<GenerateChunk> {
@@ -138,6 +161,7 @@ export class WaferEngine implements Engine {
         ids,
         promptIds,
         finishReason: reason,
+        stopString: stops.found,
         timings: timingsOf({ promptTokens, generated: ids.length, prefillMs, decodeMs, startMs, firstMs }),
         get simulated() {
           return simulatedMachines.map((name) => simulate(config, promptTokens, ids.length, name));
@@ -211,6 +235,7 @@ export class WaferEngine implements Engine {
           todo: 'Load the model again.',
         }),
       );
+      this.end(null);
       this.closed = this.parts.crew.stop();
     }
     return this.closed;
@@ -219,6 +244,7 @@ export class WaferEngine implements Engine {
   /** From here on every call ends in `error`, those under way too; no worker waits for another any more. */
   private fail(error: unknown): void {
     this.failure ??= error;
+    if (this.closed === null && error instanceof Error) this.end(error);
     const words = new Int32Array(this.parts.memory.buffer, this.parts.control);
     Atomics.store(words, CTL_ABORT, 1);
     for (const word of [CTL_EPOCH, CTL_BARRIER_GENERATION]) Atomics.notify(words, word);
@@ -229,18 +255,21 @@ export class WaferEngine implements Engine {
   /** Waits for the engine to be free; the caller has to call what it gets when its job has ended. */
   private async take(): Promise<() => void> {
     const before = this.queue;
+    this.jobs++;
     let free = (): void => undefined;
     this.queue = new Promise((resolve) => {
       free = resolve;
     });
     await before;
     if (this.failure !== null) {
+      this.jobs--;
       free();
       throw this.failure;
     }
     this.parts.crew.hold(true);
     return () => {
       this.parts.crew.hold(false);
+      this.jobs--;
       free();
     };
   }
@@ -341,6 +370,10 @@ function timingsOf({
   return {
     promptTokens,
     generatedTokens: generated,
+    cachedTokens: 0,
+    draftTokens: 0,
+    acceptedTokens: 0,
+    queueMs: 0,
     ttftMs: generated > 0 ? firstMs - startMs : 0,
     prefillMs,
     decodeMs,

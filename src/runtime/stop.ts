@@ -24,12 +24,18 @@ export class StopMatcher {
   private readonly stops: readonly string[];
   /** Where the automaton stands; -1 after a stop string. */
   private node = 0;
+  private match: string | null = null;
 
   /** @param stops non-empty strings */
   constructor(stops: readonly string[]) {
     this.stops = stops;
     for (const [stop, text] of stops.entries()) this.insert(stop, text);
     this.link();
+  }
+
+  /** The stop string that was found. */
+  get found(): string | null {
+    return this.match;
   }
 
   /** True once a stop string was found: everything after it is ignored. */
@@ -45,6 +51,7 @@ export class StopMatcher {
       this.node = this.step(this.node, text.charCodeAt(i));
       const { match } = this.nodes[this.node]!;
       if (match > 0) {
+        this.match = this.held(this.node).slice(-match);
         this.node = -1;
         return this.take(before, text, this.nodes[before]!.depth + i + 1 - match);
       }

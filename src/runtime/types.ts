@@ -28,8 +28,20 @@ export interface LoadOptions {
   readonly simd?: SimdMode | 'auto';
   /** The rectangle of PEs of the plan that is executed; its width is the number of tiles that a row's sum is cut into. */
   readonly rectangle?: { readonly width: number; readonly height: number };
+  /** Sequences that run at once; further ones wait. Default 8. */
+  readonly maxRunning?: number;
+  /** Tokens of all sequences that the KV cache holds together; default: `context`. */
+  readonly kvTokens?: number;
+  /** Stretches the positions to go past the trained context; default: what the file says. */
+  readonly ropeScaling?: RopeScalingOption;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
+}
+
+/** `linear` divides every position by the factor, `yarn` the slow frequencies only (Peng et al. 2023). */
+export interface RopeScalingOption {
+  readonly type: 'linear' | 'yarn';
+  readonly factor: number;
 }
 
 /** Text, token ids (taken as they are, no BOS added), or messages for the model's chat template. */
@@ -61,9 +73,40 @@ export interface GenerateOptions extends SamplingOptions {
   readonly maxTokens?: number;
   /** Generation ends before the first of these strings; none of it is returned. */
   readonly stop?: string | readonly string[];
+  /** Takes end tokens for plain ones and goes on to `maxTokens`; for benches. */
+  readonly ignoreEos?: boolean;
+  /** Larger goes first, and keeps its place when KV pages run out; default 0. */
+  readonly priority?: number;
+  /** Requests of different keys share the engine evenly; default: all are of one key. */
+  readonly shareKey?: string;
+  /** Reports each token's log-probability and those of the so many likeliest, 0 to 20; default: none. */
+  readonly logprobs?: number;
+  /** Text that the answer will probably repeat: checked several tokens at a time. Never changes the answer. */
+  readonly prediction?: string | readonly number[];
+  /** Drafts from earlier repetitions in prompt and answer. Never changes the answer; default false. */
+  readonly promptLookup?: boolean;
+  /** Only tokens that keep the answer a prefix of this language can be chosen. */
+  readonly grammar?: Grammar;
   readonly signal?: AbortSignal;
+  /** Called with the number of requests in front while this one waits, and with 0 when it starts. */
+  readonly onQueue?: (position: number) => void;
   /** Called after every prefill chunk with prompt tokens done and in all. */
   readonly onPrefill?: (done: number, total: number) => void;
+}
+
+/** What an answer may be; schema as JSON text, pattern as ECMAScript, EBNF in the GGML dialect with a rule `root`. */
+export type Grammar =
+  | { readonly type: 'json' }
+  | { readonly type: 'jsonSchema'; readonly schema: string }
+  | { readonly type: 'regex'; readonly pattern: string }
+  | { readonly type: 'ebnf'; readonly text: string };
+
+/** Natural logarithms of probabilities before temperature and the other options. */
+export interface TokenLogprobs {
+  readonly id: number;
+  readonly logprob: number;
+  /** The likeliest tokens, best first, as many as were asked for. */
+  readonly top: readonly { readonly id: number; readonly logprob: number }[];
 }
 
 /** `stop`: end token or stop string; `length`: maxTokens or the context is used up; `cancelled`: the signal. */
@@ -73,9 +116,16 @@ export type FinishReason = 'stop' | 'length' | 'cancelled';
 export interface GenerateTimings {
   readonly promptTokens: number;
   readonly generatedTokens: number;
+  /** Prompt tokens whose keys and values were in the prefix cache. */
+  readonly cachedTokens: number;
+  /** Draft tokens checked and accepted; 0 without speculation. */
+  readonly draftTokens: number;
+  readonly acceptedTokens: number;
+  /** From the call of generate to the first step with this request. */
+  readonly queueMs: MeasuredMs;
   /** From the call of generate to the first token. */
   readonly ttftMs: MeasuredMs;
-  /** Time of the prefill steps alone. */
+  /** From the first step with this request to its first token. */
   readonly prefillMs: MeasuredMs;
   /** From the first token to the last. */
   readonly decodeMs: MeasuredMs;
@@ -89,6 +139,8 @@ export interface GenerateDelta {
   readonly done: false;
   readonly text: string;
   readonly ids: readonly number[];
+  /** One per id, if asked for. */
+  readonly logprobs?: readonly TokenLogprobs[];
 }
 
 /** Comes once, after all deltas: the whole text and all ids of the generation. */
@@ -98,6 +150,8 @@ export interface GenerateEnd {
   readonly ids: readonly number[];
   readonly promptIds: readonly number[];
   readonly finishReason: FinishReason;
+  /** The stop string that ended it, if one did. */
+  readonly stopString: string | null;
   readonly timings: GenerateTimings;
   /** What a wafer and a GPU would take for these very tokens, computed when asked for: simulated, never measured. */
   readonly simulated: readonly Simulated[];
@@ -133,10 +187,29 @@ export interface EngineInfo {
   readonly licence: string | null;
 }
 
-/** A loaded model. One generation runs at a time; further calls wait their turn. */
+/** A moment of the engine: what runs and waits, KV pages, and counters since it was loaded. */
+export interface EngineStats {
+  readonly running: number;
+  readonly waiting: number;
+  /** Prompt tokens of the waiting requests. */
+  readonly waitingTokens: number;
+  /** Pages of 32 tokens: `used` by running sequences, `cached` held for reuse only, the rest free. */
+  readonly kvPages: { readonly total: number; readonly used: number; readonly cached: number };
+  readonly preemptions: number;
+  readonly prefixQueryTokens: number;
+  readonly prefixHitTokens: number;
+  readonly steps: number;
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+}
+
+/** A loaded model. Generations run side by side, up to `maxRunning`; further calls wait their turn. */
 export interface Engine {
   readonly info: EngineInfo;
   readonly tokenizer: Tokenizer;
+  stats(): EngineStats;
+  /** Settles when the engine can no longer run: null after `close()`, else what broke it. */
+  readonly ended: Promise<Error | null>;
   generate(prompt: Prompt, options?: GenerateOptions): AsyncIterable<GenerateChunk>;
   /** Scores ids in windows of the context with half a window of overlap, so longer inputs work too. */
   score(ids: readonly number[], options?: ScoreOptions): Promise<ScoreResult>;
