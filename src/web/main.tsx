@@ -1,0 +1,137 @@
+/** The shell: navigation, theme, and one view at a time. */
+import { signal } from '@preact/signals';
+import { type ComponentType, render } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { messageOf } from '../core/errors.js';
+import { linkTo, route } from './state.js';
+import { THEMES, theme } from './theme.js';
+import { ErrorBoundary, Failure } from './ui/error-boundary.js';
+import { Notice } from './ui/notice.js';
+import { loadView, VIEWS, type View } from './views.js';
+
+const stray = signal<string | null>(null);
+addEventListener('unhandledrejection', ({ reason }) => {
+  stray.value = messageOf(reason);
+});
+addEventListener('error', ({ message }) => {
+  // Browsers report this loop of layout and observers as an error; nothing is wrong then.
+  if (!message.startsWith('ResizeObserver loop')) stray.value = message;
+});
+
+function App() {
+  const { view: name } = route.value;
+  const view = VIEWS.find((known) => known.name === name);
+  const shown = view ?? VIEWS[0]!;
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  useEffect(() => {
+    document.title = `${shown.title} · waferflow`;
+    // A reader that follows a link should hear the new view, not the old link.
+    if (!first.current) main.current?.focus({ preventScroll: true });
+    first.current = false;
+  }, [shown]);
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+        Skip to content
+      </button>
+      <header class="top">
+        <a class="brand" href={linkTo('race')} aria-label="waferflow, to the first screen">
+          <Mark />
+          waferflow
+        </a>
+        <nav aria-label="Views">
+          {VIEWS.map(({ name, title }) => (
+            <a key={name} href={linkTo(name)} aria-current={name === shown.name ? 'page' : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        <ThemeButton />
+      </header>
+      <main id="main" tabIndex={-1} ref={main}>
+        {stray.value !== null && (
+          <div class="page tight">
+            <Notice kind="bad">
+              Something went wrong: {stray.value} Reload the page if it does not go on.
+            </Notice>
+          </div>
+        )}
+        {name !== '' && view === undefined && (
+          <div class="page tight">
+            <Notice>
+              There is no view “{name}”; this is {shown.title}.
+            </Notice>
+          </div>
+        )}
+        <ErrorBoundary key={shown.name} what={shown.title}>
+          <Lazy key={shown.name} view={shown} />
+        </ErrorBoundary>
+      </main>
+    </>
+  );
+}
+
+function Lazy({ view }: { view: View }) {
+  const [found, setFound] = useState<{ component: ComponentType } | { error: unknown } | null>(null);
+  const [attempt, setAttempt] = useState(0);
+  useEffect(() => {
+    let isGone = false;
+    loadView(view).then(
+      (component) => isGone || setFound({ component }),
+      (error: unknown) => isGone || setFound({ error }),
+    );
+    return () => {
+      isGone = true;
+    };
+  }, [view, attempt]);
+  if (found === null) return <p class="page muted">Loading {view.title}…</p>;
+  if ('component' in found) return <found.component />;
+  const error = `A part of the page could not be fetched. Is the server still there? (${messageOf(found.error)})`;
+  const retry = (): void => {
+    setFound(null);
+    setAttempt(attempt + 1);
+  };
+  return <Failure what={view.title} error={error} retry={retry} />;
+}
+
+const THEME_TEXT = { auto: 'Auto', light: 'Light', dark: 'Dark' } as const;
+
+function ThemeButton() {
+  const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
+  return (
+    <button
+      type="button"
+      class="theme"
+      aria-label={`Theme: ${THEME_TEXT[theme.value]}. Change to ${THEME_TEXT[next]}`}
+      onClick={() => {
+        theme.value = next;
+      }}
+    >
+      {THEME_TEXT[theme.value]}
+    </button>
+  );
+}
+
+/** Nine PEs, one of them at work. */
+function Mark() {
+  const cells = [0, 1, 2].flatMap((y) => [0, 1, 2].map((x) => ({ x, y })));
+  return (
+    <svg class="mark" viewBox="0 0 16 16" width="18" height="18" aria-hidden="true">
+      {cells.map(({ x, y }) => (
+        <rect
+          key={`${x},${y}`}
+          x={1 + 5 * x}
+          y={1 + 5 * y}
+          width="4"
+          height="4"
+          opacity={x === 1 && y === 1 ? 1 : 0.4}
+        />
+      ))}
+    </svg>
+  );
+}
+
+const root = document.getElementById('app')!;
+root.replaceChildren();
+render(<App />, root);

@@ -1,0 +1,34 @@
+/** The views in the order of the navigation; each is a folder whose index.tsx has a component as default export. */
+import type { ComponentType } from 'preact';
+
+export interface View {
+  readonly name: string;
+  readonly title: string;
+  load(): Promise<ComponentType>;
+}
+
+const modules = import.meta.glob<{ default: ComponentType }>([
+  './race/index.tsx',
+  './wafer/index.tsx',
+  './lessons/index.tsx',
+  './plan/index.tsx',
+  './console/index.tsx',
+]);
+
+export const VIEWS: readonly View[] = ['Race', 'Wafer', 'Lessons', 'Plan', 'Console'].flatMap((title) => {
+  const name = title.toLowerCase();
+  const load = modules[`./${name}/index.tsx`];
+  return load === undefined ? [] : [{ name, title, load: async () => (await load()).default }];
+});
+
+const loaded = new Map<string, Promise<ComponentType>>();
+
+/** The component of a view; a failed load is tried again at the next call. */
+export function loadView(view: View): Promise<ComponentType> {
+  const known = loaded.get(view.name);
+  if (known !== undefined) return known;
+  const loading = view.load();
+  loaded.set(view.name, loading);
+  loading.catch(() => loaded.delete(view.name));
+  return loading;
+}
