@@ -1,4 +1,5 @@
 /** What a client is told when something cannot be done; each API surface writes it in its own form. */
+import { EngineError, messageOf, OptionError, WaferflowError } from '../core/errors.js';
 
 export type ApiErrorType =
   | 'invalid_request_error'
@@ -20,6 +21,8 @@ export interface ApiErrorFacts {
   readonly param?: string;
   /** When to try again, for 429 and 503. */
   readonly retryAfterMs?: number;
+  /** Further headers of the answer, in lower case, e.g. those of the rate limits. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export class ApiError extends Error {
@@ -30,4 +33,55 @@ export class ApiError extends Error {
     this.name = 'ApiError';
     this.facts = facts;
   }
+}
+
+/** A request that is wrong in itself: 400. */
+export function badRequest(message: string, param?: string, code = 'invalid_value'): ApiError {
+  return new ApiError({
+    status: 400,
+    type: 'invalid_request_error',
+    code,
+    message,
+    ...(param !== undefined && { param }),
+  });
+}
+
+/** The server cannot take work now: 503. */
+export function unavailable(code: string, message: string, retryAfterMs: number): ApiError {
+  return new ApiError({ status: 503, type: 'service_unavailable_error', code, message, retryAfterMs });
+}
+
+/** Every header that goes with an error, whatever its form. */
+export function errorHeaders({ retryAfterMs, headers }: ApiErrorFacts): Record<string, string> {
+  return {
+    ...headers,
+    ...(retryAfterMs !== undefined && {
+      'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))),
+      'retry-after-ms': String(Math.ceil(retryAfterMs)),
+    }),
+  };
+}
+
+/** Anything thrown as what a client may see: own errors in their words, the rest without its insides. */
+export function toApiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown;
+  if (thrown instanceof OptionError) {
+    return new ApiError(
+      { status: 400, type: 'invalid_request_error', code: 'invalid_value', message: thrown.message },
+      { cause: thrown },
+    );
+  }
+  if (thrown instanceof EngineError) {
+    const message = `The engine failed: ${thrown.message}`;
+    const facts = { status: 503, type: 'service_unavailable_error', code: 'engine_failed', message } as const;
+    return new ApiError({ ...facts, retryAfterMs: 1000 }, { cause: thrown });
+  }
+  const message =
+    thrown instanceof WaferflowError
+      ? thrown.message
+      : 'Internal error. The log has it under the request id.';
+  return new ApiError(
+    { status: 500, type: 'server_error', code: 'internal_error', message },
+    { cause: thrown instanceof Error ? thrown : new Error(messageOf(thrown)) },
+  );
 }

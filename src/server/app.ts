@@ -1,0 +1,58 @@
+/** The HTTP application: hooks over every route, then the surfaces. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { ServerContext } from './context.js';
+import { ApiError } from './errors.js';
+import { openAiError, writeErrors } from './http.js';
+import { anonymous } from './keys.js';
+import { registerOperations } from './operations.js';
+
+/** Adds a surface's routes; each scope has its own error form. */
+export type Surface = (app: FastifyInstance, context: ServerContext) => void;
+
+const SURFACES: readonly Surface[] = [registerOperations];
+
+/** Names of requests that clients may give themselves. */
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+export function requestId({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given)
+    ? given
+    : `req_${randomUUID().replaceAll('-', '')}`;
+}
+
+export function createApp(
+  context: ServerContext,
+  serverFactory: (handler: RequestListener) => Server,
+): FastifyInstance {
+  const app = Fastify({
+    serverFactory,
+    genReqId: (request) => requestId(request as IncomingMessage),
+    bodyLimit: context.limits.bodyBytes,
+    logger: false,
+    // Clients differ in what they append to paths.
+    routerOptions: { ignoreTrailingSlash: true },
+  });
+  app.decorateRequest('caller');
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    request.caller = anonymous;
+    request.caller = context.keys.authenticate(request.headers);
+  });
+  // Small clients forget the content type; what is no JSON is refused all the same.
+  app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
+  writeErrors(app, openAiError, context.log);
+  app.setNotFoundHandler((request) => {
+    const [path] = request.url.split('?', 1);
+    throw new ApiError({
+      status: 404,
+      type: 'invalid_request_error',
+      code: 'not_found',
+      message: `There is nothing at ${request.method} ${path?.slice(0, 200)}.`,
+    });
+  });
+  for (const surface of SURFACES) surface(app, context);
+  return app;
+}

@@ -1,0 +1,195 @@
+/** The one road to the engine: checks and admits a request, runs it, and turns chunks into events. */
+import type { Engine, GenerateChunk, GenerateEnd, GenerateOptions } from '../runtime/types.js';
+import type { CompletionEvent, CompletionRequest, CompletionUsage, ServiceTier } from './completion.js';
+import type { ServerContext } from './context.js';
+import { ApiError, toApiError } from './errors.js';
+import { longestTokenBytes, promptIds, promptLength } from './prompt.js';
+
+/** A request that has its place; iterate it once. */
+export interface Completion extends AsyncIterable<CompletionEvent> {
+  readonly promptTokens: number;
+}
+
+const PRIORITIES: Readonly<Record<ServiceTier, number>> = { interactive: 1, batch: 0 };
+
+/**
+ * Admits a request and returns its events. Throws an ApiError at once when it cannot be taken, so that a surface can
+ * still answer with a status; later ones come out of the iteration. Ends early, with the finish reason `cancelled`,
+ * when the signal aborts, and with an ApiError when the server shuts down.
+ */
+export function complete(
+  context: ServerContext,
+  request: CompletionRequest,
+  signal: AbortSignal,
+): Completion {
+  const { admission, lifecycle, host } = context;
+  lifecycle.requireOpen();
+  const engine = host.require();
+  admission.requirePlace(request.tier);
+  requireRoom(engine, promptLength(request.prompt) / longestTokenBytes(engine.tokenizer), true);
+  const prompt = fromEngine(() => promptIds(engine.tokenizer, request.prompt));
+  requireRoom(engine, prompt.ids.length, false);
+  const ticket = admission.admit(request.tier, prompt.ids.length);
+  const end = lifecycle.begin();
+  const release = (): void => {
+    signal.removeEventListener('abort', release);
+    ticket.release();
+    end();
+  };
+  const queue = new QueueEvents(ticket.start);
+  const options: GenerateOptions = {
+    ...request.options,
+    ...(prompt.stop !== null && { stop: [...stopList(request.options.stop), prompt.stop] }),
+    signal: AbortSignal.any([signal, lifecycle.cut]),
+    priority: PRIORITIES[request.tier],
+    shareKey: request.caller,
+    onQueue: queue.push,
+  };
+  let chunks: AsyncIterable<GenerateChunk>;
+  try {
+    chunks = fromEngine(() => engine.generate(prompt.ids, options));
+  } catch (error) {
+    release();
+    throw error;
+  }
+  // A completion that is never iterated gives its place back when the client goes.
+  signal.addEventListener('abort', release);
+  if (signal.aborted) release();
+  const promptTokens = prompt.ids.length;
+  return {
+    promptTokens,
+    [Symbol.asyncIterator]: () =>
+      eventsOf({ context, chunks, queue, promptTokens, release, ownStop: prompt.stop }),
+  };
+}
+
+interface Run {
+  readonly context: ServerContext;
+  readonly chunks: AsyncIterable<GenerateChunk>;
+  readonly queue: QueueEvents;
+  readonly promptTokens: number;
+  readonly release: () => void;
+  readonly ownStop: string | null;
+}
+
+async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> {
+  const { context, chunks, queue, promptTokens, release } = run;
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    let next = iterator.next();
+    // Only until the first chunk can there be news of the queue.
+    for (let isFirst = false; !isFirst; ) {
+      isFirst = await Promise.race([next.then(() => true), queue.changed()]);
+      for (const position of queue.take()) yield { type: 'queued', position };
+    }
+    queue.start();
+    yield { type: 'started', promptTokens };
+    for (;;) {
+      const { value: chunk, done } = await next;
+      if (done === true) throw new Error('the engine ended a generation without its last piece');
+      if (chunk.done) {
+        if (chunk.finishReason === 'cancelled') throwIfCut(context);
+        yield endOf(chunk, run.ownStop);
+        return;
+      }
+      const { text, ids, logprobs } = chunk;
+      yield { type: 'text', text, ids, ...(logprobs && { logprobs }) };
+      next = iterator.next();
+    }
+  } catch (error) {
+    throwIfCut(context);
+    throw toApiError(error);
+  } finally {
+    release();
+    await iterator.return?.();
+  }
+}
+
+function throwIfCut({ lifecycle }: ServerContext): void {
+  if (lifecycle.cut.aborted) throw toApiError(lifecycle.cut.reason);
+}
+
+function endOf(end: GenerateEnd, ownStop: string | null): CompletionEvent {
+  const { finishReason, stopString, timings } = end;
+  const usage: CompletionUsage = {
+    promptTokens: timings.promptTokens,
+    cachedTokens: timings.cachedTokens,
+    completionTokens: timings.generatedTokens,
+    acceptedPredictionTokens: timings.acceptedTokens,
+    rejectedPredictionTokens: timings.draftTokens - timings.acceptedTokens,
+  };
+  return {
+    type: 'end',
+    finishReason,
+    stopString: stopString === ownStop ? null : stopString,
+    usage,
+    timings,
+    get simulated() {
+      return end.simulated;
+    },
+  };
+}
+
+/** What the engine says about its queue, until the request starts. */
+class QueueEvents {
+  private positions: number[] = [];
+  private wake: (() => void) | null = null;
+  private readonly onStart: () => void;
+
+  constructor(onStart: () => void) {
+    this.onStart = onStart;
+  }
+
+  readonly push = (position: number): void => {
+    if (position === 0) this.onStart();
+    else {
+      this.positions.push(position);
+      this.wake?.();
+    }
+  };
+
+  start(): void {
+    this.onStart();
+  }
+
+  take(): number[] {
+    const { positions } = this;
+    this.positions = [];
+    return positions;
+  }
+
+  async changed(): Promise<false> {
+    if (this.positions.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    return false;
+  }
+}
+
+function stopList(stop: GenerateOptions['stop']): readonly string[] {
+  if (stop === undefined) return [];
+  return typeof stop === 'string' ? [stop] : stop;
+}
+
+function fromEngine<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw toApiError(error);
+  }
+}
+
+function requireRoom(engine: Engine, tokens: number, isBound: boolean): void {
+  const { context } = engine.info;
+  if (tokens < context) return;
+  const given = `${isBound ? 'more than ' : ''}${Math.floor(tokens)}`;
+  throw new ApiError({
+    status: 400,
+    type: 'invalid_request_error',
+    code: 'context_length_exceeded',
+    message: `This model's context is ${context} tokens, and the prompt has ${given}: shorten it.`,
+    param: 'messages',
+  });
+}

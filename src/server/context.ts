@@ -1,0 +1,52 @@
+/** What every surface gets: the engine, who may do what, and where to report. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Admission } from './admission.js';
+import type { EngineHost } from './engine-host.js';
+import { ApiError } from './errors.js';
+import type { Caller, KeyRing } from './keys.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { Log } from './log.js';
+
+/** The name by which clients know the model that is served. */
+export interface ServedModel {
+  readonly id: string;
+  readonly aliases: readonly string[];
+  /** Unix time in seconds. */
+  readonly created: number;
+}
+
+export interface ServerLimits {
+  readonly bodyBytes: number;
+  /** A client that takes nothing for so long while something waits to be sent is cut off. */
+  readonly stallMs: number;
+  /** Silence after which a stream carries a comment. */
+  readonly pingMs: number;
+}
+
+/** Takes an upgrade that passed the checks of key and origin. */
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller) => void;
+
+export interface ServerContext {
+  readonly host: EngineHost;
+  readonly model: ServedModel;
+  readonly keys: KeyRing;
+  readonly admission: Admission;
+  readonly lifecycle: Lifecycle;
+  readonly limits: ServerLimits;
+  readonly log: Log;
+  /** Handlers of upgrades by path, e.g. `/v1/responses`. Surfaces register theirs here. */
+  readonly upgrades: Map<string, UpgradeHandler>;
+}
+
+/** Throws an ApiError with status 404 unless the name, if given, is that of the model that is served. */
+export function requireModel({ model }: ServerContext, name: string | null | undefined): void {
+  if (name === undefined || name === null || name === model.id || model.aliases.includes(name)) return;
+  throw new ApiError({
+    status: 404,
+    type: 'invalid_request_error',
+    code: 'model_not_found',
+    message: `The model ${JSON.stringify(name.slice(0, 100))} is not served here; ${JSON.stringify(model.id)} is.`,
+    param: 'model',
+  });
+}

@@ -1,0 +1,26 @@
+/** What operators ask: is it alive, is it ready, which version is it. */
+import type { FastifyInstance } from 'fastify';
+import { messageOf } from '../core/errors.js';
+import type { ServerContext } from './context.js';
+
+export function registerOperations(app: FastifyInstance, context: ServerContext): void {
+  const { host, lifecycle } = context;
+  // Liveness: the process answers. A model that is loading is no reason to kill it.
+  app.get('/health', (_request, reply) => {
+    const { state } = host;
+    const status = lifecycle.draining.aborted ? 'draining' : state.kind;
+    reply.code(state.kind === 'failed' ? 500 : 200);
+    return {
+      status,
+      model: context.model.id,
+      reloads: host.reloads,
+      ...(state.kind === 'loading' && { loading: state.progress, reason: state.reason }),
+      ...(state.kind === 'failed' && { error: messageOf(state.error) }),
+    };
+  });
+  app.get('/ready', () => {
+    lifecycle.requireOpen();
+    host.require();
+    return { status: 'ready' };
+  });
+}

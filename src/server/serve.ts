@@ -1,0 +1,138 @@
+/** Starts a server: binds, loads the model in the background, and ends in order. */
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { MiB } from '../core/units.js';
+import type { Engine } from '../runtime/types.js';
+import { Admission, type AdmissionLimits } from './admission.js';
+import { createApp } from './app.js';
+import type { ServedModel, ServerContext, ServerLimits } from './context.js';
+import { EngineHost, type EngineLoader } from './engine-host.js';
+import { ApiError, errorHeaders, toApiError } from './errors.js';
+import { openAiError } from './http.js';
+import { type ApiKey, KeyRing } from './keys.js';
+import { Lifecycle } from './lifecycle.js';
+import { createLog, type LogLevel } from './log.js';
+
+export interface ServerOptions {
+  /** Loads the engine; called again after one broke. */
+  readonly load: EngineLoader;
+  readonly model: { readonly id: string; readonly aliases?: readonly string[] };
+  /** Default 8080; 0 takes any free one. */
+  readonly port?: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  readonly keys?: readonly ApiKey[];
+  readonly admission?: Partial<AdmissionLimits>;
+  readonly limits?: Partial<ServerLimits>;
+  readonly logLevel?: LogLevel;
+  /** PEM texts. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
+}
+
+export interface RunningServer {
+  /** Without a slash at the end, e.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly context: ServerContext;
+  /** Settles with the first engine, or rejects when it cannot be loaded. */
+  readonly ready: Promise<Engine>;
+  /** Takes no new work, lets what runs go on for at most so long (default 0), and ends. Safe to call twice. */
+  close(drainMs?: number): Promise<void>;
+}
+
+const DEFAULT_ADMISSION: AdmissionLimits = {
+  interactive: { maxInFlight: 256, maxWaitingTokens: 262_144 },
+  batch: { maxInFlight: 128, maxWaitingTokens: 262_144 },
+};
+
+const DEFAULT_LIMITS: ServerLimits = { bodyBytes: 16 * MiB, stallMs: 30_000, pingMs: 15_000 };
+
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { port = 8080, host: hostname = '127.0.0.1' } = options;
+  const log = createLog(options.logLevel ?? 'info');
+  const keys = new KeyRing(options.keys ?? []);
+  const lifecycle = new Lifecycle();
+  const host = new EngineHost(options.load, log);
+  host.first.catch(() => undefined);
+  const model: ServedModel = {
+    id: options.model.id,
+    aliases: options.model.aliases ?? [],
+    created: Math.floor(Date.now() / 1000),
+  };
+  const context: ServerContext = {
+    host,
+    model,
+    keys,
+    lifecycle,
+    admission: new Admission({ ...DEFAULT_ADMISSION, ...options.admission }),
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    log,
+    upgrades: new Map(),
+  };
+  const makeServer = (handler: RequestListener): Server => {
+    const http = { maxHeaderSize: 16_384 };
+    const server = options.tls
+      ? createTlsServer({ ...http, ...options.tls }, handler)
+      : createServer(http, handler);
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      upgrade(context, request, socket, head),
+    );
+    return server as Server;
+  };
+  const app = createApp(context, makeServer);
+  try {
+    await app.listen({ port, host: hostname });
+  } catch (error) {
+    await host.close();
+    throw error;
+  }
+  const address = app.server.address() as AddressInfo;
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  let closed: Promise<void> | null = null;
+  return {
+    url: `${options.tls ? 'https' : 'http'}://${name}:${address.port}`,
+    context,
+    ready: host.first,
+    close: (drainMs = 0) => {
+      closed ??= (async () => {
+        await lifecycle.drain(drainMs);
+        app.server.closeAllConnections();
+        await app.close();
+        await host.close();
+      })();
+      return closed;
+    },
+  };
+}
+
+/** Checks an upgrade as any request, and hands it to the surface of its path. */
+function upgrade(context: ServerContext, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  socket.on('error', () => socket.destroy());
+  try {
+    const caller = context.keys.authenticate(request.headers);
+    context.lifecycle.requireOpen();
+    const [path = ''] = (request.url ?? '').split('?', 1);
+    const handler = context.upgrades.get(path);
+    if (!handler) {
+      const message = `No WebSocket is spoken at ${path.slice(0, 200)}.`;
+      throw new ApiError({ status: 404, type: 'invalid_request_error', code: 'not_found', message });
+    }
+    handler(request, socket, head, caller);
+  } catch (thrown) {
+    refuseUpgrade(socket, toApiError(thrown));
+  }
+}
+
+/** A whole HTTP answer on the socket of an upgrade that is not to be. */
+export function refuseUpgrade(socket: Duplex, error: ApiError): void {
+  const body = JSON.stringify(openAiError(error, ''));
+  const headers = {
+    ...errorHeaders(error.facts),
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${error.facts.status} Refused\r\n${lines.join('')}\r\n${body}`);
+}
