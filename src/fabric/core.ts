@@ -57,6 +57,10 @@ export interface QueueContent {
  */
 export interface HopObserver {
   hop(cycle: number, link: number, color: number, word: number, id: number): void;
+  /** A CE puts a wavelet onto its ramp. */
+  put?(cycle: number, ce: number, color: number, word: number, id: number): void;
+  /** A CE takes a wavelet out of the queue behind its ramp. */
+  take?(cycle: number, ce: number, color: number, word: number, id: number): void;
 }
 
 export interface CoreOptions {

@@ -360,6 +360,7 @@ export class FastCore implements FabricCore {
         word = foldWord(fold, words[offset]!, word);
       }
       if (ops[s + STORE] !== 0) words[offset] = word;
+      if (this.observer !== null) this.observeTake(c, input, at);
       q[input + POPS]!++;
       q[input + POPPED] = now;
       this.wakeSender(q[input + SENDER]!);
@@ -371,7 +372,7 @@ export class FastCore implements FabricCore {
     ops[s + LEFT] = left;
     if (output >= 0) {
       ces[c + RAMP_USED] = now;
-      if (this.observer !== null) this.identify(c, output);
+      if (this.observer !== null) this.observePut(c, output, word);
       const ready = now + q[output + LATENCY]!;
       if (ready > this.lastReady) this.lastReady = ready;
       this.push(output, word, now, left === 0 ? ops[s + LAST_MARK]! : MARK.none, -1);
@@ -422,10 +423,20 @@ export class FastCore implements FabricCore {
 
   // ── Seen from outside ─────────────────────────────────────────────────────────────────────────────────────
 
-  private identify(c: number, output: number): void {
+  private observePut(c: number, output: number, word: number): void {
     const at = this.q[output + RING]! + ((this.q[output + PUSHES]! & this.q[output + WRAP]!) << 1);
     const ce = c / CE_LINE;
-    this.identity[at] = this.sent[ce]!++ * this.tables.ces + ce;
+    const id = this.sent[ce]!++ * this.tables.ces + ce;
+    this.identity[at] = id;
+    this.observer?.put?.(this.now, ce, this.colorOf(output), word, id);
+  }
+
+  private observeTake(c: number, input: number, at: number): void {
+    this.observer?.take?.(this.now, c / CE_LINE, this.colorOf(input), this.q[at]!, this.identity[at]!);
+  }
+
+  private colorOf(queue: number): number {
+    return this.tables.nodes[this.tables.queues[this.packed.tableOf[queue / LINE]!]!.node]!.color;
   }
 
   private observe(o: number, at: number, from: number, word: number): void {

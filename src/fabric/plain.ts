@@ -204,7 +204,9 @@ export class PlainCore implements FabricCore {
     const ce = Math.floor(slot / THREADS);
     let word = this.words[running.offset]!;
     if (op.input >= 0) {
-      word = foldWord(op.fold, word, this.inputOf(op).wavelets.shift()!.word);
+      const taken = this.inputOf(op).wavelets.shift()!;
+      this.options.observer?.take?.(this.now, ce, this.nodes[op.input]!.color, taken.word, taken.id);
+      word = foldWord(op.fold, word, taken.word);
       this.delivered++;
       if (op.fold !== FOLD.copy) this.alu[ce]!++;
       if (op.store) this.words[running.offset] = word;
@@ -214,12 +216,9 @@ export class PlainCore implements FabricCore {
     if (op.output >= 0) {
       const queue = this.outputOf(op);
       const mark = running.left === 0 ? op.lastMark : MARK.none;
-      this.push(queue, {
-        word,
-        ready: this.now + queue.latency,
-        mark,
-        id: this.sent[ce]!++ * this.tables.ces + ce,
-      });
+      const id = this.sent[ce]!++ * this.tables.ces + ce;
+      this.push(queue, { word, ready: this.now + queue.latency, mark, id });
+      this.options.observer?.put?.(this.now, ce, this.nodes[op.output]!.color, word, id);
       this.injected++;
     }
     if (running.left === 0) {

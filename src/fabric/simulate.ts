@@ -22,13 +22,22 @@ export const MAX_CYCLES = 400_000_000;
 
 /** Sees what CEs do: one span per vector operation and per piece of local work. */
 export interface SpanObserver {
-  span(pe: Pe, name: string, startCycle: number, endCycle: number): void;
+  span(pe: Pe, name: string, startCycle: number, endCycle: number, op: VectorColors | null): void;
+}
+
+/** What a vector operation takes from and gives to; `folds` if it needs the arithmetic. Local work has none. */
+export interface VectorColors {
+  readonly input: Color | null;
+  readonly output: Color | null;
+  readonly folds: boolean;
 }
 
 export interface SimulateOptions extends CoreOptions {
   /** `plain` is the slow, readable definition of the same machine. */
   readonly core?: 'fast' | 'plain';
   readonly maxCycles?: number;
+  /** Ends the run after this cycle, whatever is still under way, to look at memory as it is then. */
+  readonly stopAfterCycle?: number;
   readonly spans?: SpanObserver;
   /** Called once before the first cycle, e.g. to name the links of a trace. */
   readonly onTables?: (tables: Tables) => void;
@@ -118,7 +127,9 @@ class Simulation implements Executor {
 
   run(): FabricResult {
     const { core, ends } = this;
-    const limit = Math.min(this.options.maxCycles ?? MAX_CYCLES, MAX_CYCLES);
+    const stop = this.options.stopAfterCycle ?? MAX_CYCLES;
+    const most = Math.min(this.options.maxCycles ?? MAX_CYCLES, MAX_CYCLES);
+    const limit = Math.min(most, stop);
     for (const pe of this.pes) pe.attach(this);
     try {
       for (const pe of this.pes) if (pe.main !== null) this.spawn(pe, 'main', pe.main, 'now');
@@ -127,14 +138,20 @@ class Simulation implements Executor {
         const moved = core.step();
         for (const slot of core.ended) this.endOp(slot);
         if (moved > 0 || core.now <= core.lastReady) {
-          if (core.now > limit) throw cycleLimit(this.mesh, this.tables, core, this.ops, limit);
+          if (core.now > limit) {
+            if (stop < most) return this.account();
+            throw cycleLimit(this.mesh, this.tables, core, this.ops, limit);
+          }
           core.leap(Math.min(ends.nextCycle(), limit + 1) - core.now);
           continue;
         }
         // Nothing moved and nothing is on its way: the next event is the end of some local work.
         const next = ends.nextCycle();
         if (next === NO_CYCLE) break;
-        if (next > limit) throw cycleLimit(this.mesh, this.tables, core, this.ops, limit);
+        if (next > limit) {
+          if (stop < most) return this.account();
+          throw cycleLimit(this.mesh, this.tables, core, this.ops, limit);
+        }
         core.now = Math.max(core.now, next);
       }
       if (this.live.size > 0 || core.inFlight() > 0) {
@@ -143,10 +160,14 @@ class Simulation implements Executor {
     } finally {
       for (const pe of this.pes) pe.attach(null);
     }
-    return account(this.mesh, this.tables, core, this.totals, this.lastCycle);
+    return this.account();
   }
 
   private lastCycle = 0;
+
+  private account(): FabricResult {
+    return account(this.mesh, this.tables, this.core, this.totals, this.lastCycle);
+  }
 
   // ── Flows of control ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -247,7 +268,11 @@ class Simulation implements Executor {
     const reads = fold !== FOLD.copy || input === null ? 4 : 0;
     this.totals[pe.ce]!.sramBytes += words * (reads + (store ? 4 : 0));
     this.lastCycle = this.core.now;
-    this.options.spans?.span(pe, nameOf(input, output, fold), startCycle, this.core.now);
+    this.options.spans?.span(pe, nameOf(input, output, fold), startCycle, this.core.now, {
+      input,
+      output,
+      folds: fold !== FOLD.copy,
+    });
     this.settle(pending);
   }
 
@@ -288,7 +313,8 @@ class Simulation implements Executor {
     totals.sramBytes += work.sramBytes ?? 0;
     this.lastCycle = this.core.now;
     local.action?.();
-    if (work.cycles > 0) this.options.spans?.span(local.pe, local.name, state.startCycle, this.core.now);
+    if (work.cycles > 0)
+      this.options.spans?.span(local.pe, local.name, state.startCycle, this.core.now, null);
     state.current = null;
     const next = state.waiting.shift();
     if (next !== undefined) this.startWork(state, next);

@@ -9,7 +9,7 @@ import type { Point } from './geometry.js';
 import { formatPoint, PORT_COUNT, PORTS, RAMP } from './geometry.js';
 import type { Mesh } from './mesh.js';
 import type { Pe } from './pe.js';
-import type { SpanObserver } from './simulate.js';
+import type { SpanObserver, VectorColors } from './simulate.js';
 import type { Tables } from './tables.js';
 
 /** One thing to look at. */
@@ -22,24 +22,26 @@ interface Span {
   readonly endCycle: number;
 }
 
-/** Words per hop in the record and in the event log. */
-const HOP_WORDS = 5;
-/** 160 MB of hops: what a page or Perfetto can still open. */
-const MAX_HOPS = 8_000_000;
+/** Words per move in the record and in the event log. */
+const MOVE_WORDS = 5;
+/** 160 MB of moves: what a page or Perfetto can still open. */
+const MAX_MOVES = 8_000_000;
 /** Link loads are counted in windows of so many cycles. */
 const LOAD_WINDOWS = 500;
 
 export const EVENT_LOG_MAGIC = 'WFLOG';
-export const EVENT_LOG_VERSION = 1;
+export const EVENT_LOG_VERSION = 2;
 
 export class Recorder implements HopObserver, SpanObserver {
   private readonly mesh: Mesh;
   private readonly watch: Watch | null;
   private tables: Tables | null = null;
-  private hops = new Uint32Array(1 << 14);
-  private hopCount = 0;
+  private moves = new Uint32Array(1 << 14);
+  private moveCount = 0;
   private readonly spans: Span[] = [];
   private readonly names: string[] = [];
+  /** Of each name: what the vector operation does, null for local work. */
+  private readonly ops: (VectorColors | null)[] = [];
   private readonly nameIds = new Map<string, number>();
   private lastCycle = 0;
 
@@ -70,67 +72,93 @@ export class Recorder implements HopObserver, SpanObserver {
   }
 
   hop(cycle: number, link: number, color: number, word: number, id: number): void {
-    if (!this.wantsHop(link, color, id)) return;
-    if (this.hopCount >= MAX_HOPS) {
+    if (this.wants(this.tables!.routers[Math.floor(link / PORT_COUNT)]!, color, id)) {
+      this.keep(cycle, link, color, word, id);
+    }
+  }
+
+  put(cycle: number, ce: number, color: number, word: number, id: number): void {
+    const { routers, workers } = this.tables!;
+    if (this.wants(workers[ce]!.at, color, id)) {
+      this.keep(cycle, routers.length * PORT_COUNT + ce, color, word, id);
+    }
+  }
+
+  take(cycle: number, ce: number, color: number, word: number, id: number): void {
+    const { routers, workers, ces } = this.tables!;
+    if (this.wants(workers[ce]!.at, color, id)) {
+      this.keep(cycle, routers.length * PORT_COUNT + ces + ce, color, word, id);
+    }
+  }
+
+  private keep(cycle: number, way: number, color: number, word: number, id: number): void {
+    if (this.moveCount >= MAX_MOVES) {
       throw new MachineError({
         what: 'trace',
-        given: `more than ${MAX_HOPS} hops`,
-        expected: `at most ${MAX_HOPS}`,
+        given: `more than ${MAX_MOVES} moves of wavelets`,
+        expected: `at most ${MAX_MOVES}`,
         todo: 'Trace a smaller run, or watch one PE, color or wavelet.',
       });
     }
-    const at = this.hopCount++ * HOP_WORDS;
-    if (at + HOP_WORDS > this.hops.length) {
-      const larger = new Uint32Array(this.hops.length * 2);
-      larger.set(this.hops);
-      this.hops = larger;
+    const at = this.moveCount++ * MOVE_WORDS;
+    if (at + MOVE_WORDS > this.moves.length) {
+      const larger = new Uint32Array(this.moves.length * 2);
+      larger.set(this.moves);
+      this.moves = larger;
     }
-    this.hops[at] = cycle;
-    this.hops[at + 1] = link;
-    this.hops[at + 2] = color;
-    this.hops[at + 3] = word;
-    this.hops[at + 4] = id;
+    this.moves[at] = cycle;
+    this.moves[at + 1] = way;
+    this.moves[at + 2] = color;
+    this.moves[at + 3] = word;
+    this.moves[at + 4] = id;
     this.lastCycle = Math.max(this.lastCycle, cycle + 1);
   }
 
-  span(pe: Pe, name: string, startCycle: number, endCycle: number): void {
+  span(pe: Pe, name: string, startCycle: number, endCycle: number, op: VectorColors | null): void {
     const { watch } = this;
     if (watch !== null && !('pe' in watch && watch.pe.x === pe.at.x && watch.pe.y === pe.at.y)) return;
     let id = this.nameIds.get(name);
     if (id === undefined) {
       id = this.names.length;
       this.names.push(name);
+      this.ops.push(op);
       this.nameIds.set(name, id);
     }
     this.spans.push({ ce: pe.ce, name: id, startCycle, endCycle });
     this.lastCycle = Math.max(this.lastCycle, endCycle);
   }
 
-  private wantsHop(link: number, color: number, id: number): boolean {
-    const { watch, tables } = this;
+  private wants(at: Point, color: number, id: number): boolean {
+    const { watch } = this;
     if (watch === null) return true;
     if ('color' in watch) return this.mesh.colors[color]!.name === watch.color;
     if ('wavelet' in watch) return id === watch.wavelet;
-    const { x, y } = tables!.routers[Math.floor(link / PORT_COUNT)]!;
-    return x === watch.pe.x && y === watch.pe.y;
+    return at.x === watch.pe.x && at.y === watch.pe.y;
   }
 
   /** What was recorded, in words, by cycle. */
   lines(): string[] {
-    const { hops } = this;
+    const { moves } = this;
+    const { routers, workers, ces } = this.tables!;
+    const links = routers.length * PORT_COUNT;
     const events: { readonly cycle: number; readonly text: string }[] = [];
-    for (let h = 0; h < this.hopCount * HOP_WORDS; h += HOP_WORDS) {
-      const [cycle, link, color, word, id] = hops.subarray(h, h + HOP_WORDS) as unknown as [
+    for (let m = 0; m < this.moveCount * MOVE_WORDS; m += MOVE_WORDS) {
+      const [cycle, way, color, word, id] = moves.subarray(m, m + MOVE_WORDS) as unknown as [
         number,
         number,
         number,
         number,
         number,
       ];
-      const from = formatPoint(this.tables!.routers[Math.floor(link / PORT_COUNT)]!);
       const payload = `0x${word.toString(16).padStart(8, '0')}`;
-      const way = `${from} to ${PORTS[link % PORT_COUNT]}`;
-      events.push({ cycle, text: `wavelet ${id} ${payload} ${way} on "${this.mesh.colors[color]!.name}"` });
+      const ce = way - links;
+      const does =
+        ce < 0
+          ? `${formatPoint(routers[Math.floor(way / PORT_COUNT)]!)} to ${PORTS[way % PORT_COUNT]}`
+          : ce < ces
+            ? `put onto its ramp by ${formatPoint(workers[ce]!.at)}`
+            : `taken by ${formatPoint(workers[ce - ces]!.at)}`;
+      events.push({ cycle, text: `wavelet ${id} ${payload} ${does} on "${this.mesh.colors[color]!.name}"` });
     }
     const points = this.tables!.workers.map((pe) => formatPoint(pe.at));
     for (const { ce, name, startCycle, endCycle } of this.spans) {
@@ -159,10 +187,11 @@ export class Recorder implements HopObserver, SpanObserver {
     }
     const window = Math.max(1, Math.ceil(this.lastCycle / LOAD_WINDOWS));
     const loads = new Map<number, Float64Array>();
-    for (let h = 0; h < this.hopCount * HOP_WORDS; h += HOP_WORDS) {
-      const link = this.hops[h + 1]!;
+    const links = this.tables!.routers.length * PORT_COUNT;
+    for (let h = 0; h < this.moveCount * MOVE_WORDS; h += MOVE_WORDS) {
+      const link = this.moves[h + 1]!;
       const port = link % PORT_COUNT;
-      if (port === RAMP) continue;
+      if (link >= links || port === RAMP) continue;
       const { y } = this.tables!.routers[Math.floor(link / PORT_COUNT)]!;
       const key = y * PORT_COUNT + port;
       let counts = loads.get(key);
@@ -170,7 +199,7 @@ export class Recorder implements HopObserver, SpanObserver {
         counts = new Float64Array(LOAD_WINDOWS + 1);
         loads.set(key, counts);
       }
-      counts[Math.floor(this.hops[h]! / window)]!++;
+      counts[Math.floor(this.moves[h]! / window)]!++;
     }
     for (const [key, counts] of loads) {
       const name = `hops per cycle ${PORTS[key % PORT_COUNT]}`;
@@ -201,14 +230,15 @@ export class Recorder implements HopObserver, SpanObserver {
       cycles: this.lastCycle,
       colors: this.mesh.colors.map((color) => color.name),
       names: this.names,
+      ops: this.ops.map((op) => op && [op.input?.id ?? -1, op.output?.id ?? -1, op.folds ? 1 : 0]),
       routers: tables.routers.map(({ x, y }) => [x, y]),
       pes: tables.workers.map(({ at }) => [at.x, at.y]),
-      hops: this.hopCount,
+      moves: this.moveCount,
       spans: this.spans.length,
     };
     const json = new TextEncoder().encode(JSON.stringify(header));
     const start = 12 + Math.ceil(json.length / 4) * 4;
-    const bytes = new Uint8Array(start + (this.hopCount * HOP_WORDS + this.spans.length * 4) * 4).fill(
+    const bytes = new Uint8Array(start + (this.moveCount * MOVE_WORDS + this.spans.length * 4) * 4).fill(
       32,
       12,
       start,
@@ -222,7 +252,7 @@ export class Recorder implements HopObserver, SpanObserver {
       view.setUint32(at, value, true);
       at += 4;
     };
-    for (let i = 0; i < this.hopCount * HOP_WORDS; i++) put(this.hops[i]!);
+    for (let i = 0; i < this.moveCount * MOVE_WORDS; i++) put(this.moves[i]!);
     for (const { ce, name, startCycle, endCycle } of this.spans) {
       put(ce);
       put(name);

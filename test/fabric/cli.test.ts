@@ -49,15 +49,19 @@ describe('waferflow fabric', () => {
       [json, log].map((file) => waferflow([...args, '--json', '--trace', file])),
     );
     expect(runs.map(({ code }) => code)).toEqual([0, 0]);
-    const report = JSON.parse(runs[0]!.stdout) as { hops: number; delivered: number; cycles: number };
+    const report = JSON.parse(runs[0]!.stdout) as Record<
+      'hops' | 'wavelets' | 'delivered' | 'cycles',
+      number
+    >;
 
     const bytes = readFileSync(log);
     expect(bytes.toString('latin1', 0, 5)).toBe('WFLOG');
     const headerBytes = bytes.readUInt32LE(8);
     const header = JSON.parse(bytes.toString('utf8', 12, 12 + headerBytes)) as Record<string, number>;
-    expect(header).toMatchObject({ version: 1, width: 4, height: 2, cycles: report.cycles });
-    expect(header.hops).toBe(report.hops + report.delivered);
-    expect(bytes.length).toBe(12 + headerBytes + 20 * header.hops! + 16 * header.spans!);
+    expect(header).toMatchObject({ version: 2, width: 4, height: 2, cycles: report.cycles });
+    // Every wavelet is put once, and every one delivered crosses a ramp and is taken.
+    expect(header.moves).toBe(report.hops + report.wavelets + 2 * report.delivered);
+    expect(bytes.length).toBe(12 + headerBytes + 20 * header.moves! + 16 * header.spans!);
 
     const { traceEvents } = JSON.parse(readFileSync(json, 'utf8')) as {
       traceEvents: { ph: string; ts: number; args?: { value: number } }[];
@@ -84,10 +88,13 @@ describe('waferflow fabric', () => {
       .split('\n')
       .map((line) => line.replace(/0x\w+/, '').replaceAll(/\s+/g, ' '));
     expect(ways).toEqual([
+      'cycle 0: wavelet 0 put onto its ramp by (0, 0) on "flood"',
       'cycle 3: wavelet 0 (0, 0) to EAST on "flood"',
       'cycle 4: wavelet 0 (1, 0) to EAST on "flood"',
       'cycle 4: wavelet 0 (1, 0) to RAMP on "flood"',
       'cycle 5: wavelet 0 (2, 0) to RAMP on "flood"',
+      'cycle 6: wavelet 0 taken by (1, 0) on "flood"',
+      'cycle 7: wavelet 0 taken by (2, 0) on "flood"',
     ]);
   });
 

@@ -26,7 +26,9 @@ function runProgram(
   prepared.load(new Rng(7));
   const hops: string[] = [];
   const observer: HopObserver = {
-    hop: (cycle, link, color, word, id) => hops.push(`${cycle} ${link} ${color} ${word} ${id}`),
+    hop: (...hop) => hops.push(hop.join(' ')),
+    put: (...put) => hops.push(`put ${put.join(' ')}`),
+    take: (...take) => hops.push(`take ${take.join(' ')}`),
   };
   const result = simulate(prepared.mesh, options.observed === false ? options : { ...options, observer });
   return {
