@@ -24,7 +24,7 @@ interface Span {
 
 /** Words per move in the record and in the event log. */
 const MOVE_WORDS = 5;
-/** 160 MB of moves: what a page or Perfetto can still open. */
+/** 160 MB of moves: what Perfetto can still open. */
 const MAX_MOVES = 8_000_000;
 /** Link loads are counted in windows of so many cycles. */
 const LOAD_WINDOWS = 500;
@@ -35,6 +35,7 @@ export const EVENT_LOG_VERSION = 2;
 export class Recorder implements HopObserver, SpanObserver {
   private readonly mesh: Mesh;
   private readonly watch: Watch | null;
+  private readonly mostMoves: number;
   private tables: Tables | null = null;
   private moves = new Uint32Array(1 << 14);
   private moveCount = 0;
@@ -45,10 +46,11 @@ export class Recorder implements HopObserver, SpanObserver {
   private readonly nameIds = new Map<string, number>();
   private lastCycle = 0;
 
-  /** Keeps everything, or only what `watch` names. */
-  constructor(mesh: Mesh, watch: Watch | null = null) {
+  /** Keeps everything, or only what `watch` names; `MachineError` beyond `mostMoves`. */
+  constructor(mesh: Mesh, watch: Watch | null = null, mostMoves = MAX_MOVES) {
     this.mesh = mesh;
     this.watch = watch;
+    this.mostMoves = mostMoves;
     if (watch !== null && 'color' in watch && !mesh.colors.some((color) => color.name === watch.color)) {
       throw new MachineError({
         what: 'watched color',
@@ -92,11 +94,11 @@ export class Recorder implements HopObserver, SpanObserver {
   }
 
   private keep(cycle: number, way: number, color: number, word: number, id: number): void {
-    if (this.moveCount >= MAX_MOVES) {
+    if (this.moveCount >= this.mostMoves) {
       throw new MachineError({
         what: 'trace',
-        given: `more than ${MAX_MOVES} moves of wavelets`,
-        expected: `at most ${MAX_MOVES}`,
+        given: `more than ${this.mostMoves} moves of wavelets`,
+        expected: `at most ${this.mostMoves}`,
         todo: 'Trace a smaller run, or watch one PE, color or wavelet.',
       });
     }
@@ -220,7 +222,7 @@ export class Recorder implements HopObserver, SpanObserver {
   }
 
   /** The compact event log; its schema stands in docs/fabric-trace.md. */
-  eventLog(): Uint8Array {
+  eventLog(): Uint8Array<ArrayBuffer> {
     const tables = this.tables!;
     const header = {
       version: EVENT_LOG_VERSION,
