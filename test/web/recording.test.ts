@@ -18,6 +18,8 @@ function runOf(program: string, width: number, height: number, elements: number)
   return { request, run, recording, activity: new Activity(recording, run.layout) };
 }
 
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 /** Wavelets by queue as the log's moves leave them, replayed one by one from the start: slow, and by itself. */
 class Replay {
   /** `router port color` to wavelets in the order in which they came. */
@@ -69,7 +71,7 @@ class Replay {
   }
 
   get content(): string[] {
-    return [...this.queues].flatMap(([key, ids]) => ids.map((id) => `${key} ${id}`)).sort();
+    return [...this.queues].flatMap(([key, ids]) => ids.map((id) => `${key} ${id}`)).sort(byText);
   }
 }
 
@@ -93,7 +95,7 @@ describe.each(PROGRAMS)('%s on %i x %i PEs', (program, width, height, elements) 
         const { place, color, wavelet } = recording.stays;
         return `${Math.floor(place[stay]! / 6)} ${place[stay]! % 6} ${color[stay]} ${wavelet[stay]}`;
       })
-      .sort();
+      .sort(byText);
 
   it('draws exactly the wavelets that the event log has under way, forwards and backwards', () => {
     const replay = new Replay(recording);
