@@ -11,6 +11,7 @@ import { registerModels } from './models.js';
 import { registerPlan } from './plan.js';
 import { registerRun } from './run.js';
 import { registerScore } from './score.js';
+import { registerUi } from './ui.js';
 import { registerValidate } from './validate.js';
 
 const { version, bugs } = JSON.parse(
@@ -33,6 +34,7 @@ registerFabric(program);
 registerDoctor(program);
 registerPlan(program);
 registerValidate(program);
+registerUi(program);
 
 /** Says what went wrong, on stderr, and returns the exit code: 1 failed, 2 bad usage, 130 interrupted. */
 function report(thrown: unknown): number {

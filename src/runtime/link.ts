@@ -24,6 +24,11 @@ export function expose<T extends { readonly [K in keyof T]: (...args: never[]) =
   Comlink.expose({ ...api }, endpoint as Comlink.Endpoint);
 }
 
+/** A function to hand to the other side, which calls it here. */
+export function callback<F extends (...args: never[]) => void>(call: F): F {
+  return Comlink.proxy(call);
+}
+
 /** The other side's functions; every call is a promise. */
 export function connect<T>(endpoint: LinkEndpoint): Remote<T> {
   return Comlink.wrap<T>(endpoint as Comlink.Endpoint) as unknown as Remote<T>;

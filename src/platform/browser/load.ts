@@ -1,0 +1,49 @@
+/** `load` for browsers. */
+import { FormatError } from '../../core/errors.js';
+import type { KernelBinaries } from '../../runtime/kernels.js';
+import { openEngine, type Platform } from '../../runtime/open.js';
+import type { Engine, LoadOptions } from '../../runtime/types.js';
+import { type StartWorker, startCrew } from './crew.js';
+import { blobSource, urlSource } from './sources.js';
+
+/** What only the bundle of a page knows. */
+export interface BrowserParts {
+  /** Where the two builds of the kernels lie. */
+  readonly kernels: Readonly<Record<keyof KernelBinaries, string>>;
+  /** Starts a Web Worker on worker-entry.ts. */
+  readonly startWorker: StartWorker;
+}
+
+export function browserPlatform({ kernels, startWorker }: BrowserParts): Platform {
+  return {
+    cores: navigator.hardwareConcurrency,
+    async kernelBinaries() {
+      const [simd, relaxed] = await Promise.all([fetchBytes(kernels.simd), fetchBytes(kernels.relaxed)]);
+      return { simd, relaxed };
+    },
+    startCrew: (init) => startCrew(init, startWorker),
+  };
+}
+
+/**
+ * Loads a GGUF file from a URL or as the file itself. Call it in a Web Worker: packing weights keeps its thread busy.
+ *
+ * @throws FormatError, ModelError, OptionError or EngineError; nothing stays loaded then
+ */
+export async function load(model: string | Blob, options: LoadOptions, parts: BrowserParts): Promise<Engine> {
+  const source = typeof model === 'string' ? await urlSource(model, options.signal) : blobSource(model);
+  return await openEngine(source, options, browserPlatform(parts));
+}
+
+async function fetchBytes(url: string): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(url).catch(() => null);
+  if (response?.ok !== true) {
+    throw new FormatError({
+      what: url,
+      given: response === null ? 'no answer' : `HTTP status ${response.status}`,
+      expected: 'the kernels of this page',
+      todo: 'Is the server still there? Reload the page.',
+    });
+  }
+  return new Uint8Array(await response.arrayBuffer());
+}

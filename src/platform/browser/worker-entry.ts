@@ -1,0 +1,27 @@
+/** What runs in a Web Worker: worker 0 leads, the others help. */
+import { instantiateKernels } from '../../runtime/kernels.js';
+import { createLeader, type LeaderInit } from '../../runtime/leader.js';
+import { expose } from '../../runtime/link.js';
+
+export interface WorkerData {
+  readonly worker: number;
+  readonly init: LeaderInit;
+  /** Worker 0's line to the engine. */
+  readonly port: MessagePort | null;
+}
+
+self.addEventListener(
+  'message',
+  ({ data }: MessageEvent<WorkerData>) => {
+    const { worker, init, port } = data;
+    if (port !== null) {
+      expose(createLeader(init), port);
+      return;
+    }
+    const kernels = instantiateKernels(init.module, init.memory);
+    kernels.attach(init.control, worker);
+    self.postMessage('ready');
+    kernels.serve(0);
+  },
+  { once: true },
+);

@@ -1,0 +1,47 @@
+/** The page as static files, with the headers that let a browser share memory between threads. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import type { FastifyInstance } from 'fastify';
+import { EngineError } from '../core/errors.js';
+
+/** Where `npm run build:web` puts the page. */
+const PAGE = fileURLToPath(new URL('../../web/', import.meta.url));
+
+/** Without these two a page has no SharedArrayBuffer, and so one thread. */
+const isolation = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
+/**
+ * Serves the page at `/`. `serves` tells it whether this server answers requests for tokens as well.
+ * @throws EngineError when the page was not built
+ */
+export async function registerWeb(app: FastifyInstance, { serves }: { serves: boolean }): Promise<void> {
+  if (!existsSync(`${PAGE}index.html`)) {
+    throw new EngineError({
+      what: 'the page',
+      given: 'a package in which it was not built',
+      expected: `${PAGE}index.html`,
+      todo: 'Run `npm run build`.',
+    });
+  }
+  app.get('/waferflow.json', (_request, reply) =>
+    reply.headers({ ...isolation, 'cache-control': 'no-cache' }).send({ serves }),
+  );
+  await app.register(fastifyStatic, {
+    root: PAGE,
+    // One of these routes answers differently here.
+    globIgnore: ['waferflow.json'],
+    wildcard: false,
+    cacheControl: false,
+    setHeaders(reply, path) {
+      for (const [name, value] of Object.entries(isolation)) reply.setHeader(name, value);
+      // Names under assets/ change with their content.
+      const isHashed = path.includes('/assets/');
+      reply.setHeader('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+    },
+  });
+}

@@ -1,0 +1,76 @@
+/** The model that runs in this browser: what it is, how it loads, and another one by drag and drop. */
+import { useEffect, useState } from 'preact/hooks';
+import { messageOf } from '../../core/errors.js';
+import { formatBytes } from '../../core/units.js';
+import { figure, plural } from '../ui/format.js';
+import { Notice } from '../ui/notice.js';
+import { engineState, loadModel } from './engine.js';
+
+export function EnginePanel() {
+  const [problem, setProblem] = useState<string | null>(null);
+  const [isOver, setOver] = useState(false);
+  const state = engineState.value;
+  const take = (file: File | undefined): void => {
+    setOver(false);
+    if (file === undefined) return;
+    setProblem(null);
+    loadModel(file, file.name).catch((error: unknown) => setProblem(messageOf(error)));
+  };
+  useEffect(() => {
+    const listeners = new AbortController();
+    const { signal } = listeners;
+    addEventListener(
+      'dragover',
+      (event) => {
+        event.preventDefault();
+        setOver(true);
+      },
+      { signal },
+    );
+    addEventListener('dragleave', () => setOver(false), { signal });
+    addEventListener(
+      'drop',
+      (event) => {
+        event.preventDefault();
+        take(event.dataTransfer?.files[0]);
+      },
+      { signal },
+    );
+    return () => listeners.abort();
+  }, []);
+  return (
+    <div class={`engine${isOver ? ' over' : ''}`}>
+      <p class="small muted" role="status">
+        {describe()}{' '}
+        <label class="file">
+          Use another GGUF file
+          <input
+            type="file"
+            accept=".gguf"
+            disabled={state.kind === 'loading'}
+            onChange={({ currentTarget }) => {
+              take(currentTarget.files?.[0]);
+              currentTarget.value = '';
+            }}
+          />
+        </label>{' '}
+        or drop one on the page; it stays on this machine.
+      </p>
+      {problem !== null && <Notice kind="bad">{problem}</Notice>}
+    </div>
+  );
+}
+
+function describe(): string {
+  const state = engineState.value;
+  if (state.kind === 'none') return 'In this browser: glint, 3.4 M weights, 3.6 MiB, fetched when you start.';
+  if (state.kind === 'loading') {
+    const { name, progress } = state;
+    if (progress === null) return `Fetching ${name}…`;
+    return `Loading ${name}: ${formatBytes(progress.loadedBytes)} of ${formatBytes(progress.totalBytes)}…`;
+  }
+  const { info } = state.loaded;
+  const size =
+    info.parameters >= 1e9 ? `${figure(info.parameters / 1e9)} B` : `${figure(info.parameters / 1e6)} M`;
+  return `In this browser: ${info.name}, ${size} weights, ${plural(info.workers, 'worker')}, loaded in ${figure(info.loadMs)} ms.`;
+}
