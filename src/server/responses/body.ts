@@ -1,0 +1,146 @@
+/** What a client may send to create a response, checked field by field. Unknown fields are tolerated. */
+import { z } from 'zod';
+import { ApiError } from '../errors.js';
+
+/** Nesting that no honest request reaches, in items, schemas and metadata alike. */
+const maxDepth = 64;
+
+const text = z.string();
+const optional = <T extends z.ZodType>(type: T): z.ZodOptional<z.ZodNullable<T>> => type.nullable().optional();
+
+/** A part of a message; of unknown kinds only the type is looked at. */
+const contentPart = z.looseObject({ type: text, text: text.optional(), refusal: text.optional() });
+
+export const inputItem = z.looseObject({
+  type: text.optional(),
+  id: optional(text),
+  role: z.enum(['user', 'assistant', 'system', 'developer', 'tool']).optional(),
+  content: z.union([text, z.array(contentPart)]).nullish(),
+  call_id: optional(text),
+  name: optional(text),
+  arguments: optional(text),
+  input: z.unknown(),
+  output: z.unknown(),
+});
+
+export const input = z.union([text, z.array(inputItem)]);
+
+const toolChoice = z.union([
+  z.enum(['auto', 'none', 'required']),
+  z.looseObject({
+    type: text,
+    name: text.optional(),
+    mode: z.enum(['auto', 'required']).optional(),
+    tools: z.array(z.looseObject({ type: text, name: text.optional() })).optional(),
+  }),
+]);
+
+const jsonObject = z.record(z.string(), z.unknown());
+
+const textFormat = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('text') }),
+  z.looseObject({ type: z.literal('json_object') }),
+  z.looseObject({
+    type: z.literal('json_schema'),
+    name: z.string().regex(/^[\w-]{1,64}$/, 'letters, digits, _ and -, at most 64'),
+    description: optional(text),
+    schema: jsonObject,
+    strict: optional(z.boolean()),
+  }),
+]);
+
+const metadata = z
+  .record(z.string().max(64), z.string().max(512))
+  .refine((value) => Object.keys(value).length <= 16, 'at most 16 pairs');
+
+export const createBody = z.looseObject({
+  model: optional(text),
+  input: optional(input),
+  instructions: optional(text),
+  previous_response_id: optional(text),
+  stream: optional(z.boolean()),
+  store: optional(z.boolean()),
+  background: optional(z.boolean()),
+  tools: optional(z.array(z.looseObject({ type: text }))),
+  tool_choice: optional(toolChoice),
+  parallel_tool_calls: optional(z.boolean()),
+  max_tool_calls: optional(z.int().min(1)),
+  text: optional(
+    z.looseObject({ format: optional(textFormat), verbosity: optional(z.enum(['low', 'medium', 'high'])) }),
+  ),
+  reasoning: optional(z.looseObject({ effort: optional(text), summary: optional(text) })),
+  temperature: optional(z.number().min(0).max(2)),
+  top_p: optional(z.number().gt(0).max(1)),
+  presence_penalty: optional(z.number().min(-2).max(2)),
+  frequency_penalty: optional(z.number().min(-2).max(2)),
+  top_logprobs: optional(z.int().min(0).max(20)),
+  include: optional(z.array(text)),
+  max_output_tokens: optional(z.int().min(1)),
+  truncation: optional(z.enum(['auto', 'disabled'])),
+  service_tier: optional(z.enum(['auto', 'default', 'flex', 'scale', 'priority'])),
+  metadata: optional(metadata),
+  conversation: optional(z.unknown()),
+  prompt: optional(z.unknown()),
+  safety_identifier: optional(text),
+  prompt_cache_key: optional(text),
+  user: optional(text),
+  /** Not of the official API: same seed, same text. */
+  seed: optional(z.int()),
+});
+
+export type CreateBody = z.infer<typeof createBody>;
+export type InputBody = z.infer<typeof inputItem>;
+
+export const functionTool = z.looseObject({
+  name: z.string().regex(/^[\w.-]{1,128}$/, 'letters, digits, _, . and -, at most 128'),
+  description: optional(text),
+  parameters: optional(jsonObject),
+  strict: optional(z.boolean()),
+});
+
+/** Checks `value` against a schema. Throws an ApiError of status 400 that names the field. */
+export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ''): z.infer<T> {
+  requireShallow(value);
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = firstIssue(result.error.issues);
+  const param = pathOf(where, issue.path);
+  throw invalid(`${param === '' ? 'The request' : `\`${param}\``}: ${issue.message}`, param);
+}
+
+export function invalid(message: string, param?: string, code = 'invalid_value'): ApiError {
+  const facts = { status: 400, type: 'invalid_request_error', code, message } as const;
+  return new ApiError(param === undefined || param === '' ? facts : { ...facts, param });
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** Of a union, the issues of the branch that came furthest tell most. */
+function firstIssue(issues: readonly z.core.$ZodIssue[]): Issue {
+  const issue = issues[0];
+  if (issue === undefined) return { path: [], message: 'invalid' };
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue;
+  const inner = issue.errors.map((branch) => firstIssue(branch));
+  const deepest = inner.reduce((best, one) => (one.path.length > best.path.length ? one : best));
+  if (deepest.path.length === 0) return issue;
+  return { path: [...issue.path, ...deepest.path], message: deepest.message };
+}
+
+function pathOf(where: string, path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : `${text}${text === '' ? '' : '.'}${String(key)}`),
+    where,
+  );
+}
+
+/** Throws on values nested so deeply that walking them recursively could exhaust the stack. */
+function requireShallow(value: unknown): void {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) throw invalid(`The request is nested more than ${maxDepth} levels deep.`, undefined, 'too_deep');
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
+  }
+}

@@ -1,0 +1,283 @@
+/** From what the engine says to the events of a response: a state machine that only knows the order of events. */
+import type { CompletionEvent, CompletionUsage } from '../completion.js';
+import type {
+  IncompleteReason,
+  OutputFunctionCall,
+  OutputItem,
+  OutputLogprob,
+  OutputMessage,
+  OutputText,
+  ResponseError,
+  ResponseEvent,
+  ResponseObject,
+  ResponseUsage,
+} from '../protocol.js';
+import { newId } from './ids.js';
+
+/** Takes the events of one response. Deltas come as parts, since their number decides what a token costs. */
+export interface EventSink {
+  event(event: ResponseEvent): void;
+  textDelta(delta: Delta, text: string, logprobs: readonly OutputLogprob[]): void;
+  argumentsDelta(delta: Delta, text: string): void;
+}
+
+/** Where a delta belongs; one object for all deltas of an item, its sequence number changes. */
+export interface Delta {
+  readonly itemId: string;
+  readonly outputIndex: number;
+  sequenceNumber: number;
+}
+
+type TextEvent = Extract<CompletionEvent, { type: 'text' }>;
+type EndEvent = Extract<CompletionEvent, { type: 'end' }>;
+
+interface OpenMessage {
+  readonly kind: 'message';
+  readonly delta: Delta;
+  text: string;
+  readonly logprobs: OutputLogprob[];
+}
+
+interface OpenCall {
+  readonly kind: 'call';
+  readonly delta: Delta;
+  readonly callId: string;
+  readonly name: string;
+  arguments: string;
+}
+
+export interface MachineOptions {
+  /** Log-probabilities as a client reads them; only called when they were asked for. */
+  readonly logprobs: (event: TextEvent) => OutputLogprob[];
+  /** What `waferflow.timings` of the ended response says. */
+  readonly timings: (event: EndEvent) => unknown;
+  /** Without output: a warm-up. */
+  readonly isWarmUp?: boolean;
+}
+
+const textOf = (text: string, logprobs: readonly OutputLogprob[]): OutputText => ({
+  type: 'output_text',
+  text,
+  annotations: [],
+  logprobs,
+});
+
+export class ResponseMachine {
+  /** The response as of the last event. */
+  response: ResponseObject;
+  private readonly sink: EventSink;
+  private readonly options: MachineOptions;
+  private sequence = 0;
+  private state: 'new' | 'created' | 'running' | 'ended' = 'new';
+  private open: OpenMessage | OpenCall | null = null;
+  private readonly output: OutputItem[] = [];
+
+  constructor(response: ResponseObject, sink: EventSink, options: MachineOptions) {
+    this.response = response;
+    this.sink = sink;
+    this.options = options;
+  }
+
+  get isEnded(): boolean {
+    return this.state === 'ended';
+  }
+
+  push(event: CompletionEvent): void {
+    switch (event.type) {
+      case 'text':
+        if (this.options.isWarmUp !== true) this.pushText(event);
+        return;
+      case 'queued':
+        this.create('queued');
+        this.sink.event({ type: 'response.queued', sequence_number: this.sequence++, response: this.response, position: event.position });
+        return;
+      case 'started':
+        this.start();
+        return;
+      case 'toolCallStart':
+        this.openCall(event.id, event.name);
+        return;
+      case 'toolCallArguments':
+        this.pushArguments(event.text);
+        return;
+      case 'end':
+        this.end(event);
+        return;
+    }
+  }
+
+  /** Ends the response with an error, as an event of its own and in the response. */
+  fail(error: ResponseError & { readonly param?: string }): void {
+    if (this.isEnded) return;
+    this.create('in_progress');
+    this.closeItem('incomplete');
+    const { code, message, param } = error;
+    this.sink.event({ type: 'error', sequence_number: this.sequence++, code, message, param: param ?? null });
+    this.finish('response.failed', { status: 'failed', error: { code, message } });
+  }
+
+  /** Ends the response before its time. */
+  cut(reason: IncompleteReason, usage: ResponseUsage | null = null, timings: unknown = null): void {
+    if (this.isEnded) return;
+    this.start();
+    this.closeItem('incomplete');
+    this.finish('response.incomplete', {
+      status: reason === 'cancelled' ? 'cancelled' : 'incomplete',
+      incomplete_details: { reason },
+      usage,
+      waferflow: { ...this.response.waferflow, timings },
+    });
+  }
+
+  private create(status: 'queued' | 'in_progress'): void {
+    if (this.state !== 'new') return;
+    this.state = 'created';
+    this.response = { ...this.response, status };
+    this.lifecycle('response.created');
+  }
+
+  private start(): void {
+    this.create('in_progress');
+    if (this.state !== 'created') return;
+    this.state = 'running';
+    this.response = { ...this.response, status: 'in_progress' };
+    this.lifecycle('response.in_progress');
+  }
+
+  private pushText(event: TextEvent): void {
+    const { text } = event;
+    const logprobs = event.logprobs === undefined ? noLogprobs : this.options.logprobs(event);
+    if (text === '' && logprobs.length === 0) return;
+    const open = this.open?.kind === 'message' ? this.open : this.openMessage();
+    open.text += text;
+    if (logprobs.length > 0) open.logprobs.push(...logprobs);
+    open.delta.sequenceNumber = this.sequence++;
+    this.sink.textDelta(open.delta, text, logprobs);
+  }
+
+  private openMessage(): OpenMessage {
+    const delta = this.newItem('msg');
+    const open: OpenMessage = { kind: 'message', delta, text: '', logprobs: [] };
+    this.open = open;
+    const item: OutputMessage = { id: delta.itemId, type: 'message', status: 'in_progress', role: 'assistant', content: [] };
+    this.itemEvent('response.output_item.added', item);
+    this.sink.event({
+      type: 'response.content_part.added',
+      sequence_number: this.sequence++,
+      item_id: delta.itemId,
+      output_index: delta.outputIndex,
+      content_index: 0,
+      part: textOf('', []),
+    });
+    return open;
+  }
+
+  private openCall(callId: string, name: string): void {
+    const delta = this.newItem('fc');
+    const open: OpenCall = { kind: 'call', delta, callId, name, arguments: '' };
+    this.open = open;
+    this.itemEvent('response.output_item.added', callItem(open, 'in_progress'));
+  }
+
+  private pushArguments(text: string): void {
+    const { open } = this;
+    if (open?.kind !== 'call') throw new Error('arguments came before their call');
+    if (text === '') return;
+    open.arguments += text;
+    open.delta.sequenceNumber = this.sequence++;
+    this.sink.argumentsDelta(open.delta, text);
+  }
+
+  private newItem(prefix: string): Delta {
+    this.start();
+    this.closeItem('completed');
+    return { itemId: newId(prefix), outputIndex: this.output.length, sequenceNumber: 0 };
+  }
+
+  private closeItem(status: 'completed' | 'incomplete'): void {
+    const { open } = this;
+    if (open === null) return;
+    this.open = null;
+    const { itemId, outputIndex } = open.delta;
+    const place = { item_id: itemId, output_index: outputIndex };
+    let item: OutputItem;
+    if (open.kind === 'message') {
+      const part = textOf(open.text, open.logprobs);
+      const { text, logprobs } = part;
+      this.sink.event({ type: 'response.output_text.done', sequence_number: this.sequence++, ...place, content_index: 0, text, logprobs });
+      this.sink.event({ type: 'response.content_part.done', sequence_number: this.sequence++, ...place, content_index: 0, part });
+      item = { id: itemId, type: 'message', status, role: 'assistant', content: [part] };
+    } else {
+      const { name } = open;
+      this.sink.event({ type: 'response.function_call_arguments.done', sequence_number: this.sequence++, ...place, name, arguments: open.arguments });
+      item = callItem(open, status);
+    }
+    this.output.push(item);
+    this.itemEvent('response.output_item.done', item, outputIndex);
+  }
+
+  private end(event: EndEvent): void {
+    if (this.isEnded) return;
+    this.start();
+    const { finishReason } = event;
+    const isWarmUp = this.options.isWarmUp === true;
+    const usage = usageOf(event.usage, isWarmUp);
+    const timings = this.options.timings(event);
+    if (finishReason === 'cancelled') {
+      this.cut('cancelled', usage, timings);
+      return;
+    }
+    const isCutShort = finishReason === 'length' && !isWarmUp;
+    // An answer without a word is still an answer.
+    if (this.open === null && this.output.length === 0 && !isWarmUp) this.openMessage();
+    this.closeItem(isCutShort ? 'incomplete' : 'completed');
+    const waferflow = { ...this.response.waferflow, timings };
+    if (isCutShort)
+      this.finish('response.incomplete', { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, usage, waferflow });
+    else
+      this.finish('response.completed', { status: 'completed', completed_at: Math.floor(Date.now() / 1000), usage, waferflow });
+  }
+
+  private finish(
+    type: 'response.completed' | 'response.incomplete' | 'response.failed',
+    change: Partial<ResponseObject>,
+  ): void {
+    this.response = { ...this.response, ...change, output: this.output };
+    this.state = 'ended';
+    this.lifecycle(type);
+  }
+
+  private lifecycle(
+    type: 'response.created' | 'response.in_progress' | 'response.completed' | 'response.incomplete' | 'response.failed',
+  ): void {
+    this.sink.event({ type, sequence_number: this.sequence++, response: this.response });
+  }
+
+  private itemEvent(
+    type: 'response.output_item.added' | 'response.output_item.done',
+    item: OutputItem,
+    outputIndex = this.output.length,
+  ): void {
+    this.sink.event({ type, sequence_number: this.sequence++, output_index: outputIndex, item });
+  }
+}
+
+const noLogprobs: readonly OutputLogprob[] = [];
+
+function callItem({ delta, callId, name, arguments: text }: OpenCall, status: OutputFunctionCall['status']): OutputFunctionCall {
+  return { id: delta.itemId, type: 'function_call', status, call_id: callId, name, arguments: text };
+}
+
+function usageOf(usage: CompletionUsage, isWarmUp: boolean): ResponseUsage {
+  const outputTokens = isWarmUp ? 0 : usage.completionTokens;
+  return {
+    input_tokens: usage.promptTokens,
+    input_tokens_details: {
+      cached_tokens: usage.cachedTokens,
+      cache_write_tokens: usage.promptTokens - usage.cachedTokens,
+    },
+    output_tokens: outputTokens,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: usage.promptTokens + outputTokens,
+  };
+}

@@ -1,0 +1,127 @@
+/** Items of the Responses API, which clients send, and the messages that a model understands. */
+import type { Message, ToolCall } from '../completion.js';
+import type { InputItem, OutputItem } from '../protocol.js';
+import { newId } from './ids.js';
+import type { CreateBody, InputBody } from './body.js';
+import { invalid } from './body.js';
+
+/** Input and output items of a conversation, in order. */
+export type Item = InputItem | OutputItem;
+
+/** The request's `input` as items with ids; a plain string is a message of the user. */
+export function inputItems(input: CreateBody['input']): InputItem[] {
+  if (input === undefined || input === null) return [];
+  const items = typeof input === 'string' ? [userMessage(input)] : input;
+  return items.map((item, index) => normalised(item, index));
+}
+
+function userMessage(content: string): InputBody {
+  return { type: 'message', role: 'user', content: [{ type: 'input_text', text: content }], input: undefined, output: undefined };
+}
+
+function normalised(item: InputBody, index: number): InputItem {
+  const type = item.type ?? (item.role === undefined ? undefined : 'message');
+  if (type === undefined) throw invalid('An input item needs a `type`, or a `role`.', `input[${index}].type`);
+  const path = `input[${index}]`;
+  switch (type) {
+    case 'message':
+      if (item.role === undefined) throw invalid('A message needs a role.', `${path}.role`);
+      if (item.content === undefined || item.content === null)
+        throw invalid('A message needs content.', `${path}.content`);
+      return {
+        ...item,
+        id: item.id ?? newId('msg'),
+        type,
+        status: 'completed',
+        content: typeof item.content === 'string' ? [textPart(item.role, item.content)] : item.content,
+      };
+    case 'function_call':
+      if (typeof item.call_id !== 'string' || typeof item.name !== 'string' || typeof item.arguments !== 'string')
+        throw invalid('A function call needs `call_id`, `name` and `arguments`.', path);
+      return { ...item, id: item.id ?? newId('fc'), type, status: 'completed' };
+    case 'function_call_output':
+      if (typeof item.call_id !== 'string') throw invalid('A function call output needs `call_id`.', `${path}.call_id`);
+      if (typeof item.output !== 'string' && !Array.isArray(item.output))
+        throw invalid('The output of a function call is a string or a list of parts.', `${path}.output`);
+      return { ...item, id: item.id ?? newId('fco'), type, status: 'completed' };
+    default:
+      return { ...item, id: item.id ?? newId('item'), type };
+  }
+}
+
+function textPart(role: string, text: string): { type: string; text: string } {
+  return { type: role === 'assistant' ? 'output_text' : 'input_text', text };
+}
+
+/** What the model is shown, and what of the items it cannot be shown. */
+export interface Shown {
+  readonly messages: readonly Message[];
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Messages of a conversation. System messages at the start become one, since many chat templates take no more; calls
+ * join the assistant's message before them.
+ */
+export function shownMessages(instructions: string | null, items: readonly Item[]): Shown {
+  const messages: Message[] = [];
+  const ignored: string[] = [];
+  if (instructions !== null && instructions !== '') messages.push({ role: 'system', content: instructions });
+  items.forEach((item, index) => addItem(item as InputItem, `input[${index}]`, messages, ignored));
+  return { messages, ignored };
+}
+
+function addItem(item: InputItem, path: string, messages: Message[], ignored: string[]): void {
+  const last = messages.at(-1);
+  switch (item.type) {
+    case 'message': {
+      const content = contentText(item.content, `${path}.content`, ignored);
+      const role = roleOf(item.role);
+      if (role === 'system' && last?.role === 'system' && messages.length === 1)
+        messages[0] = { role, content: `${last.content}\n\n${content}` };
+      else messages.push({ role, content });
+      return;
+    }
+    case 'function_call':
+    case 'custom_tool_call': {
+      const call: ToolCall = {
+        id: String(item.call_id),
+        name: String(item.name),
+        arguments: item.type === 'function_call' ? String(item.arguments) : JSON.stringify({ input: item.input }),
+      };
+      if (last?.role === 'assistant')
+        messages[messages.length - 1] = { ...last, toolCalls: [...(last.toolCalls ?? []), call] };
+      else messages.push({ role: 'assistant', content: '', toolCalls: [call] });
+      return;
+    }
+    case 'function_call_output':
+    case 'custom_tool_call_output':
+      messages.push({
+        role: 'tool',
+        content: contentText(item.output, `${path}.output`, ignored),
+        toolCallId: String(item.call_id),
+      });
+      return;
+    default:
+      ignored.push(`${path}: ${item.type}`);
+  }
+}
+
+function roleOf(role: unknown): Message['role'] {
+  return role === 'developer' || role === 'system' ? 'system' : role === 'assistant' || role === 'tool' ? role : 'user';
+}
+
+/** The text of a message. Where something else stood, the model reads that it is missing. */
+function contentText(content: unknown, path: string, ignored: string[]): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return content === undefined || content === null ? '' : JSON.stringify(content);
+  return content
+    .map((part: Readonly<Record<string, unknown>>, index) => {
+      if (typeof part.text === 'string') return part.text;
+      if (typeof part.refusal === 'string') return part.refusal;
+      const type = String(part.type);
+      ignored.push(`${path}[${index}]: ${type}`);
+      return `(${type.replace(/^input_/, '')} left out: this model reads text only)`;
+    })
+    .join('');
+}

@@ -1,0 +1,164 @@
+/** From a checked body to what is asked of the engine, and the response object that it begins with. */
+import type { GenerateOptions, Grammar } from '../../runtime/types.js';
+import type { CompletionPrompt, ServiceTier, Tool, ToolChoice } from '../completion.js';
+import type { FunctionTool, InputItem, ResponseObject, TextFormat } from '../protocol.js';
+import { type CreateBody, functionTool, invalid, parse } from './body.js';
+import { newId } from './ids.js';
+import { type Item, inputItems, shownMessages } from './items.js';
+
+/** One response to be made: fixed once it is built. */
+export interface ResponseRequest {
+  /** As `response.created` shows it. */
+  readonly response: ResponseObject;
+  readonly prompt: CompletionPrompt;
+  readonly tier: ServiceTier;
+  readonly options: GenerateOptions;
+  /** This request's own items. */
+  readonly input: readonly InputItem[];
+  /** The conversation before them. */
+  readonly history: readonly Item[];
+  /** The checked body, which a successor inherits its settings from. */
+  readonly body: CreateBody;
+}
+
+/** What the server knows and the body does not say. */
+export interface RequestContext {
+  /** Names of the loaded model; the first is the one that answers carry. */
+  readonly model: string;
+  /** The items of `previous_response_id` and before. */
+  readonly history: readonly Item[];
+}
+
+/** Throws an ApiError with status 400 where the body asks for what cannot be done. */
+export function responseRequest(body: CreateBody, { model, history }: RequestContext): ResponseRequest {
+  refuseUnsupported(body);
+  const input = inputItems(body.input);
+  const instructions = body.instructions ?? null;
+  const { messages, ignored } = shownMessages(instructions, [...history, ...input]);
+  if (messages.length === 0) throw invalid('There is nothing to answer: give `input`.', 'input', 'missing_input');
+  const tools = functionTools(body.tools, ignored);
+  const choice = chosen(body.tool_choice, tools);
+  const format = textFormat(body);
+  const tier: ServiceTier = body.service_tier === 'flex' ? 'batch' : 'interactive';
+  const response: ResponseObject = {
+    id: newId('resp'),
+    object: 'response',
+    created_at: Math.floor(Date.now() / 1000),
+    completed_at: null,
+    status: 'in_progress',
+    error: null,
+    incomplete_details: null,
+    instructions,
+    model,
+    output: [],
+    usage: null,
+    previous_response_id: body.previous_response_id ?? null,
+    tools,
+    tool_choice: body.tool_choice ?? 'auto',
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    text: { format, verbosity: body.text?.verbosity ?? 'medium' },
+    reasoning: { effort: body.reasoning?.effort ?? null, summary: body.reasoning?.summary ?? null },
+    temperature: body.temperature ?? 1,
+    top_p: body.top_p ?? 1,
+    presence_penalty: body.presence_penalty ?? 0,
+    frequency_penalty: body.frequency_penalty ?? 0,
+    top_logprobs: body.top_logprobs ?? 0,
+    max_output_tokens: body.max_output_tokens ?? null,
+    max_tool_calls: body.max_tool_calls ?? null,
+    truncation: body.truncation ?? 'disabled',
+    store: body.store ?? true,
+    background: false,
+    service_tier: tier === 'batch' ? 'flex' : 'default',
+    metadata: body.metadata ?? {},
+    safety_identifier: body.safety_identifier ?? null,
+    prompt_cache_key: body.prompt_cache_key ?? null,
+    user: body.user ?? null,
+    waferflow: { ignored, timings: null },
+  };
+  const shownTools = choice.tools.map(({ name, description, parameters }): Tool => ({
+    name,
+    ...(description !== null && { description }),
+    ...(parameters !== null && { parameters }),
+  }));
+  const prompt: CompletionPrompt = {
+    kind: 'messages',
+    messages,
+    ...(shownTools.length > 0 && { tools: shownTools, toolChoice: choice.toolChoice }),
+    parallelToolCalls: response.parallel_tool_calls,
+  };
+  return { response, prompt, tier, options: engineOptions(body, format), input, history, body };
+}
+
+function refuseUnsupported(body: CreateBody): void {
+  if (body.background === true)
+    throw invalid('`background` is not supported: stream the response instead.', 'background', 'unsupported_parameter');
+  for (const name of ['conversation', 'prompt'] as const)
+    if (body[name] !== undefined && body[name] !== null)
+      throw invalid(`\`${name}\` is not supported: send the items as \`input\`.`, name, 'unsupported_parameter');
+}
+
+function engineOptions(body: CreateBody, format: TextFormat): GenerateOptions {
+  const wantsLogprobs = body.include?.includes('message.output_text.logprobs') ?? false;
+  const logprobs = wantsLogprobs || (body.top_logprobs ?? 0) > 0 ? (body.top_logprobs ?? 0) : undefined;
+  const grammar = grammarOf(format);
+  return {
+    temperature: body.temperature ?? 1,
+    topP: body.top_p ?? 1,
+    presencePenalty: body.presence_penalty ?? 0,
+    frequencyPenalty: body.frequency_penalty ?? 0,
+    ...(body.seed !== undefined && body.seed !== null && { seed: body.seed }),
+    ...(typeof body.max_output_tokens === 'number' && { maxTokens: body.max_output_tokens }),
+    ...(logprobs !== undefined && { logprobs }),
+    ...(grammar !== null && { grammar }),
+  };
+}
+
+function grammarOf(format: TextFormat): Grammar | null {
+  if (format.type === 'json_object') return { type: 'json' };
+  if (format.type === 'json_schema') return { type: 'jsonSchema', schema: JSON.stringify(format.schema) };
+  return null;
+}
+
+function textFormat(body: CreateBody): TextFormat {
+  const format = body.text?.format ?? { type: 'text' as const };
+  if (format.type !== 'json_schema') return { type: format.type };
+  const { type, name, description, schema, strict } = format;
+  return { type, name, description: description ?? null, schema, strict: strict ?? false };
+}
+
+/** Of tools that this server cannot run for the client (web search and so on) only functions are left. */
+function functionTools(tools: CreateBody['tools'], ignored: string[]): FunctionTool[] {
+  return (tools ?? []).flatMap((tool, index) => {
+    if (tool.type !== 'function') {
+      ignored.push(`tools[${index}]: ${tool.type}`);
+      return [];
+    }
+    const { name, description, parameters, strict } = parse(functionTool, tool, `tools[${index}]`);
+    return { type: 'function', name, description: description ?? null, parameters: parameters ?? null, strict: strict ?? true };
+  });
+}
+
+interface Chosen {
+  readonly toolChoice: ToolChoice;
+  readonly tools: readonly FunctionTool[];
+}
+
+function chosen(choice: CreateBody['tool_choice'], tools: readonly FunctionTool[]): Chosen {
+  const required = (name: string | undefined): FunctionTool => {
+    const tool = tools.find((one) => one.name === name);
+    if (tool !== undefined) return tool;
+    throw invalid(`\`tool_choice\` names ${JSON.stringify(name)}, which is not among \`tools\`.`, 'tool_choice');
+  };
+  if (choice === undefined || choice === null) return { toolChoice: 'auto', tools };
+  if (typeof choice === 'string') {
+    if (choice === 'required' && tools.length === 0)
+      throw invalid('`tool_choice` is "required", and `tools` has no function.', 'tool_choice');
+    return { toolChoice: choice, tools };
+  }
+  if (choice.type === 'function') return { toolChoice: { name: required(choice.name).name }, tools };
+  if (choice.type === 'allowed_tools') {
+    const allowed = (choice.tools ?? []).filter(({ type }) => type === 'function').map(({ name }) => required(name));
+    return { toolChoice: choice.mode ?? 'auto', tools: allowed };
+  }
+  throw invalid(`\`tool_choice\` of type ${JSON.stringify(choice.type)} is not supported.`, 'tool_choice');
+}
