@@ -7,11 +7,12 @@ import { ApiError } from './errors.js';
 import { openAiError, writeErrors } from './http.js';
 import { anonymous } from './keys.js';
 import { registerOperations } from './operations.js';
+import { registerResponsesApi } from './responses/surface.js';
 
 /** Adds a surface's routes; each scope has its own error form. */
 export type Surface = (app: FastifyInstance, context: ServerContext) => void;
 
-const SURFACES: readonly Surface[] = [registerOperations];
+const SURFACES: readonly Surface[] = [registerOperations, registerResponsesApi];
 
 /** Names of requests that clients may give themselves. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;

@@ -1,12 +1,13 @@
 /** What a client may send to create a response, checked field by field. Unknown fields are tolerated. */
 import { z } from 'zod';
-import { ApiError } from '../errors.js';
+import { badRequest } from '../errors.js';
 
 /** Nesting that no honest request reaches, in items, schemas and metadata alike. */
 const maxDepth = 64;
 
 const text = z.string();
-const optional = <T extends z.ZodType>(type: T): z.ZodOptional<z.ZodNullable<T>> => type.nullable().optional();
+const optional = <T extends z.ZodType>(type: T): z.ZodOptional<z.ZodNullable<T>> =>
+  type.nullable().optional();
 
 /** A part of a message; of unknown kinds only the type is looked at. */
 const contentPart = z.looseObject({ type: text, text: text.optional(), refusal: text.optional() });
@@ -19,8 +20,8 @@ export const inputItem = z.looseObject({
   call_id: optional(text),
   name: optional(text),
   arguments: optional(text),
-  input: z.unknown(),
-  output: z.unknown(),
+  input: z.unknown().optional(),
+  output: z.unknown().optional(),
 });
 
 export const input = z.union([text, z.array(inputItem)]);
@@ -105,12 +106,7 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ''
   if (result.success) return result.data;
   const issue = firstIssue(result.error.issues);
   const param = pathOf(where, issue.path);
-  throw invalid(`${param === '' ? 'The request' : `\`${param}\``}: ${issue.message}`, param);
-}
-
-export function invalid(message: string, param?: string, code = 'invalid_value'): ApiError {
-  const facts = { status: 400, type: 'invalid_request_error', code, message } as const;
-  return new ApiError(param === undefined || param === '' ? facts : { ...facts, param });
+  throw badRequest(`${param === '' ? 'The request' : `\`${param}\``}: ${issue.message}`, param || undefined);
 }
 
 interface Issue {
@@ -131,7 +127,8 @@ function firstIssue(issues: readonly z.core.$ZodIssue[]): Issue {
 
 function pathOf(where: string, path: readonly PropertyKey[]): string {
   return path.reduce<string>(
-    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : `${text}${text === '' ? '' : '.'}${String(key)}`),
+    (text, key) =>
+      typeof key === 'number' ? `${text}[${key}]` : `${text}${text === '' ? '' : '.'}${String(key)}`,
     where,
   );
 }
@@ -140,7 +137,8 @@ function pathOf(where: string, path: readonly PropertyKey[]): string {
 function requireShallow(value: unknown): void {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > maxDepth) throw invalid(`The request is nested more than ${maxDepth} levels deep.`, undefined, 'too_deep');
+    if (depth > maxDepth)
+      throw badRequest(`The request is nested more than ${maxDepth} levels deep.`, undefined, 'too_deep');
     level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
   }
 }

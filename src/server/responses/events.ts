@@ -67,6 +67,8 @@ export class ResponseMachine {
   response: ResponseObject;
   private readonly sink: EventSink;
   private readonly options: MachineOptions;
+  /** Why it is cut, should the engine say that it was cancelled. */
+  cutReason: IncompleteReason = 'cancelled';
   private sequence = 0;
   private state: 'new' | 'created' | 'running' | 'ended' = 'new';
   private open: OpenMessage | OpenCall | null = null;
@@ -89,7 +91,12 @@ export class ResponseMachine {
         return;
       case 'queued':
         this.create('queued');
-        this.sink.event({ type: 'response.queued', sequence_number: this.sequence++, response: this.response, position: event.position });
+        this.sink.event({
+          type: 'response.queued',
+          sequence_number: this.sequence++,
+          response: this.response,
+          position: event.position,
+        });
         return;
       case 'started':
         this.start();
@@ -159,7 +166,13 @@ export class ResponseMachine {
     const delta = this.newItem('msg');
     const open: OpenMessage = { kind: 'message', delta, text: '', logprobs: [] };
     this.open = open;
-    const item: OutputMessage = { id: delta.itemId, type: 'message', status: 'in_progress', role: 'assistant', content: [] };
+    const item: OutputMessage = {
+      id: delta.itemId,
+      type: 'message',
+      status: 'in_progress',
+      role: 'assistant',
+      content: [],
+    };
     this.itemEvent('response.output_item.added', item);
     this.sink.event({
       type: 'response.content_part.added',
@@ -181,7 +194,7 @@ export class ResponseMachine {
 
   private pushArguments(text: string): void {
     const { open } = this;
-    if (open?.kind !== 'call') throw new Error('arguments came before their call');
+    if (open === null || open.kind !== 'call') throw new Error('arguments came before their call');
     if (text === '') return;
     open.arguments += text;
     open.delta.sequenceNumber = this.sequence++;
@@ -204,12 +217,31 @@ export class ResponseMachine {
     if (open.kind === 'message') {
       const part = textOf(open.text, open.logprobs);
       const { text, logprobs } = part;
-      this.sink.event({ type: 'response.output_text.done', sequence_number: this.sequence++, ...place, content_index: 0, text, logprobs });
-      this.sink.event({ type: 'response.content_part.done', sequence_number: this.sequence++, ...place, content_index: 0, part });
+      this.sink.event({
+        type: 'response.output_text.done',
+        sequence_number: this.sequence++,
+        ...place,
+        content_index: 0,
+        text,
+        logprobs,
+      });
+      this.sink.event({
+        type: 'response.content_part.done',
+        sequence_number: this.sequence++,
+        ...place,
+        content_index: 0,
+        part,
+      });
       item = { id: itemId, type: 'message', status, role: 'assistant', content: [part] };
     } else {
       const { name } = open;
-      this.sink.event({ type: 'response.function_call_arguments.done', sequence_number: this.sequence++, ...place, name, arguments: open.arguments });
+      this.sink.event({
+        type: 'response.function_call_arguments.done',
+        sequence_number: this.sequence++,
+        ...place,
+        name,
+        arguments: open.arguments,
+      });
       item = callItem(open, status);
     }
     this.output.push(item);
@@ -224,7 +256,7 @@ export class ResponseMachine {
     const usage = usageOf(event.usage, isWarmUp);
     const timings = this.options.timings(event);
     if (finishReason === 'cancelled') {
-      this.cut('cancelled', usage, timings);
+      this.cut(this.cutReason, usage, timings);
       return;
     }
     const isCutShort = finishReason === 'length' && !isWarmUp;
@@ -233,9 +265,19 @@ export class ResponseMachine {
     this.closeItem(isCutShort ? 'incomplete' : 'completed');
     const waferflow = { ...this.response.waferflow, timings };
     if (isCutShort)
-      this.finish('response.incomplete', { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, usage, waferflow });
+      this.finish('response.incomplete', {
+        status: 'incomplete',
+        incomplete_details: { reason: 'max_output_tokens' },
+        usage,
+        waferflow,
+      });
     else
-      this.finish('response.completed', { status: 'completed', completed_at: Math.floor(Date.now() / 1000), usage, waferflow });
+      this.finish('response.completed', {
+        status: 'completed',
+        completed_at: Math.floor(Date.now() / 1000),
+        usage,
+        waferflow,
+      });
   }
 
   private finish(
@@ -248,7 +290,12 @@ export class ResponseMachine {
   }
 
   private lifecycle(
-    type: 'response.created' | 'response.in_progress' | 'response.completed' | 'response.incomplete' | 'response.failed',
+    type:
+      | 'response.created'
+      | 'response.in_progress'
+      | 'response.completed'
+      | 'response.incomplete'
+      | 'response.failed',
   ): void {
     this.sink.event({ type, sequence_number: this.sequence++, response: this.response });
   }
@@ -264,7 +311,10 @@ export class ResponseMachine {
 
 const noLogprobs: readonly OutputLogprob[] = [];
 
-function callItem({ delta, callId, name, arguments: text }: OpenCall, status: OutputFunctionCall['status']): OutputFunctionCall {
+function callItem(
+  { delta, callId, name, arguments: text }: OpenCall,
+  status: OutputFunctionCall['status'],
+): OutputFunctionCall {
   return { id: delta.itemId, type: 'function_call', status, call_id: callId, name, arguments: text };
 }
 

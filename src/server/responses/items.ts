@@ -1,9 +1,9 @@
 /** Items of the Responses API, which clients send, and the messages that a model understands. */
 import type { Message, ToolCall } from '../completion.js';
+import { badRequest } from '../errors.js';
 import type { InputItem, OutputItem } from '../protocol.js';
-import { newId } from './ids.js';
 import type { CreateBody, InputBody } from './body.js';
-import { invalid } from './body.js';
+import { newId } from './ids.js';
 
 /** Input and output items of a conversation, in order. */
 export type Item = InputItem | OutputItem;
@@ -16,18 +16,19 @@ export function inputItems(input: CreateBody['input']): InputItem[] {
 }
 
 function userMessage(content: string): InputBody {
-  return { type: 'message', role: 'user', content: [{ type: 'input_text', text: content }], input: undefined, output: undefined };
+  return { type: 'message', role: 'user', content };
 }
 
 function normalised(item: InputBody, index: number): InputItem {
   const type = item.type ?? (item.role === undefined ? undefined : 'message');
-  if (type === undefined) throw invalid('An input item needs a `type`, or a `role`.', `input[${index}].type`);
+  if (type === undefined)
+    throw badRequest('An input item needs a `type`, or a `role`.', `input[${index}].type`);
   const path = `input[${index}]`;
   switch (type) {
     case 'message':
-      if (item.role === undefined) throw invalid('A message needs a role.', `${path}.role`);
+      if (item.role === undefined) throw badRequest('A message needs a role.', `${path}.role`);
       if (item.content === undefined || item.content === null)
-        throw invalid('A message needs content.', `${path}.content`);
+        throw badRequest('A message needs content.', `${path}.content`);
       return {
         ...item,
         id: item.id ?? newId('msg'),
@@ -36,13 +37,18 @@ function normalised(item: InputBody, index: number): InputItem {
         content: typeof item.content === 'string' ? [textPart(item.role, item.content)] : item.content,
       };
     case 'function_call':
-      if (typeof item.call_id !== 'string' || typeof item.name !== 'string' || typeof item.arguments !== 'string')
-        throw invalid('A function call needs `call_id`, `name` and `arguments`.', path);
+      if (
+        typeof item.call_id !== 'string' ||
+        typeof item.name !== 'string' ||
+        typeof item.arguments !== 'string'
+      )
+        throw badRequest('A function call needs `call_id`, `name` and `arguments`.', path);
       return { ...item, id: item.id ?? newId('fc'), type, status: 'completed' };
     case 'function_call_output':
-      if (typeof item.call_id !== 'string') throw invalid('A function call output needs `call_id`.', `${path}.call_id`);
+      if (typeof item.call_id !== 'string')
+        throw badRequest('A function call output needs `call_id`.', `${path}.call_id`);
       if (typeof item.output !== 'string' && !Array.isArray(item.output))
-        throw invalid('The output of a function call is a string or a list of parts.', `${path}.output`);
+        throw badRequest('The output of a function call is a string or a list of parts.', `${path}.output`);
       return { ...item, id: item.id ?? newId('fco'), type, status: 'completed' };
     default:
       return { ...item, id: item.id ?? newId('item'), type };
@@ -67,7 +73,8 @@ export function shownMessages(instructions: string | null, items: readonly Item[
   const messages: Message[] = [];
   const ignored: string[] = [];
   if (instructions !== null && instructions !== '') messages.push({ role: 'system', content: instructions });
-  items.forEach((item, index) => addItem(item as InputItem, `input[${index}]`, messages, ignored));
+  for (const [index, item] of items.entries())
+    addItem(item as InputItem, `input[${index}]`, messages, ignored);
   return { messages, ignored };
 }
 
@@ -87,7 +94,8 @@ function addItem(item: InputItem, path: string, messages: Message[], ignored: st
       const call: ToolCall = {
         id: String(item.call_id),
         name: String(item.name),
-        arguments: item.type === 'function_call' ? String(item.arguments) : JSON.stringify({ input: item.input }),
+        arguments:
+          item.type === 'function_call' ? String(item.arguments) : JSON.stringify({ input: item.input }),
       };
       if (last?.role === 'assistant')
         messages[messages.length - 1] = { ...last, toolCalls: [...(last.toolCalls ?? []), call] };
@@ -108,13 +116,18 @@ function addItem(item: InputItem, path: string, messages: Message[], ignored: st
 }
 
 function roleOf(role: unknown): Message['role'] {
-  return role === 'developer' || role === 'system' ? 'system' : role === 'assistant' || role === 'tool' ? role : 'user';
+  return role === 'developer' || role === 'system'
+    ? 'system'
+    : role === 'assistant' || role === 'tool'
+      ? role
+      : 'user';
 }
 
 /** The text of a message. Where something else stood, the model reads that it is missing. */
 function contentText(content: unknown, path: string, ignored: string[]): string {
   if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) return content === undefined || content === null ? '' : JSON.stringify(content);
+  if (!Array.isArray(content))
+    return content === undefined || content === null ? '' : JSON.stringify(content);
   return content
     .map((part: Readonly<Record<string, unknown>>, index) => {
       if (typeof part.text === 'string') return part.text;

@@ -1,10 +1,11 @@
 /** From a checked body to what is asked of the engine, and the response object that it begins with. */
 import type { GenerateOptions, Grammar } from '../../runtime/types.js';
 import type { CompletionPrompt, ServiceTier, Tool, ToolChoice } from '../completion.js';
+import { badRequest } from '../errors.js';
 import type { FunctionTool, InputItem, ResponseObject, TextFormat } from '../protocol.js';
-import { type CreateBody, functionTool, invalid, parse } from './body.js';
+import { type CreateBody, functionTool, parse } from './body.js';
 import { newId } from './ids.js';
-import { type Item, inputItems, shownMessages } from './items.js';
+import { type Item, inputItems, type Shown, shownMessages } from './items.js';
 
 /** One response to be made: fixed once it is built. */
 export interface ResponseRequest {
@@ -23,23 +24,38 @@ export interface ResponseRequest {
 
 /** What the server knows and the body does not say. */
 export interface RequestContext {
-  /** Names of the loaded model; the first is the one that answers carry. */
+  /** The name that answers carry. */
   readonly model: string;
   /** The items of `previous_response_id` and before. */
   readonly history: readonly Item[];
+  /** Whether a prompt leaves room for an answer of so many tokens, if that is known. */
+  readonly fits: (prompt: CompletionPrompt, maxOutputTokens: number | null) => boolean;
 }
 
 /** Throws an ApiError with status 400 where the body asks for what cannot be done. */
-export function responseRequest(body: CreateBody, { model, history }: RequestContext): ResponseRequest {
+export function responseRequest(body: CreateBody, { model, history, fits }: RequestContext): ResponseRequest {
   refuseUnsupported(body);
   const input = inputItems(body.input);
   const instructions = body.instructions ?? null;
-  const { messages, ignored } = shownMessages(instructions, [...history, ...input]);
-  if (messages.length === 0) throw invalid('There is nothing to answer: give `input`.', 'input', 'missing_input');
-  const tools = functionTools(body.tools, ignored);
+  const ignoredTools: string[] = [];
+  const tools = functionTools(body.tools, ignoredTools);
   const choice = chosen(body.tool_choice, tools);
   const format = textFormat(body);
   const tier: ServiceTier = body.service_tier === 'flex' ? 'batch' : 'interactive';
+  const shownTools = choice.tools.map(shownTool);
+  const promptOf = ({ messages }: Shown): CompletionPrompt => ({
+    kind: 'messages',
+    messages,
+    ...(shownTools.length > 0 && { tools: shownTools, toolChoice: choice.toolChoice }),
+    parallelToolCalls: body.parallel_tool_calls ?? true,
+  });
+  const items = [...history, ...input];
+  const fitsFrom = (from: number): boolean =>
+    fits(promptOf(shownMessages(instructions, items.slice(from))), body.max_output_tokens ?? null);
+  const from = body.truncation === 'auto' ? firstThatFits(items.length - 1, fitsFrom) : 0;
+  const shown = shownMessages(instructions, items.slice(from));
+  if (shown.messages.length === 0)
+    throw badRequest('There is nothing to answer: give `input`.', 'input', 'missing_input');
   const response: ResponseObject = {
     id: newId('resp'),
     object: 'response',
@@ -73,28 +89,53 @@ export function responseRequest(body: CreateBody, { model, history }: RequestCon
     safety_identifier: body.safety_identifier ?? null,
     prompt_cache_key: body.prompt_cache_key ?? null,
     user: body.user ?? null,
-    waferflow: { ignored, timings: null },
+    waferflow: { ignored: [...shown.ignored, ...ignoredTools], timings: null },
   };
-  const shownTools = choice.tools.map(({ name, description, parameters }): Tool => ({
+  return {
+    response,
+    prompt: promptOf(shown),
+    tier,
+    options: engineOptions(body, format),
+    input,
+    history,
+    body,
+  };
+}
+
+/** The smallest of 0 to `last` that fits, or `last` if none does; what fits goes on fitting. */
+function firstThatFits(last: number, fitsFrom: (from: number) => boolean): number {
+  let low = 0;
+  let high = Math.max(0, last);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (fitsFrom(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function shownTool({ name, description, parameters }: FunctionTool): Tool {
+  return {
     name,
     ...(description !== null && { description }),
     ...(parameters !== null && { parameters }),
-  }));
-  const prompt: CompletionPrompt = {
-    kind: 'messages',
-    messages,
-    ...(shownTools.length > 0 && { tools: shownTools, toolChoice: choice.toolChoice }),
-    parallelToolCalls: response.parallel_tool_calls,
   };
-  return { response, prompt, tier, options: engineOptions(body, format), input, history, body };
 }
 
 function refuseUnsupported(body: CreateBody): void {
   if (body.background === true)
-    throw invalid('`background` is not supported: stream the response instead.', 'background', 'unsupported_parameter');
+    throw badRequest(
+      '`background` is not supported: stream the response instead.',
+      'background',
+      'unsupported_parameter',
+    );
   for (const name of ['conversation', 'prompt'] as const)
     if (body[name] !== undefined && body[name] !== null)
-      throw invalid(`\`${name}\` is not supported: send the items as \`input\`.`, name, 'unsupported_parameter');
+      throw badRequest(
+        `\`${name}\` is not supported: send the items as \`input\`.`,
+        name,
+        'unsupported_parameter',
+      );
 }
 
 function engineOptions(body: CreateBody, format: TextFormat): GenerateOptions {
@@ -134,7 +175,13 @@ function functionTools(tools: CreateBody['tools'], ignored: string[]): FunctionT
       return [];
     }
     const { name, description, parameters, strict } = parse(functionTool, tool, `tools[${index}]`);
-    return { type: 'function', name, description: description ?? null, parameters: parameters ?? null, strict: strict ?? true };
+    return {
+      type: 'function',
+      name,
+      description: description ?? null,
+      parameters: parameters ?? null,
+      strict: strict ?? true,
+    };
   });
 }
 
@@ -147,18 +194,23 @@ function chosen(choice: CreateBody['tool_choice'], tools: readonly FunctionTool[
   const required = (name: string | undefined): FunctionTool => {
     const tool = tools.find((one) => one.name === name);
     if (tool !== undefined) return tool;
-    throw invalid(`\`tool_choice\` names ${JSON.stringify(name)}, which is not among \`tools\`.`, 'tool_choice');
+    throw badRequest(
+      `\`tool_choice\` names ${JSON.stringify(name)}, which is not among \`tools\`.`,
+      'tool_choice',
+    );
   };
   if (choice === undefined || choice === null) return { toolChoice: 'auto', tools };
   if (typeof choice === 'string') {
     if (choice === 'required' && tools.length === 0)
-      throw invalid('`tool_choice` is "required", and `tools` has no function.', 'tool_choice');
+      throw badRequest('`tool_choice` is "required", and `tools` has no function.', 'tool_choice');
     return { toolChoice: choice, tools };
   }
   if (choice.type === 'function') return { toolChoice: { name: required(choice.name).name }, tools };
   if (choice.type === 'allowed_tools') {
-    const allowed = (choice.tools ?? []).filter(({ type }) => type === 'function').map(({ name }) => required(name));
+    const allowed = (choice.tools ?? [])
+      .filter(({ type }) => type === 'function')
+      .map(({ name }) => required(name));
     return { toolChoice: choice.mode ?? 'auto', tools: allowed };
   }
-  throw invalid(`\`tool_choice\` of type ${JSON.stringify(choice.type)} is not supported.`, 'tool_choice');
+  throw badRequest(`\`tool_choice\` of type ${JSON.stringify(choice.type)} is not supported.`, 'tool_choice');
 }

@@ -1,0 +1,121 @@
+/** `/v1/responses` over HTTP: created, streamed, asked for again, cancelled and deleted. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { badRequest } from '../errors.js';
+import { clientSignal } from '../http.js';
+import type { ResponseObject } from '../protocol.js';
+import { sendStream, sseContentType, ssePing } from '../stream.js';
+import { createBody, parse } from './body.js';
+import type { EventSink } from './events.js';
+import { jsonSink } from './json.js';
+import type { ResponsesService, Started } from './service.js';
+import { responseNotFound } from './store.js';
+
+/** Takes events and forgets them: the response object has it all. */
+const unseen: EventSink = {
+  event: () => undefined,
+  textDelta: () => undefined,
+  argumentsDelta: () => undefined,
+};
+
+const idParams = z.looseObject({ id: z.string() });
+
+const listQuery = z.looseObject({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  order: z.enum(['asc', 'desc']).default('desc'),
+  after: z.string().optional(),
+});
+
+export function registerResponses(app: FastifyInstance, service: ResponsesService): void {
+  const idOf = (request: FastifyRequest): string => parse(idParams, request.params).id;
+
+  app.post('/v1/responses', (request, reply) => create(service, request, reply));
+
+  app.post('/v1/responses/input_tokens', (request) => {
+    const { request: prepared } = service.prepare(request.body, request.caller.name);
+    return { object: 'response.input_tokens', input_tokens: service.countTokens(prepared.prompt) };
+  });
+
+  app.get('/v1/responses/:id', (request) => {
+    const id = idOf(request);
+    const { stream } = parse(z.looseObject({ stream: z.string().optional() }), request.query);
+    if (stream === 'true')
+      throw badRequest(
+        'A response is streamed when it is created, not afterwards.',
+        'stream',
+        'unsupported_parameter',
+      );
+    const response = service.find(id, request.caller.name);
+    if (response === null) throw responseNotFound(id);
+    return response;
+  });
+
+  app.delete('/v1/responses/:id', (request) => {
+    const id = idOf(request);
+    if (!service.store.delete(id, request.caller.name)) throw responseNotFound(id);
+    return { id, object: 'response', deleted: true };
+  });
+
+  app.post('/v1/responses/:id/cancel', (request) => service.cancel(idOf(request), request.caller.name));
+
+  app.get('/v1/responses/:id/input_items', (request) => {
+    const id = idOf(request);
+    const { limit, order, after } = parse(listQuery, request.query);
+    const kept = service.store.get(id, request.caller.name);
+    if (kept === null) throw responseNotFound(id);
+    const items = order === 'asc' ? [...kept.input] : [...kept.input].reverse();
+    const from = after === undefined ? 0 : items.findIndex((item) => item.id === after) + 1;
+    const data = items.slice(from, from + limit);
+    return {
+      object: 'list',
+      data,
+      first_id: data[0]?.id ?? null,
+      last_id: data.at(-1)?.id ?? null,
+      has_more: from + limit < items.length,
+    };
+  });
+}
+
+async function create(
+  service: ResponsesService,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<ResponseObject | FastifyReply> {
+  const caller = request.caller.name;
+  const { stream } = parse(createBody.pick({ stream: true }), request.body);
+  const prepared = service.prepare(request.body, caller);
+  const signal = clientSignal(request, reply);
+  if (stream === true) {
+    const events = new SseEvents();
+    const started = service.start({ ...prepared, caller, sink: events.sink, signal });
+    await sendStream(service.context, reply, events.pieces(started), {
+      contentType: sseContentType,
+      ping: ssePing,
+      // Errors come as events before this could.
+      errorFrame: () => 'data: [DONE]\n\n',
+    });
+    return reply;
+  }
+  const { run, steps } = service.start({ ...prepared, caller, sink: unseen, signal });
+  for await (const _ of steps) void _;
+  if (run.error !== null) throw run.error;
+  return run.response;
+}
+
+/** Events as the text of a stream: what came in one step is sent together. */
+class SseEvents {
+  readonly sink = jsonSink((type, json) => {
+    this.text += `event: ${type}\ndata: ${json}\n\n`;
+  });
+  private text = '';
+
+  async *pieces({ steps }: Started): AsyncGenerator<string, void, void> {
+    for await (const _ of steps) {
+      if (this.text === '') continue;
+      const { text } = this;
+      this.text = '';
+      yield text;
+    }
+    yield 'data: [DONE]\n\n';
+  }
+}

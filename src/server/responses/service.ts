@@ -1,0 +1,145 @@
+/** What HTTP and WebSocket share: requests in, runs under way, and responses kept. */
+import { MiB } from '../../core/units.js';
+import type { CompletionPrompt } from '../completion.js';
+import { requireModel, type ServerContext } from '../context.js';
+import { promptIds } from '../prompt.js';
+import type { ResponseObject } from '../protocol.js';
+import { type CreateBody, createBody, parse } from './body.js';
+import type { EventSink } from './events.js';
+import { type ResponseRequest, responseRequest } from './request.js';
+import { ResponseRun } from './run.js';
+import {
+  type KeptResponse,
+  previousNotFound,
+  ResponseStore,
+  responseNotFound,
+  type StoreLimits,
+} from './store.js';
+
+export const defaultStoreLimits: StoreLimits = { responses: 10_000, bytes: 256 * MiB };
+
+/** Room that automatic truncation leaves for an answer of unknown length. */
+const answerTokens = 256;
+
+export interface StartOptions {
+  readonly request: ResponseRequest;
+  readonly caller: string;
+  readonly sink: EventSink;
+  readonly signal: AbortSignal;
+  readonly isWarmUp?: boolean;
+  readonly previous?: KeptResponse | null;
+}
+
+/** A request with what it continues. */
+export interface Prepared {
+  readonly request: ResponseRequest;
+  readonly previous: KeptResponse | null;
+}
+
+export class ResponsesService {
+  readonly context: ServerContext;
+  readonly store: ResponseStore;
+  private readonly live = new Map<
+    string,
+    { readonly owner: string; readonly run: ResponseRun; readonly ended: Promise<void> }
+  >();
+
+  constructor(context: ServerContext, limits: StoreLimits = defaultStoreLimits) {
+    this.context = context;
+    this.store = new ResponseStore(limits);
+  }
+
+  /**
+   * Checks a body. `find` looks for the previous response, by default in the store. Throws an ApiError where something
+   * is wrong with it.
+   */
+  prepare(
+    body: unknown,
+    caller: string,
+    find: (id: string) => KeptResponse | null = (id) => this.store.get(id, caller),
+  ): Prepared {
+    const checked = parse(createBody, body);
+    requireModel(this.context, checked.model);
+    const { previous_response_id: previousId } = checked;
+    const previous = typeof previousId === 'string' ? find(previousId) : null;
+    if (typeof previousId === 'string' && previous === null) throw previousNotFound(previousId);
+    return { request: this.requestOf(checked, previous), previous };
+  }
+
+  requestOf(body: CreateBody, previous: KeptResponse | null): ResponseRequest {
+    return responseRequest(body, {
+      model: this.context.model.id,
+      history: previous?.conversation ?? [],
+      fits: (prompt, maxOutputTokens) => this.fits(prompt, maxOutputTokens),
+    });
+  }
+
+  countTokens(prompt: CompletionPrompt): number {
+    return promptIds(this.context.host.require().tokenizer, prompt).ids.length;
+  }
+
+  /** Admits a response; iterate `steps` to run it. Throws an ApiError where it cannot be taken. */
+  start({ request, caller, sink, signal, isWarmUp = false, previous = null }: StartOptions): Started {
+    const run = new ResponseRun({
+      context: this.context,
+      request,
+      caller,
+      sink,
+      signal,
+      isWarmUp,
+      historyBytes: previous?.bytes ?? 0,
+    });
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.live.set(run.id, { owner: caller, run, ended });
+    return { run, steps: this.steps(run, request, end) };
+  }
+
+  /** The response, under way or kept. */
+  find(id: string, owner: string): ResponseObject | null {
+    const live = this.live.get(id);
+    if (live !== undefined) return live.owner === owner ? live.run.response : null;
+    return this.store.get(id, owner)?.response ?? null;
+  }
+
+  /** Ends a response under way; one that has ended stays as it is. */
+  async cancel(id: string, owner: string): Promise<ResponseObject> {
+    const live = this.live.get(id);
+    if (live?.owner === owner) {
+      live.run.cut('cancelled');
+      await live.ended;
+      return live.run.response;
+    }
+    const kept = this.store.get(id, owner);
+    if (kept === null) throw responseNotFound(id);
+    return kept.response;
+  }
+
+  private async *steps(
+    run: ResponseRun,
+    request: ResponseRequest,
+    end: () => void,
+  ): AsyncGenerator<void, void, void> {
+    try {
+      yield* run.steps();
+    } finally {
+      this.live.delete(run.id);
+      if (request.response.store) this.store.put(run.kept());
+      end();
+    }
+  }
+
+  private fits(prompt: CompletionPrompt, maxOutputTokens: number | null): boolean {
+    const { context } = this.context.host.require().info;
+    const room = Math.min(maxOutputTokens ?? answerTokens, context >> 2);
+    return this.countTokens(prompt) + room <= context;
+  }
+}
+
+export interface Started {
+  readonly run: ResponseRun;
+  /** Runs it; see `ResponseRun.steps`. */
+  readonly steps: AsyncGenerator<void, void, void>;
+}

@@ -1,0 +1,92 @@
+/** Responses that can be asked for again: bounded in number and in bytes, each seen by its owner only. */
+import { ApiError } from '../errors.js';
+import type { InputItem, ResponseObject } from '../protocol.js';
+import type { Item } from './items.js';
+
+export interface KeptResponse {
+  /** Name of the caller. */
+  readonly owner: string;
+  readonly response: ResponseObject;
+  /** The items that its request brought. */
+  readonly input: readonly InputItem[];
+  /** The whole conversation up to and with its output. */
+  readonly conversation: readonly Item[];
+  /** About what `conversation` takes, shared parts included. */
+  readonly bytes: number;
+}
+
+export interface StoreLimits {
+  readonly responses: number;
+  readonly bytes: number;
+}
+
+export class ResponseStore {
+  private readonly limits: StoreLimits;
+  private readonly kept = new Map<string, KeptResponse>();
+  private bytes = 0;
+
+  constructor(limits: StoreLimits) {
+    this.limits = limits;
+  }
+
+  get size(): number {
+    return this.kept.size;
+  }
+
+  /** Keeps it; the oldest ones go where there is no room. */
+  put(entry: KeptResponse): void {
+    this.remove(entry.response.id);
+    this.kept.set(entry.response.id, entry);
+    this.bytes += entry.bytes;
+    for (const id of this.kept.keys()) {
+      if (this.kept.size <= this.limits.responses && this.bytes <= this.limits.bytes) return;
+      this.remove(id);
+    }
+  }
+
+  get(id: string, owner: string): KeptResponse | null {
+    const entry = this.kept.get(id);
+    return entry?.owner === owner ? entry : null;
+  }
+
+  delete(id: string, owner: string): boolean {
+    return this.get(id, owner) !== null && this.remove(id);
+  }
+
+  private remove(id: string): boolean {
+    const entry = this.kept.get(id);
+    if (entry === undefined) return false;
+    this.bytes -= entry.bytes;
+    return this.kept.delete(id);
+  }
+}
+
+export function responseNotFound(id: string): ApiError {
+  return new ApiError({
+    status: 404,
+    type: 'invalid_request_error',
+    code: 'response_not_found',
+    message: `There is no response ${JSON.stringify(id.slice(0, 100))}.`,
+    param: 'response_id',
+  });
+}
+
+/** The status that the official service gives as well: clients then send the whole conversation. */
+export function previousNotFound(id: string): ApiError {
+  return new ApiError({
+    status: 400,
+    type: 'invalid_request_error',
+    code: 'previous_response_not_found',
+    message: `The previous response ${JSON.stringify(id.slice(0, 100))} is not known here: send all items as \`input\`.`,
+    param: 'previous_response_id',
+  });
+}
+
+/** Bytes that a value takes in memory, roughly. */
+export function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return 16 + 2 * value.length;
+  if (typeof value !== 'object' || value === null) return 8;
+  let bytes = 32;
+  for (const one of Object.values(value)) bytes += 16 + sizeOf(one);
+  return bytes;
+}
