@@ -289,8 +289,8 @@ function ropeAppendOp(i: usize, workers: i32): void {
 }
 
 /**
- * Units of work are pairs of queries that share their keys: two rows of a prompt, or for a single row two heads of a
- * KV head; what finds no partner goes alone.
+ * Units of work are pairs of queries that share their keys: two rows of a prompt, or two heads of a KV head for a row
+ * that is alone in its sequence; what finds no partner goes alone.
  */
 function attentionOp(i: usize, workers: i32): void {
   const rows = word(L.CTL_ROWS);
@@ -304,9 +304,19 @@ function attentionOp(i: usize, workers: i32): void {
     const m = (u / perRow) * rowStep;
     const head = (u % perRow) * headStep;
     if (headStep == 2) attendPair(i, m, head, m, head + 1);
-    else if (rowStep == 2 && m + 1 < rows) attendPair(i, m, head, m + 1, head);
-    else attendOne(i, m, head);
+    else if (m + 1 < rows && pagesOf(m) == pagesOf(m + 1)) attendPair(i, m, head, m + 1, head);
+    else {
+      attendHead(i, m, head, shared);
+      if (m + 1 < rows) attendHead(i, m + 1, head, shared);
+    }
   }
+}
+
+/** A head of a row with no partner row: together with the next head if both have the same keys, else alone. */
+@inline
+function attendHead(i: usize, m: i32, head: i32, shared: i32): void {
+  if ((shared & 1) != 0) attendOne(i, m, head);
+  else if ((head & 1) == 0) attendPair(i, m, head, m, head + 1);
 }
 
 @inline
@@ -327,7 +337,7 @@ function headOf(i: usize, index: i32, m: i32, head: i32): usize {
 
 function attendPair(i: usize, m0: i32, head0: i32, m1: i32, head1: i32): void {
   const dim = word(L.CTL_HEAD_DIM);
-  if (pagesOf(m0) != pagesOf(m1) || operand(i, 5) != 0 || (dim & 15) != 0) {
+  if (operand(i, 5) != 0 || (dim & 15) != 0) {
     attendOne(i, m0, head0);
     attendOne(i, m1, head1);
     return;

@@ -2,20 +2,23 @@
 import { CTL_ABORT, CTL_BARRIER_GENERATION, CTL_EPOCH } from '../../kernels/program/layout.js';
 import { EngineError, messageOf, OptionError } from '../core/errors.js';
 import { simulate } from '../timing/simulate.js';
-import type { Board } from './board.js';
-import type { JobResult, LeaderApi } from './leader.js';
+import { FEED_QUEUE, FEED_TOKEN, type FeedReader, STAT } from './feed.js';
+import type { JobOutcome, LeaderApi } from './leader.js';
 import type { Remote } from './link.js';
+import { readLogprobs } from './logprobs.js';
 import { stopStrings, validateGenerate } from './options.js';
+import type { Job, JobResult } from './sequence.js';
 import { StopMatcher } from './stop.js';
+import { Stream, streamAhead } from './stream.js';
 import type {
   Engine,
   EngineInfo,
   EngineStats,
-  FinishReason,
   GenerateChunk,
   GenerateOptions,
   GenerateTimings,
   Prompt,
+  SamplingOptions,
   ScoreOptions,
   ScoreResult,
   Tokenizer,
@@ -40,49 +43,60 @@ export interface Crew {
 export interface EngineParts {
   readonly info: EngineInfo;
   readonly tokenizer: Tokenizer;
-  readonly board: Board;
+  readonly feed: FeedReader;
   readonly crew: Crew;
   readonly memory: WebAssembly.Memory;
   readonly control: number;
+  /** Tokens that the KV cache holds. */
+  readonly kvTokens: number;
+}
+
+interface Watcher {
+  readonly stream: Stream | null;
+  readonly onPrefill: ((done: number, total: number) => void) | undefined;
+  readonly onQueue: ((position: number) => void) | undefined;
+  readonly total: number;
 }
 
 export class WaferEngine implements Engine {
   readonly info: EngineInfo;
   readonly tokenizer: Tokenizer;
+  readonly ended: Promise<Error | null>;
   private readonly parts: EngineParts;
-  /** Ends when the last job that was asked for has ended. */
-  private queue: Promise<void> = Promise.resolve();
+  private readonly watchers = new Map<number, Watcher>();
+  /** Rejects for each call to the leader that has not returned. */
+  private readonly calls = new Set<(error: unknown) => void>();
+  private requests = 0;
+  private isFollowing = false;
   private closed: Promise<void> | null = null;
   private failure: unknown = null;
-  /** Rejects the job that is being waited for. */
-  private breakJob: ((error: unknown) => void) | null = null;
-  readonly ended: Promise<Error | null>;
-  private end: (error: Error | null) => void = () => undefined;
-  private jobs = 0;
+  private settle: (error: Error | null) => void = () => undefined;
 
   constructor(parts: EngineParts) {
     this.parts = parts;
     this.info = parts.info;
     this.tokenizer = parts.tokenizer;
     this.ended = new Promise((resolve) => {
-      this.end = resolve;
+      this.settle = resolve;
     });
     parts.crew.failed.catch((error: unknown) => this.fail(error));
   }
 
   stats(): EngineStats {
-    const total = Math.ceil(this.info.context / 32);
+    const { stats } = this.parts.feed;
+    const at = (place: keyof typeof STAT): number => stats[STAT[place]]!;
+    const total = Math.ceil(this.parts.kvTokens / 32);
     return {
-      running: Math.min(1, this.jobs),
-      waiting: Math.max(0, this.jobs - 1),
-      waitingTokens: 0,
-      kvPages: { total, used: 0, cached: 0 },
-      preemptions: 0,
-      prefixQueryTokens: 0,
-      prefixHitTokens: 0,
-      steps: 0,
-      promptTokens: 0,
-      generatedTokens: 0,
+      running: at('running'),
+      waiting: at('waiting'),
+      waitingTokens: at('waitingTokens'),
+      kvPages: { total, used: at('usedPages'), cached: at('cachedPages') },
+      preemptions: at('preemptions'),
+      prefixQueryTokens: at('prefixQueryTokens'),
+      prefixHitTokens: at('prefixHitTokens'),
+      steps: at('steps'),
+      promptTokens: at('promptTokens'),
+      generatedTokens: at('generatedTokens'),
     };
   }
 
@@ -90,8 +104,13 @@ export class WaferEngine implements Engine {
     const startMs = performance.now();
     validateGenerate(options, this.tokenizer.vocabSize);
     const promptIds = this.promptIds(prompt);
-    this.requireRoom(promptIds.length, this.info.context - 1, 'prompt');
+    this.requireRoom(promptIds.length, this.mostTokens - 1, 'prompt');
     return this.run(promptIds, options, startMs);
+  }
+
+  /** Tokens that one sequence can have. */
+  private get mostTokens(): number {
+    return Math.min(this.info.context, this.parts.kvTokens);
   }
 
   private async *run(
@@ -99,134 +118,130 @@ export class WaferEngine implements Engine {
     options: GenerateOptions,
     startMs: number,
   ): AsyncGenerator<GenerateChunk, void, void> {
-    const done = await this.take();
-    const { board, crew } = this.parts;
-    const cancel = (): void => board.cancel();
+    const { leader } = this.parts.crew;
     const { config } = this.info;
     const promptTokens = promptIds.length;
+    const request = this.requests++;
+    const stream = new Stream(request, (tokens) => this.tell(leader.allow(request, tokens)));
+    const cancel = (): void => this.tell(leader.cancel(request));
     const ids: number[] = [];
     const text: string[] = [];
-    let job: Promise<JobResult> | null = null;
+    const { onPrefill, onQueue, signal } = options;
+    const job = this.ask(leader.generate(this.jobOf(request, promptIds, options)), {
+      request,
+      stream,
+      onPrefill,
+      onQueue,
+      total: promptTokens,
+    });
+    job.then(
+      () => stream.end(),
+      (error: unknown) => stream.fail(error),
+    );
+    let isOver = false;
     try {
-      board.reset();
-      options.signal?.addEventListener('abort', cancel);
-      if (options.signal?.aborted) cancel();
-      job = crew.leader.generate({
-        promptIds,
-        maxTokens: Math.min(options.maxTokens ?? defaultMaxTokens, this.info.context - promptTokens),
-        eosIds: [...this.tokenizer.eosIds],
-        sampling: samplingOf(options),
-      });
-      // A failure is met at the await below; until then it must not count as unhandled.
-      job.catch(() => undefined);
+      signal?.addEventListener('abort', cancel);
+      if (signal?.aborted) cancel();
       const decoder = this.tokenizer.decoder({ continues: true });
       const stops = new StopMatcher(stopStrings(options.stop));
-      let firstMs = 0;
-      let prefilled = 0;
-      for (;;) {
-        const turn = board.turn;
-        const isDone = board.isDone;
-        const fresh = board.idsFrom(ids.length);
-        if (board.prefilled > prefilled) {
-          prefilled = board.prefilled;
-          options.onPrefill?.(prefilled, promptTokens);
-        }
-        if (fresh.length > 0) {
-          if (firstMs === 0) firstMs = performance.now();
-          let piece = '';
-          const used: number[] = [];
-          for (const id of fresh) {
-            used.push(id);
-            piece += stops.push(decoder.push(id));
-            if (stops.stopped) break;
-          }
-          ids.push(...used);
-          text.push(piece);
-          yield { done: false, text: piece, ids: used };
-        }
-        if (stops.stopped || (isDone && fresh.length === 0)) break;
-        if (fresh.length === 0) await board.turned(turn);
+      while (!stops.stopped) {
+        const fresh = await stream.take();
+        if (fresh === null) break;
+        let piece = '';
+        let used = 0;
+        while (used < fresh.ids.length && !stops.stopped)
+          piece += stops.push(decoder.push(fresh.ids[used++]!));
+        const delta = { ids: fresh.ids.slice(0, used), logprobs: fresh.logprobs.slice(0, used) };
+        ids.push(...delta.ids);
+        text.push(piece);
+        yield {
+          done: false,
+          text: piece,
+          ids: delta.ids,
+          ...(options.logprobs === undefined ? {} : { logprobs: delta.logprobs }),
+        };
       }
       if (stops.stopped) cancel();
-      const { finishReason, prefillMs, decodeMs } = await this.outcome(job);
+      const result = resultOf(await job);
+      isOver = true;
       const rest = stops.push(decoder.end()) + stops.end();
       if (rest !== '') {
         text.push(rest);
-        yield { done: false, text: rest, ids: [] };
+        yield {
+          done: false,
+          text: rest,
+          ids: [],
+          ...(options.logprobs === undefined ? {} : { logprobs: [] }),
+        };
       }
-      const reason: FinishReason = stops.stopped ? 'stop' : finishReason;
       yield {
         done: true,
         text: text.join(''),
         ids,
         promptIds,
-        finishReason: reason,
+        finishReason: stops.stopped ? 'stop' : result.finishReason,
         stopString: stops.found,
-        timings: timingsOf({ promptTokens, generated: ids.length, prefillMs, decodeMs, startMs, firstMs }),
+        timings: timingsOf(result, { promptTokens, generated: ids.length, startMs, firstMs: stream.firstMs }),
         get simulated() {
           return simulatedMachines.map((name) => simulate(config, promptTokens, ids.length, name));
         },
       };
     } finally {
-      options.signal?.removeEventListener('abort', cancel);
+      signal?.removeEventListener('abort', cancel);
       // A consumer that leaves early ends the job within one step.
-      cancel();
-      if (job !== null && this.failure === null) await this.outcome(job).catch(() => undefined);
-      done();
+      if (!isOver) {
+        cancel();
+        await job.catch(() => undefined);
+      }
     }
   }
 
   async score(ids: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
     this.checkIds(ids, 'ids');
     if (ids.length === 0) throw emptyPrompt('ids');
-    const done = await this.take();
-    const { board, crew } = this.parts;
-    const cancel = (): void => board.cancel();
+    const { leader } = this.parts.crew;
+    const { signal } = options;
     const argmax: number[] = [];
     const nll: number[] = [];
-    try {
-      options.signal?.addEventListener('abort', cancel);
-      // Every window starts with BOS where the ids do, and repeats half a window of context.
-      const bos = ids[0] === this.tokenizer.bosId ? [ids[0]] : [];
-      const size = this.info.context - bos.length;
-      const stride = Math.max(1, size >> 1);
-      const rest = ids.slice(bos.length);
-      for (let from = 0; ; from += stride) {
-        const window = rest.slice(from, from + size);
-        board.reset();
-        options.signal?.throwIfAborted();
-        const scores = await this.outcome(crew.leader.score([...bos, ...window]));
-        if (scores === null) options.signal?.throwIfAborted();
+    // Every window starts with BOS where the ids do, and repeats half a window of context.
+    const bos = ids[0] === this.tokenizer.bosId ? [ids[0]] : [];
+    const size = this.mostTokens - bos.length;
+    const stride = Math.max(1, size >> 1);
+    const rest = ids.slice(bos.length);
+    for (let from = 0; ; from += stride) {
+      signal?.throwIfAborted();
+      const window = [...bos, ...rest.slice(from, from + size)];
+      const request = this.requests++;
+      const cancel = (): void => this.tell(leader.cancel(request));
+      signal?.addEventListener('abort', cancel);
+      try {
+        const scores = await this.ask(leader.score(request, window), { request, total: window.length });
+        if (scores === null) signal?.throwIfAborted();
         else {
           const skip = argmax.length - from;
           argmax.push(...scores.argmax.subarray(skip));
           nll.push(...scores.nll.subarray(skip > 0 ? skip - 1 : 0));
         }
-        options.onProgress?.(argmax.length, ids.length);
-        if (from + size >= rest.length) break;
+      } finally {
+        signal?.removeEventListener('abort', cancel);
       }
-      return { tokens: ids.length, argmax, nll };
-    } finally {
-      options.signal?.removeEventListener('abort', cancel);
-      done();
+      options.onProgress?.(argmax.length, ids.length);
+      if (from + size >= rest.length) break;
     }
+    return { tokens: ids.length, argmax, nll };
   }
 
   /** The logits [vocabSize] after the last of `ids`; for tests and tools that look inside. */
   async logits(ids: readonly number[]): Promise<Float32Array> {
     this.checkIds(ids, 'ids');
-    this.requireRoom(ids.length, this.info.context, 'ids');
-    const done = await this.take();
-    try {
-      this.parts.board.reset();
-      return await this.outcome(this.parts.crew.leader.logits(ids));
-    } finally {
-      done();
-    }
+    this.requireRoom(ids.length, this.mostTokens, 'ids');
+    const request = this.requests++;
+    return await this.ask(this.parts.crew.leader.logits(request, ids), { request, total: ids.length });
   }
 
   close(): Promise<void> {
     if (this.closed === null) {
+      this.settle(null);
       this.fail(
         new EngineError({
           what: 'engine',
@@ -235,7 +250,6 @@ export class WaferEngine implements Engine {
           todo: 'Load the model again.',
         }),
       );
-      this.end(null);
       this.closed = this.parts.crew.stop();
     }
     return this.closed;
@@ -244,43 +258,36 @@ export class WaferEngine implements Engine {
   /** From here on every call ends in `error`, those under way too; no worker waits for another any more. */
   private fail(error: unknown): void {
     this.failure ??= error;
-    if (this.closed === null && error instanceof Error) this.end(error);
+    if (error instanceof Error) this.settle(error);
     const words = new Int32Array(this.parts.memory.buffer, this.parts.control);
     Atomics.store(words, CTL_ABORT, 1);
     for (const word of [CTL_EPOCH, CTL_BARRIER_GENERATION]) Atomics.notify(words, word);
-    this.parts.board.giveUp();
-    this.breakJob?.(this.failure);
+    for (const reject of this.calls) reject(this.failure);
   }
 
-  /** Waits for the engine to be free; the caller has to call what it gets when its job has ended. */
-  private async take(): Promise<() => void> {
-    const before = this.queue;
-    this.jobs++;
-    let free = (): void => undefined;
-    this.queue = new Promise((resolve) => {
-      free = resolve;
-    });
-    await before;
-    if (this.failure !== null) {
-      this.jobs--;
-      free();
-      throw this.failure;
-    }
+  /** Sends a call whose answer does not matter. */
+  private tell(call: Promise<unknown>): void {
+    this.parts.feed.mail();
+    call.catch(() => undefined);
+  }
+
+  /** The answer of a call for a request, or the failure that keeps it from ever coming. */
+  private async ask<T>(
+    call: Promise<T>,
+    request: Partial<Watcher> & { readonly request: number; readonly total: number },
+  ): Promise<T> {
+    this.parts.feed.mail();
+    const { stream = null, onPrefill, onQueue, total } = request;
+    this.watchers.set(request.request, { stream, onPrefill, onQueue, total });
     this.parts.crew.hold(true);
-    return () => {
-      this.parts.crew.hold(false);
-      this.jobs--;
-      free();
-    };
-  }
-
-  /** The job's result, or the failure that keeps it from ever coming. */
-  private async outcome<T>(job: Promise<T>): Promise<T> {
+    let breakCall: (error: unknown) => void = () => undefined;
     try {
       return await new Promise<T>((resolve, reject) => {
-        this.breakJob = reject;
+        breakCall = reject;
+        this.calls.add(reject);
         if (this.failure !== null) reject(this.failure);
-        job.then(resolve, reject);
+        call.then(resolve, reject);
+        this.follow();
       });
     } catch (error) {
       if (this.failure !== null) throw this.failure;
@@ -289,8 +296,62 @@ export class WaferEngine implements Engine {
       const facts = { what: 'worker 0', given: messageOf(error), expected: 'a finished job', todo };
       throw new EngineError(facts, { cause: error });
     } finally {
-      this.breakJob = null;
+      // What the leader wrote before it answered has to arrive before the answer.
+      this.drain();
+      this.calls.delete(breakCall);
+      this.watchers.delete(request.request);
+      if (this.watchers.size === 0) this.parts.crew.hold(false);
     }
+  }
+
+  /** Reads the feed for as long as there are requests. */
+  private follow(): void {
+    if (this.isFollowing) return;
+    this.isFollowing = true;
+    const loop = async (): Promise<void> => {
+      const { feed } = this.parts;
+      while (this.watchers.size > 0 && this.failure === null) {
+        const { turn } = feed;
+        this.drain();
+        await feed.turned(turn);
+      }
+      this.isFollowing = false;
+    };
+    loop().catch((error: unknown) => this.fail(error));
+  }
+
+  private drain(): void {
+    this.parts.feed.drain((request, kind, payload) => {
+      const watcher = this.watchers.get(request);
+      if (watcher === undefined) return;
+      try {
+        hand(watcher, kind, payload);
+      } catch (error) {
+        // A callback of the caller's threw: that ends its own request only.
+        watcher.stream?.fail(error);
+      }
+    });
+  }
+
+  private jobOf(request: number, promptIds: readonly number[], options: GenerateOptions): Job {
+    const { prediction } = options;
+    return {
+      request,
+      promptIds,
+      maxTokens: Math.min(options.maxTokens ?? defaultMaxTokens, this.mostTokens - promptIds.length),
+      eosIds: options.ignoreEos ? [] : [...this.tokenizer.eosIds],
+      sampling: samplingOf(options),
+      priority: options.priority ?? 0,
+      shareKey: options.shareKey ?? '',
+      allowed: streamAhead,
+      logprobs: options.logprobs ?? null,
+      prediction:
+        typeof prediction === 'string'
+          ? this.tokenizer.encode(prediction, { bos: false })
+          : (prediction ?? null),
+      promptLookup: options.promptLookup ?? false,
+      grammar: options.grammar ?? null,
+    };
   }
 
   private promptIds(prompt: Prompt): number[] {
@@ -337,47 +398,63 @@ function emptyPrompt(what: string): OptionError {
   });
 }
 
-type Sampling = Omit<GenerateOptions, 'maxTokens' | 'stop' | 'signal' | 'onPrefill'>;
-
-/** What crosses to the leader: functions and signals cannot. */
-function samplingOf({
-  maxTokens: _m,
-  stop: _s,
-  signal: _a,
-  onPrefill: _p,
-  ...sampling
-}: GenerateOptions): Sampling {
-  return sampling;
+/** What a record of the feed says, to those who want to know. */
+function hand({ stream, onPrefill, onQueue, total }: Watcher, kind: number, payload: Int32Array): void {
+  if (kind === FEED_TOKEN) stream?.push(payload[0]!, readLogprobs(payload));
+  else if (kind === FEED_QUEUE) onQueue?.(payload[0]!);
+  else onPrefill?.(payload[0]!, total);
 }
 
-interface Times {
+function resultOf(outcome: JobOutcome): JobResult {
+  if ('refused' in outcome) throw new OptionError(outcome.refused);
+  return outcome;
+}
+
+/** What crosses to the leader: functions and signals cannot. */
+function samplingOf(options: GenerateOptions): SamplingOptions {
+  const {
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    presencePenalty,
+    frequencyPenalty,
+    logitBias,
+    seed,
+  } = options;
+  const all = {
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    presencePenalty,
+    frequencyPenalty,
+    logitBias,
+    seed,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+interface Counts {
   readonly promptTokens: number;
   readonly generated: number;
-  readonly prefillMs: number;
-  readonly decodeMs: number;
   readonly startMs: number;
   readonly firstMs: number;
 }
 
-function timingsOf({
-  promptTokens,
-  generated,
-  prefillMs,
-  decodeMs,
-  startMs,
-  firstMs,
-}: Times): GenerateTimings {
+function timingsOf(
+  { finishReason: _, ...result }: JobResult,
+  { promptTokens, generated, startMs, firstMs }: Counts,
+): GenerateTimings {
+  const { prefillMs, decodeMs, cachedTokens } = result;
   return {
+    ...result,
     promptTokens,
     generatedTokens: generated,
-    cachedTokens: 0,
-    draftTokens: 0,
-    acceptedTokens: 0,
-    queueMs: 0,
     ttftMs: generated > 0 ? firstMs - startMs : 0,
-    prefillMs,
-    decodeMs,
-    prefillTokensPerSecond: prefillMs > 0 ? (1000 * promptTokens) / prefillMs : 0,
+    prefillTokensPerSecond: prefillMs > 0 ? (1000 * (promptTokens - cachedTokens)) / prefillMs : 0,
     decodeTokensPerSecond: generated > 1 && decodeMs > 0 ? (1000 * (generated - 1)) / decodeMs : 0,
   };
 }

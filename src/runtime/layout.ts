@@ -40,6 +40,10 @@ export interface Buffer2d {
 export interface Layout {
   readonly workers: number;
   readonly context: number;
+  /** Sequences that run at once. */
+  readonly maxRunning: number;
+  /** Pages of the KV cache. */
+  readonly pages: number;
   /** Most rows (tokens) in one step. */
   readonly maxRows: number;
   readonly kvValueBytes: number;
@@ -50,7 +54,9 @@ export interface Layout {
   readonly ropeFactors: number;
   /** Base of each layer's KV pages. */
   readonly kvLayers: readonly number[];
+  /** Page tables of the running sequences, each of `pagesPerSequence` words. */
   readonly pageTable: number;
+  readonly pagesPerSequence: number;
   readonly tokens: number;
   readonly positions: number;
   readonly rowPages: number;
@@ -80,6 +86,8 @@ export type BufferName = 'x' | 'q' | 'k' | 'v' | 'attention' | 'gate' | 'up' | '
 export interface LayoutOptions {
   readonly workers: number;
   readonly context: number;
+  readonly maxRunning: number;
+  readonly kvTokens: number;
   readonly maxRows: number;
   readonly kvType: KvType;
 }
@@ -95,7 +103,7 @@ function quantizedBytes(columns: number): number {
 export function layOut(
   plan: Plan,
   infos: ReadonlyMap<string, WeightInfo>,
-  { workers, context, maxRows, kvType }: LayoutOptions,
+  { workers, context, maxRunning, kvTokens, maxRows, kvType }: LayoutOptions,
 ): Layout {
   const { config } = plan;
   const arena = new Arena();
@@ -111,7 +119,8 @@ export function layOut(
 
   const control = other(CTL_WORDS * 4);
   const perRow = (words: number): number => other(words * 4);
-  const pages = Math.ceil(context / kvPagePositions);
+  const pages = Math.ceil(kvTokens / kvPagePositions);
+  const pagesPerSequence = Math.ceil(context / kvPagePositions);
   const actqStride = quantizedBytes(widest);
   const actBytes = roundUp(config.hiddenSize * 4, 64);
   const scratchBytes = roundUp(scratchOf(plan, maxRows), 64);
@@ -120,6 +129,9 @@ export function layOut(
   const layout = {
     workers,
     context,
+    maxRunning,
+    pages,
+    pagesPerSequence,
     maxRows,
     kvValueBytes,
     control,
@@ -128,7 +140,7 @@ export function layOut(
     rowPages: perRow(maxRows),
     logitIndex: perRow(maxRows),
     argmax: perRow(maxRows * workers),
-    pageTable: perRow(pages),
+    pageTable: perRow(maxRunning * pagesPerSequence),
     buffers: {
       x: rows2d(config.hiddenSize),
       q: rows2d(queries),

@@ -1,253 +1,317 @@
 /**
- * Worker 0: runs the steps of a generation and samples, so that between two tokens nothing waits for the thread that
- * called. It speaks with the engine through a few shared words (below) for tokens and cancellation, and through
- * `LeaderApi` for everything else.
+ * Worker 0: runs the steps of all requests and samples, so that between two tokens nothing waits for the thread that
+ * called. Calls come by messages, which it reads between steps when the feed says that there are some; tokens leave
+ * through the feed.
  */
-import {
-  CTL_ARGMAX,
-  CTL_IMAGE,
-  CTL_LOGIT_INDEX,
-  CTL_LOGIT_ROWS,
-  CTL_PAGES,
-  CTL_POSITIONS,
-  CTL_ROWS,
-  CTL_TOKENS,
-} from '../../kernels/program/layout.js';
-import { EngineError } from '../core/errors.js';
-import { instantiateKernels, type KernelExports } from './kernels.js';
-import { Sampler } from './sampler.js';
-import type { FinishReason, SamplingOptions } from './types.js';
-
-/** Words of the board, an Int32Array that the engine reads and the leader writes (and the other way: `cancel`). */
-export const BOARD_TURN = 0;
-export const BOARD_CANCEL = 1;
-export const BOARD_PREFILLED = 2;
-export const BOARD_COUNT = 3;
-/** Not zero when the job has ended, whichever way. */
-export const BOARD_DONE = 4;
-export const BOARD_IDS = 5;
-
-/**
- * The engine is woken no more often than this. Its thread needs a core that the workers are using, so waking it for
- * each of a thousand tokens a second would slow them all down; a reader does not see 8 ms.
- */
-const wakeMs = 8;
+import { type ErrorFacts, messageOf, WaferflowError } from '../core/errors.js';
+import { Drafter } from './draft.js';
+import { FEED_PREFILL, FEED_TOKEN, type FeedMemory, FeedWriter, STAT } from './feed.js';
+import { logprobsRecord } from './logprobs.js';
+import { PagePool } from './pages.js';
+import { Sampler, SamplerScratch } from './sampler.js';
+import { Scheduler, type SchedulerLimits, type Share } from './scheduler.js';
+import { type Job, type JobResult, type Purpose, Sequence, type WindowScores } from './sequence.js';
+import { Stepper, type StepperInit } from './stepper.js';
+import type { FinishReason } from './types.js';
 
 /** Enough for the batch path with its pairs and fours. */
 const warmUpTokens = 8;
+/** Turns of the event loop within which a message that was announced arrives. */
+const mailTurns = 100;
 
 /** What worker 0 needs to know of the layout. */
-export interface LeaderInit {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
-  readonly board: Int32Array;
-  readonly control: number;
-  readonly workers: number;
-  readonly maxRows: number;
-  readonly prefillImage: number;
-  readonly decodeImage: number;
-  readonly vocabSize: number;
-  readonly logits: number;
-  readonly logitsStride: number;
-  readonly pageTable: number;
+export interface LeaderInit extends StepperInit, SchedulerLimits {
+  readonly feed: FeedMemory;
+  /** Pages of the KV cache. */
+  readonly pages: number;
 }
 
-export interface Job {
-  readonly promptIds: readonly number[];
-  readonly maxTokens: number;
-  readonly eosIds: readonly number[];
-  readonly sampling: SamplingOptions;
-}
-
-export interface JobResult {
-  readonly finishReason: FinishReason;
-  readonly prefillMs: number;
-  /** From the first token to the last one sampled. */
-  readonly decodeMs: number;
-}
-
-export interface WindowScores {
-  /** The most likely token after each position. */
-  readonly argmax: Int32Array;
-  /** Negative log-likelihood of the window's next token after each position but the last, in nats. */
-  readonly nll: Float64Array;
-}
+/** A job's end, or why it was not begun. */
+export type JobOutcome = JobResult | { readonly refused: ErrorFacts };
 
 export interface LeaderApi {
   /** Runs both paths once, so that the first prompt does not wait for compilers and fresh pages. */
   warmUp(): void;
-  generate(job: Job): JobResult;
-  /** Scores up to `context` ids from position 0. Returns null if cancelled. */
-  score(ids: readonly number[]): WindowScores | null;
-  /** The logits [vocabSize] after the last of `ids`, from position 0. */
-  logits(ids: readonly number[]): Float32Array;
+  generate(job: Job): Promise<JobOutcome>;
+  /** Scores up to `context` ids. Null if cancelled. */
+  score(request: number, ids: readonly number[]): Promise<WindowScores | null>;
+  /** The logits [vocabSize] after the last of `ids`. */
+  logits(request: number, ids: readonly number[]): Promise<Float32Array>;
+  /** Ends a request, wherever it is; one that is unknown or has ended is left alone. */
+  cancel(request: number): void;
+  /** A request's answer may have so many tokens by now; with as many it is paused. */
+  allow(request: number, tokens: number): void;
 }
 
 /** The functions of worker 0; nothing else of it is exposed. */
 export function createLeader(init: LeaderInit): LeaderApi {
   const leader = new Leader(init);
+  const read = <A extends unknown[], R>(call: (...args: A) => R): ((...args: A) => R) => {
+    return (...args) => {
+      leader.messages++;
+      return call(...args);
+    };
+  };
   return {
-    warmUp: () => leader.ending(() => leader.warmUp()),
-    generate: (job) => leader.ending(() => leader.generate(job)),
-    score: (ids) => leader.ending(() => leader.score(ids)),
-    logits: (ids) => leader.ending(() => leader.logits(ids)),
+    warmUp: () => leader.warmUp(),
+    generate: read((job) => leader.generate(job)),
+    score: read((request, ids) => leader.score(request, ids)),
+    logits: read((request, ids) => leader.logits(request, ids)),
+    cancel: read((request) => leader.cancel(request)),
+    allow: read((request, tokens) => leader.allow(request, tokens)),
   };
 }
 
 class Leader {
+  /** Calls read so far. */
+  messages = 0;
   private readonly init: LeaderInit;
-  private readonly kernels: KernelExports;
-  private readonly words: Int32Array;
-  private lastTurnMs = 0;
+  private readonly stepper: Stepper;
+  private readonly feed: FeedWriter;
+  private readonly scheduler: Scheduler;
+  private readonly scratch: SamplerScratch;
+  private readonly channel = new MessageChannel();
+  private isLooping = false;
+  private hasSettled = false;
+  private requests = 0;
 
   constructor(init: LeaderInit) {
     this.init = init;
-    this.kernels = instantiateKernels(init.module, init.memory);
-    this.kernels.attach(init.control, 0);
-    this.words = new Int32Array(init.memory.buffer);
-  }
-
-  /** Does a job and marks its end on the board, also when it throws. */
-  ending<T>(job: () => T): T {
-    try {
-      return job();
-    } finally {
-      Atomics.store(this.init.board, BOARD_DONE, 1);
-      this.turn(true);
-    }
+    this.stepper = new Stepper(init);
+    this.feed = new FeedWriter(init.feed);
+    this.scheduler = new Scheduler(this.stepper, new PagePool(init.pages), this.feed, init);
+    this.scratch = new SamplerScratch(init.vocabSize);
   }
 
   warmUp(): void {
-    const ids = new Array<number>(
-      Math.min(warmUpTokens, this.init.maxRows, this.init.board.length - BOARD_IDS),
-    ).fill(0);
-    this.prefill(ids, 0);
-    this.step(this.init.decodeImage, [0], 0, 1);
+    this.stepper.setPage(0, 0, 0);
+    const rows = Math.min(warmUpTokens, this.stepper.maxRows);
+    for (let row = 0; row < rows; row++) this.stepper.add(0, 0, row, row === rows - 1);
+    this.stepper.run();
+    this.stepper.add(0, 0, 0, true);
+    this.stepper.run();
   }
 
-  generate({ promptIds, maxTokens, eosIds, sampling }: Job): JobResult {
-    const { board } = this.init;
-    const sampler = new Sampler(this.init.vocabSize, sampling, promptIds);
-    const prefillStart = performance.now();
-    const prefilled = this.prefill(promptIds, 0);
-    const decodeStart = performance.now();
-    const prefillMs = decodeStart - prefillStart;
-    if (!prefilled) return { finishReason: 'cancelled', prefillMs, decodeMs: 0 };
-    let lastMs = decodeStart;
-    const end = (finishReason: FinishReason): JobResult => ({
-      finishReason,
-      prefillMs,
-      decodeMs: lastMs - decodeStart,
+  generate(job: Job): Promise<JobOutcome> {
+    const { request, promptIds, priority, shareKey } = job;
+    const purpose: Purpose = {
+      kind: 'generate',
+      job,
+      sampler: new Sampler(this.init.vocabSize, job.sampling, promptIds, this.scratch),
+      drafter: drafterOf(job),
+      matcher: null,
+    };
+    return new Promise((resolve, reject) => {
+      const sequence = this.submit({ request, ids: promptIds, purpose, priority, shareKey }, (outcome) => {
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(sequence.result(outcome));
+      });
     });
-    for (let count = 1; ; count++) {
-      const id = sampler.isArgmax ? this.best(0) : sampler.sample(this.logitsRow(0));
-      if (eosIds.includes(id)) return end('stop');
-      sampler.accept(id);
-      lastMs = performance.now();
-      board[BOARD_IDS + count - 1] = id;
-      Atomics.store(board, BOARD_COUNT, count);
-      this.turn(count === 1);
-      if (count >= maxTokens) return end('length');
-      if (this.cancelled()) return end('cancelled');
-      this.step(this.init.decodeImage, [id], promptIds.length + count - 1, 1);
-    }
   }
 
-  score(ids: readonly number[]): WindowScores | null {
-    const argmax = new Int32Array(ids.length);
-    const nll = new Float64Array(Math.max(0, ids.length - 1));
-    for (let from = 0; from < ids.length; from += this.init.maxRows) {
-      if (this.cancelled()) return null;
-      const chunk = ids.slice(from, from + this.init.maxRows);
-      this.step(this.init.prefillImage, chunk, from, chunk.length);
-      for (let row = 0; row < chunk.length; row++) {
-        argmax[from + row] = this.best(row);
-        const next = ids[from + row + 1];
-        if (next === undefined) continue;
-        const { logits, logitsStride, vocabSize } = this.init;
-        const sum = this.kernels.logSumExp(logits + row * logitsStride, vocabSize);
-        nll[from + row] = sum - this.logitsRow(row)[next]!;
+  score(request: number, ids: readonly number[]): Promise<WindowScores | null> {
+    const scores = {
+      argmax: new Int32Array(ids.length),
+      nll: new Float64Array(Math.max(0, ids.length - 1)),
+    };
+    const purpose: Purpose = { kind: 'score', scores };
+    return new Promise((resolve, reject) => {
+      this.submit({ request, ids, purpose, priority: 0, shareKey: '' }, (outcome) => {
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome === 'cancelled' ? null : scores);
+      });
+    });
+  }
+
+  logits(request: number, ids: readonly number[]): Promise<Float32Array> {
+    const purpose: Purpose = { kind: 'logits', logits: new Float32Array(0) };
+    return new Promise((resolve, reject) => {
+      this.submit({ request, ids, purpose, priority: 0, shareKey: '' }, (outcome) => {
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(purpose.logits);
+      });
+    });
+  }
+
+  cancel(request: number): void {
+    const sequence = this.scheduler.find(request);
+    if (sequence === undefined) return;
+    this.end(sequence, 'cancelled');
+    this.start();
+  }
+
+  allow(request: number, tokens: number): void {
+    const sequence = this.scheduler.find(request);
+    if (sequence === undefined) return;
+    sequence.allowed = tokens;
+    this.start();
+  }
+
+  private submit(
+    facts: Omit<ConstructorParameters<typeof Sequence>[0], 'order'>,
+    settled: (outcome: FinishReason | Error) => void,
+  ): Sequence {
+    const sequence = new Sequence({ ...facts, order: this.requests++ }, settled);
+    this.scheduler.submit(sequence);
+    this.start();
+    return sequence;
+  }
+
+  private start(): void {
+    if (this.isLooping) return;
+    this.isLooping = true;
+    this.loop().then(
+      () => undefined,
+      (error: unknown) => {
+        const reason = error instanceof Error ? error : new Error(messageOf(error));
+        for (const sequence of this.scheduler.sequences) sequence.end(reason);
+      },
+    );
+  }
+
+  /** Steps for as long as any request can move. */
+  private async loop(): Promise<void> {
+    try {
+      await this.readMail();
+      for (let shares = this.scheduler.plan(); shares.length > 0; shares = this.scheduler.plan()) {
+        this.stepper.run();
+        this.feed.stats[STAT.steps]! += 1;
+        for (const share of shares) this.advance(share);
+        this.feed.turn(false);
+        // The answer to a call leaves when promises get their turn.
+        if (this.hasSettled) await null;
+        this.hasSettled = false;
+        await this.readMail();
       }
-      Atomics.store(this.init.board, BOARD_PREFILLED, from + chunk.length);
-      this.turn(false);
+    } finally {
+      this.isLooping = false;
+      this.feed.turn(true);
     }
-    return { argmax, nll };
   }
 
-  logits(ids: readonly number[]): Float32Array {
-    this.prefill(ids, 0);
-    return this.logitsRow(0).slice();
-  }
-
-  /** Runs the prompt chunk by chunk; the last token's logits are in row 0 then. False if cancelled. */
-  private prefill(ids: readonly number[], position: number): boolean {
-    const { board, maxRows, prefillImage } = this.init;
-    for (let from = 0; from < ids.length; from += maxRows) {
-      if (this.cancelled()) return false;
-      const chunk = ids.slice(from, from + maxRows);
-      const isLast = from + chunk.length === ids.length;
-      this.step(prefillImage, chunk, position + from, isLast ? 1 : 0);
-      Atomics.store(board, BOARD_PREFILLED, from + chunk.length);
-      this.turn(false);
+  /** Lets calls come in that the engine has announced. */
+  private async readMail(): Promise<void> {
+    for (let turn = 0; this.feed.mail - this.messages > 0; turn++) {
+      if (turn === mailTurns) this.messages = this.feed.mail;
+      await new Promise<void>((resolve) => {
+        this.channel.port1.onmessage = () => resolve();
+        this.channel.port2.postMessage(null);
+      });
     }
-    return true;
   }
 
-  /** One pass over `ids` at consecutive positions, with logits for the last `logitRows` of them. */
-  private step(image: number, ids: readonly number[], position: number, logitRows: number): void {
-    const { words } = this;
-    const at = (name: number): number => this.init.control / 4 + name;
-    const tokens = words[at(CTL_TOKENS)]! >>> 2;
-    const positions = words[at(CTL_POSITIONS)]! >>> 2;
-    const pages = words[at(CTL_PAGES)]! >>> 2;
-    const logitIndex = words[at(CTL_LOGIT_INDEX)]! >>> 2;
-    for (let row = 0; row < ids.length; row++) {
-      words[tokens + row] = ids[row]!;
-      words[positions + row] = position + row;
-      words[pages + row] = this.init.pageTable;
+  /** Takes what the step computed for a sequence. */
+  private advance({ sequence, rows }: Share): void {
+    const { purpose } = sequence;
+    try {
+      if (purpose.kind === 'generate') this.advanceAnswer(sequence, purpose, rows);
+      else this.advanceReading(sequence, purpose, rows);
+    } catch (error) {
+      if (!(error instanceof WaferflowError)) throw error;
+      this.end(sequence, error);
     }
-    for (let i = 0; i < logitRows; i++) words[logitIndex + i] = ids.length - logitRows + i;
-    words[at(CTL_IMAGE)] = image;
-    words[at(CTL_ROWS)] = ids.length;
-    words[at(CTL_LOGIT_ROWS)] = logitRows;
-    if (this.kernels.step() === 0) return;
-    throw new EngineError({
-      what: 'step',
-      given: 'a worker that ended',
-      expected: `${this.init.workers} workers`,
-      todo: 'Load the model again; if it happens again, please report it.',
-    });
   }
 
-  /** The most likely token of a logits row: the best of the workers' bests, the lowest id among equals. */
-  private best(row: number): number {
-    const { words } = this;
-    const { workers, control } = this.init;
-    const bests = (words[control / 4 + CTL_ARGMAX]! >>> 2) + row * workers;
-    const logits = this.logitsRow(row);
-    let best = -1;
-    for (let worker = 0; worker < workers; worker++) {
-      const id = words[bests + worker]!;
-      if (id >= 0 && (best < 0 || logits[id]! > logits[best]!)) best = id;
+  private advanceReading(
+    sequence: Sequence,
+    purpose: Exclude<Purpose, { kind: 'generate' }>,
+    rows: number,
+  ): void {
+    const { ids, computed, firstLogits, promptTokens } = sequence;
+    if (purpose.kind === 'score') {
+      for (let row = 0; row < rows; row++) {
+        const position = computed + row;
+        purpose.scores.argmax[position] = this.stepper.best(firstLogits + row);
+        const next = ids[position + 1];
+        if (next === undefined) continue;
+        const logits = this.stepper.logitsRow(firstLogits + row);
+        purpose.scores.nll[position] = this.stepper.logSumExp(firstLogits + row) - logits[next]!;
+      }
+    } else if (firstLogits >= 0) {
+      purpose.logits = this.stepper.logitsRow(firstLogits).slice();
     }
-    return best;
+    this.scheduler.advance(sequence, computed + rows);
+    this.feed.write(sequence.request, FEED_PREFILL, [sequence.computed]);
+    if (sequence.computed === promptTokens) this.end(sequence, 'stop');
   }
 
-  private logitsRow(row: number): Float32Array {
-    const { logits, logitsStride, memory, vocabSize } = this.init;
-    return new Float32Array(memory.buffer, logits + row * logitsStride, vocabSize);
+  private advanceAnswer(
+    sequence: Sequence,
+    purpose: Extract<Purpose, { kind: 'generate' }>,
+    rows: number,
+  ): void {
+    const { ids, firstLogits, drafts, promptTokens } = sequence;
+    const reached = sequence.computed + rows - drafts.length;
+    if (sequence.computed < promptTokens) {
+      this.feed.write(sequence.request, FEED_PREFILL, [Math.min(reached, promptTokens)]);
+      this.feed.stats[STAT.promptTokens]! += Math.min(reached, promptTokens) - sequence.computed;
+    }
+    if (firstLogits < 0) {
+      this.scheduler.advance(sequence, reached);
+      return;
+    }
+    let accepted = 0;
+    let ended: FinishReason | null = null;
+    for (;;) {
+      ended = this.choose(sequence, purpose, firstLogits + accepted);
+      if (ended !== null || accepted === drafts.length || drafts[accepted] !== ids.at(-1)) break;
+      accepted++;
+    }
+    purpose.drafter?.learn(drafts.length, accepted);
+    sequence.draftTokens += drafts.length;
+    sequence.acceptedTokens += accepted;
+    if (ended !== null) this.end(sequence, ended);
+    else this.scheduler.advance(sequence, ids.length - 1);
   }
 
-  private cancelled(): boolean {
-    return Atomics.load(this.init.board, BOARD_CANCEL) !== 0;
+  /** Samples a token from a row of logits and takes it in; says why the answer ends there, if it does. */
+  private choose(
+    sequence: Sequence,
+    { job, sampler, drafter, matcher }: Extract<Purpose, { kind: 'generate' }>,
+    row: number,
+  ): FinishReason | null {
+    const record = job.logprobs === null ? null : logprobsRecord(this.stepper, row, job.logprobs);
+    const mask = matcher?.mask() ?? null;
+    if (mask !== null) forbid(this.stepper.logitsRow(row), mask);
+    const id =
+      mask === null && sampler.isArgmax
+        ? this.stepper.best(row)
+        : sampler.sample(this.stepper.logitsRow(row));
+    if (job.eosIds.includes(id)) return 'stop';
+    sampler.accept(id);
+    matcher?.accept(id);
+    drafter?.push(id);
+    sequence.ids.push(id);
+    sequence.lastMs = performance.now();
+    this.feed.stats[STAT.generatedTokens]! += 1;
+    this.feed.write(sequence.request, FEED_TOKEN, record === null ? [id] : [id, ...record(id)]);
+    if (sequence.firstMs === 0) {
+      sequence.firstMs = sequence.lastMs;
+      this.feed.turn(true);
+    }
+    return sequence.ids.length - sequence.promptTokens >= job.maxTokens ? 'length' : null;
   }
 
-  /** Tells the engine that the board has changed: at once if `isUrgent`, else when it was told long enough ago. */
-  private turn(isUrgent: boolean): void {
-    const now = performance.now();
-    if (!isUrgent && now - this.lastTurnMs < wakeMs) return;
-    this.lastTurnMs = now;
-    Atomics.add(this.init.board, BOARD_TURN, 1);
-    Atomics.notify(this.init.board, BOARD_TURN);
+  private end(sequence: Sequence, outcome: FinishReason | Error): void {
+    this.scheduler.remove(sequence);
+    sequence.end(outcome);
+    this.hasSettled = true;
+  }
+}
+
+function drafterOf({ prediction, promptLookup, promptIds }: Job): Drafter | null {
+  if (prediction === null && !promptLookup) return null;
+  return new Drafter(prediction ?? [], promptIds);
+}
+
+/** -Infinity for every token whose bit is not set. */
+function forbid(logits: Float32Array, mask: Int32Array): void {
+  for (let word = 0; word < mask.length; word++) {
+    const bits = mask[word]!;
+    if (bits === -1) continue;
+    const end = Math.min(32, logits.length - word * 32);
+    for (let bit = 0; bit < end; bit++) {
+      if ((bits & (1 << bit)) === 0) logits[word * 32 + bit] = Number.NEGATIVE_INFINITY;
+    }
   }
 }

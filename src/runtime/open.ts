@@ -34,8 +34,8 @@ import { tensorType } from '../formats/tensor-types.js';
 import { createTokenizer } from '../formats/tokenizer.js';
 import { placeOnRectangle } from '../placement/place.js';
 import type { Plan } from '../placement/plan.js';
-import { Board } from './board.js';
 import { type Crew, WaferEngine } from './engine.js';
+import { createFeed, FeedReader } from './feed.js';
 import { compileImage, floatBits } from './image.js';
 import { compileKernels, instantiateKernels, type KernelBinaries, type KernelExports } from './kernels.js';
 import { type Layout, layOut } from './layout.js';
@@ -52,6 +52,7 @@ export interface Platform {
 
 const defaultContext = 4096;
 const defaultPrefillChunk = 64;
+const defaultMaxRunning = 8;
 /**
  * Polls of a waiting worker before it sleeps, about 1.5 ns each: 200 microseconds at most bridge every wait for a
  * worker at work and the leader's time between two steps; see kernels/program `waitChange` and bench/LOG.md.
@@ -105,11 +106,15 @@ export async function openEngine(
   await fillRopeTable(file, config, kernels, memory, layout);
   await loadWeights({ source, memory, kernels, layout, onProgress: options.onProgress, signal });
 
-  const board = new Board(layout.context);
+  const feed = createFeed();
   const crew = await platform.startCrew({
     module,
     memory,
-    board: board.words,
+    feed,
+    pages: layout.pages,
+    maxRunning: layout.maxRunning,
+    prefillChunk: settings.prefillChunk,
+    pagesPerSequence: layout.pagesPerSequence,
     control: layout.control,
     workers: layout.workers,
     maxRows: layout.maxRows,
@@ -141,7 +146,15 @@ export async function openEngine(
     loadMs: performance.now() - startMs,
     licence: file.optional('general.license', 'string', null),
   };
-  const engine = new WaferEngine({ info, tokenizer, board, crew, memory, control: layout.control });
+  const engine = new WaferEngine({
+    info,
+    tokenizer,
+    feed: new FeedReader(feed),
+    crew,
+    memory,
+    control: layout.control,
+    kvTokens: settings.kvTokens,
+  });
   if (signal?.aborted) {
     await engine.close();
     signal.throwIfAborted();
@@ -152,6 +165,9 @@ export async function openEngine(
 interface Settings {
   readonly workers: number;
   readonly context: number;
+  readonly maxRunning: number;
+  readonly kvTokens: number;
+  readonly prefillChunk: number;
   readonly maxRows: number;
   readonly kvType: 'f16' | 'f32';
 }
@@ -181,10 +197,16 @@ function checkOptions(options: LoadOptions, config: LlamaConfig, cores: number):
       todo: 'Leave the option out for the default.',
     });
   }
+  const maxRunning = whole('maxRunning', options.maxRunning ?? defaultMaxRunning, 1024, '');
+  const prefillChunk = whole('prefillChunk', options.prefillChunk ?? defaultPrefillChunk, 4096, '');
   return {
     workers: whole('workers', options.workers ?? cores, 64, ''),
     context: whole('context', context, trained, ', the context that the model was trained for'),
-    maxRows: whole('prefillChunk', options.prefillChunk ?? defaultPrefillChunk, 4096, ''),
+    maxRunning,
+    kvTokens: whole('kvTokens', options.kvTokens ?? context, 2 ** 31, ''),
+    prefillChunk,
+    // Every running sequence decodes in every step, whatever else is in it.
+    maxRows: prefillChunk + maxRunning,
     kvType,
   };
 }
@@ -249,9 +271,6 @@ function writeControl(words: Int32Array, config: LlamaConfig, layout: Layout, co
     [CTL_KV_VALUE_BYTES]: layout.kvValueBytes,
     [CTL_ATTENTION_SCALE]: floatBits(1 / Math.sqrt(config.headDim)),
   });
-  // One sequence: its pages are the cache's pages in order.
-  const pages = Math.ceil(layout.context / 32);
-  for (let page = 0; page < pages; page++) words[layout.pageTable / 4 + page] = page;
 }
 
 async function fillRopeTable(

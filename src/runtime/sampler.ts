@@ -16,6 +16,19 @@ const BUCKETS = (1023 << 3) - LOWEST_BUCKET + 1;
 /** Where the high word of a float64 lies. */
 const HIGH_WORD = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0;
 
+/** Room for one draw at a time, shared by all samplers of a thread. */
+export class SamplerScratch {
+  readonly adjusted: Float32Array;
+  readonly ids: Uint32Array;
+  readonly weights: Float64Array;
+
+  constructor(vocabSize: number) {
+    this.adjusted = new Float32Array(vocabSize);
+    this.ids = new Uint32Array(vocabSize);
+    this.weights = new Float64Array(vocabSize);
+  }
+}
+
 /** A state of one generation; options must have passed `validateSampling`. */
 export class Sampler {
   /** True where the token is the plain argmax of the logits, which may then be found anywhere. */
@@ -33,7 +46,12 @@ export class Sampler {
   private readonly words: Uint32Array;
   private readonly mass = new Float64Array(BUCKETS);
 
-  constructor(vocabSize: number, options: SamplingOptions, promptIds: readonly number[] = []) {
+  constructor(
+    vocabSize: number,
+    options: SamplingOptions,
+    promptIds: readonly number[] = [],
+    scratch = new SamplerScratch(vocabSize),
+  ) {
     this.options = {
       temperature: options.temperature ?? 0,
       topK: options.topK ?? 0,
@@ -52,9 +70,9 @@ export class Sampler {
     const draws = temperature > 0;
     const candidates = topK > 0 ? Math.min(topK, vocabSize) : vocabSize;
     this.isArgmax = !draws && !adjusts;
-    this.adjusted = new Float32Array(adjusts ? vocabSize : 0);
-    this.ids = new Uint32Array(draws ? candidates : 0);
-    this.weights = new Float64Array(draws ? candidates : 0);
+    this.adjusted = scratch.adjusted.subarray(0, adjusts ? vocabSize : 0);
+    this.ids = scratch.ids.subarray(0, draws ? candidates : 0);
+    this.weights = scratch.weights.subarray(0, draws ? candidates : 0);
     this.words = new Uint32Array(this.weights.buffer);
   }
 

@@ -1,0 +1,88 @@
+/**
+ * Drafts for speculative decoding without a second model: what followed the last tokens where they stood before, in
+ * the predicted output, the prompt or the answer (prompt lookup decoding). Whether a draft is right is checked by the
+ * model, so drafts change the speed only.
+ */
+
+const shortest = 2;
+const longest = 16;
+/** Tokens without drafts after two drafts of which nothing was right. */
+const rest = 16;
+
+export class Drafter {
+  /** Predicted output, a gap, prompt and answer. */
+  private readonly text: number[];
+  /** Where the text goes on after the last place of three tokens, and of two. */
+  private readonly after3 = new Map<number, number>();
+  private readonly after2 = new Map<number, number>();
+  /** Where in the text the next tokens are expected; -1 if nowhere. */
+  private at: number;
+  private length: number;
+  private misses = 0;
+  private resting = 0;
+
+  /** @param prediction tokens that the answer will probably be, from its start; may be empty */
+  constructor(prediction: readonly number[], prompt: readonly number[]) {
+    this.text = [];
+    for (const id of prediction) this.append(id);
+    this.append(-1);
+    for (const id of prompt) this.append(id);
+    this.at = prediction.length > 0 ? 0 : this.lookUp();
+    this.length = prediction.length > 0 ? longest / 2 : shortest * 2;
+  }
+
+  /** Tokens that probably come next, at most `most`; often none. */
+  draft(most: number): readonly number[] {
+    if (this.resting > 0 || this.at < 0) return [];
+    const ids = this.text.slice(this.at, this.at + Math.min(most, this.length));
+    const gap = ids.indexOf(-1);
+    return gap < 0 ? ids : ids.slice(0, gap);
+  }
+
+  /** The model chose `id`. */
+  push(id: number): void {
+    if (this.resting > 0) this.resting--;
+    const goesOn = this.at >= 0 && this.text[this.at] === id;
+    this.append(id);
+    this.at = goesOn ? this.at + 1 : this.lookUp();
+  }
+
+  /** Of the last `drafted` tokens, `accepted` were right. */
+  learn(drafted: number, accepted: number): void {
+    if (drafted === 0) return;
+    this.misses = accepted > 0 ? 0 : this.misses + 1;
+    if (this.misses >= 2) {
+      this.misses = 0;
+      this.resting = rest;
+    }
+    this.length =
+      accepted === drafted ? Math.min(longest, this.length * 2) : Math.max(shortest, accepted + 1);
+  }
+
+  private append(id: number): void {
+    // The place is entered once it has a next token, so the last tokens do not find themselves.
+    const { text } = this;
+    const n = text.length;
+    if (n >= 2) this.after2.set(key2(text, n), n);
+    if (n >= 3) this.after3.set(key3(text, n), n);
+    text.push(id);
+  }
+
+  private lookUp(): number {
+    const n = this.text.length;
+    return (
+      (n >= 3 ? this.after3.get(key3(this.text, n)) : undefined) ?? this.after2.get(key2(this.text, n)) ?? -1
+    );
+  }
+}
+
+/** Vocabularies stay below 2^17 or so: three ids fit into the 53 bits of a number. */
+const base = 2 ** 17;
+
+function key2(text: readonly number[], end: number): number {
+  return text[end - 2]! * base + text[end - 1]!;
+}
+
+function key3(text: readonly number[], end: number): number {
+  return (text[end - 3]! * base + text[end - 2]!) * base + text[end - 1]!;
+}
