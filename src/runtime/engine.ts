@@ -67,7 +67,7 @@ export class WaferEngine implements Engine {
   /** Rejects for each call to the leader that has not returned. */
   private readonly calls = new Set<(error: unknown) => void>();
   private requests = 0;
-  private isFollowing = false;
+  private isFollowing: boolean = false;
   private closed: Promise<void> | null = null;
   private failure: unknown = null;
   private settle: (error: Error | null) => void = () => undefined;

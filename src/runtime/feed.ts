@@ -64,7 +64,7 @@ export class FeedWriter {
   readonly stats: Float64Array;
   private readonly words: Int32Array;
   private lastTurnMs = 0;
-  private isStale = false;
+  private isStale: boolean = false;
 
   constructor({ words, stats }: FeedMemory) {
     this.words = words;

@@ -71,8 +71,8 @@ class Leader {
   private readonly scheduler: Scheduler;
   private readonly scratch: SamplerScratch;
   private readonly channel = new MessageChannel();
-  private isLooping = false;
-  private hasSettled = false;
+  private isLooping: boolean = false;
+  private hasSettled: boolean = false;
   private requests = 0;
 
   constructor(init: LeaderInit) {

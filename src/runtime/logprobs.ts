@@ -11,7 +11,7 @@ function bitsOf(value: number): number {
   return bits[0]!;
 }
 
-function valueOf(word: number): number {
+function floatOf(word: number): number {
   bits[0] = word;
   return float[0]!;
 }
@@ -36,6 +36,6 @@ export function readLogprobs(payload: Int32Array): TokenLogprobs | undefined {
   if (payload.length < 2) return undefined;
   const top = [];
   for (let i = 2; i < payload.length; i += 2)
-    top.push({ id: payload[i]!, logprob: valueOf(payload[i + 1]!) });
-  return { id: payload[0]!, logprob: valueOf(payload[1]!), top };
+    top.push({ id: payload[i]!, logprob: floatOf(payload[i + 1]!) });
+  return { id: payload[0]!, logprob: floatOf(payload[1]!), top };
 }

@@ -89,9 +89,9 @@ export class Sequence {
   acceptedTokens = 0;
   lastPosition = -1;
   readonly submitMs = performance.now();
-  startMs = 0;
-  firstMs = 0;
-  lastMs = 0;
+  startMs: number = 0;
+  firstMs: number = 0;
+  lastMs: number = 0;
   private settled: ((outcome: FinishReason | Error) => void) | null;
 
   constructor(
