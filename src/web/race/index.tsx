@@ -3,10 +3,11 @@ import './race.css';
 import { useEffect, useMemo } from 'preact/hooks';
 import { EnginePanel } from '../engine/panel.js';
 import { CARDS, cardNamed, MACHINES, machineLabel } from '../planner/cards.js';
-import { usePlanned } from '../planner/use-planned.js';
+import { ask } from '../planner/planner.js';
+import { useAsked } from '../planner/use-asked.js';
 import { readChoice, readNumber, route, setParams } from '../state.js';
 import { plural } from '../ui/format.js';
-import { Notice } from '../ui/notice.js';
+import { Notice, Told } from '../ui/notice.js';
 import { LaneView, MeasuredLaneView } from './lane-view.js';
 import { type SimulatedLane, simulatedLane } from './lanes.js';
 import { PRESETS } from './presets.js';
@@ -40,12 +41,13 @@ export default function RaceView() {
   const race = useMemo(() => new Race(), []);
   useEffect(() => () => race.stop(), [race]);
   // The text's length in tokens hardly matters for these machines; a round figure keeps their speeds still.
-  const answer = usePlanned(model.value, machines, {
-    promptTokens: 64,
-    outputTokens: tokens.value,
-    concurrency: 1,
-  });
-  const lanes = answer.planned.map(simulatedLane).filter((lane): lane is SimulatedLane => lane !== null);
+  const request = { promptTokens: 64, outputTokens: tokens.value, concurrency: 1 };
+  const asked = useAsked(
+    machines.map((machine) => ({ model: model.value, machine, request })),
+    (questions) => ask((api) => api.plan(questions)),
+  );
+  const planned = asked.answer ?? [];
+  const lanes = planned.map(simulatedLane).filter((lane): lane is SimulatedLane => lane !== null);
   const state = race.state.value;
   const isBusy = state.kind === 'loading' || state.kind === 'running';
   const change = (changes: Parameters<typeof setParams>[0]): void => {
@@ -64,9 +66,7 @@ export default function RaceView() {
         A small model writes here, live. Beside it the same tokens come as fast as {title} would write them on
         the machines you pick: simulated, one user.
       </p>
-      {[model.told, tokens.told, told, answer.problem].map(
-        (sentence) => sentence !== null && <Notice key={sentence}>{sentence}</Notice>,
-      )}
+      <Told sentences={[model.told, tokens.told, told, asked.problem]} />
       <form
         class="controls"
         onSubmit={(event) => {
@@ -131,7 +131,7 @@ export default function RaceView() {
             </div>
           </fieldset>
           <div class="go">
-            <button type="submit" class="button primary" disabled={answer.isStale && !isBusy}>
+            <button type="submit" class="button primary" disabled={asked.isStale && !isBusy}>
               {isBusy ? 'Stop' : state.kind === 'finished' ? 'Race again' : 'Race'}
             </button>
             <label for="tokens" class="inline">
@@ -153,7 +153,7 @@ export default function RaceView() {
       {state.kind === 'failed' && <Notice kind="bad">{state.problem}</Notice>}
       <div class="lanes">
         <MeasuredLaneView race={race} />
-        {answer.planned.map((planned) => (
+        {planned.map((planned) => (
           <LaneView key={planned.machine} race={race} planned={planned} model={title} />
         ))}
       </div>

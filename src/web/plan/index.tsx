@@ -1,0 +1,85 @@
+/** The planner: sliders, figures and charts that follow them at once, and a way to take the answer along. */
+import './plan.css';
+import { planHtml } from '../../report/planHtml.js';
+import type { PlanResult } from '../../timing/planTypes.js';
+import { findMachine } from '../../timing/simulate.js';
+import { machineLabel } from '../planner/cards.js';
+import { ask } from '../planner/planner.js';
+import { useAsked } from '../planner/use-asked.js';
+import { route } from '../state.js';
+import { Notice, Told } from '../ui/notice.js';
+import { CopyButton, CopyLink, saveFile } from '../ui/save.js';
+import { Cost, Latency, Pareto, Waits } from './charts.js';
+import { Controls } from './controls.js';
+import { Figures } from './figures.js';
+import { commandLines, questionsOf, readSettings } from './settings.js';
+
+export default function PlanView() {
+  const settings = readSettings(route.value.params);
+  const { card, slo, users } = settings;
+  const questions = questionsOf(settings);
+  const plans = useAsked(questions, (asked) => ask((api) => api.plan(asked)));
+  const sweeps = useAsked({ questions, slo }, (asked) => ask((api) => api.sweep(asked.questions, asked.slo)));
+  const planned = plans.answer ?? [];
+  const results = planned.flatMap((one): PlanResult[] => ('result' in one ? [one.result] : []));
+  const command = commandLines(settings);
+  const report = (): string =>
+    planHtml(
+      results,
+      results.map(({ machine }) => findMachine(machine)),
+    );
+  return (
+    <div class="page plan">
+      <h1>Plan capacity</h1>
+      <p class="lede">
+        What {card.name} takes on wafers and on GPUs. Everything here is simulated; the shape of the model is{' '}
+        {card.tag}.
+      </p>
+      <Told sentences={[...settings.told, plans.problem, sweeps.problem]} />
+      <div class="plan-body">
+        <Controls settings={settings} />
+        <div class="plan-answer" aria-busy={plans.isStale}>
+          {planned.map(
+            (one) =>
+              'problem' in one && (
+                <Notice key={one.machine} kind="bad">
+                  {machineLabel(one.machine)}: {one.problem}
+                </Notice>
+              ),
+          )}
+          <Figures results={results} slo={slo} sweeps={sweeps.answer ?? []} />
+          <h2>Speed for one against speed for all</h2>
+          <Pareto sweeps={sweeps.answer ?? []} users={users} />
+          <div class="plan-pair">
+            <section>
+              <h2>Latency under load</h2>
+              <Latency sweeps={sweeps.answer ?? []} slo={slo} />
+            </section>
+            <section>
+              <h2>Cost under load</h2>
+              <Cost sweeps={sweeps.answer ?? []} />
+            </section>
+          </div>
+          <h2>What a step waits for</h2>
+          <Waits results={results} />
+          <h2>Take it along</h2>
+          <pre class="command" tabIndex={-1}>
+            <code>{command}</code>
+          </pre>
+          <p class="actions">
+            <CopyButton text={command}>Copy command</CopyButton>
+            <button
+              type="button"
+              class="button"
+              disabled={results.length === 0}
+              onClick={() => saveFile(report(), `waferflow-plan-${card.name}.html`, 'text/html')}
+            >
+              Report as HTML
+            </button>
+            <CopyLink />
+          </p>
+        </div>
+      </div>
+    </div>
+  );
+}
