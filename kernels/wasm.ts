@@ -10,5 +10,5 @@ export { attach, serve, step } from './program/wasm';
 export { quantize, quantizedBytes } from './quantize/wasm';
 export { residual } from './residual/wasm';
 export { rmsnorm } from './rmsnorm/wasm';
-export { rope, ropeLlama3Factors, ropeTable } from './rope/wasm';
+export { rope, ropeLlama3Factors, ropeTable, ropeYarnFactors } from './rope/wasm';
 export { swiglu } from './swiglu/wasm';

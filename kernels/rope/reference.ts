@@ -35,3 +35,24 @@ export function llama3Factors(dim: number, theta: number, scaling: Llama3Scaling
     return 1 / ((1 - share) / factor + share);
   });
 }
+
+export interface YarnScaling {
+  readonly factor: number;
+  readonly originalContext: number;
+}
+
+/** factors [dim / 2] of YaRN: 1 for pairs that turn over 32 times in the context, `factor` for those under once. */
+export function yarnFactors(
+  dim: number,
+  theta: number,
+  { factor, originalContext }: YarnScaling,
+): Float64Array {
+  const pair = (turns: number): number =>
+    (dim * Math.log(originalContext / (2 * Math.PI * turns))) / (2 * Math.log(theta));
+  const low = Math.max(0, Math.floor(pair(32)));
+  const high = Math.min(dim - 1, Math.ceil(pair(1)));
+  return Float64Array.from({ length: dim / 2 }, (_, i) => {
+    const share = Math.min(1, Math.max(0, (i - low) / Math.max(high - low, 0.001)));
+    return 1 / (share / factor + 1 - share);
+  });
+}

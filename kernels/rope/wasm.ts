@@ -42,6 +42,25 @@ export function ropeLlama3Factors(
   }
 }
 
+/** The pair that turns `rotations` times within `context` positions. */
+@inline
+function yarnPair(dim: i32, theta: f64, context: f64, rotations: f64): f64 {
+  return (<f64>dim * NativeMath.log(context / (rotations * 2 * NativeMath.PI))) / (2 * NativeMath.log(theta));
+}
+
+/**
+ * The YaRN factors [dim / 2] f32: pairs that turn more than 32 times within the trained context are kept, those that
+ * turn less than once are stretched by `factor`, a ramp between (Peng et al. 2023, equations 17 to 20).
+ */
+export function ropeYarnFactors(factors: usize, dim: i32, theta: f64, factor: f64, originalContext: f64): void {
+  const low = max(0, NativeMath.floor(yarnPair(dim, theta, originalContext, 32)));
+  const high = min(<f64>dim - 1, NativeMath.ceil(yarnPair(dim, theta, originalContext, 1)));
+  for (let i = 0; i < dim >> 1; i++) {
+    const stretched = min(1, max(0, (<f64>i - low) / max(high - low, 0.001)));
+    store<f32>(factors + <usize>(i << 2), <f32>(1 / (stretched / factor + 1 - stretched)));
+  }
+}
+
 /** Rotates x [dim] in place; `angles` is the table's row of the position. */
 export function rope(x: usize, dim: i32, angles: usize): void {
   const vectors = x + <usize>((dim & ~3) << 2);

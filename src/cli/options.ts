@@ -1,6 +1,6 @@
 /** Options that several commands share, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { GenerateOptions, LoadOptions } from '../runtime/types.js';
+import type { GenerateOptions, LoadOptions, RopeScalingOption } from '../runtime/types.js';
 
 export function parseNumber(text: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
@@ -29,6 +29,16 @@ export interface EngineFlags {
   readonly model?: string;
   readonly context?: number;
   readonly workers?: number;
+  readonly ropeScaling?: RopeScalingOption;
+}
+
+/** A RoPE scaling such as `yarn:4`. */
+function parseRopeScaling(text: string): RopeScalingOption {
+  const [, type, factor] = /^(linear|yarn):(.+)$/.exec(text) ?? [];
+  if ((type !== 'linear' && type !== 'yarn') || factor === undefined) {
+    throw new InvalidArgumentError('Expected linear or yarn and a factor, such as yarn:4.');
+  }
+  return { type, factor: parseNumber(factor) };
 }
 
 export function addEngineOptions(command: Command): Command {
@@ -42,12 +52,21 @@ export function addEngineOptions(command: Command): Command {
       "tokens that the KV cache holds (default: the model's, at most 4096)",
       parseCount,
     )
+    .option(
+      '--rope-scaling <type:factor>',
+      'stretch positions to go past the trained context: linear:N or yarn:N',
+      parseRopeScaling,
+    )
     .option('--workers <n>', 'threads that compute (default: one per core)', parseCount);
 }
 
 /** The part of `load`'s options that flags give. */
-export function loadOptions({ context, workers }: EngineFlags): LoadOptions {
-  return { ...(context !== undefined && { context }), ...(workers !== undefined && { workers }) };
+export function loadOptions({ context, workers, ropeScaling }: EngineFlags): LoadOptions {
+  return {
+    ...(context !== undefined && { context }),
+    ...(workers !== undefined && { workers }),
+    ...(ropeScaling !== undefined && { ropeScaling }),
+  };
 }
 
 export interface SamplingFlags {

@@ -100,17 +100,41 @@ export function llamaConfigOf(file: GgufFile): LlamaConfig {
   };
 }
 
-/** The RoPE stretch factors [headDim / 2] that files of Llama 3.1 and later carry as a tensor. */
-export function ropeFactorsOf(file: GgufFile, config: LlamaConfig): WeightInfo | null {
-  const scaling = file.optional('llama.rope.scaling.type', 'string', 'none');
-  if (scaling !== 'none' && scaling !== 'llama3') {
+/** How positions are stretched: by `factor` from `originalContext` on. */
+export interface RopeStretch {
+  readonly type: 'linear' | 'yarn';
+  readonly factor: number;
+  readonly originalContext: number;
+}
+
+/** The stretch that the file asks for; null for none, or if it is in the tensor of {@link ropeFactorsOf}. */
+export function ropeStretchOf(file: GgufFile, config: LlamaConfig): RopeStretch | null {
+  const type = file.optional('llama.rope.scaling.type', 'string', 'none');
+  if (type === 'none' || type === 'llama3') return null;
+  if (type !== 'linear' && type !== 'yarn') {
     throw new ModelError({
       what: `${file.source.name}: metadata "llama.rope.scaling.type"`,
-      given: `"${scaling}"`,
-      expected: '"none" or the tensor "rope_freqs.weight"',
+      given: `"${type}"`,
+      expected: '"none", "linear", "yarn" or the tensor "rope_freqs.weight"',
       todo: 'Choose a model without this RoPE scaling.',
     });
   }
+  const factor = file.require('llama.rope.scaling.factor', 'number');
+  const { maxPositionEmbeddings } = config;
+  const original = Math.max(1, Math.round(maxPositionEmbeddings / factor));
+  const originalContext = file.optional('llama.rope.scaling.original_context_length', 'number', original);
+  if (factor >= 1 && Number.isFinite(factor) && originalContext >= 1)
+    return { type, factor, originalContext };
+  throw new FormatError({
+    what: `${file.source.name}: metadata "llama.rope.scaling"`,
+    given: `factor ${factor}, original_context_length ${originalContext}`,
+    expected: 'both of at least 1',
+    todo: 'Convert the model again with a current converter.',
+  });
+}
+
+/** The RoPE stretch factors [headDim / 2] that files of Llama 3.1 and later carry as a tensor. */
+export function ropeFactorsOf(file: GgufFile, config: LlamaConfig): WeightInfo | null {
   if (!file.tensors.has('rope_freqs.weight')) return null;
   const factors = file.requireWeight('rope_freqs.weight');
   checkShape(file, factors, [config.headDim / 2]);

@@ -104,6 +104,7 @@ export interface KernelExports {
       originalContext: number,
     ]
   ): void;
+  ropeYarnFactors(factors: number, dim: number, theta: number, factor: number, originalContext: number): void;
   ropeTable(table: number, positions: number, dim: number, theta: number, factors: number): void;
   swiglu(gate: number, up: number, n: number): void;
 }

@@ -28,7 +28,13 @@ import {
 import { type LlamaConfig, parameterCount } from '../../models/llama.js';
 import { OptionError } from '../core/errors.js';
 import { type GgufFile, readGguf } from '../formats/gguf.js';
-import { llamaConfigOf, llamaWeights, ropeFactorsOf } from '../formats/llama-gguf.js';
+import {
+  llamaConfigOf,
+  llamaWeights,
+  type RopeStretch,
+  ropeFactorsOf,
+  ropeStretchOf,
+} from '../formats/llama-gguf.js';
 import type { ByteSource } from '../formats/source.js';
 import { tensorType } from '../formats/tensor-types.js';
 import { createTokenizer } from '../formats/tokenizer.js';
@@ -76,6 +82,9 @@ export async function openEngine(
   const file = await readGguf(source);
   const config = llamaConfigOf(file);
   const infos = llamaWeights(file, config);
+  const stretch = options.ropeScaling
+    ? { ...options.ropeScaling, originalContext: config.maxPositionEmbeddings }
+    : ropeStretchOf(file, config);
   const settings = checkOptions(options, config, platform.cores);
   const blockElements = (weight: string): number => tensorType(infos.get(weight)!.type).blockElements;
   const plan = placeOnRectangle(config, options.rectangle ?? { width: 1, height: 1 }, blockElements);
@@ -102,8 +111,8 @@ export async function openEngine(
   const kernels = instantiateKernels(module, memory);
   const words = new Int32Array(memory.buffer);
   for (const { address, words: values } of images.blocks) words.set(values, address / 4);
-  writeControl(words, config, layout, platform.cores);
-  await fillRopeTable(file, config, kernels, memory, layout);
+  writeControl(words, config, layout, platform.cores, stretch);
+  await fillRopeTable(file, config, kernels, memory, layout, stretch);
   await loadWeights({ source, memory, kernels, layout, onProgress: options.onProgress, signal });
 
   const feed = createFeed();
@@ -182,7 +191,16 @@ function checkOptions(options: LoadOptions, config: LlamaConfig, cores: number):
       todo: 'Leave the option out for the default.',
     });
   };
-  const trained = config.maxPositionEmbeddings;
+  const { ropeScaling } = options;
+  if (ropeScaling && !(['linear', 'yarn'].includes(ropeScaling.type) && ropeScaling.factor >= 1)) {
+    throw new OptionError({
+      what: 'option ropeScaling',
+      given: `${ropeScaling.type}:${ropeScaling.factor}`,
+      expected: 'linear or yarn, and a factor of at least 1',
+      todo: 'Use, for example, yarn:4 for four times the context.',
+    });
+  }
+  const trained = Math.floor(config.maxPositionEmbeddings * (ropeScaling?.factor ?? 1));
   const context = options.context ?? Math.min(trained, defaultContext);
   const { kvType = 'f32', simd = 'auto' } = options;
   for (const [what, value, allowed] of [
@@ -201,7 +219,14 @@ function checkOptions(options: LoadOptions, config: LlamaConfig, cores: number):
   const prefillChunk = whole('prefillChunk', options.prefillChunk ?? defaultPrefillChunk, 4096, '');
   return {
     workers: whole('workers', options.workers ?? cores, 64, ''),
-    context: whole('context', context, trained, ', the context that the model was trained for'),
+    context: whole(
+      'context',
+      context,
+      trained,
+      ropeScaling
+        ? ', the trained context stretched by ropeScaling'
+        : ', the context that the model was trained for; ropeScaling stretches it',
+    ),
     maxRunning,
     kvTokens: whole('kvTokens', options.kvTokens ?? context, 2 ** 31, ''),
     prefillChunk,
@@ -240,7 +265,13 @@ function planImages(
   return { blocks, decode, prefill: plan.prefill === plan.decode ? decode : image(plan.prefill) };
 }
 
-function writeControl(words: Int32Array, config: LlamaConfig, layout: Layout, cores: number): void {
+function writeControl(
+  words: Int32Array,
+  config: LlamaConfig,
+  layout: Layout,
+  cores: number,
+  stretch: RopeStretch | null,
+): void {
   const at = layout.control / 4;
   const put = (values: Readonly<Record<number, number>>): void => {
     for (const [word, value] of Object.entries(values)) words[at + Number(word)] = value;
@@ -269,8 +300,13 @@ function writeControl(words: Int32Array, config: LlamaConfig, layout: Layout, co
     [CTL_KV_HEADS]: config.numKeyValueHeads,
     [CTL_HEAD_DIM]: config.headDim,
     [CTL_KV_VALUE_BYTES]: layout.kvValueBytes,
-    [CTL_ATTENTION_SCALE]: floatBits(1 / Math.sqrt(config.headDim)),
+    [CTL_ATTENTION_SCALE]: floatBits(attentionFactor(stretch) / Math.sqrt(config.headDim)),
   });
+}
+
+/** YaRN sharpens attention by its temperature: queries and keys both grow by 0.1 ln(factor) + 1 (Peng et al. 2023). */
+function attentionFactor(stretch: RopeStretch | null): number {
+  return stretch?.type === 'yarn' ? (0.1 * Math.log(stretch.factor) + 1) ** 2 : 1;
 }
 
 async function fillRopeTable(
@@ -279,12 +315,18 @@ async function fillRopeTable(
   kernels: KernelExports,
   memory: WebAssembly.Memory,
   layout: Layout,
+  stretch: RopeStretch | null,
 ): Promise<void> {
   const { headDim, ropeTheta, ropeScaling: scaling } = config;
-  const factors = new Float32Array(memory.buffer, layout.ropeFactors, headDim / 2).fill(1);
+  const factors = new Float32Array(memory.buffer, layout.ropeFactors, headDim / 2);
+  factors.fill(stretch?.type === 'linear' ? stretch.factor : 1);
+  if (stretch?.type === 'yarn') {
+    kernels.ropeYarnFactors(layout.ropeFactors, headDim, ropeTheta, stretch.factor, stretch.originalContext);
+  }
   const stored = ropeFactorsOf(file, config);
   if (stored !== null) {
-    factors.set(await readFloats(file.source, stored));
+    const values = await readFloats(file.source, stored);
+    factors.set(values.map((value, i) => value * factors[i]!));
   } else if (scaling !== null) {
     kernels.ropeLlama3Factors(
       layout.ropeFactors,

@@ -7,7 +7,13 @@ import { residual } from '#kernels/residual/reference.js';
 import { residual as residualSpec } from '#kernels/residual/spec.js';
 import { rmsnorm } from '#kernels/rmsnorm/reference.js';
 import { rmsnorm as rmsnormSpec } from '#kernels/rmsnorm/spec.js';
-import { type Llama3Scaling, llama3Factors, rope } from '#kernels/rope/reference.js';
+import {
+  type Llama3Scaling,
+  llama3Factors,
+  rope,
+  type YarnScaling,
+  yarnFactors,
+} from '#kernels/rope/reference.js';
 import { rope as ropeSpec } from '#kernels/rope/spec.js';
 import { swiglu } from '#kernels/swiglu/reference.js';
 import { swiglu as swigluSpec } from '#kernels/swiglu/spec.js';
@@ -39,19 +45,25 @@ export function rmsnormCase(name: string, values: Values, seed: number): Case {
 
 const llama3: Llama3Scaling = { factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalContext: 8192 };
 
-export function ropeCase(dim: number, theta: number, scaling: Llama3Scaling | null, seed: number): Case {
+export function ropeCase(
+  dim: number,
+  theta: number,
+  scaling: Llama3Scaling | YarnScaling | null,
+  seed: number,
+): Case {
+  const isLlama3 = scaling !== null && 'lowFreqFactor' in scaling;
+  const name = isLlama3 ? ', Llama 3 scaling' : ', YaRN';
   return {
     kernel: 'rope',
-    shape: `dim ${dim}, theta ${theta}${scaling ? ', Llama 3 scaling' : ''}`,
+    shape: `dim ${dim}, theta ${theta}${scaling === null ? '' : name}`,
     seed,
     run: (machine) => {
       const { kernels } = machine;
       const positions = 130;
       const factors = machine.output('factors', dim * 2, new Float32Array(dim / 2).fill(1));
-      const expectedFactors = scaling
-        ? llama3Factors(dim, theta, scaling)
-        : new Float64Array(dim / 2).fill(1);
-      if (scaling) {
+      let expectedFactors: Float64Array = new Float64Array(dim / 2).fill(1);
+      if (isLlama3) {
+        expectedFactors = llama3Factors(dim, theta, scaling);
         const { factor, lowFreqFactor, highFreqFactor, originalContext } = scaling;
         kernels.ropeLlama3Factors(
           factors,
@@ -62,6 +74,9 @@ export function ropeCase(dim: number, theta: number, scaling: Llama3Scaling | nu
           highFreqFactor,
           originalContext,
         );
+      } else if (scaling !== null) {
+        expectedFactors = yarnFactors(dim, theta, scaling);
+        kernels.ropeYarnFactors(factors, dim, theta, scaling.factor, scaling.originalContext);
       }
       machine.freeze(factors);
       const actualFactors = machine.floats(factors, dim / 2);
@@ -253,6 +268,7 @@ export const vectorCases: readonly Case[] = [
   ...[2, 6, 8, 32, 48, 64, 80].flatMap((dim, i) => [
     ropeCase(dim, 10000, null, 1100 + i),
     ropeCase(dim, 500000, llama3, 1120 + i),
+    ropeCase(dim, 10000, { factor: 4, originalContext: 2048 }, 1140 + i),
   ]),
   ...attentionShapes.flatMap(([kvHeads, dim, length, groupSize], i) =>
     ([4, 2] as const).map((kvValueBytes) =>

@@ -226,7 +226,8 @@ describe('bad input', () => {
     await refuse({ 'llama.embedding_length': 32 }, ModelError);
     await refuse({ 'llama.feed_forward_length': 96 }, FormatError);
     await refuse({ 'llama.expert_count': 8 }, ModelError);
-    await refuse({ 'llama.rope.scaling.type': 'yarn' }, ModelError);
+    await refuse({ 'llama.rope.scaling.type': 'longrope' }, ModelError);
+    await refuse({ 'llama.rope.scaling.type': 'yarn' }, FormatError);
   });
 
   it('a context that does not fit into memory is refused with both numbers', async () => {
