@@ -6,13 +6,14 @@ import type { ServerContext } from './context.js';
 import { ApiError } from './errors.js';
 import { openAiError, writeErrors } from './http.js';
 import { anonymous } from './keys.js';
+import { registerOpenAi } from './openai/index.js';
 import { registerOperations } from './operations.js';
 import { registerResponsesApi } from './responses/surface.js';
 
 /** Adds a surface's routes; each scope has its own error form. */
 export type Surface = (app: FastifyInstance, context: ServerContext) => void;
 
-const SURFACES: readonly Surface[] = [registerOperations, registerResponsesApi];
+const SURFACES: readonly Surface[] = [registerOperations, registerOpenAi, registerResponsesApi];
 
 /** Names of requests that clients may give themselves. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
@@ -43,6 +44,7 @@ export function createApp(
     request.caller = context.keys.authenticate(request.headers);
   });
   // Small clients forget the content type; what is no JSON is refused all the same.
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
   writeErrors(app, openAiError, context.log);
   app.setNotFoundHandler((request) => {

@@ -1,0 +1,77 @@
+/** The chunks of a streamed chat completion. */
+import type { Tokenizer } from '../../runtime/types.js';
+import type { EndEvent } from '../usage.js';
+import type { ChoiceEvent } from './choices.js';
+import { chatLogprobs, finishName, openAiUsage, streamDone } from './shared.js';
+
+export interface ChatHead {
+  readonly id: string;
+  /** Unix time in seconds. */
+  readonly created: number;
+  readonly model: string;
+  readonly tier: 'default' | 'flex';
+}
+
+export interface ChatStreamOptions {
+  readonly includeUsage: boolean;
+}
+
+/** Server-sent events, `[DONE]` last. Only what differs from chunk to chunk is written anew: this is the hot path. */
+export async function* chatChunks(
+  events: AsyncIterable<ChoiceEvent>,
+  head: ChatHead,
+  tokenizer: Tokenizer,
+  { includeUsage }: ChatStreamOptions,
+): AsyncGenerator<string, void, void> {
+  const { id, created, model, tier } = head;
+  const shared = JSON.stringify({
+    id,
+    object: 'chat.completion.chunk',
+    created,
+    model,
+    service_tier: tier,
+    system_fingerprint: null,
+  });
+  const start = `data: ${shared.slice(0, -1)},"choices":[`;
+  const end = includeUsage ? '],"usage":null}\n\n' : ']}\n\n';
+  const chunk = (index: number, delta: string, logprobs = 'null', reason = 'null'): string =>
+    `${start}{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}${end}`;
+  const ends: EndEvent[] = [];
+  for await (const { index, event } of events) {
+    switch (event.type) {
+      case 'queued':
+        yield `: queued, ${event.position} in front\n\n`;
+        break;
+      case 'started':
+        yield chunk(index, '{"role":"assistant","content":"","refusal":null}');
+        break;
+      case 'text': {
+        if (event.text === '' && !event.logprobs?.length) break;
+        const logprobs =
+          event.logprobs &&
+          JSON.stringify({ content: chatLogprobs(tokenizer, event.logprobs), refusal: null });
+        yield chunk(index, `{"content":${JSON.stringify(event.text)}}`, logprobs);
+        break;
+      }
+      case 'toolCallStart': {
+        const call = { name: event.name, arguments: '' };
+        const item = { index: event.index, id: event.id, type: 'function', function: call };
+        yield chunk(index, JSON.stringify({ tool_calls: [item] }));
+        break;
+      }
+      case 'toolCallArguments': {
+        const item = { index: event.index, function: { arguments: event.text } };
+        yield chunk(index, JSON.stringify({ tool_calls: [item] }));
+        break;
+      }
+      case 'end':
+        ends.push(event);
+        yield chunk(index, '{}', 'null', `"${finishName(event.finishReason)}"`);
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+  if (includeUsage) yield `${start}],"usage":${JSON.stringify(openAiUsage([ends]))}}\n\n`;
+  yield streamDone;
+}

@@ -1,0 +1,98 @@
+/** `POST /v1/chat/completions`, whole and streamed. */
+import type { FastifyInstance } from 'fastify';
+import type { Tokenizer } from '../../runtime/types.js';
+import type { ToolCall } from '../completion.js';
+import { requireModel, type ServerContext } from '../context.js';
+import { clientSignal, parseBody } from '../http.js';
+import { sendStream } from '../stream.js';
+import type { EndEvent } from '../usage.js';
+import { chatBody, chatRequests } from './chat-request.js';
+import { type ChatHead, chatChunks } from './chat-stream.js';
+import { type ChoiceEvent, completeAll } from './choices.js';
+import { tierName, tierOf } from './sampling.js';
+import { chatLogprobs, finishName, newId, openAiStream, openAiUsage } from './shared.js';
+
+export function registerChat(app: FastifyInstance, context: ServerContext): void {
+  app.post('/v1/chat/completions', async (request, reply) => {
+    const body = parseBody(chatBody, request.body);
+    requireModel(context, body.model);
+    const requests = chatRequests(context, body, request.id, request.caller.name);
+    const { tokenizer } = context.host.require();
+    const events = completeAll(context, requests, clientSignal(request, reply));
+    const head = {
+      id: newId('chatcmpl'),
+      created: Math.floor(Date.now() / 1000),
+      model: context.model.id,
+      tier: tierName(tierOf(body.service_tier)),
+    };
+    if (body.stream === true) {
+      const options = { includeUsage: body.stream_options?.include_usage === true };
+      await sendStream(context, reply, chatChunks(events, head, tokenizer, options), openAiStream);
+      return reply;
+    }
+    return wholeAnswer(events, head, tokenizer, requests.length);
+  });
+}
+
+interface Choice {
+  text: string;
+  readonly calls: { -readonly [K in keyof ToolCall]: ToolCall[K] }[];
+  readonly logprobs: ReturnType<typeof chatLogprobs>;
+  hasLogprobs: boolean;
+  end: EndEvent | null;
+}
+
+async function wholeAnswer(
+  events: AsyncIterable<ChoiceEvent>,
+  { id, created, model, tier }: ChatHead,
+  tokenizer: Tokenizer,
+  count: number,
+) {
+  const choices = Array.from(
+    { length: count },
+    (): Choice => ({ text: '', calls: [], logprobs: [], hasLogprobs: false, end: null }),
+  );
+  for await (const { index, event } of events) {
+    const choice = choices[index]!;
+    if (event.type === 'text') {
+      choice.text += event.text;
+      if (event.logprobs) {
+        choice.hasLogprobs = true;
+        choice.logprobs.push(...chatLogprobs(tokenizer, event.logprobs));
+      }
+    } else if (event.type === 'toolCallStart') {
+      choice.calls[event.index] = { id: event.id, name: event.name, arguments: '' };
+    } else if (event.type === 'toolCallArguments') {
+      choice.calls[event.index]!.arguments += event.text;
+    } else if (event.type === 'end') {
+      choice.end = event;
+    }
+  }
+  return {
+    id,
+    object: 'chat.completion',
+    created,
+    model,
+    choices: choices.map(({ text, calls, logprobs, hasLogprobs, end }, index) => ({
+      index,
+      message: {
+        role: 'assistant',
+        content: text === '' && calls.length > 0 ? null : text,
+        refusal: null,
+        annotations: [],
+        ...(calls.length > 0 && {
+          tool_calls: calls.map((call) => ({
+            id: call.id,
+            type: 'function',
+            function: { name: call.name, arguments: call.arguments },
+          })),
+        }),
+      },
+      logprobs: hasLogprobs ? { content: logprobs, refusal: null } : null,
+      finish_reason: finishName(end?.finishReason ?? 'cancelled'),
+    })),
+    usage: openAiUsage([choices.flatMap(({ end }) => (end === null ? [] : [end]))]),
+    service_tier: tier,
+    system_fingerprint: null,
+  };
+}

@@ -1,0 +1,61 @@
+/** Several completions for one request: all of them get a place, or none does. */
+
+import { type Completion, complete } from '../complete.js';
+import type { CompletionEvent, CompletionRequest } from '../completion.js';
+import type { ServerContext } from '../context.js';
+
+/** The events of one of several completions. */
+export interface ChoiceEvent {
+  readonly index: number;
+  readonly event: CompletionEvent;
+}
+
+/** Admits all requests, or throws the ApiError of the first that cannot be taken and lets the others go. */
+export function completeAll(
+  context: ServerContext,
+  requests: readonly CompletionRequest[],
+  signal: AbortSignal,
+): AsyncIterable<ChoiceEvent> {
+  const [first] = requests;
+  if (requests.length === 1 && first) return numbered(complete(context, first, signal));
+  const together = new AbortController();
+  const all = AbortSignal.any([signal, together.signal]);
+  try {
+    return merge(
+      requests.map((request) => complete(context, request, all)),
+      together,
+    );
+  } catch (error) {
+    together.abort();
+    throw error;
+  }
+}
+
+async function* numbered(events: Completion): AsyncGenerator<ChoiceEvent, void, void> {
+  for await (const event of events) yield { index: 0, event };
+}
+
+/** Events as they come, each completion's in its order; the first error ends all. */
+async function* merge(
+  completions: readonly Completion[],
+  together: AbortController,
+): AsyncGenerator<ChoiceEvent, void, void> {
+  const iterators = completions.map((completion) => completion[Symbol.asyncIterator]());
+  const next = (index: number) => iterators[index]!.next().then((result) => ({ index, result }));
+  const pending = new Map(iterators.map((_, index) => [index, next(index)]));
+  try {
+    while (pending.size > 0) {
+      const { index, result } = await Promise.race(pending.values());
+      if (result.done === true) {
+        pending.delete(index);
+        continue;
+      }
+      pending.set(index, next(index));
+      yield { index, event: result.value };
+    }
+  } finally {
+    together.abort();
+    await Promise.allSettled([...pending.values()]);
+    await Promise.allSettled(iterators.map((iterator) => iterator.return?.()));
+  }
+}

@@ -1,0 +1,67 @@
+/** `POST /tokenize` and `/detokenize`, with the fields of the two servers that clients know them from. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { requireModel, type ServerContext } from '../context.js';
+import { badRequest } from '../errors.js';
+import { parseBody } from '../http.js';
+import { promptIds, promptLength } from '../prompt.js';
+import { messages, toMessages } from './chat-messages.js';
+import { isGiven } from './sampling.js';
+
+/** Tokenising holds the event loop, about a second per MiB. */
+const MAX_TEXT = 262_144;
+
+const text = z.string().max(MAX_TEXT, `expected at most ${MAX_TEXT} characters`);
+
+const tokenizeBody = z.object({
+  model: z.string().nullish(),
+  prompt: text.nullish(),
+  content: text.nullish(),
+  messages: messages.nullish(),
+  add_special_tokens: z.boolean().nullish(),
+  add_special: z.boolean().nullish(),
+  parse_special: z.boolean().nullish(),
+  return_token_strs: z.boolean().nullish(),
+});
+
+const detokenizeBody = z.object({
+  model: z.string().nullish(),
+  tokens: z.array(z.int().min(0)).max(MAX_TEXT),
+});
+
+export function registerTokens(app: FastifyInstance, context: ServerContext): void {
+  app.post('/tokenize', ({ body: given }) => {
+    const body = parseBody(tokenizeBody, given);
+    requireModel(context, body.model);
+    const { tokenizer, info } = context.host.require();
+    const plain = body.prompt ?? body.content;
+    let tokens: readonly number[];
+    if (isGiven(body.messages)) {
+      const prompt = { kind: 'messages', messages: toMessages(body.messages) } as const;
+      if (promptLength(prompt) > MAX_TEXT)
+        throw badRequest(`Expected at most ${MAX_TEXT} characters.`, 'messages');
+      tokens = promptIds(tokenizer, prompt).ids;
+    } else if (isGiven(plain)) {
+      // The one field is of a server that adds BOS by default, the other of one that does not.
+      const bos = body.add_special_tokens ?? body.add_special ?? isGiven(body.prompt);
+      tokens = tokenizer.encode(plain, {
+        bos: bos && tokenizer.addBos,
+        special: body.parse_special === true,
+      });
+    } else throw badRequest('Give a prompt, content or messages.', 'prompt');
+    return {
+      tokens,
+      count: tokens.length,
+      max_model_len: info.context,
+      ...(body.return_token_strs === true && {
+        token_strs: tokens.map((id) => tokenizer.decode([id], { continues: true })),
+      }),
+    };
+  });
+  app.post('/detokenize', ({ body: given }) => {
+    const body = parseBody(detokenizeBody, given);
+    requireModel(context, body.model);
+    const decoded = context.host.require().tokenizer.decode(body.tokens);
+    return { prompt: decoded, content: decoded };
+  });
+}
