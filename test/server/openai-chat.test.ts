@@ -63,14 +63,30 @@ describe('an answer in one piece', () => {
   });
 
   it('obeys a bias that forbids a token', async () => {
-    const { tokens } = (await (
-      await fetch(`${server.url}/tokenize`, { method: 'POST', body: JSON.stringify({ content: ' number' }) })
-    ).json()) as { tokens: number[] };
     const free = await client.chat.completions.create({ ...request });
-    expect(free.choices[0]?.message.content).toContain(' number');
+    const start = free.choices[0]!.message.content!.slice(0, 4);
+    const response = await fetch(`${server.url}/tokenize`, {
+      method: 'POST',
+      body: JSON.stringify({ content: free.choices[0]?.message.content }),
+    });
+    const { tokens } = (await response.json()) as { tokens: number[] };
     const logit_bias = { [String(tokens[0])]: -100 };
     const biased = await client.chat.completions.create({ ...request, logit_bias });
-    expect(biased.choices[0]?.message.content).not.toContain(' number');
+    expect(biased.choices[0]?.message.content?.slice(0, 4)).not.toBe(start);
+  });
+
+  it('has log-probabilities: a sum, alternatives best first, bytes', async () => {
+    const answer = await client.chat.completions.create({ ...request, logprobs: true, top_logprobs: 3 });
+    const content = answer.choices[0]?.logprobs?.content ?? [];
+    expect(content.length).toBe(24);
+    expect(content.map(({ token }) => token).join('')).toBe(answer.choices[0]?.message.content);
+    for (const { token, logprob, bytes, top_logprobs } of content) {
+      expect(logprob).toBeLessThanOrEqual(0);
+      expect(bytes).toEqual([...Buffer.from(token)]);
+      expect(top_logprobs.length).toBe(3);
+      // Greedy: the token taken is the likeliest.
+      expect(top_logprobs[0]).toMatchObject({ token, logprob });
+    }
   });
 });
 

@@ -17,7 +17,7 @@ afterAll(() => server.close());
 
 const request = {
   model: 'glint',
-  prompt: 'export function add(',
+  prompt: 'function add(a: number, b: ',
   max_tokens: 16,
   temperature: 0,
 } as const;
@@ -76,7 +76,7 @@ it('echoes the prompt, and fills in between prefix and suffix', async () => {
   const plain = await client.completions.create(request);
   const echo = await client.completions.create({ ...request, echo: true });
   expect(echo.choices[0]?.text).toBe(request.prompt + plain.choices[0]?.text);
-  const infill = await client.completions.create({ ...request, suffix: '  return a + b;\n}\n' });
+  const infill = await client.completions.create({ ...request, suffix: ') {\n  return a + b;\n}\n' });
   expect(infill.choices[0]?.text).not.toBe(plain.choices[0]?.text);
   expect(infill.usage?.prompt_tokens).toBeGreaterThan((plain.usage?.prompt_tokens ?? 0) + 3);
 });
@@ -84,7 +84,7 @@ it('echoes the prompt, and fills in between prefix and suffix', async () => {
 it('names the model', async () => {
   const list = await client.models.list();
   expect(list.data).toMatchObject([{ id: 'glint', object: 'model', owned_by: 'waferflow' }]);
-  expect(await client.models.retrieve('glint')).toMatchObject({ id: 'glint', max_model_len: 4096 });
+  expect(await client.models.retrieve('glint')).toMatchObject({ id: 'glint', max_model_len: 512 });
   await expect(client.models.retrieve('other/model')).rejects.toMatchObject({ status: 404 });
 });
 
