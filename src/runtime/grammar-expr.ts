@@ -1,0 +1,103 @@
+/** What a language is made of, whichever notation it came in: rules over Unicode code points. */
+
+/** Sorted, disjoint, inclusive ranges of code points: from, to, from, to, ... Never a surrogate. */
+export type CodePoints = readonly number[];
+
+export type Expr =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'chars'; readonly set: CodePoints }
+  | { readonly kind: 'seq'; readonly parts: readonly Expr[] }
+  | { readonly kind: 'alt'; readonly options: readonly Expr[] }
+  | { readonly kind: 'repeat'; readonly of: Expr; readonly least: number; readonly most: number }
+  | { readonly kind: 'rule'; readonly name: string };
+
+/** A language: what the rule `root` derives. */
+export type Rules = ReadonlyMap<string, Expr>;
+
+export const rootRule = 'root';
+
+const lastCodePoint = 0x10ffff;
+
+export const empty: Expr = { kind: 'seq', parts: [] };
+/** The language without any text. */
+export const nothing: Expr = { kind: 'alt', options: [] };
+
+export function text(value: string): Expr {
+  return { kind: 'text', text: value };
+}
+
+export function chars(set: CodePoints): Expr {
+  return { kind: 'chars', set };
+}
+
+export function seq(...parts: readonly Expr[]): Expr {
+  return parts.length === 1 ? parts[0]! : { kind: 'seq', parts };
+}
+
+export function alt(...options: readonly Expr[]): Expr {
+  return options.length === 1 ? options[0]! : { kind: 'alt', options };
+}
+
+export function repeat(of: Expr, least: number, most: number): Expr {
+  return { kind: 'repeat', of, least, most };
+}
+
+export function optional(of: Expr): Expr {
+  return repeat(of, 0, 1);
+}
+
+export function rule(name: string): Expr {
+  return { kind: 'rule', name };
+}
+
+/** Code points from pairs in any order. */
+export function codePoints(pairs: readonly (readonly [from: number, to: number])[]): CodePoints {
+  const sorted = pairs
+    .flatMap(([from, to]): [number, number][] => [
+      [from, Math.min(to, 0xd7ff)],
+      [Math.max(from, 0xe000), to],
+    ])
+    .filter(([from, to]) => from <= to)
+    .sort((a, b) => a[0] - b[0]);
+  const set: number[] = [];
+  for (const [from, to] of sorted) {
+    const last = set.length - 1;
+    if (last >= 0 && from <= set[last]! + 1) set[last] = Math.max(set[last]!, to);
+    else set.push(from, to);
+  }
+  return set;
+}
+
+/** The code points of a string, e.g. `of('a-z')` is three of them. */
+export function codePointsOf(characters: string): CodePoints {
+  return codePoints(Array.from(characters, (char) => [char.codePointAt(0)!, char.codePointAt(0)!]));
+}
+
+export function pairsOf(set: CodePoints): [number, number][] {
+  return Array.from({ length: set.length / 2 }, (_, i) => [set[2 * i]!, set[2 * i + 1]!]);
+}
+
+export function union(...sets: readonly CodePoints[]): CodePoints {
+  return codePoints(sets.flatMap(pairsOf));
+}
+
+export function complement(set: CodePoints): CodePoints {
+  const gaps: [number, number][] = [];
+  let next = 0;
+  for (const [from, to] of pairsOf(set)) {
+    gaps.push([next, from - 1]);
+    next = to + 1;
+  }
+  gaps.push([next, lastCodePoint]);
+  return codePoints(gaps);
+}
+
+export function without(set: CodePoints, removed: CodePoints): CodePoints {
+  return complement(union(complement(set), removed));
+}
+
+export function contains(set: CodePoints, codePoint: number): boolean {
+  return pairsOf(set).some(([from, to]) => from <= codePoint && codePoint <= to);
+}
+
+export const anyCodePoint: CodePoints = complement([]);

@@ -1,0 +1,24 @@
+/** Formats of strings in JSON Schema as patterns of the whole string. Others say nothing about validity. */
+
+const day =
+  '(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)';
+const date = `[0-9]{4}-${day}`;
+const time =
+  '(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])';
+const clock = 'T(?:[0-9]{1,4}H(?:[0-9]{1,4}M(?:[0-9]{1,4}S)?)?|[0-9]{1,4}M(?:[0-9]{1,4}S)?|[0-9]{1,4}S)';
+const calendar = '(?:[0-9]{1,4}Y(?:[0-9]{1,4}M(?:[0-9]{1,4}D)?)?|[0-9]{1,4}M(?:[0-9]{1,4}D)?|[0-9]{1,4}D)';
+const label = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,20}[A-Za-z0-9])?';
+const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
+const local = '[A-Za-z0-9_%+-]+';
+
+export const stringFormats: ReadonlyMap<string, string> = new Map([
+  ['date', date],
+  ['time', time],
+  ['date-time', `${date}T${time}`],
+  ['duration', `P(?:[0-9]{1,4}W|${calendar}(?:${clock})?|${clock})`],
+  ['email', `${local}(?:\\.${local})*@(?:${label}\\.)+[A-Za-z]{2,10}`],
+  ['hostname', `${label}(?:\\.${label}){0,9}`],
+  ['ipv4', `${octet}(?:\\.${octet}){3}`],
+  ['ipv6', '(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}'],
+  ['uuid', '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'],
+]);
