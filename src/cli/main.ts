@@ -7,10 +7,12 @@ import { registerChat } from './chat.js';
 import { registerDoctor } from './doctor.js';
 import { registerFabric } from './fabric.js';
 import { INTERRUPTED_EXIT_CODE, Interrupted } from './interrupt.js';
+import { registerKeys } from './keys.js';
 import { registerModels } from './models.js';
 import { registerPlan } from './plan.js';
 import { registerRun } from './run.js';
 import { registerScore } from './score.js';
+import { registerServe } from './serve.js';
 import { registerUi } from './ui.js';
 import { registerValidate } from './validate.js';
 
@@ -34,6 +36,8 @@ registerFabric(program);
 registerDoctor(program);
 registerPlan(program);
 registerValidate(program);
+registerServe(program);
+registerKeys(program);
 registerUi(program);
 
 /** Says what went wrong, on stderr, and returns the exit code: 1 failed, 2 bad usage, 130 interrupted. */

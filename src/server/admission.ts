@@ -31,11 +31,9 @@ export class Admission {
     interactive: { inFlight: 0, waiting: 0, waitingTokens: 0 },
     batch: { inFlight: 0, waiting: 0, waitingTokens: 0 },
   };
-  private readonly onReject: (reason: string) => void;
 
-  constructor(limits: AdmissionLimits, onReject: (reason: string) => void = () => undefined) {
+  constructor(limits: AdmissionLimits) {
     this.limits = limits;
-    this.onReject = onReject;
   }
 
   load(tier: ServiceTier): Readonly<Load> {
@@ -45,19 +43,22 @@ export class Admission {
   /** Throws an ApiError with status 503 when one more request is too many; cheap, so it comes before tokenising. */
   requirePlace(tier: ServiceTier): void {
     if (this.loads[tier].inFlight < this.limits[tier].maxInFlight) return;
-    this.onReject('queue_full');
     throw overloaded(`${this.limits[tier].maxInFlight} ${tier} requests are under way`);
+  }
+
+  /** Throws an ApiError with status 503 when so many prompt tokens are too much to wait with the others. */
+  requireTokens(tier: ServiceTier, promptTokens: number): void {
+    const { waiting, waitingTokens } = this.loads[tier];
+    const { maxWaitingTokens } = this.limits[tier];
+    if (waiting === 0 || waitingTokens + promptTokens <= maxWaitingTokens) return;
+    throw overloaded(`${waitingTokens} prompt tokens wait and ${maxWaitingTokens} may`);
   }
 
   /** Takes a place. Throws an ApiError with status 503 when there is none. */
   admit(tier: ServiceTier, promptTokens: number): Ticket {
     this.requirePlace(tier);
+    this.requireTokens(tier, promptTokens);
     const load = this.loads[tier];
-    const { maxWaitingTokens } = this.limits[tier];
-    if (load.waiting > 0 && load.waitingTokens + promptTokens > maxWaitingTokens) {
-      this.onReject('queue_tokens_full');
-      throw overloaded(`${load.waitingTokens} prompt tokens wait and ${maxWaitingTokens} may`);
-    }
     load.inFlight++;
     load.waiting++;
     load.waitingTokens += promptTokens;

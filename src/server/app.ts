@@ -38,10 +38,26 @@ export function createApp(
     routerOptions: { ignoreTrailingSlash: true },
   });
   app.decorateRequest('caller');
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) context.routes.push({ method: each, url });
+  });
   app.addHook('onRequest', async (request, reply) => {
+    reply.raw.once('close', context.lifecycle.begin());
     reply.header('x-request-id', request.id);
+    if (context.lifecycle.draining.aborted) reply.header('connection', 'close');
     request.caller = anonymous;
+    const { origin } = request.headers;
+    context.origins.check(request.headers);
+    reply.headers(context.origins.headers(origin));
+    // A browser asks without the key whether it may send it.
+    const asked = request.headers['access-control-request-headers'];
+    if (request.method === 'OPTIONS' && origin !== undefined)
+      return reply.code(204).headers(context.origins.preflightHeaders(asked)).send();
     request.caller = context.keys.authenticate(request.headers);
+    return undefined;
+  });
+  app.addHook('onSend', async (request, reply) => {
+    reply.headers(context.rates.headers(request.caller));
   });
   // Small clients forget the content type; what is no JSON is refused all the same.
   app.removeAllContentTypeParsers();

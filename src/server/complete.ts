@@ -3,7 +3,9 @@ import type { Engine, GenerateChunk, GenerateEnd, GenerateOptions } from '../run
 import type { CompletionEvent, CompletionRequest, CompletionUsage, ServiceTier } from './completion.js';
 import type { ServerContext } from './context.js';
 import { ApiError, toApiError } from './errors.js';
+import { Observer } from './observe.js';
 import { longestTokenBytes, promptIds, promptLength } from './prompt.js';
+import type { EndEvent } from './usage.js';
 
 /** A request that has its place; iterate it once. */
 export interface Completion extends AsyncIterable<CompletionEvent> {
@@ -22,19 +24,36 @@ export function complete(
   request: CompletionRequest,
   signal: AbortSignal,
 ): Completion {
-  const { admission, lifecycle, host } = context;
+  try {
+    return admitted(context, request, signal);
+  } catch (thrown) {
+    const error = toApiError(thrown);
+    context.metrics.rejections.inc({ reason: error.facts.code });
+    throw error;
+  }
+}
+
+/** The checks come in the order of what they cost, so that a server at its limit refuses fast. */
+function admitted(context: ServerContext, request: CompletionRequest, signal: AbortSignal): Completion {
+  const { admission, lifecycle, host, keys, rates } = context;
   lifecycle.requireOpen();
   const engine = host.require();
+  const caller = keys.caller(request.caller);
   admission.requirePlace(request.tier);
   requireRoom(engine, promptLength(request.prompt) / longestTokenBytes(engine.tokenizer), true);
-  const prompt = fromEngine(() => promptIds(engine.tokenizer, request.prompt));
-  requireRoom(engine, prompt.ids.length, false);
-  const ticket = admission.admit(request.tier, prompt.ids.length);
+  const prompt = promptIds(engine.tokenizer, request.prompt);
+  const promptTokens = prompt.ids.length;
+  requireRoom(engine, promptTokens, false);
+  admission.requireTokens(request.tier, promptTokens);
+  rates.take(caller, promptTokens);
+  const ticket = admission.admit(request.tier, promptTokens);
   const end = lifecycle.begin();
+  const observer = new Observer(context, request, promptTokens);
   const release = (): void => {
     signal.removeEventListener('abort', release);
     ticket.release();
     end();
+    observer.abandon();
   };
   const queue = new QueueEvents(ticket.start);
   const options: GenerateOptions = {
@@ -47,20 +66,19 @@ export function complete(
   };
   let chunks: AsyncIterable<GenerateChunk>;
   try {
-    chunks = fromEngine(() => engine.generate(prompt.ids, options));
-  } catch (error) {
+    chunks = engine.generate(prompt.ids, options);
+  } catch (thrown) {
+    const error = toApiError(thrown);
+    observer.fail(error);
     release();
     throw error;
   }
   // A completion that is never iterated gives its place back when the client goes.
   signal.addEventListener('abort', release);
   if (signal.aborted) release();
-  const promptTokens = prompt.ids.length;
-  return {
-    promptTokens,
-    [Symbol.asyncIterator]: () =>
-      eventsOf({ context, chunks, queue, promptTokens, release, ownStop: prompt.stop }),
-  };
+  const spend = (tokens: number): void => rates.spend(caller, tokens);
+  const run = { context, chunks, queue, promptTokens, release, ownStop: prompt.stop, observer, spend };
+  return { promptTokens, [Symbol.asyncIterator]: () => eventsOf(run) };
 }
 
 interface Run {
@@ -70,10 +88,12 @@ interface Run {
   readonly promptTokens: number;
   readonly release: () => void;
   readonly ownStop: string | null;
+  readonly observer: Observer;
+  readonly spend: (tokens: number) => void;
 }
 
 async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> {
-  const { context, chunks, queue, promptTokens, release } = run;
+  const { context, chunks, queue, promptTokens, release, observer, spend } = run;
   const iterator = chunks[Symbol.asyncIterator]();
   try {
     let next = iterator.next();
@@ -88,28 +108,29 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
       const { value: chunk, done } = await next;
       if (done === true) throw new Error('the engine ended a generation without its last piece');
       if (chunk.done) {
-        if (chunk.finishReason === 'cancelled') throwIfCut(context);
-        yield endOf(chunk, run.ownStop);
+        if (chunk.finishReason === 'cancelled') context.lifecycle.cut.throwIfAborted();
+        const end = endOf(chunk, run.ownStop);
+        observer.end(end);
+        yield end;
         return;
       }
       const { text, ids, logprobs } = chunk;
-      yield { type: 'text', text, ids, ...(logprobs && { logprobs }) };
+      observer.tokens(ids.length);
+      spend(ids.length);
+      yield logprobs ? { type: 'text', text, ids, logprobs } : { type: 'text', text, ids };
       next = iterator.next();
     }
-  } catch (error) {
-    throwIfCut(context);
-    throw toApiError(error);
+  } catch (thrown) {
+    const error = toApiError(context.lifecycle.cut.aborted ? context.lifecycle.cut.reason : thrown);
+    observer.fail(error);
+    throw error;
   } finally {
     release();
     await iterator.return?.();
   }
 }
 
-function throwIfCut({ lifecycle }: ServerContext): void {
-  if (lifecycle.cut.aborted) throw toApiError(lifecycle.cut.reason);
-}
-
-function endOf(end: GenerateEnd, ownStop: string | null): CompletionEvent {
+function endOf(end: GenerateEnd, ownStop: string | null): EndEvent {
   const { finishReason, stopString, timings } = end;
   const usage: CompletionUsage = {
     promptTokens: timings.promptTokens,
@@ -173,14 +194,7 @@ function stopList(stop: GenerateOptions['stop']): readonly string[] {
   return typeof stop === 'string' ? [stop] : stop;
 }
 
-function fromEngine<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw toApiError(error);
-  }
-}
-
+/** @param isBound whether there are at least so many tokens, not just so many */
 function requireRoom(engine: Engine, tokens: number, isBound: boolean): void {
   const { context } = engine.info;
   if (tokens < context) return;

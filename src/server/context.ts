@@ -1,5 +1,5 @@
 /** What every surface gets: the engine, who may do what, and where to report. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Admission } from './admission.js';
 import type { EngineHost } from './engine-host.js';
@@ -7,6 +7,9 @@ import { ApiError } from './errors.js';
 import type { Caller, KeyRing } from './keys.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Log } from './log.js';
+import type { Metrics } from './metrics.js';
+import type { OriginPolicy } from './origin.js';
+import type { RateLimits } from './rates.js';
 
 /** The name by which clients know the model that is served. */
 export interface ServedModel {
@@ -24,17 +27,33 @@ export interface ServerLimits {
   readonly pingMs: number;
 }
 
+/** What every request has to pass, upgrades too: its page, its name of the server, its key. Throws an ApiError. */
+export function admitCaller({ origins, keys }: ServerContext, headers: IncomingHttpHeaders): Caller {
+  origins.check(headers);
+  return keys.authenticate(headers);
+}
+
 /** Takes an upgrade that passed the checks of key and origin. */
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller) => void;
+
+export interface Route {
+  readonly method: string;
+  readonly url: string;
+}
 
 export interface ServerContext {
   readonly host: EngineHost;
   readonly model: ServedModel;
   readonly keys: KeyRing;
   readonly admission: Admission;
+  readonly rates: RateLimits;
+  readonly origins: OriginPolicy;
+  readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
   readonly limits: ServerLimits;
   readonly log: Log;
+  /** Every route there is, as they are registered. */
+  readonly routes: Route[];
   /** Handlers of upgrades by path, e.g. `/v1/responses`. Surfaces register theirs here. */
   readonly upgrades: Map<string, UpgradeHandler>;
 }

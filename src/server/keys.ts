@@ -35,6 +35,13 @@ export class KeyRing {
     return this.keys.length === 0;
   }
 
+  /** The caller of that name. Throws an ApiError with status 401 when there is none. */
+  caller(name: string): Caller {
+    const found = this.isOpen ? anonymous : this.keys.find((key) => key.name === name);
+    if (found) return found;
+    throw unauthorized('invalid_api_key', 'This API key is no longer known here.');
+  }
+
   /** The caller by the `authorization: Bearer` or `x-api-key` header. Throws an ApiError with status 401. */
   authenticate(headers: IncomingHttpHeaders): Caller {
     if (this.isOpen) return anonymous;

@@ -1,6 +1,9 @@
 /** From start to end of the server: when it stops taking work, and when work that goes on is cut. */
 import { type ApiError, unavailable } from './errors.js';
 
+/** What was cut has so long to tell its client. */
+const CUT_MS = 3000;
+
 export class Lifecycle {
   private readonly drainController = new AbortController();
   private readonly cutController = new AbortController();
@@ -34,12 +37,17 @@ export class Lifecycle {
     };
   }
 
-  /** Takes no new work, waits at most so long for what runs, then cuts it. Settles when nothing runs any more. */
+  /** Takes no new work, waits at most so long for what runs, then cuts it. Settles when nothing runs any more, or soon after. */
   async drain(deadlineMs: number): Promise<void> {
     this.drainController.abort();
+    let last: NodeJS.Timeout | undefined;
     const timer = setTimeout(() => this.cutController.abort(shuttingDown()), deadlineMs);
-    await this.idle();
+    const gaveUp = new Promise<void>((resolve) => {
+      last = setTimeout(resolve, deadlineMs + CUT_MS);
+    });
+    await Promise.race([this.idle(), gaveUp]);
     clearTimeout(timer);
+    clearTimeout(last);
   }
 
   private idle(): Promise<void> {

@@ -1,7 +1,12 @@
 /** What operators ask: is it alive, is it ready, which version is it. */
+import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { messageOf } from '../core/errors.js';
 import type { ServerContext } from './context.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 export function registerOperations(app: FastifyInstance, context: ServerContext): void {
   const { host, lifecycle } = context;
@@ -22,5 +27,10 @@ export function registerOperations(app: FastifyInstance, context: ServerContext)
     lifecycle.requireOpen();
     host.require();
     return { status: 'ready' };
+  });
+  app.get('/version', () => ({ version }));
+  app.get('/metrics', async (_request, reply) => {
+    const { registry } = context.metrics;
+    return reply.type(registry.contentType).send(await registry.metrics());
   });
 }

@@ -3,17 +3,21 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { OptionError } from '../core/errors.js';
 import { MiB } from '../core/units.js';
 import type { Engine } from '../runtime/types.js';
 import { Admission, type AdmissionLimits } from './admission.js';
 import { createApp } from './app.js';
-import type { ServedModel, ServerContext, ServerLimits } from './context.js';
+import { admitCaller, type ServedModel, type ServerContext, type ServerLimits } from './context.js';
 import { EngineHost, type EngineLoader } from './engine-host.js';
 import { ApiError, errorHeaders, toApiError } from './errors.js';
 import { openAiError } from './http.js';
 import { type ApiKey, KeyRing } from './keys.js';
 import { Lifecycle } from './lifecycle.js';
 import { createLog, type LogLevel } from './log.js';
+import { createMetrics } from './metrics.js';
+import { isLoopback, OriginPolicy } from './origin.js';
+import { RateLimits } from './rates.js';
 
 export interface ServerOptions {
   /** Loads the engine; called again after one broke. */
@@ -27,6 +31,8 @@ export interface ServerOptions {
   readonly admission?: Partial<AdmissionLimits>;
   readonly limits?: Partial<ServerLimits>;
   readonly logLevel?: LogLevel;
+  /** Origins whose pages may use the server, e.g. `https://example.org`; its own always may. */
+  readonly origins?: readonly string[];
   /** PEM texts. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
 }
@@ -48,10 +54,14 @@ const DEFAULT_ADMISSION: AdmissionLimits = {
 
 const DEFAULT_LIMITS: ServerLimits = { bodyBytes: 16 * MiB, stallMs: 30_000, pingMs: 15_000 };
 
+/** Throws OptionError when a server that others can reach has no key. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { port = 8080, host: hostname = '127.0.0.1' } = options;
   const log = createLog(options.logLevel ?? 'info');
   const keys = new KeyRing(options.keys ?? []);
+  requireKeys(hostname, keys);
+  if (!isLoopback(hostname) && !options.tls)
+    log.warn('without TLS the API keys cross the network in the clear');
   const lifecycle = new Lifecycle();
   const host = new EngineHost(options.load, log);
   host.first.catch(() => undefined);
@@ -66,18 +76,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     keys,
     lifecycle,
     admission: new Admission({ ...DEFAULT_ADMISSION, ...options.admission }),
+    rates: new RateLimits(),
+    origins: new OriginPolicy(options.origins ?? [], keys.isOpen),
+    metrics: createMetrics(host),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     log,
+    routes: [],
     upgrades: new Map(),
   };
+  const upgraded = new Set<Duplex>();
   const makeServer = (handler: RequestListener): Server => {
-    const http = { maxHeaderSize: 16_384 };
     const server = options.tls
-      ? createTlsServer({ ...http, ...options.tls }, handler)
-      : createServer(http, handler);
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
-      upgrade(context, request, socket, head),
-    );
+      ? createTlsServer({ ...HTTP, ...options.tls }, handler)
+      : createServer(HTTP, handler);
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      upgraded.add(socket);
+      socket.once('close', () => upgraded.delete(socket));
+      upgrade(context, request, socket, head);
+    });
     return server as Server;
   };
   const app = createApp(context, makeServer);
@@ -98,6 +114,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       closed ??= (async () => {
         await lifecycle.drain(drainMs);
         app.server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
         await app.close();
         await host.close();
       })();
@@ -106,11 +123,29 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+/** A client that dawdles with its request is cut off: headers within ten seconds, the body within a minute. */
+const HTTP = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 10_000,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 65_000,
+} as const;
+
+function requireKeys(hostname: string, keys: KeyRing): void {
+  if (isLoopback(hostname) || !keys.isOpen) return;
+  throw new OptionError({
+    what: `serving at ${hostname}, which other machines can reach`,
+    given: 'no API key',
+    expected: 'at least one',
+    todo: 'Run `waferflow keys me >> keys.txt` and add `--api-keys keys.txt`, or serve at 127.0.0.1.',
+  });
+}
+
 /** Checks an upgrade as any request, and hands it to the surface of its path. */
 function upgrade(context: ServerContext, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   socket.on('error', () => socket.destroy());
   try {
-    const caller = context.keys.authenticate(request.headers);
+    const caller = admitCaller(context, request.headers);
     context.lifecycle.requireOpen();
     const [path = ''] = (request.url ?? '').split('?', 1);
     const handler = context.upgrades.get(path);

@@ -36,6 +36,7 @@ export async function sendStream(
   await settledWithin(first, HEADERS_AFTER_MS);
   const { raw } = reply;
   reply.hijack();
+  reply.headers(context.rates.headers(reply.request.caller));
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) raw.setHeader(name, value);
   }

@@ -1,0 +1,166 @@
+/** `waferflow serve`: tokens over HTTP, server-sent events and WebSocket. */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { type Command, Option } from 'commander';
+import { messageOf, OptionError } from '../core/errors.js';
+import { load } from '../index.js';
+import { localModels, resolveModel } from '../platform/node/models.js';
+import { parseKeyFile, parseKeyList } from '../server/key-file.js';
+import type { ApiKey } from '../server/keys.js';
+import type { LogLevel } from '../server/log.js';
+import { type RunningServer, startServer } from '../server/serve.js';
+import { INTERRUPTED_EXIT_CODE } from './interrupt.js';
+import { addEngineOptions, type EngineFlags, loadOptions, parseCount, parseNumber } from './options.js';
+
+const KEYS_VARIABLE = 'WAFERFLOW_API_KEYS';
+
+/** Room for several requests, in a memory that any machine has for the models that fit here. */
+const DEFAULT_KV_TOKENS = 16_384;
+
+interface ServeFlags extends EngineFlags {
+  readonly port: number;
+  readonly host: string;
+  readonly modelName?: readonly string[];
+  readonly maxRunning?: number;
+  readonly kvTokens?: number;
+  readonly maxRequests: number;
+  readonly maxBatchRequests: number;
+  readonly maxWaitingTokens: number;
+  readonly apiKeys?: string;
+  readonly origin?: readonly string[];
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly drainSeconds: number;
+  readonly logLevel: LogLevel;
+}
+
+const list = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
+export function registerServe(program: Command): void {
+  const number = (flag: string, text: string, parse: (value: string) => number, value: number): Option =>
+    new Option(flag, text).argParser(parse).default(value);
+  addEngineOptions(program.command('serve'))
+    .description('serve tokens over HTTP and WebSocket, to clients of OpenAI, Anthropic and Ollama')
+    .addOption(number('-p, --port <n>', 'port; 0 takes a free one', parseNumber, 8080))
+    .option('--host <address>', 'address to serve at; others than loopback need --api-keys', '127.0.0.1')
+    .option('--model-name <name>', 'name for clients; may be given several times', list)
+    .option('--max-running <n>', 'requests that run at once (default: 8)', parseCount)
+    .option(
+      '--kv-tokens <n>',
+      `tokens of all requests in the KV cache (default: ${DEFAULT_KV_TOKENS}, at least the context)`,
+      parseCount,
+    )
+    .addOption(number('--max-requests <n>', 'requests that run and wait; more get a 503', parseCount, 256))
+    .addOption(number('--max-batch-requests <n>', 'the same for the tier "flex"', parseCount, 128))
+    .addOption(number('--max-waiting-tokens <n>', 'prompt tokens that wait', parseCount, 262_144))
+    .option('--api-keys <file>', `lines of \`waferflow keys\`; or keys in ${KEYS_VARIABLE}`)
+    .option('--origin <url>', 'lets pages of this origin in; may be given several times', list)
+    .option('--tls-cert <file>', 'certificate chain, PEM')
+    .option('--tls-key <file>', 'private key, PEM')
+    .addOption(number('--drain-seconds <n>', 'how long work may go on after SIGTERM', parseNumber, 30))
+    .addOption(
+      new Option('--log-level <level>', 'log on stderr')
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('warn'),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ waferflow serve --port 8080\n  $ waferflow keys me >> keys.txt; waferflow serve --host 0.0.0.0 --api-keys keys.txt',
+    )
+    .action((flags: ServeFlags) => serve(flags));
+}
+
+async function serve(flags: ServeFlags): Promise<void> {
+  const path = resolveModel(flags.model);
+  const [id, ...aliases] = flags.modelName ?? [nameOf(path)];
+  const tier = { maxWaitingTokens: flags.maxWaitingTokens };
+  const tls = tlsOf(flags);
+  const server = await startServer({
+    load: (onProgress, signal) =>
+      load(path, {
+        ...loadOptions(flags),
+        ...(flags.maxRunning !== undefined && { maxRunning: flags.maxRunning }),
+        kvTokens: flags.kvTokens ?? Math.max(DEFAULT_KV_TOKENS, flags.context ?? 0),
+        onProgress,
+        signal,
+      }),
+    model: { id: id!, aliases },
+    port: flags.port,
+    host: flags.host,
+    keys: keysOf(flags),
+    admission: {
+      interactive: { ...tier, maxInFlight: flags.maxRequests },
+      batch: { ...tier, maxInFlight: flags.maxBatchRequests },
+    },
+    origins: flags.origin ?? [],
+    logLevel: flags.logLevel,
+    ...(tls && { tls }),
+  });
+  const stopped = stopOnSignals(server, flags.drainSeconds * 1000);
+  console.log(greeting(server));
+  try {
+    await server.ready;
+  } catch (error) {
+    if (server.context.lifecycle.draining.aborted) return await stopped;
+    await server.close();
+    throw error;
+  }
+  await stopped;
+}
+
+/** The name by which the model is listed, or that of its file. */
+function nameOf(path: string): string {
+  return localModels().find((model) => model.path === path)?.name ?? basename(path, '.gguf');
+}
+
+function keysOf({ apiKeys }: ServeFlags): readonly ApiKey[] {
+  const variable = process.env[KEYS_VARIABLE];
+  return [
+    ...(apiKeys === undefined ? [] : parseKeyFile(readText(apiKeys, '--api-keys'), apiKeys)),
+    ...(variable ? parseKeyList(variable, KEYS_VARIABLE) : []),
+  ];
+}
+
+function tlsOf({ tlsCert, tlsKey }: ServeFlags): { cert: string; key: string } | null {
+  if (tlsCert === undefined && tlsKey === undefined) return null;
+  if (tlsCert !== undefined && tlsKey !== undefined)
+    return { cert: readText(tlsCert, '--tls-cert'), key: readText(tlsKey, '--tls-key') };
+  throw new OptionError({
+    what: 'TLS',
+    given: `only ${tlsCert === undefined ? '--tls-key' : '--tls-cert'}`,
+    expected: 'both --tls-cert and --tls-key',
+    todo: 'Give the other one as well.',
+  });
+}
+
+function readText(path: string, option: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (thrown) {
+    throw new OptionError(
+      { what: option, given: messageOf(thrown), expected: 'a readable file', todo: 'Check the path.' },
+      { cause: thrown },
+    );
+  }
+}
+
+function greeting({ url, context }: RunningServer): string {
+  const header = context.keys.isOpen ? '' : '-H "authorization: Bearer KEY" ';
+  const body = JSON.stringify({ prompt: 'const answer = ', max_tokens: 32 });
+  return `waferflow serves ${context.model.id} at ${url}; try: curl ${url}/v1/completions ${header}-d '${body}'`;
+}
+
+/** Settles when a signal has ended the server in order; a second signal ends the process at once. */
+function stopOnSignals(server: RunningServer, drainMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let isStopping = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (isStopping) process.exit(signal === 'SIGINT' ? INTERRUPTED_EXIT_CODE : 143);
+      isStopping = true;
+      console.error(`${signal}: taking no new work; requests may go on for ${drainMs / 1000} s`);
+      server.close(drainMs).then(resolve, reject);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
