@@ -89,6 +89,8 @@ function barrier(workers: i32): bool {
 
 /** The leader's step: wakes the workers, runs the image as worker 0; 0 when all have finished, 1 if aborted. */
 export function step(): i32 {
+  // A worker alone meets nobody at a barrier who could tell.
+  if (atomic.load<i32>(control + (L.CTL_ABORT << 2)) != 0) return 1;
   change(control + (L.CTL_EPOCH << 2));
   return run() ? 0 : 1;
 }

@@ -41,22 +41,29 @@ export const STAT = {
  * so waking it for each of a thousand tokens a second would slow them all down; a person does not see 8 ms.
  */
 const wakeMs = 8;
-/** How often the ring is looked at where there is no `Atomics.waitAsync`. */
+/** How often the ring is looked at where `Atomics.waitAsync` does not work. */
 const pollMs = 1;
 /** Bounds how late anything unforeseen is noticed. */
 const longestWaitMs = 1000;
 
-/** The shared memory of a feed; both sides are made on it. */
+/** The memory of a feed, on which both sides are made; not shared where they are on one thread. */
 export interface FeedMemory {
   readonly words: Int32Array;
   readonly stats: Float64Array;
 }
 
-export function createFeed(): FeedMemory {
+export function createFeed(isShared: boolean): FeedMemory {
+  const buffer = (bytes: number): ArrayBufferLike =>
+    isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
   return {
-    words: new Int32Array(new SharedArrayBuffer(4 * (RING + ringWords))),
-    stats: new Float64Array(new SharedArrayBuffer(8 * Object.keys(STAT).length)),
+    words: new Int32Array(buffer(4 * (RING + ringWords))),
+    stats: new Float64Array(buffer(8 * Object.keys(STAT).length)),
   };
+}
+
+/** Both sides are on one thread: neither can sleep until the other has done something. */
+function isOneThread({ buffer }: Int32Array): boolean {
+  return buffer instanceof ArrayBuffer;
 }
 
 /** The leader's end. */
@@ -69,6 +76,11 @@ export class FeedWriter {
   constructor({ words, stats }: FeedMemory) {
     this.words = words;
     this.stats = stats;
+  }
+
+  /** The reader gets its turn only when the writer's thread is left to it. */
+  get isOneThread(): boolean {
+    return isOneThread(this.words);
   }
 
   /** Calls that the engine has made so far. */
@@ -156,7 +168,7 @@ export class FeedReader {
 
   /** Resolves when the writer has turned since `turn`. */
   async turned(turn: number): Promise<void> {
-    if (typeof Atomics.waitAsync === 'function') {
+    if (typeof Atomics.waitAsync === 'function' && !isOneThread(this.words)) {
       const wait = Atomics.waitAsync(this.words, TURN, turn, longestWaitMs);
       if (wait.async) await wait.value;
       return;

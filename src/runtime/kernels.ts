@@ -115,8 +115,11 @@ export const reservedBytes = 65536;
 /** WebAssembly pages of 64 KiB, the most a 32-bit memory has. */
 export const maxPages = 65536;
 
-/** The two builds as bytes. */
-export type KernelBinaries = Readonly<Record<SimdMode, Uint8Array<ArrayBuffer>>>;
+/** The builds to choose from, as bytes; without shared memory there is only one. */
+export interface KernelBinaries {
+  readonly simd: Uint8Array<ArrayBuffer>;
+  readonly relaxed: Uint8Array<ArrayBuffer> | null;
+}
 
 export interface CompiledKernels {
   readonly simd: SimdMode;
@@ -151,8 +154,9 @@ export async function compileKernels(
   wanted: SimdMode | 'auto',
   usesQ4: boolean,
 ): Promise<CompiledKernels> {
-  const relaxedWorks = WebAssembly.validate(binaries.relaxed);
-  if (wanted === 'relaxed' && !relaxedWorks) {
+  const relaxedBytes =
+    binaries.relaxed !== null && WebAssembly.validate(binaries.relaxed) ? binaries.relaxed : null;
+  if (wanted === 'relaxed' && relaxedBytes === null) {
     throw new EngineError({
       what: 'option simd',
       given: '"relaxed"',
@@ -161,9 +165,9 @@ export async function compileKernels(
     });
   }
   const simd = await WebAssembly.compile(binaries.simd);
-  if (wanted === 'simd' || !relaxedWorks || (wanted === 'auto' && !usesQ4))
+  if (wanted === 'simd' || relaxedBytes === null || (wanted === 'auto' && !usesQ4))
     return { simd: 'simd', module: simd };
-  const relaxed = await WebAssembly.compile(binaries.relaxed);
+  const relaxed = await WebAssembly.compile(relaxedBytes);
   if (wanted === 'relaxed' || timeQ4(relaxed) < 0.95 * timeQ4(simd))
     return { simd: 'relaxed', module: relaxed };
   return { simd: 'simd', module: simd };

@@ -191,13 +191,19 @@ class Leader {
 
   /** Lets calls come in that the engine has announced. */
   private async readMail(): Promise<void> {
+    if (this.feed.isOneThread) await this.pause();
     for (let turn = 0; this.feed.mail - this.messages > 0; turn++) {
       if (turn === mailTurns) this.messages = this.feed.mail;
-      await new Promise<void>((resolve) => {
-        this.channel.port1.onmessage = () => resolve();
-        this.channel.port2.postMessage(null);
-      });
+      await this.pause();
     }
+  }
+
+  /** One turn of the event loop. */
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.channel.port1.onmessage = () => resolve();
+      this.channel.port2.postMessage(null);
+    });
   }
 
   /** Takes what the step computed for a sequence. */

@@ -52,6 +52,8 @@ import { allocate, loadWeights, readFloats } from './weights.js';
 /** What differs between Node and a browser. */
 export interface Platform {
   readonly cores: number;
+  /** Whether threads can share memory; where they cannot, one worker computes, on the engine's own thread. */
+  readonly isShared: boolean;
   kernelBinaries(): Promise<KernelBinaries>;
   startCrew(init: LeaderInit): Promise<Crew>;
 }
@@ -85,7 +87,7 @@ export async function openEngine(
   const stretch = options.ropeScaling
     ? { ...options.ropeScaling, originalContext: config.maxPositionEmbeddings }
     : ropeStretchOf(file, config);
-  const settings = checkOptions(options, config, platform.cores);
+  const settings = checkOptions(options, config, platform);
   const blockElements = (weight: string): number => tensorType(infos.get(weight)!.type).blockElements;
   const plan = placeOnRectangle(config, options.rectangle ?? { width: 1, height: 1 }, blockElements);
   const layout = layOut(plan, infos, settings);
@@ -107,7 +109,7 @@ export async function openEngine(
   );
 
   const images = planImages(plan, layout);
-  const memory = allocate(layout.arena.size());
+  const memory = allocate(layout.arena.size(), platform.isShared);
   const kernels = instantiateKernels(module, memory);
   const words = new Int32Array(memory.buffer);
   for (const { address, words: values } of images.blocks) words.set(values, address / 4);
@@ -115,7 +117,7 @@ export async function openEngine(
   await fillRopeTable(file, config, kernels, memory, layout, stretch);
   await loadWeights({ source, memory, kernels, layout, onProgress: options.onProgress, signal });
 
-  const feed = createFeed();
+  const feed = createFeed(platform.isShared);
   const crew = await platform.startCrew({
     module,
     memory,
@@ -181,7 +183,7 @@ interface Settings {
   readonly kvType: 'f16' | 'f32';
 }
 
-function checkOptions(options: LoadOptions, config: LlamaConfig, cores: number): Settings {
+function checkOptions(options: LoadOptions, config: LlamaConfig, { cores, isShared }: Platform): Settings {
   const whole = (what: string, value: number, most: number, why: string): number => {
     if (Number.isInteger(value) && value >= 1 && value <= most) return value;
     throw new OptionError({
@@ -218,7 +220,9 @@ function checkOptions(options: LoadOptions, config: LlamaConfig, cores: number):
   const maxRunning = whole('maxRunning', options.maxRunning ?? defaultMaxRunning, 1024, '');
   const prefillChunk = whole('prefillChunk', options.prefillChunk ?? defaultPrefillChunk, 4096, '');
   return {
-    workers: whole('workers', options.workers ?? cores, 64, ''),
+    workers: isShared
+      ? whole('workers', options.workers ?? cores, 64, '')
+      : whole('workers', options.workers ?? 1, 1, ', as threads cannot share memory here'),
     context: whole(
       'context',
       context,

@@ -100,18 +100,18 @@ function packer(kernels: KernelExports, type: WeightType, columns: number): Pack
 }
 
 /**
- * The memory of an engine. Shared, so that all workers see it.
+ * The memory of an engine; shared, so that all workers see it, unless there is only one.
  * @throws EngineError if the machine does not give it
  */
-export function allocate(bytes: number): WebAssembly.Memory {
+export function allocate(bytes: number, isShared: boolean): WebAssembly.Memory {
   const pages = Math.ceil(bytes / 65536);
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: isShared });
   } catch (cause) {
     throw new EngineError(
       {
         what: 'memory',
-        given: `no ${pages * 64} KiB of shared memory`,
+        given: `no ${pages * 64} KiB of ${isShared ? 'shared ' : ''}memory`,
         expected: `${pages * 64} KiB for weights, KV cache and activations`,
         todo: 'Close other programs, choose a smaller model or a shorter context.',
       },

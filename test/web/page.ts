@@ -36,13 +36,11 @@ const types: Readonly<Record<string, string>> = {
 /** A static host that knows nothing of the page: a sub-path, no headers, no ranges. */
 export async function plainSite(): Promise<Site> {
   const server: Server = createServer((request, response) => {
-    const path = new URL(request.url ?? '/', 'http://host').pathname.replace(/^\/some\/folder\//, '');
-    readFile(join(WEB, path === '' ? 'index.html' : path)).then(
+    const { pathname } = new URL(request.url ?? '/', 'http://host');
+    const path = pathname.replace(/^\/some\/folder\//, '') || 'index.html';
+    readFile(join(WEB, path)).then(
       (bytes) => {
-        response.setHeader(
-          'content-type',
-          types[extname(path === '' ? '.html' : path)] ?? 'application/octet-stream',
-        );
+        response.setHeader('content-type', types[extname(path)] ?? 'application/octet-stream');
         response.end(bytes);
       },
       () => {

@@ -1,13 +1,14 @@
-/** Starts an engine's workers as Web Workers. Needs cross-origin isolation: the memory is shared. */
+/** Starts an engine's workers: Web Workers that share memory, or one worker alone. */
 import { EngineError } from '../../core/errors.js';
 import type { Crew } from '../../runtime/engine.js';
-import type { LeaderApi, LeaderInit } from '../../runtime/leader.js';
-import { connect } from '../../runtime/link.js';
+import { createLeader, type LeaderApi, type LeaderInit } from '../../runtime/leader.js';
+import { connect, expose } from '../../runtime/link.js';
 import type { WorkerData } from './worker-entry.js';
 
 /** A Web Worker that runs worker-entry.ts; only who bundles a page knows where that file ends up. */
 export type StartWorker = (name: string) => Worker;
 
+/** Needs cross-origin isolation. */
 export async function startCrew(init: LeaderInit, startWorker: StartWorker): Promise<Crew> {
   let isStopping = false;
   let fail: (error: EngineError) => void = () => undefined;
@@ -49,4 +50,17 @@ export async function startCrew(init: LeaderInit, startWorker: StartWorker): Pro
   }
   // Nothing keeps a page alive but the page.
   return { leader: connect<LeaderApi>(port1), failed, hold: () => undefined, stop };
+}
+
+/** One worker on the engine's own thread, for pages whose threads cannot share memory. */
+export function startAlone(init: LeaderInit): Promise<Crew> {
+  const { port1, port2 } = new MessageChannel();
+  expose(createLeader(init), port2);
+  const stop = (): Promise<void> => {
+    port1.close();
+    return Promise.resolve();
+  };
+  // A thread that breaks takes its engine with it; nobody is left to be told.
+  const failed = new Promise<never>(() => undefined);
+  return Promise.resolve({ leader: connect<LeaderApi>(port1), failed, hold: () => undefined, stop });
 }

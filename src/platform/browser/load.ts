@@ -1,22 +1,31 @@
 /** `load` for browsers. */
 import { FormatError } from '../../core/errors.js';
-import type { KernelBinaries } from '../../runtime/kernels.js';
 import { openEngine, type Platform } from '../../runtime/open.js';
 import type { Engine, LoadOptions } from '../../runtime/types.js';
-import { type StartWorker, startCrew } from './crew.js';
+import { type StartWorker, startAlone, startCrew } from './crew.js';
 import { blobSource, urlSource } from './sources.js';
 
 /** What only the bundle of a page knows. */
 export interface BrowserParts {
-  /** Where the two builds of the kernels lie. */
-  readonly kernels: Readonly<Record<keyof KernelBinaries, string>>;
+  /** Where the builds of the kernels lie. */
+  readonly kernels: Readonly<Record<'simd' | 'relaxed' | 'unshared', string>>;
   /** Starts a Web Worker on worker-entry.ts. */
   readonly startWorker: StartWorker;
 }
 
+/** With cross-origin isolation a worker per core, without it one on the calling thread. */
 export function browserPlatform({ kernels, startWorker }: BrowserParts): Platform {
+  if (!crossOriginIsolated) {
+    return {
+      cores: 1,
+      isShared: false,
+      kernelBinaries: async () => ({ simd: await fetchBytes(kernels.unshared), relaxed: null }),
+      startCrew: startAlone,
+    };
+  }
   return {
     cores: navigator.hardwareConcurrency,
+    isShared: true,
     async kernelBinaries() {
       const [simd, relaxed] = await Promise.all([fetchBytes(kernels.simd), fetchBytes(kernels.relaxed)]);
       return { simd, relaxed };

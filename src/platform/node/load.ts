@@ -1,9 +1,8 @@
 /** `load` for Node. */
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import type { KernelBinaries } from '../../runtime/kernels.js';
 import { openEngine, type Platform } from '../../runtime/open.js';
-import type { Engine, LoadOptions } from '../../runtime/types.js';
+import type { Engine, LoadOptions, SimdMode } from '../../runtime/types.js';
 import { startCrew } from './crew.js';
 import { openFileSource } from './file-source.js';
 import { resolveModel } from './models.js';
@@ -12,7 +11,7 @@ import { setKernelFlags } from './v8-flags.js';
 const kernelsDirectory = new URL('../../../kernels/', import.meta.url);
 
 /** The kernels as built; the V8 flags that they want are set. */
-export async function kernelBinaries(): Promise<KernelBinaries> {
+export async function kernelBinaries(): Promise<Record<SimdMode, Uint8Array<ArrayBuffer>>> {
   setKernelFlags();
   const read = async (name: string): Promise<Uint8Array<ArrayBuffer>> =>
     new Uint8Array(await readFile(new URL(`kernels-${name}.wasm`, kernelsDirectory)));
@@ -20,7 +19,12 @@ export async function kernelBinaries(): Promise<KernelBinaries> {
   return { simd, relaxed };
 }
 
-export const nodePlatform: Platform = { cores: availableParallelism(), kernelBinaries, startCrew };
+export const nodePlatform: Platform = {
+  cores: availableParallelism(),
+  isShared: true,
+  kernelBinaries,
+  startCrew,
+};
 
 /**
  * Loads a model: the path of a GGUF file, the name of a model that is here (see `waferflow models`), or without a

@@ -10,6 +10,8 @@ export type Outcome<T> =
 export interface Loaded {
   readonly info: EngineInfo;
   readonly hasChatTemplate: boolean;
+  /** Threads cannot share memory on this page, so one of them computes. */
+  readonly isAlone: boolean;
 }
 
 export interface EngineApi {

@@ -56,6 +56,12 @@ export function EnginePanel() {
         </label>{' '}
         or drop one on the page; it stays on this machine.
       </p>
+      {!crossOriginIsolated && (
+        <Notice>
+          One thread computes here, as this server does not send the headers that let threads share memory.{' '}
+          <code>waferflow ui</code> sends them.
+        </Notice>
+      )}
       {problem !== null && <Notice kind="bad">{problem}</Notice>}
     </div>
   );

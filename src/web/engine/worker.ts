@@ -2,6 +2,7 @@
 
 import kernelsRelaxed from '#kernels/kernels-relaxed.wasm?url';
 import kernelsSimd from '#kernels/kernels-simd.wasm?url';
+import kernelsUnshared from '#kernels/kernels-unshared.wasm?url';
 import { EngineError, WaferflowError } from '../../core/errors.js';
 import { load } from '../../platform/browser/load.js';
 import { expose } from '../../runtime/link.js';
@@ -9,7 +10,7 @@ import type { Engine, GenerateOptions, LoadProgress, Prompt } from '../../runtim
 import type { EngineApi, Loaded, Outcome } from './api.js';
 
 const parts = {
-  kernels: { simd: kernelsSimd, relaxed: kernelsRelaxed },
+  kernels: { simd: kernelsSimd, relaxed: kernelsRelaxed, unshared: kernelsUnshared },
   startWorker: (name: string) =>
     new Worker(new URL('../../platform/browser/worker-entry.ts', import.meta.url), { type: 'module', name }),
 };
@@ -43,7 +44,11 @@ const api: EngineApi = {
       const next = await load(model, { onProgress }, parts);
       await engine?.close();
       engine = next;
-      return { info: next.info, hasChatTemplate: next.tokenizer.chatTemplate !== null };
+      return {
+        info: next.info,
+        hasChatTemplate: next.tokenizer.chatTemplate !== null,
+        isAlone: !crossOriginIsolated,
+      };
     }),
 
   generate: (run, prompt: Prompt, options: GenerateOptions, onText) =>
