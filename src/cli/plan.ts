@@ -8,11 +8,14 @@ import { parseMachineJson, parseWafer } from '../machine/custom.js';
 import { parseGpu } from '../machine/gpus.js';
 import { resolveCard } from '../platform/node/cards.js';
 import { floorPlanSvg } from '../report/floorPlan.js';
-import { BREAKDOWN_HEADER, breakdownRows, PLAN_FIGURES, planHtml } from '../report/planHtml.js';
+import { BREAKDOWN_HEADER, breakdownRows, PLAN_FIGURES } from '../report/planFigures.js';
+import type { PlanReportInput } from '../report/planReport.js';
 import { ENGINE_NAMES, type EngineName } from '../timing/gpuConstants.js';
+import { interactivity } from '../timing/interactivity.js';
 import { plan } from '../timing/plan.js';
 import type { Machine, PlanRequest, PlanResult } from '../timing/planTypes.js';
 import { findMachine } from '../timing/simulate.js';
+import { commandLine } from './commandLine.js';
 import { parseCount, parseNumber } from './options.js';
 import { formatNumber, formatTable, printJson } from './output.js';
 
@@ -35,6 +38,7 @@ interface PlanFlags {
   readonly draftCost?: number;
   readonly price?: ReadonlyMap<string, number>;
   readonly html?: string;
+  readonly md?: string;
   readonly svg?: string;
   readonly json?: boolean;
 }
@@ -83,13 +87,14 @@ export function registerPlan(program: Command): void {
     )
     .option('--price <list>', 'dollars per hour and machine, such as wse-3=70,h200=3.5', parsePrices)
     .option('--html <file>', 'write a report')
+    .option('--md <file>', 'write the report as Markdown')
     .option('--svg <file>', 'write the floor plan of the first wafer machine')
     .option('--json', 'print one JSON document on stdout')
     .addHelpText(
       'after',
       '\nExamples:\n  $ waferflow plan --model llama-3.1-8b --machine wse-3,h200 --concurrency 16\n  $ waferflow plan --model gpt-oss-120b --machine wse-3,b200 --prompt 4096 --output 512 --html plan.html',
     )
-    .action(run);
+    .action((flags: PlanFlags) => run(flags, program.version() ?? ''));
 }
 
 function parseCountOrAuto(text: string): number | 'auto' {
@@ -108,15 +113,42 @@ function parsePrices(text: string): ReadonlyMap<string, number> {
   );
 }
 
-async function run(flags: PlanFlags): Promise<void> {
+async function run(flags: PlanFlags, version: string): Promise<void> {
   const card = await resolveCard(flags.model);
   const machines = flags.machine.map(machineOf);
   checkTogether(flags, machines);
   const results = machines.map((machine) => plan(card, machine, requestFor(card, machine, flags)));
-  if (flags.html !== undefined) writeFileSync(flags.html, planHtml(results, machines));
+  await writeReports(flags, version, card, machines, results);
   if (flags.svg !== undefined) writeFileSync(flags.svg, floorPlan(results, machines));
   if (flags.json) printJson(toJson(card, results));
   else console.log(report(card, results));
+}
+
+async function writeReports(
+  flags: PlanFlags,
+  version: string,
+  card: ModelCard,
+  machines: readonly Machine[],
+  results: readonly PlanResult[],
+): Promise<void> {
+  if (flags.html === undefined && flags.md === undefined) return;
+  // The chart library takes longer to load than everything else here: only for those who want a report.
+  const { planHtml, planMarkdown } = await import('../report/planReport.js');
+  const input: PlanReportInput = {
+    card,
+    machines,
+    results,
+    frontiers: results.map((result, index) => {
+      const machine = machines[index]!;
+      return interactivity(card, machine, requestFor(card, machine, flags), result);
+    }),
+    countGiven: typeof flags.count === 'number',
+    prices: flags.price ?? new Map(),
+    command: commandLine(),
+    version,
+  };
+  if (flags.html !== undefined) writeFileSync(flags.html, planHtml(input));
+  if (flags.md !== undefined) writeFileSync(flags.md, planMarkdown(input));
 }
 
 /** A known name, or a JSON file of either kind. */

@@ -1,7 +1,9 @@
 /** The floor plan of a placed model: wafers, regions, layers, and what the SRAM of a PE in each region holds. */
+import { formatBytes } from '../core/units.js';
 import type { WaferMachine } from '../machine/wafers.js';
 import type { PeBudget, WaferPlan, WaferRegion } from '../placement/wafer.js';
-import { at, COLOURS, svgDocument, svgText } from './svg.js';
+import type { Row, Table } from './document.js';
+import { at, type SvgDrawing, svgDocument, svgElement, svgText } from './svg.js';
 
 const PIXELS_PER_PE = 0.3;
 const GAP = 28;
@@ -10,20 +12,47 @@ const TOP = 64;
 const MAX_WAFERS = 6;
 
 const PARTS: readonly { key: keyof PeBudget; label: string; colour: string }[] = [
-  { key: 'weights', label: 'weights', colour: COLOURS[0] },
-  { key: 'kv', label: 'KV cache', colour: COLOURS[1] },
-  { key: 'buffers', label: 'buffers', colour: COLOURS[3] },
-  { key: 'code', label: 'code', colour: COLOURS[4] },
-  { key: 'free', label: 'free', colour: '#8a929b' },
+  { key: 'weights', label: 'weights', colour: 'var(--s1)' },
+  { key: 'kv', label: 'KV cache', colour: 'var(--s2)' },
+  { key: 'buffers', label: 'buffers', colour: 'var(--s4)' },
+  { key: 'code', label: 'code', colour: 'var(--s3)' },
+  { key: 'free', label: 'free', colour: 'var(--s8)' },
 ];
 
 /** The floor plan as a standalone SVG document. */
 export function floorPlanSvg(plan: WaferPlan, machine: WaferMachine): string {
+  return svgDocument(drawn(plan, machine));
+}
+
+/** The floor plan as an element of a page that defines the colours. */
+export function floorPlanElement(plan: WaferPlan, machine: WaferMachine): string {
+  return svgElement(drawn(plan, machine));
+}
+
+/** What the drawing shows, region by region, bytes per PE. */
+export function floorPlanTable(plan: WaferPlan, machine: WaferMachine): Table {
+  return {
+    caption: `Floor plan of ${plan.card.name} on ${machine.name}: SRAM of one PE by region, bytes`,
+    columns: ['region', 'wafer', 'PEs', ...PARTS.map(({ label }) => label)],
+    rows: plan.regions.map(
+      (region): Row => ({
+        header: contents(region),
+        cells: [
+          { value: region.wafer + 1 },
+          `${region.rect.width} x ${region.rect.height}`,
+          ...PARTS.map(({ key }) => ({ value: Math.max(0, Math.round(region.budget[key])) })),
+        ],
+      }),
+    ),
+  };
+}
+
+function drawn(plan: WaferPlan, machine: WaferMachine): SvgDrawing {
   const { usableColumns, usableRows } = machine.facts;
   const waferWidth = usableColumns.value * PIXELS_PER_PE;
   const waferHeight = usableRows.value * PIXELS_PER_PE;
-  const drawn = Math.min(plan.wafers, MAX_WAFERS);
-  const width = Math.max(640, GAP + drawn * (waferWidth + GAP));
+  const shown = Math.min(plan.wafers, MAX_WAFERS);
+  const width = Math.max(640, GAP + shown * (waferWidth + GAP));
   const height = TOP + waferHeight + 72;
   const body = [
     svgText({
@@ -35,11 +64,11 @@ export function floorPlanSvg(plan: WaferPlan, machine: WaferMachine): string {
     svgText({
       x: GAP,
       y: 44,
-      text: `${plan.regionCount} regions of ${plan.grid.width} x ${plan.grid.height} PEs; ${plan.users} users of ${plan.context} tokens; bars: 48 KiB of a PE`,
+      text: `${count(plan.regions.length, 'region')} of ${plan.grid.width} x ${plan.grid.height} PEs; ${count(plan.users, 'user')} of ${plan.context} tokens; bars: the ${formatBytes(machine.facts.sramBytesPerPe.value)} of a PE`,
       muted: true,
     }),
   ];
-  for (let wafer = 0; wafer < drawn; wafer++) {
+  for (let wafer = 0; wafer < shown; wafer++) {
     const left = GAP + wafer * (waferWidth + GAP);
     body.push(
       `<rect x="${at(left)}" y="${TOP}" width="${at(waferWidth)}" height="${at(waferHeight)}" fill="none" stroke="currentColor" stroke-opacity="0.5"/>`,
@@ -49,8 +78,8 @@ export function floorPlanSvg(plan: WaferPlan, machine: WaferMachine): string {
         .flatMap((region) => regionShapes(region, left)),
     );
   }
-  if (plan.wafers > drawn) {
-    const text = `and ${plan.wafers - drawn} more wafers, filled in the same way`;
+  if (plan.wafers > shown) {
+    const text = `and ${plan.wafers - shown} more wafers, filled in the same way`;
     body.push(svgText({ x: GAP + 64, y: TOP + waferHeight + 16, text, muted: true }));
   }
   PARTS.forEach(({ label, colour }, index) => {
@@ -59,8 +88,10 @@ export function floorPlanSvg(plan: WaferPlan, machine: WaferMachine): string {
     body.push(`<rect x="${at(x)}" y="${at(y)}" width="12" height="12" fill="${colour}"/>`);
     body.push(svgText({ x: x + 17, y: y + 10, text: label }));
   });
-  return svgDocument(width, height, `Floor plan of ${plan.card.name} on ${machine.name}`, body);
+  return { width, height, title: `Floor plan of ${plan.card.name} on ${machine.name}`, body };
 }
+
+const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
 
 function regionShapes(region: WaferRegion, left: number): string[] {
   const x = left + region.rect.x * PIXELS_PER_PE;

@@ -1,4 +1,4 @@
-/** The few pieces that hand-written SVG needs: escaping, numbers, a colour scale that works on light and dark. */
+/** The few pieces that hand-written SVG needs: escaping, numbers, colours that work on light and dark. */
 
 /** Text inside markup. */
 export function escapeMarkup(text: string): string {
@@ -24,17 +24,32 @@ export function svgText({ x, y, text, size = 12, anchor = 'start', muted = false
   return `<text x="${at(x)}" y="${at(y)}" font-size="${size}" text-anchor="${anchor}"${opacity}>${escapeMarkup(text)}</text>`;
 }
 
-/** An SVG document that takes the text colour of its page and stands alone as well. */
-export function svgDocument(width: number, height: number, title: string, body: readonly string[]): string {
-  const style =
-    'text{font-family:system-ui,sans-serif;fill:currentColor}svg{color:#1b1f24}@media(prefers-color-scheme:dark){svg{color:#e6e8eb}}';
+export interface SvgDrawing {
+  readonly width: number;
+  readonly height: number;
+  readonly title: string;
+  readonly body: readonly string[];
+}
+
+/** A drawing inside a page: colours and fonts are the page's. */
+export function svgElement({ width, height, title, body }: SvgDrawing, style = ''): string {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${at(width)} ${at(height)}" width="${at(width)}" height="${at(height)}" role="img">`,
-    `<title>${escapeMarkup(title)}</title><style>${style}</style>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${at(width)} ${at(height)}" width="${at(width)}" height="${at(height)}" role="img" aria-label="${escapeMarkup(title)}" fill="currentColor">`,
+    style,
     ...body,
     '</svg>',
   ].join('\n');
 }
 
-/** Colours that differ in lightness as well as in hue (Okabe and Ito). */
-export const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#f0e442'] as const;
+/** The same as a file of its own, light and dark. */
+export function svgDocument(drawing: SvgDrawing): string {
+  const style = `<style>svg{color:#1b1f24;font-family:system-ui,sans-serif;${LIGHT_SERIES}}@media(prefers-color-scheme:dark){svg{color:#e6e9ed;background:#14181d;${DARK_SERIES}}}</style>`;
+  return svgElement(drawing, style);
+}
+
+/** Colours that differ in lightness as well as in hue and stand out against paper by 3 to 1 and more. */
+export const LIGHT_SERIES =
+  '--s1:#0b62a8;--s2:#b85c00;--s3:#007a5a;--s4:#a8407f;--s5:#5a55c8;--s6:#86690a;--s7:#b23a30;--s8:#4d6a78';
+/** The same against a dark page. */
+export const DARK_SERIES =
+  '--s1:#6cb6ff;--s2:#ffab57;--s3:#4fd1a5;--s4:#f08cc4;--s5:#aba7ff;--s6:#e3c04a;--s7:#ff8a80;--s8:#9fb6c3';
