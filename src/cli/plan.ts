@@ -134,16 +134,13 @@ async function writeReports(
   if (flags.html === undefined && flags.md === undefined) return;
   // The chart library takes longer to load than everything else here: only for those who want a report.
   const { planHtml, planMarkdown } = await import('../report/planReport.js');
+  const requests = machines.map((machine) => requestFor(card, machine, flags));
   const input: PlanReportInput = {
     card,
     machines,
+    requests,
     results,
-    frontiers: results.map((result, index) => {
-      const machine = machines[index]!;
-      return interactivity(card, machine, requestFor(card, machine, flags), result);
-    }),
-    countGiven: typeof flags.count === 'number',
-    prices: flags.price ?? new Map(),
+    frontiers: results.map((result, at) => interactivity(card, machines[at]!, requests[at]!, result)),
     command: commandLine(),
     version,
   };

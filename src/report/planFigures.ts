@@ -1,7 +1,7 @@
 /** The figures of a plan, for the console and for reports: what they are called and what they rest on. */
 import { type Tag, weakest } from '../core/provenance.js';
 import { GPU_CONSTANTS } from '../timing/gpuConstants.js';
-import type { Machine, PlanResult } from '../timing/planTypes.js';
+import type { Machine, PlanRequest, PlanResult } from '../timing/planTypes.js';
 import { WAFER_CONSTANTS } from '../timing/waferConstants.js';
 import type { StepCost } from '../timing/workload.js';
 import { factAnchor, machineAnchor, priceConstant } from './basis.js';
@@ -68,9 +68,9 @@ export function planFigure(
   { of, ground }: PlanFigure,
   result: PlanResult,
   machine: Machine,
-  context: { readonly cardTag: Tag; readonly countGiven: boolean; readonly dollarsPerHour?: number },
+  { cardTag, request }: { readonly cardTag: Tag; readonly request: PlanRequest },
 ): Figure {
-  const price = priceConstant(machine, context.dollarsPerHour);
+  const price = priceConstant(machine, request.dollarsPerHour);
   const wafer = machine.kind === 'wafer';
   const memory = factAnchor(machine.name, wafer ? 'sramBytesPerPe' : 'memoryBytes');
   const row: Partial<Record<Ground, string>> = {
@@ -82,10 +82,10 @@ export function planFigure(
   };
   const figure = { value: of(result), basis: row[ground] ?? machineAnchor(machine.name) };
   // A count that was asked for is no finding.
-  if (ground === 'count' && context.countGiven) return figure;
+  if (ground === 'count' && request.count !== undefined) return figure;
   return {
     ...figure,
-    tag: tagsOf(machine, context.cardTag, price.tag)[ground === 'count' ? 'memory' : ground],
+    tag: tagsOf(machine, cardTag, price.tag)[ground === 'count' ? 'memory' : ground],
   };
 }
 

@@ -2,7 +2,7 @@
 import type { ModelCard } from '../../models/card.js';
 import { countParameters, kvBytesPerToken } from '../../models/card.js';
 import { formatBytes } from '../core/units.js';
-import type { Machine, PlanResult } from '../timing/planTypes.js';
+import type { Machine, PlanRequest, PlanResult } from '../timing/planTypes.js';
 import type { StepCost } from '../timing/workload.js';
 import { basisIntro, machineAnchor, machineBasis, NOT_MODELLED, priceConstant } from './basis.js';
 import type { XyChart } from './chartTypes.js';
@@ -30,12 +30,10 @@ export interface PlanReportInput {
   readonly results: readonly PlanResult[];
   /** By result: the frontier of throughput and interactivity on as many machines. */
   readonly frontiers: readonly (readonly PlanResult[])[];
-  /** The number of machines was asked for. */
-  readonly countGiven: boolean;
-  /** By machine: dollars per hour that were given. */
-  readonly prices: ReadonlyMap<string, number>;
+  /** By result: what was asked of its machine. */
+  readonly requests: readonly PlanRequest[];
   readonly command: string;
-  readonly version: string;
+  readonly version?: string;
 }
 
 export const planHtml = (input: PlanReportInput): string => pageHtml(planReport(input));
@@ -58,7 +56,9 @@ function planReport(input: PlanReportInput): Report {
         title: 'How to reproduce this',
         blocks: [
           { kind: 'command', command },
-          say(`waferflow ${version}. The same command gives the same numbers.`),
+          say(
+            `${version === undefined ? '' : `waferflow ${version}. `}The same command gives the same numbers.`,
+          ),
         ],
       },
     ],
@@ -66,11 +66,6 @@ function planReport(input: PlanReportInput): Report {
 }
 
 const nameOf = (result: PlanResult): string => `${result.count} x ${result.machine}`;
-
-function contextOf({ card, prices, countGiven }: PlanReportInput, machine: Machine) {
-  const dollarsPerHour = prices.get(machine.name);
-  return { cardTag: card.tag, countGiven, ...(dollarsPerHour !== undefined && { dollarsPerHour }) };
-}
 
 function comparison(input: PlanReportInput): Section {
   const { card, results, machines } = input;
@@ -83,7 +78,7 @@ function comparison(input: PlanReportInput): Section {
       ...PLAN_FIGURES.map((figure) => ({
         header: figure.label,
         cells: results.map((result, at) =>
-          planFigure(figure, result, machines[at]!, contextOf(input, machines[at]!)),
+          planFigure(figure, result, machines[at]!, { cardTag: card.tag, request: input.requests[at]! }),
         ),
       })),
       words('decode bound by', (r) => r.boundBy),
@@ -206,8 +201,10 @@ function breakdownTable(caption: string, step: StepCost, machine: Machine): Tabl
   };
 }
 
-function basis({ machines, prices }: PlanReportInput): Section {
-  const known = new Map(machines.map((machine) => [machineAnchor(machine.name), machine]));
+function basis({ machines, requests }: PlanReportInput): Section {
+  const known = new Map(
+    machines.map((machine, at) => [machineAnchor(machine.name), { machine, request: requests[at]! }]),
+  );
   return {
     id: 'basis',
     title: 'What the numbers rest on',
@@ -215,8 +212,8 @@ function basis({ machines, prices }: PlanReportInput): Section {
       ...basisIntro(),
       { kind: 'heading', text: 'Not modelled' },
       { kind: 'list', items: NOT_MODELLED },
-      ...[...known.values()].flatMap((machine) =>
-        machineBasis(machine, priceConstant(machine, prices.get(machine.name))),
+      ...[...known.values()].flatMap(({ machine, request }) =>
+        machineBasis(machine, priceConstant(machine, request.dollarsPerHour)),
       ),
     ],
   };

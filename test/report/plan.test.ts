@@ -22,16 +22,8 @@ beforeAll(() => {
   const results = machines.map((machine) => plan(card, machine, request));
   const frontiers = results.map((result, at) => interactivity(card, machines[at]!, request, result));
   const command = 'waferflow plan --model llama-3.1-8b';
-  input = {
-    card,
-    machines,
-    results,
-    frontiers,
-    countGiven: false,
-    prices: new Map(),
-    command,
-    version: '1.2.3',
-  };
+  const requests = machines.map(() => request);
+  input = { card, machines, requests, results, frontiers, command, version: '1.2.3' };
 });
 
 describe('the frontier of throughput and interactivity', () => {
@@ -71,7 +63,8 @@ describe('the report of a plan', () => {
     const row = (name: string): string => new RegExp(`<th scope="row">${name}</th>.*`).exec(html)![0];
     expect(row('TTFT, ms').match(/guessed/g)).toHaveLength(1);
     expect(row('kW')).not.toContain('guessed');
-    const given = planHtml({ ...input, prices: new Map([['wse-3', 12]]) });
+    const requests = input.requests.map((request) => ({ ...request, dollarsPerHour: 12 }));
+    const given = planHtml({ ...input, requests });
     expect(/<th scope="row">\$\/h<\/th>.*/.exec(given)![0]).not.toContain('guessed');
   });
 

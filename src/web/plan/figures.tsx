@@ -1,5 +1,5 @@
 /** The answer as a table: one column per machine, the SLO judged where it applies. */
-import { PLAN_FIGURES } from '../../report/planHtml.js';
+import { PLAN_FIGURES } from '../../report/planFigures.js';
 import type { PlanResult } from '../../timing/planTypes.js';
 import type { Slo, Sweep } from '../planner/api.js';
 import { machineLabel } from '../planner/cards.js';

@@ -1,6 +1,6 @@
 /** The planner: sliders, figures and charts that follow them at once, and a way to take the answer along. */
 import './plan.css';
-import { planHtml } from '../../report/planHtml.js';
+import { interactivity } from '../../timing/interactivity.js';
 import type { PlanResult } from '../../timing/planTypes.js';
 import { findMachine } from '../../timing/simulate.js';
 import { machineLabel } from '../planner/cards.js';
@@ -23,11 +23,15 @@ export default function PlanView() {
   const planned = plans.answer ?? [];
   const results = planned.flatMap((one): PlanResult[] => ('result' in one ? [one.result] : []));
   const command = commandLines(settings);
-  const report = (): string =>
-    planHtml(
-      results,
-      results.map(({ machine }) => findMachine(machine)),
-    );
+  const saveReport = async (): Promise<void> => {
+    // The report brings its chart library along: loaded by those who want one.
+    const { planHtml } = await import('../../report/planReport.js');
+    const machines = results.map(({ machine }) => findMachine(machine));
+    const requests = machines.map(({ name }) => questions.find(({ machine }) => machine === name)!.request);
+    const frontiers = results.map((result, at) => interactivity(card, machines[at]!, requests[at]!, result));
+    const html = planHtml({ card, machines, requests, results, frontiers, command });
+    saveFile(html, `waferflow-plan-${card.name}.html`, 'text/html');
+  };
   return (
     <div class="page plan">
       <h1>Plan capacity</h1>
@@ -72,7 +76,7 @@ export default function PlanView() {
               type="button"
               class="button"
               disabled={results.length === 0}
-              onClick={() => saveFile(report(), `waferflow-plan-${card.name}.html`, 'text/html')}
+              onClick={() => void saveReport()}
             >
               Report as HTML
             </button>
