@@ -196,7 +196,9 @@ class GpuJsPass implements Pass {
     if (this.backend !== 'cpu' && this.pipeline.fallbackReason !== null) {
       throw this.failed(this.pipeline.fallbackReason);
     }
-    return result as Float32Array;
+    // Threads along y come back as rows of one value.
+    if (result instanceof Float32Array) return result;
+    return Float32Array.from(result as readonly Float32Array[], (row) => row[0]!);
   }
 
   private failed(given: string, cause?: unknown): EngineError {
