@@ -31,6 +31,7 @@ export interface NullEngineOptions {
 const BYTES = 256;
 const WORDS = 1000;
 const END = BYTES + WORDS;
+const TOKENS_PER_TURN = 512;
 const utf8 = new TextEncoder();
 
 /** The text of token i of every answer. */
@@ -164,6 +165,7 @@ export class NullEngine implements Engine {
     const ids: number[] = [];
     const text: string[] = [];
     let firstMs = 0;
+    let turnAt = 0;
     let reason: FinishReason = 'length';
     try {
       if (prefillMs > 0) await pause(prefillMs, signal);
@@ -182,6 +184,11 @@ export class NullEngine implements Engine {
             await pause((ids.length * 1000) / tokensPerSecond - (performance.now() - firstMs), signal);
             continue;
           }
+        }
+        // A consumer that takes every token at once must not keep sockets from being served.
+        if (ids.length - turnAt >= TOKENS_PER_TURN) {
+          turnAt = ids.length;
+          await new Promise((resolve) => setImmediate(resolve));
         }
         const fresh: number[] = [];
         let piece = '';

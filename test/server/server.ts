@@ -18,3 +18,10 @@ export async function testServer(
   await server.ready;
   return server;
 }
+
+/** The value of one of our metrics, `name{label="value"}`; 0 where it is not there yet. */
+export async function metric({ context }: RunningServer, name: string): Promise<number> {
+  const text = await context.metrics.registry.metrics();
+  const line = text.split('\n').find((each) => each.startsWith(`waferflow:${name} `));
+  return Number(line?.split(' ').at(-1) ?? 0);
+}
