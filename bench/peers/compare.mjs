@@ -22,7 +22,7 @@ const CONTENDERS = [
   ['node-llama-cpp', 1],
   ['node-llama-cpp', 2],
 ];
-const METRICS = ['decodeTokensPerSecond', 'prefillTokensPerSecond'];
+const METRICS = ['decodeTokensPerSecond', 'prefillTokensPerSecond', 'batchTokensPerSecond'];
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, only: { type: 'string' } },

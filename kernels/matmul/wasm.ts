@@ -41,18 +41,18 @@ export function matmul(
   }
   for (let g = groupFrom; g < groupTo; g++) {
     const wg = w + <usize>g * bytes;
-    if (fours > 0) {
-      if (type == Q8_0) widenQ8_0(wg, columns / BLOCK, wide);
-      else if (type == Q4_0) {
-        if (ASC_FEATURE_RELAXED_SIMD) spreadQ4_0(wg, columns / BLOCK, wide);
-        else widenQ4_0(wg, columns / BLOCK, wide);
-      }
+    if (fours > 0 && type == Q4_0) {
+      if (ASC_FEATURE_RELAXED_SIMD) spreadQ4_0(wg, columns / BLOCK, wide);
+      else widenQ4_0(wg, columns / BLOCK, wide);
     }
     for (let m = 0; m < fours; m += 4) {
       const xm = x + <usize>(m * xStride);
       const ym = y + <usize>(m * yStride) + <usize>(g << 5);
       const quad = quads + <usize>((m >> 2) * (columns << 3));
-      if (type == Q8_0) fourWide(wide, wg, 288, columns, quad, xm, xStride, ym, yStride, scratch);
+      if (type == Q8_0) {
+        if (m == 0) fourFirst(wide, wg, 288, columns, quad, xm, xStride, ym, yStride, scratch);
+        else fourWide(wide, wg, 288, columns, quad, xm, xStride, ym, yStride, scratch);
+      }
       else if (type == Q4_0) {
         if (ASC_FEATURE_RELAXED_SIMD) fourNibbles(wide, wg, columns, quad, xm, xStride, ym, yStride, scratch);
         else fourWide(wide, wg, 160, columns, quad, xm, xStride, ym, yStride, scratch);
@@ -71,13 +71,6 @@ export function matmul(
 /** The words of a vector of `bytes` to every fourth word of `quad`. */
 function interleave(x: usize, bytes: i32, quad: usize): void {
   for (const end = x + <usize>bytes; x < end; x += 4, quad += 16) store<i32>(quad, load<i32>(x));
-}
-
-/** A group of Q8_0 as int16: per column pair rows 0-3, then rows 4-7, [c0 c1] each. */
-function widenQ8_0(w: usize, blocks: i32, wide: usize): void {
-  for (let b = 0; b < blocks; b++, w += 288) {
-    for (let p = w + 32; p < w + 288; p += 8, wide += 16) v128.store(wide, v128.load_ext<i8>(p));
-  }
 }
 
 /** A group of Q4_0 as int16 with the 8 taken off, in the same order. */
@@ -119,10 +112,47 @@ function scaleAdd(f: usize, a: v128, weightScale: v128, d: v128): void {
 }
 
 /**
- * Four x times one widened group; its scales lie at `w`, `blockBytes` apart. `quad` holds the pairs of the x by turns,
- * their scales are where quantize put them. `f` holds the 4 x 8 sums.
+ * Four x times one group as int16, per column pair rows 0-3, then rows 4-7, [c0 c1] each; its scales lie at `w`,
+ * `blockBytes` apart. `quad` holds the pairs of the x by turns, their scales are where quantize put them. `f` holds
+ * the 4 x 8 sums.
  */
 function fourWide(
+  wide: usize,
+  w: usize,
+  blockBytes: usize,
+  columns: i32,
+  quad: usize,
+  x: usize,
+  xStride: i32,
+  y: usize,
+  yStride: i32,
+  f: usize,
+): void {
+  four(false, wide, w, blockBytes, columns, quad, x, xStride, y, yStride, f);
+}
+
+/**
+ * As fourWide for a group of Q8_0 that is still bytes: leaves its int16 at `wide` for the next four. Making them while
+ * computing lets reads from DRAM and products overlap.
+ */
+function fourFirst(
+  wide: usize,
+  w: usize,
+  blockBytes: usize,
+  columns: i32,
+  quad: usize,
+  x: usize,
+  xStride: i32,
+  y: usize,
+  yStride: i32,
+  f: usize,
+): void {
+  four(true, wide, w, blockBytes, columns, quad, x, xStride, y, yStride, f);
+}
+
+@inline
+function four(
+  isFirst: bool,
   wide: usize,
   w: usize,
   blockBytes: usize,
@@ -141,10 +171,20 @@ function fourWide(
   let d = scalesOf(x, columns);
   for (; w < end; w += blockBytes) {
     let a0 = i32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, e0 = a0, e1 = a0;
+    let bytes = w + 32;
     // One column pair at a time: V8 puts the loads of a loop body first, and more of them than registers would spill.
     for (const blockEnd = quad + 256; quad < blockEnd; wide += 32, quad += 16) {
-      const lo = v128.load(wide);
-      const hi = v128.load(wide, 16);
+      let lo: v128, hi: v128;
+      if (isFirst) {
+        lo = v128.load_ext<i8>(bytes);
+        hi = v128.load_ext<i8>(bytes, 8);
+        v128.store(wide, lo);
+        v128.store(wide, hi, 16);
+        bytes += 16;
+      } else {
+        lo = v128.load(wide);
+        hi = v128.load(wide, 16);
+      }
       let s = v128.load32_splat(quad);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(lo, s));
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(hi, s));
