@@ -86,6 +86,8 @@ export class Replica {
   private steps = 0;
   private ownTokens = 0;
   private readonly prompts: number[] = [];
+  /** Out of the pipeline, to join at the next boundary. */
+  private readonly arrived: number[] = [];
   /** Joined since the last step: their next gap is not the step's duration. */
   private readonly joiners: number[] = [];
   /** The step under way: prompts' shares of it, or a leap of `leap` steps; idle when `leap` is 0. */
@@ -159,7 +161,7 @@ export class Replica {
 
   /** The prompt of a sequence has left the pipeline. */
   drained(slot: number, now: number): void {
-    this.join(slot, now);
+    this.arrived.push(slot);
     if (this.leap === 0) this.schedule(now);
     else this.cutLeap(now);
   }
@@ -168,8 +170,6 @@ export class Replica {
   finish(now: number): void {
     this.isBetween = true;
     this.account(this.leap, now);
-    this.listener.between(this, now);
-    this.isBetween = false;
     this.schedule(now);
   }
 
@@ -198,6 +198,7 @@ export class Replica {
     this.prompts.length = 0;
     this.parts.length = 0;
     this.joiners.length = 0;
+    this.arrived.length = 0;
     this.pendingTokens = 0;
     this.leap = 0;
     this.listener.boundary(this, Infinity);
@@ -215,11 +216,17 @@ export class Replica {
     this.parts.length = 0;
     this.leap = 0;
     if (!this.isUp) return;
+    for (const slot of this.arrived) this.join(slot, now);
+    this.arrived.length = 0;
+    this.isBetween = true;
+    this.listener.between(this, now);
+    this.isBetween = false;
     const isShort = this.makeRoomToDecode();
-    const promptTokens = this.takePrompts(!isShort || this.decoding === 0, now);
+    let promptTokens = this.takePrompts(!isShort, now);
+    if (isShort && promptTokens === 0 && this.decoding === 0) promptTokens = this.takePrompts(true, now);
     this.runningPeak = Math.max(this.runningPeak, this.running);
     if (promptTokens > 0) this.startMixed(promptTokens, now);
-    else if (this.decoding > 0) this.startLeap(now);
+    else if (this.decoding > 0) this.startLeap(isShort, now);
     else this.listener.boundary(this, Infinity);
   }
 
@@ -239,10 +246,11 @@ export class Replica {
     this.begin(1, now, now + this.stepTotal);
   }
 
-  private startLeap(now: number): void {
+  private startLeap(isShort: boolean, now: number): void {
     const { times, decoding, sequences } = this;
     let steps = sequences.ends[this.ends.first]! - this.steps;
-    if (this.joiners.length > 0) steps = 1;
+    // After a step in which nobody was admitted, the queue is looked at again.
+    if (isShort || this.joiners.length > 0) steps = 1;
     if (!this.policy.reservesAnswer) steps = Math.min(steps, Math.floor(this.freeTokens() / decoding));
     this.base =
       times.sequenceSeconds[decoding]! +
@@ -347,8 +355,7 @@ export class Replica {
     s.heldBlocks[slot] = held;
     const answer = policy.reservesAnswer ? s.output[slot]! - s.generated[slot]! : 0;
     const own = target - held * BLOCK_TOKENS + (this.role === 'prefill' ? 0 : answer);
-    const spare = this.oldest === NONE ? 0 : Math.ceil(this.model.kvTokens * WATERMARK);
-    while (this.freeTokens() < own + spare + this.decoding) {
+    while (this.freeTokens() < own + this.spareTokens()) {
       if (isUrgent && this.batchResidents > 0 && this.preempt(1)) continue;
       this.dropBlocks(slot);
       return false;
@@ -432,6 +439,7 @@ export class Replica {
     else listener.gaps[s.tier[slot] as 0 | 1].add(now - s.lastToken[slot]!);
     s.generated[slot] = s.generated[slot]! + 1;
     s.lastToken[slot] = now;
+    s.state[slot] = DECODE;
     if (s.generated[slot] === s.output[slot]) this.end(slot, now);
     else if (this.role === 'prefill') this.send(slot, now);
     else this.decode(slot);
@@ -506,6 +514,11 @@ export class Replica {
   /** Tokens of memory that nobody holds; cached blocks of nobody count, as they can go. */
   private freeTokens(): number {
     return this.model.kvTokens - this.kvUsed;
+  }
+
+  /** What has to stay free beside a new sequence: the next step's tokens, and a little. */
+  private spareTokens(): number {
+    return this.oldest === NONE ? 0 : Math.ceil(this.model.kvTokens * WATERMARK) + this.decoding;
   }
 
   private evictOverflow(): void {
@@ -596,8 +609,12 @@ export class Replica {
         this.prompts.splice(at, 1);
         this.pendingTokens -= s.target[slot]! - s.done[slot]!;
       }
-      const part = this.parts.indexOf(slot);
-      if (part >= 0 && part % 2 === 0) this.parts.splice(part, 2);
+      for (let part = 0; part < this.parts.length; part += 2) {
+        if (this.parts[part] === slot) this.parts.splice(part, 2);
+      }
+    } else if (state === DRAIN) {
+      const at = this.arrived.indexOf(slot);
+      if (at >= 0) this.arrived.splice(at, 1);
     }
     if (state <= DECODE) this.running--;
     this.batchResidents -= s.tier[slot]!;

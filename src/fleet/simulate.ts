@@ -56,7 +56,10 @@ class Simulation implements ReplicaListener {
   private readonly arrival = emptyArrival();
   /** When the link of each replica is free again. */
   private readonly linkFree: Float64Array;
-  private readonly downSeconds: Float64Array;
+  /** Failures under way at each replica, since when it is down, and for how long it was. */
+  private readonly failing: Int32Array;
+  private readonly downSince: Float64Array;
+  private downSeconds = 0;
   private now = 0;
   private firstArrival = Number.NaN;
   private lastEnd = 0;
@@ -73,7 +76,8 @@ class Simulation implements ReplicaListener {
     this.router = new Router(this.replicas, fleet.routing);
     this.clocks = new ClockHeap(this.replicas.length);
     this.linkFree = new Float64Array(this.replicas.length);
-    this.downSeconds = new Float64Array(this.replicas.length);
+    this.failing = new Int32Array(this.replicas.length);
+    this.downSince = new Float64Array(this.replicas.length);
     for (const { replica, atSeconds, forSeconds } of fleet.failures ?? []) {
       if (replica < 0 || replica >= this.replicas.length) continue;
       this.events.push(atSeconds, { kind: 'fails', replica });
@@ -243,17 +247,26 @@ class Simulation implements ReplicaListener {
   }
 
   private recovers(index: number): void {
+    this.failing[index] = this.failing[index]! - 1;
+    if (this.failing[index]! > 0) return;
+    this.downSeconds += this.downUntil(index, this.now);
     this.replicas[index]!.recover(this.now);
-    for (let waiting = this.gateway.size; waiting > 0; waiting--)
+    for (let waiting = this.gateway.size; waiting > 0; waiting--) {
       this.place(this.gateway.shift(), this.now, false);
+    }
+  }
+
+  /** How long a replica that is down has been so since the first request. */
+  private downUntil(index: number, time: number): number {
+    return Math.max(0, time - Math.max(this.downSince[index]!, this.firstArrival)) || 0;
   }
 
   private fails(index: number): void {
     const replica = this.replicas[index]!;
-    if (!replica.isUp) return;
+    this.failing[index] = this.failing[index]! + 1;
+    if (this.failing[index]! > 1) return;
+    this.downSince[index] = this.now;
     const s = this.sequences;
-    const back = this.fleet.failures!.find((f) => f.replica === index && f.atSeconds >= this.now - 1e-9);
-    this.downSeconds[index] = this.downSeconds[index]! + (back?.forSeconds ?? 0);
     const lost = replica.fail(this.now);
     for (const slot of lost) {
       this.metrics.retried++;
@@ -294,7 +307,10 @@ class Simulation implements ReplicaListener {
     const kv = sum((r) => r.model.kvTokens) * seconds;
     const watts = sum((r) => r.model.watts);
     const dollarsPerHour = sum((r) => r.model.dollarsPerHour);
-    const down = this.downSeconds.reduce((all, one) => all + Math.min(one, seconds), 0);
+    const down = replicas.reduce(
+      (all, { isUp, index }) => (isUp ? all : all + this.downUntil(index, this.lastEnd)),
+      this.downSeconds,
+    );
     const { generatedTokens } = metrics;
     const interactive = tiers.find((tier) => tier.tier === 'interactive') ?? tiers[0];
     const tpot = interactive?.tpotMs.p50 ?? 0;

@@ -50,8 +50,15 @@ function parseTable(text: string, file: string): Trace {
   const [time, prompt, output] = isAzure ? AZURE : OWN;
   const rows = parseCsv(text, file, [time, prompt, output]);
   const columns = new Columns(file, rows.length);
+  // Times since the first day keep the 100 ns that times since 1970 would lose.
+  let origin = Number.NaN;
   for (const row of rows) {
-    const seconds = isAzure ? azureSeconds(row.text(time), file, row.line) : row.number(time);
+    let seconds = 0;
+    if (isAzure) {
+      const { day, ofDay } = azureTime(row.text(time), file, row.line);
+      if (Number.isNaN(origin)) origin = day;
+      seconds = day - origin + ofDay;
+    } else seconds = row.number(time);
     columns.add(row.line, seconds, row.number(prompt), row.number(output));
   }
   return columns.trace();
@@ -60,12 +67,14 @@ function parseTable(text: string, file: string): Trace {
 /** `2023-11-16 18:17:03.9799600`, 100 ns steps. */
 const STAMP = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d{1,9})?(?:Z|\+00:00)?$/;
 
-function azureSeconds(stamp: string, file: string, line: number): number {
+/** A time stamp as the seconds at which its day begins and those of the day. */
+function azureTime(stamp: string, file: string, line: number): { day: number; ofDay: number } {
   const match = STAMP.exec(stamp);
+  const day = match ? Date.parse(`${match[1]}T00:00:00Z`) : Number.NaN;
   const whole = match ? Date.parse(`${match[1]}T${match[2]}Z`) : Number.NaN;
   if (Number.isNaN(whole))
     throw wrong(file, line, `${JSON.stringify(stamp)} as TIMESTAMP`, 'a time such as 2023-11-16 18:17:03.97');
-  return whole / 1e3 + Number(`0${match![3] ?? ''}`);
+  return { day: day / 1e3, ofDay: (whole - day) / 1e3 + Number(`0${match![3] ?? ''}`) };
 }
 
 interface MooncakeRow {

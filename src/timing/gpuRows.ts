@@ -30,7 +30,7 @@ const BENCHMARK_REQUESTS_PER_USER = 10;
 const INFERENCEX_SCENARIOS = ['1024/1024', '1024/8192', '8192/1024'];
 const INFERENCEX_MEAN_LENGTH = 0.9;
 
-function isInferenceX(row: GpuRow): boolean {
+export function isInferenceX(row: GpuRow): boolean {
   return INFERENCEX_SCENARIOS.includes(`${row.promptTokens}/${row.outputTokens}`);
 }
 
@@ -38,7 +38,7 @@ function isInferenceX(row: GpuRow): boolean {
  * TensorRT-LLM's own benchmark keeps one request more in flight than the server has slots: in its rows the first
  * token comes later by one whole request, divided by the users (87 rows of Llama-3.1-8B on H100).
  */
-function waitsForSlot(row: GpuRow): boolean {
+export function waitsForSlot(row: GpuRow): boolean {
   return row.engine === 'trtllm' && !isInferenceX(row);
 }
 
@@ -57,7 +57,7 @@ export function defaultKvBits(weightBits: number, engine: EngineName, nativeBits
   return weightBits < 16 && (engine === 'trtllm' || nativeBits.includes(4)) ? 8 : 16;
 }
 
-function rowSetup(row: GpuRow, card: ModelCard, nativeBits: readonly number[]): GpuSetup {
+export function rowSetup(row: GpuRow, card: ModelCard, nativeBits: readonly number[]): GpuSetup {
   const given = { bf16: 16, fp8: 8, fp4: 4 }[row.precision];
   // Experts published in 4 bits stay so: "fp8" then speaks of activations and cache.
   const weightBits = card.quantized === 'experts' ? Math.min(given, card.weightBits) : given;

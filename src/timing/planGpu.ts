@@ -159,8 +159,8 @@ function chooseGpus(
 /** Beyond this, copies are not cut further but multiplied: give --count. */
 const MAX_AUTO_GPUS = 64;
 /** Between nodes: one 400 Gb/s adapter per GPU, and NVIDIA's planner's point-to-point latency. */
-const NODE_LINK_BYTES_PER_SECOND = 50e9;
-const NODE_LATENCY_US = 10;
+export const NODE_LINK_BYTES_PER_SECOND = 50e9;
+export const NODE_LATENCY_US = 10;
 
 /** The GPU's numbers, with the network between nodes as its link when the group is larger than a node. */
 function networked(machine: GpuMachine, group: number): Omit<GpuNumbers, 'nativeBits'> {
