@@ -4,7 +4,7 @@
  */
 import { Template } from '@huggingface/jinja';
 import { FormatError, messageOf, OptionError } from '../core/errors.js';
-import type { ChatMessage } from './types.js';
+import type { ChatMessage, ChatTemplateOptions } from './types.js';
 
 export interface TemplateTokens {
   readonly bos: string;
@@ -12,7 +12,7 @@ export interface TemplateTokens {
 }
 
 /** Renders messages up to where the assistant's answer starts. */
-export type ChatRenderer = (messages: readonly ChatMessage[]) => string;
+export type ChatRenderer = (messages: readonly ChatMessage[], options?: ChatTemplateOptions) => string;
 
 /** Compiles a template. Throws FormatError when it is no valid Jinja; the result throws OptionError on refused messages. */
 export function compileChatTemplate(source: string, tokens: TemplateTokens): ChatRenderer {
@@ -30,11 +30,12 @@ export function compileChatTemplate(source: string, tokens: TemplateTokens): Cha
       { cause: thrown },
     );
   }
-  return (messages) => {
+  return (messages, { tools } = {}) => {
     checkMessages(messages);
     try {
       return template.render({
         messages: messages.map((message) => ({ ...message })),
+        ...(tools !== undefined && { tools }),
         add_generation_prompt: true,
         bos_token: tokens.bos,
         eos_token: tokens.eos,

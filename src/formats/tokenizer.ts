@@ -5,7 +5,14 @@ import { type ChatRenderer, compileChatTemplate, plainTranscript } from './chat-
 import type { GgufFile } from './gguf.js';
 import { metaSpace, SentencePiece } from './sentencepiece.js';
 import { SpecialTokens } from './special-tokens.js';
-import type { ChatMessage, DecodeOptions, EncodeOptions, TokenDecoder, Tokenizer } from './types.js';
+import type {
+  ChatMessage,
+  ChatTemplateOptions,
+  DecodeOptions,
+  EncodeOptions,
+  TokenDecoder,
+  Tokenizer,
+} from './types.js';
 import { readVocabulary, tokenKind, type Vocabulary, vocabularyError } from './vocabulary.js';
 
 const utf8 = new TextEncoder();
@@ -142,9 +149,9 @@ class GgufTokenizer implements Tokenizer {
     };
   }
 
-  applyChatTemplate(messages: readonly ChatMessage[]): string {
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): string {
     this.renderer ??= this.makeRenderer();
-    return this.renderer(messages);
+    return this.renderer(messages, options);
   }
 
   private makeRenderer(): ChatRenderer {

@@ -3,6 +3,33 @@
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** Of an assistant, in the form that templates read. */
+  readonly tool_calls?: readonly ChatToolCall[];
+  /** Of role `tool`: the call that this answers, and its function. */
+  readonly tool_call_id?: string;
+  readonly name?: string;
+}
+
+export interface ChatToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: unknown };
+}
+
+/** A function in the form that templates read. */
+export interface ChatTool {
+  readonly type: 'function';
+  readonly function: {
+    readonly name: string;
+    readonly description: string;
+    /** A JSON schema. */
+    readonly parameters: Readonly<Record<string, unknown>>;
+  };
+}
+
+export interface ChatTemplateOptions {
+  /** Functions for a template that knows the variable `tools`; others leave them out. */
+  readonly tools?: readonly ChatTool[];
 }
 
 export interface EncodeOptions {
@@ -42,7 +69,7 @@ export interface Tokenizer {
    * chat-template.ts), ready for `encode(text, {special: true, bos: false})`. Throws OptionError on messages that the
    * template refuses and FormatError on a broken template.
    */
-  applyChatTemplate(messages: readonly ChatMessage[]): string;
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): string;
 }
 
 export interface TokenDecoder {

@@ -5,6 +5,7 @@ import type { ServerContext } from './context.js';
 import { ApiError, toApiError } from './errors.js';
 import { Observer } from './observe.js';
 import { longestTokenBytes, promptIds, promptLength } from './prompt.js';
+import { type Calling, callingOf } from './tool-parser.js';
 import type { EndEvent } from './usage.js';
 
 /** A request that has its place; iterate it once. */
@@ -44,6 +45,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   const prompt = promptIds(engine.tokenizer, request.prompt);
   const promptTokens = prompt.ids.length;
   requireRoom(engine, promptTokens, false);
+  const calling = callingOf(engine.tokenizer.chatTemplate, request.prompt);
   admission.requireTokens(request.tier, promptTokens);
   rates.take(caller, promptTokens);
   const ticket = admission.admit(request.tier, promptTokens);
@@ -58,6 +60,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   const queue = new QueueEvents(ticket.start);
   const options: GenerateOptions = {
     ...request.options,
+    ...calling?.options,
     ...(prompt.stop !== null && { stop: [...stopList(request.options.stop), prompt.stop] }),
     signal: AbortSignal.any([signal, lifecycle.cut]),
     priority: PRIORITIES[request.tier],
@@ -77,7 +80,8 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   signal.addEventListener('abort', release);
   if (signal.aborted) release();
   const spend = (tokens: number): void => rates.spend(caller, tokens);
-  const run = { context, chunks, queue, promptTokens, release, ownStop: prompt.stop, observer, spend };
+  const parser = calling?.parser ?? null;
+  const run = { context, chunks, queue, promptTokens, release, ownStop: prompt.stop, observer, spend, parser };
   return { promptTokens, [Symbol.asyncIterator]: () => eventsOf(run) };
 }
 
@@ -90,10 +94,11 @@ interface Run {
   readonly ownStop: string | null;
   readonly observer: Observer;
   readonly spend: (tokens: number) => void;
+  readonly parser: Calling['parser'] | null;
 }
 
 async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> {
-  const { context, chunks, queue, promptTokens, release, observer, spend } = run;
+  const { context, chunks, queue, promptTokens, release, observer, spend, parser } = run;
   const iterator = chunks[Symbol.asyncIterator]();
   try {
     let next = iterator.next();
@@ -109,7 +114,8 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
       if (done === true) throw new Error('the engine ended a generation without its last piece');
       if (chunk.done) {
         if (chunk.finishReason === 'cancelled') context.lifecycle.cut.throwIfAborted();
-        const end = endOf(chunk, run.ownStop);
+        if (parser !== null) yield* parser.end();
+        const end = endOf(chunk, run.ownStop, parser !== null && parser.calls > 0);
         observer.end(end);
         yield end;
         return;
@@ -117,7 +123,11 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
       const { text, ids, logprobs } = chunk;
       observer.tokens(ids.length);
       spend(ids.length);
-      yield logprobs ? { type: 'text', text, ids, logprobs } : { type: 'text', text, ids };
+      const piece = logprobs
+        ? ({ type: 'text', text, ids, logprobs } as const)
+        : ({ type: 'text', text, ids } as const);
+      if (parser === null) yield piece;
+      else yield* parser.push(piece);
       next = iterator.next();
     }
   } catch (thrown) {
@@ -130,7 +140,7 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
   }
 }
 
-function endOf(end: GenerateEnd, ownStop: string | null): EndEvent {
+function endOf(end: GenerateEnd, ownStop: string | null, isCall: boolean): EndEvent {
   const { finishReason, stopString, timings } = end;
   const usage: CompletionUsage = {
     promptTokens: timings.promptTokens,
@@ -141,7 +151,7 @@ function endOf(end: GenerateEnd, ownStop: string | null): EndEvent {
   };
   return {
     type: 'end',
-    finishReason,
+    finishReason: isCall && finishReason === 'stop' ? 'tool_calls' : finishReason,
     stopString: stopString === ownStop ? null : stopString,
     usage,
     timings,

@@ -3,6 +3,7 @@ import { transcriptStop } from '../formats/chat-template.js';
 import type { Tokenizer } from '../runtime/types.js';
 import type { CompletionPrompt } from './completion.js';
 import { badRequest } from './errors.js';
+import { messagesForTemplate } from './tools.js';
 
 export interface PromptIds {
   readonly ids: readonly number[];
@@ -20,8 +21,8 @@ export function promptIds(tokenizer: Tokenizer, prompt: CompletionPrompt): Promp
     case 'infill':
       return { ids: infillIds(tokenizer, prompt.prefix, prompt.suffix), stop: null };
     case 'messages': {
-      const messages = prompt.messages.map(({ role, content }) => ({ role, content }));
-      const text = tokenizer.applyChatTemplate(messages);
+      const { messages, ...options } = messagesForTemplate(tokenizer.chatTemplate, prompt);
+      const text = tokenizer.applyChatTemplate(messages, options);
       const ids = tokenizer.encode(text, { special: true, bos: false });
       return { ids, stop: tokenizer.chatTemplate === null ? transcriptStop : null };
     }
