@@ -190,7 +190,7 @@ describe.each(['llama-3.1-8b', 'llama-3.1-70b', 'gpt-oss-120b'])('%s on WSE-3', 
   const machine = findWafer('wse-3');
   const result = planOnWafers(card, machine, { promptTokens: 1024, outputTokens: 1024, concurrency: 1 });
   const placed = result.plan!;
-  const step = decodePhases(card, machine, placed, result.decode, 1536);
+  const step = decodePhases(machine, placed, result.decode, 1536);
 
   it('has phases that add up to the decode step of the timing model', () => {
     expect(step.cycles / step.clockHz / result.decode.seconds).toBeCloseTo(1, 9);

@@ -1,5 +1,4 @@
 /** One decode step of a large model as phases: which region works on which op of which layer when, from the timing model. */
-import type { ModelCard } from '../../../models/card.js';
 import { plain } from '../../machine/types.js';
 import type { WaferMachine } from '../../machine/wafers.js';
 import type { WaferPlan } from '../../placement/wafer.js';
@@ -38,12 +37,12 @@ export function phaseCycles({ cycles }: Phase): number {
  * between regions is shared out evenly over its crossings.
  */
 export function decodePhases(
-  card: ModelCard,
   machine: WaferMachine,
   plan: WaferPlan,
   decode: StepCost,
   context: number,
 ): DecodeStep {
+  const { card } = plan;
   const numbers = plain(machine.facts);
   const batch = Math.max(1, plan.users / plan.regionCount);
   const phases: Phase[] = [];

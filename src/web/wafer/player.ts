@@ -1,0 +1,62 @@
+/** The clock of a picture: a moment in cycles that runs forwards or backwards, steps, and can be set. */
+import { batch, signal } from '@preact/signals';
+
+export class Player {
+  /** In cycles; the fraction says how far the moves of the cycle have gone. */
+  readonly time = signal(0);
+  readonly length = signal(0);
+  /** Cycles per second. */
+  readonly speed = signal(100);
+  /** 1 forwards, -1 backwards, 0 still. */
+  readonly direction = signal<-1 | 0 | 1>(0);
+
+  get cycle(): number {
+    return Math.floor(this.time.value);
+  }
+
+  seek(time: number): void {
+    this.time.value = Math.min(this.length.peek(), Math.max(0, time));
+  }
+
+  /** Stops, and goes to the next or the last whole cycle. */
+  step(cycles: number): void {
+    batch(() => {
+      this.direction.value = 0;
+      this.seek(Math.floor(this.time.peek()) + cycles);
+    });
+  }
+
+  /** Runs; from the end it starts again. */
+  play(direction: 1 | -1 = 1): void {
+    batch(() => {
+      const time = this.time.peek();
+      if (direction > 0 && time >= this.length.peek()) this.time.value = 0;
+      if (direction < 0 && time <= 0) this.time.value = this.length.peek();
+      this.direction.value = direction;
+    });
+  }
+
+  /** Stops on a whole cycle, so that the picture is one that stepping reaches. */
+  pause(): void {
+    batch(() => {
+      if (this.direction.peek() !== 0) this.seek(Math.floor(this.time.peek()));
+      this.direction.value = 0;
+    });
+  }
+
+  toggle(): void {
+    if (this.direction.peek() === 0) this.play();
+    else this.pause();
+  }
+
+  /** Lets real time pass; stops at either end. */
+  advance(ms: number): void {
+    const direction = this.direction.peek();
+    if (direction === 0) return;
+    const next = this.time.peek() + (direction * this.speed.peek() * ms) / 1000;
+    batch(() => {
+      this.seek(next);
+      if (next >= this.length.peek() || next <= 0) this.direction.value = 0;
+    });
+  }
+}
