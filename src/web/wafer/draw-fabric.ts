@@ -140,7 +140,11 @@ export class FabricPicture {
           doing: pe < 0 ? 'no program' : (STATES[states?.[pe] ?? 0] ?? ''),
           title: `PE (${at.x}, ${at.y})`,
           segments: pe < 0 ? [] : segmentsOf(run.layout, pe),
-          loads: [0, 1, 2, 3].map((port) => (router < 0 ? null : loads.linkLoad(router * 5 + port, window))),
+          loads: DIRECTIONS.map(([dx, dy], port) =>
+            router < 0 || recording.routerAt({ x: at.x + dx, y: at.y + dy }) < 0
+              ? null
+              : loads.linkLoad(router * 5 + port, window),
+          ),
         };
         drawPe(surface, corner.x, corner.y, look, alpha);
       }

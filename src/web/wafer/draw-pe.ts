@@ -17,7 +17,7 @@ export interface PeLook {
   readonly title: string;
   /** Adds up to the PE's SRAM. */
   readonly segments: readonly SramSegment[];
-  /** Share of cycles in which each of the four links is used; null where nothing is known of it. */
+  /** Share of cycles in which each of the four links is used; null where there is none. */
   readonly loads: readonly (number | null)[];
 }
 
@@ -37,12 +37,13 @@ export function drawPe(surface: Surface, left: number, top: number, look: PeLook
 
   for (let port = 0; port < 4; port++) {
     const load = look.loads[port] ?? null;
+    if (load === null) continue;
     const [from, to] = linkEnds({ x: 0, y: 0 }, port);
     context.beginPath();
     context.moveTo(px(from.x), py(from.y));
     context.lineTo(px(to.x), py(to.y));
     context.lineWidth = Math.max(1, scale * 0.012);
-    context.strokeStyle = load === null || load === 0 ? palette.line : palette.heat(0.35 + 0.65 * load);
+    context.strokeStyle = load === 0 ? palette.line : palette.heat(0.35 + 0.65 * load);
     context.stroke();
   }
   const ramp = exitOf(4);

@@ -198,7 +198,7 @@ export class PlanPicture {
   }
 
   private drawLabels(surface: Surface, moment: PhaseMoment): void {
-    const { context, palette, camera } = surface;
+    const { context, palette } = surface;
     context.textBaseline = 'top';
     for (let wafer = 0; wafer < this.plan.wafers && this.plan.wafers > 1; wafer++) {
       const extent = this.waferExtent(wafer);
@@ -216,12 +216,14 @@ export class PlanPicture {
       const left = Math.max(at.x, 0) + 6;
       const top = Math.max(at.y, 0) + 6;
       const room = Math.min(at.x + at.width, surface.viewport.width) - left - 4;
-      const lines = [layersOf(region)];
+      const lines = layersOf(region).split(', ').toReversed();
       if (at.height > 52) lines.push(`${region.rect.width} × ${region.rect.height} PEs`);
       if (moment.phase.region === number && at.height > 70) {
-        lines.push(moment.phase.layer === null ? moment.phase.op : `layer ${moment.phase.layer}: ${moment.phase.op}`);
+        lines.push(
+          moment.phase.layer === null ? moment.phase.op : `layer ${moment.phase.layer}: ${moment.phase.op}`,
+        );
       }
-      const size = at.width > 110 ? 13 : 11;
+      const size = at.width > 160 ? 13 : 11;
       context.font = `550 ${size}px system-ui, sans-serif`;
       const widths = lines.map((line) => context.measureText(line).width);
       const shown = lines.filter((_, i) => widths[i]! <= room);
@@ -237,7 +239,6 @@ export class PlanPicture {
       }
     }
     context.textBaseline = 'alphabetic';
-    if (camera.scale > GRID_SCALE) return;
   }
 
   private sramImage(palette: Palette, region: WaferRegion): PeImage {
@@ -290,7 +291,8 @@ export class PlanPicture {
             doing,
             title: `PE (${x - wafer.x}, ${y - wafer.y})`,
             segments: this.segments(region, x - extent.x, y - extent.y),
-            loads: [null, null, null, null],
+            // The timing model knows no single link: they are drawn idle.
+            loads: [0, 0, 0, 0],
           };
           drawPe(surface, corner.x, corner.y, look, alpha);
         }
@@ -356,6 +358,10 @@ export function phaseColour(palette: Palette, part: PhaseMoment['part']): string
 /** `layers 4–7, head`, as on the floor plan. */
 export function layersOf({ firstLayer, lastLayer, embedding, head }: WaferRegion): string {
   const layers =
-    lastLayer < firstLayer ? '' : firstLayer === lastLayer ? `layer ${firstLayer}` : `layers ${firstLayer}–${lastLayer}`;
+    lastLayer < firstLayer
+      ? ''
+      : firstLayer === lastLayer
+        ? `layer ${firstLayer}`
+        : `layers ${firstLayer}–${lastLayer}`;
   return [embedding ? 'embedding' : '', layers, head ? 'head' : ''].filter((part) => part !== '').join(', ');
 }

@@ -1,0 +1,67 @@
+/** The wafer as a floor plan that can be walked into: programs cycle by cycle, large models phase by phase. */
+import './wafer.css';
+import { useEffect, useState } from 'preact/hooks';
+import { route } from '../state.js';
+import { plural } from '../ui/format.js';
+import { Notice } from '../ui/notice.js';
+import { Controls } from './controls.js';
+import { FabricView } from './fabric-view.js';
+import { type FrameReport, frames } from './frames.js';
+import { ModelView } from './model-view.js';
+import { readState, type WaferState } from './params.js';
+
+export default function Wafer() {
+  const state = readState(route.value.params);
+  const { shown } = state;
+  return (
+    <div class="wafer-page">
+      <header class="intro">
+        <h1>Wafer</h1>
+        <p class="muted">{sourceOf(shown)}</p>
+      </header>
+      {state.told.map((sentence) => (
+        <Notice key={sentence}>{sentence}</Notice>
+      ))}
+      <Controls state={state} />
+      {shown.kind === 'fabric' ? (
+        <FabricView key="fabric" state={state} shown={shown} />
+      ) : (
+        <ModelView key="model" state={state} shown={shown} />
+      )}
+      <details class="keys-help small">
+        <summary>Keys</summary>
+        <p id="wafer-keys">
+          In the picture: plus and minus zoom, arrows move, 0 fits what runs, 9 shows the whole wafer, Enter
+          picks the PE in the middle. On the slider below it: arrows step by one cycle, Home and End go to the
+          ends.
+        </p>
+      </details>
+      {state.perf && <Frames />}
+    </div>
+  );
+}
+
+/** Where the picture comes from, so that nobody takes one for the other. */
+function sourceOf(shown: WaferState['shown']): string {
+  if (shown.kind === 'fabric') {
+    const { program, width, height, machine } = shown.run;
+    return `${program} on ${width} × ${height} PEs of ${machine}, played from the cycle-level simulation: every wavelet that you see was simulated.`;
+  }
+  return `${shown.model} for ${plural(shown.users, 'user')} on ${shown.machine}, played from the timing model: phases of a decode step, not single wavelets.`;
+}
+
+function Frames() {
+  const [report, setReport] = useState<FrameReport | null>(null);
+  useEffect(() => {
+    const timer = setInterval(() => setReport(frames.report()), 500);
+    return () => clearInterval(timer);
+  }, []);
+  if (report === null) return null;
+  return (
+    <p class="frames small num">
+      Measured here, of {report.frames} frames: p95 {report.workP95Ms.toFixed(1)} ms of work,{' '}
+      {report.intervalP95Ms.toFixed(1)} ms from frame to frame. {report.renderer}
+      {!report.hasGpu && ': this machine draws without a GPU.'}
+    </p>
+  );
+}
