@@ -101,7 +101,7 @@ function drawLabels(
   context.font = `${size}px system-ui, sans-serif`;
   context.textBaseline = 'alphabetic';
   context.fillStyle = palette.text;
-  fitText(context, look.title, px(CE.x), py(0.1), scale * 0.4);
+  fitText(context, look.title, px(0.5), py(0.1), scale * 0.46);
   context.fillStyle = palette.muted;
   fitText(context, look.doing, px(CE.x), py(CE.y - 0.02), scale * (1 - CE.x));
   if (scale < DETAIL_SCALE) return;

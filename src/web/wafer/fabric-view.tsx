@@ -47,8 +47,6 @@ export function FabricView({ state, shown }: { state: WaferState; shown: FabricS
         const { usableColumns, usableRows } = findWafer(shown.run.machine).facts;
         const wafer = { width: usableColumns.value, height: usableRows.value };
         const pictures = playables.map((playable) => new FabricPicture(playable, wafer));
-        // Lines of PEs stand one above the other, rectangles beside one another.
-        const isFlat = recording.header.height * 3 <= recording.header.width;
         const length = Math.max(...playables.map(({ recording }) => recording.cycles));
         player.length.value = length;
         player.speed.value = state.speed ?? easySpeed(length);
@@ -94,6 +92,8 @@ function Stage({ state, loaded, player, camera, isStale }: StageProps) {
       ? state.pe
       : null;
   const look: FabricLook = { colouring: state.colouring, picked, wavelet: state.wavelet };
+  // Lines of PEs stand one above the other, rectangles beside one another.
+  const isFlat = recording.header.height * 3 <= recording.header.width;
   const length = Math.max(...playables.map(({ recording: { cycles } }) => cycles));
   const strip = useMemo(
     () =>
