@@ -8,7 +8,7 @@ import { reducedMotion } from '../theme.js';
 import { figure, plural } from '../ui/format.js';
 import { Notice } from '../ui/notice.js';
 import { STATES } from './activity.js';
-import { type Camera, formatCamera } from './camera.js';
+import type { Camera } from './camera.js';
 import { type FabricLook, FabricPicture } from './draw-fabric.js';
 import { type Playable, play } from './fabric.js';
 import { Legend } from './legend.js';
@@ -63,7 +63,7 @@ export function FabricView({ state, shown }: { state: WaferState; shown: FabricS
       isGone = true;
     };
   }, [key]);
-  useAddress(player, camera, (at) => at && formatCamera(at));
+  useAddress(player, camera, state.cycle);
 
   if (problem !== null && loaded === null) return <Notice kind="bad">{problem}</Notice>;
   if (loaded === null) return <p class="muted stage-wait">Simulating…</p>;

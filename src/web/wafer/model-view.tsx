@@ -4,12 +4,13 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { formatBytes } from '../../core/units.js';
 import { findWafer } from '../../machine/wafers.js';
 import type { PlanResult } from '../../timing/planTypes.js';
-import { usePlanned } from '../planner/use-planned.js';
+import { ask } from '../planner/planner.js';
+import { useAsked } from '../planner/use-asked.js';
 import { setParams } from '../state.js';
 import { reducedMotion } from '../theme.js';
 import { figure, plural } from '../ui/format.js';
 import { Notice } from '../ui/notice.js';
-import { type Camera, formatCamera } from './camera.js';
+import type { Camera } from './camera.js';
 import { layersOf, PlanPicture } from './draw-plan.js';
 import { Legend } from './legend.js';
 import { MemoryMap } from './memory-map.js';
@@ -36,8 +37,9 @@ function requestOf({ context, users }: ModelShown): {
 
 export function ModelView({ state, shown }: { state: WaferState; shown: ModelShown }) {
   const request = requestOf(shown);
-  const { planned, isStale, problem } = usePlanned(shown.model, [shown.machine], request);
-  const [answer] = planned;
+  const question = [{ model: shown.model, machine: shown.machine, request }];
+  const { answer: planned, isStale, problem } = useAsked(question, (asked) => ask((api) => api.plan(asked)));
+  const answer = planned?.[0];
   if (problem !== null) return <Notice kind="bad">{problem}</Notice>;
   if (answer === undefined) return <p class="muted stage-wait">Placing the model…</p>;
   if ('problem' in answer) return <Notice kind="bad">{answer.problem}</Notice>;
@@ -72,7 +74,7 @@ function Stage({
     if (!isFirst) camera.value = null;
     if (state.cycle === null && !reducedMotion.peek()) player.play();
   }, [step]);
-  useAddress(player, camera, (at) => at && formatCamera(at));
+  useAddress(player, camera, state.cycle);
 
   const picked = state.pe !== null && state.pe.wafer < picture.plan.wafers ? state.pe : null;
   const look = { colouring: state.colouring, picked };

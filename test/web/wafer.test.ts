@@ -1,0 +1,187 @@
+/** The wafer view in a real browser. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser } from '../helpers/browser.js';
+import { isolatedSite, open, type Site } from './page.js';
+
+const browser = await launchBrowser();
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface AxeResult {
+  readonly violations: readonly { id: string; impact: string; nodes: readonly { html: string }[] }[];
+}
+
+/** Serious and critical findings of axe, with the first element of each. */
+async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResult;
+  return violations
+    .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
+}
+
+/** The picture as it is drawn now, as a hash of all its pixels. */
+async function picture(page: Page): Promise<string> {
+  const url = await page.evaluate(async () => {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    return document.querySelector<HTMLCanvasElement>('.pane canvas')!.toDataURL();
+  });
+  return createHash('sha256').update(url).digest('hex');
+}
+
+describe.skipIf(browser === null)('the wafer view', () => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await isolatedSite();
+  });
+  afterAll(async () => {
+    await site.close();
+    await browser?.close();
+  });
+
+  const openAt = async (hash: string, options = {}) => {
+    const opened = await open(browser!, `${site.url}#/wafer${hash}`, {
+      viewport: { width: 1280, height: 900 },
+      ...options,
+    });
+    await opened.page.waitForSelector('.pane canvas');
+    return opened;
+  };
+
+  it('opens without complaints and plays, unless motion is unwanted', async () => {
+    const moving = await openAt('');
+    await moving.page.getByRole('button', { name: 'Pause' }).waitFor();
+    await moving.page.waitForFunction(() => !/cycle 0 /.test(document.querySelector('.now')!.textContent!));
+    expect(moving.complaints).toEqual([]);
+    await moving.page.context().close();
+
+    const still = await openAt('', { reducedMotion: 'reduce' });
+    await still.page.waitForTimeout(300);
+    expect(await still.page.textContent('.now')).toMatch(/cycle 0 /);
+    expect(still.complaints).toEqual([]);
+    await still.page.context().close();
+  });
+
+  it('zooms from the whole wafer into a PE, shows its numbers, and keeps all of it in the address', async () => {
+    const { page, complaints } = await openAt('?run=gemv&pes=4x4&n=16&machine=wse-2&cycle=20');
+    const pane = page.locator('.pane');
+    await pane.focus();
+    await page.keyboard.press('9');
+    await page.waitForFunction(() => /cam=[\d.]+%2C[\d.]+%2C0\./.test(location.hash));
+    await page.keyboard.press('0');
+    await page.waitForTimeout(500);
+    const box = (await pane.boundingBox())!;
+    // The PE in the third column and second row: the rectangle is fitted around the middle.
+    const side = (box.height * 0.88) / 4;
+    const at = { x: box.x + box.width / 2 + side * 0.5, y: box.y + box.height / 2 - side * 0.5 };
+    await page.mouse.move(at.x, at.y);
+    for (let i = 0; i < 6; i++) await page.mouse.wheel(0, -300);
+    await page.mouse.click(at.x, at.y);
+    await page.getByRole('heading', { name: 'PE (2, 1)' }).waitFor();
+    await page.getByText('After cycle 20').waitFor();
+    const numbers = await page.locator('.numbers').textContent();
+    expect(numbers).toMatch(/A \[16\]/);
+    await page.waitForFunction(() => /pe=2%2C1/.test(location.hash) && /cam=/.test(location.hash));
+
+    expect(complaints).toEqual([]);
+
+    // The link shows someone else what it shows here after a reload.
+    await page.reload();
+    await page.getByText('After cycle 20').waitFor();
+    const other = await openAt(new URL(page.url()).hash.replace('#/wafer', ''));
+    await other.page.getByText('After cycle 20').waitFor();
+    expect(await picture(other.page)).toBe(await picture(page));
+    await page.context().close();
+    await other.page.context().close();
+  });
+
+  it('returns to the same picture when it is stepped forwards and backwards', async () => {
+    const { page } = await openAt('?run=reduce-two-phase&pes=9x2&n=8&cycle=12');
+    const pictures: string[] = [await picture(page)];
+    for (let i = 0; i < 4; i++) {
+      await page.getByRole('button', { name: 'One cycle forward' }).click();
+      pictures.push(await picture(page));
+    }
+    expect(new Set(pictures).size).toBe(pictures.length);
+    for (let i = 3; i >= 0; i--) {
+      await page.getByRole('button', { name: 'One cycle back' }).click();
+      expect(await picture(page)).toBe(pictures[i]);
+    }
+    await page.context().close();
+  });
+
+  it('seeks on its timeline, with the mouse and with keys', async () => {
+    const { page } = await openAt('?run=gemv&pes=8x8&n=32&cycle=0');
+    const slider = page.getByRole('slider', { name: 'Cycle' });
+    const box = (await slider.boundingBox())!;
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+    const length = Number(await slider.getAttribute('max'));
+    expect(Math.abs(Number(await slider.inputValue()) - length / 2)).toBeLessThanOrEqual(1);
+    await slider.press('End');
+    expect(Number(await slider.inputValue())).toBe(length);
+    await slider.press('ArrowLeft');
+    expect(await page.textContent('.now')).toContain(`cycle ${length - 1} of ${length}`);
+    await page.context().close();
+  });
+
+  it('compares two runs on one clock, and goes to the longest operation', async () => {
+    const { page, complaints } = await openAt('?run=reduce-chain&vs=reduce-star&pes=8x1&n=16&cycle=5');
+    expect(await page.locator('.pane').count()).toBe(2);
+    const [chain, star] = await page.locator('figcaption').allTextContents();
+    expect(chain).toMatch(/reduce-chain \d+ cycles/);
+    expect(star).toMatch(/reduce-star \d+ cycles/);
+    await page.locator('.slowest button').first().click();
+    await page.getByRole('heading', { name: /^PE \(/ }).waitFor();
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('places a large model on its wafers and says that it comes from the timing model', async () => {
+    const { page, complaints } = await openAt('?model=llama-3.1-70b&pe=1:100,100&cycle=500000&color=sram');
+    expect(await page.textContent('.intro')).toContain('timing model');
+    await page.getByRole('heading', { name: 'PE (100, 100) of wafer 2' }).waitFor();
+    expect(await page.locator('.panel').first().textContent()).toMatch(/gateUp\d+ × \d+/);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('says in a sentence what it cannot do', async () => {
+    const { page, complaints } = await openAt('?run=decode-layer&pes=0x3000&cycle=zero&color=mauve&pe=q');
+    expect(await page.locator('.notice').count()).toBe(4);
+    await page.goto(`${site.url}#/wafer?run=gemm-mesh&pes=4x2`);
+    await page.locator('.notice.bad').waitFor();
+    expect(await page.locator('.notice.bad').textContent()).toMatch(/expected/);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it.each([
+    ['light', '?run=decode-layer&pes=4x4&n=16&cycle=60&pe=1,1'],
+    ['dark', '?run=decode-layer&pes=4x4&n=16&cycle=60&pe=1,1'],
+    ['light', '?model=llama-3.1-8b&cycle=1000&pe=5,5'],
+    ['dark', '?model=llama-3.1-8b&cycle=1000&pe=5,5'],
+  ] as const)('has no serious finding of axe, %s, %s', async (colorScheme, hash) => {
+    const { page } = await openAt(hash, { colorScheme });
+    await page.waitForTimeout(500);
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.context().close();
+  });
+
+  it('measures its frames', async () => {
+    const { page } = await openAt('?model=llama-3.1-8b&color=sram&perf=1&cycle=1000');
+    await page.evaluate(() => window.__waferflow!.frames.reset());
+    await page.locator('.pane').focus();
+    for (let i = 0; i < 4; i++) {
+      await page.keyboard.press('+');
+      await page.waitForTimeout(400);
+    }
+    const report = await page.evaluate(() => window.__waferflow!.frames.report());
+    expect(report.frames).toBeGreaterThan(4);
+    expect(report.workP95Ms).toBeGreaterThan(0);
+    expect(await page.locator('.frames').textContent()).toMatch(/Measured here/);
+    await page.context().close();
+  });
+});
