@@ -3,10 +3,11 @@ import { CTL_ABORT, CTL_BARRIER_GENERATION, CTL_EPOCH } from '../../kernels/prog
 import { EngineError, messageOf, OptionError } from '../core/errors.js';
 import { simulate } from '../timing/simulate.js';
 import { FEED_QUEUE, FEED_TOKEN, type FeedReader, STAT } from './feed.js';
+import { checkGrammar } from './grammar.js';
 import type { JobOutcome, LeaderApi } from './leader.js';
 import type { Remote } from './link.js';
 import { readLogprobs } from './logprobs.js';
-import { stopStrings, validateGenerate } from './options.js';
+import { checkIds, stopStrings, validateGenerate } from './options.js';
 import type { Job, JobResult } from './sequence.js';
 import { StopMatcher } from './stop.js';
 import { Stream, streamAhead } from './stream.js';
@@ -67,6 +68,7 @@ export class WaferEngine implements Engine {
   /** Rejects for each call to the leader that has not returned. */
   private readonly calls = new Set<(error: unknown) => void>();
   private requests = 0;
+  private knowsVocabulary: boolean = false;
   private isFollowing: boolean = false;
   private closed: Promise<void> | null = null;
   private failure: unknown = null;
@@ -103,6 +105,7 @@ export class WaferEngine implements Engine {
   generate(prompt: Prompt, options: GenerateOptions = {}): AsyncIterable<GenerateChunk> {
     const startMs = performance.now();
     validateGenerate(options, this.tokenizer.vocabSize);
+    if (options.grammar !== undefined) checkGrammar(options.grammar);
     const promptIds = this.promptIds(prompt);
     this.requireRoom(promptIds.length, this.mostTokens - 1, 'prompt');
     return this.run(promptIds, options, startMs);
@@ -127,6 +130,7 @@ export class WaferEngine implements Engine {
     const ids: number[] = [];
     const text: string[] = [];
     const { onPrefill, onQueue, signal } = options;
+    if (options.grammar !== undefined) this.sendVocabulary();
     const job = this.ask(leader.generate(this.jobOf(request, promptIds, options)), {
       request,
       stream,
@@ -197,7 +201,7 @@ export class WaferEngine implements Engine {
   }
 
   async score(ids: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
-    this.checkIds(ids, 'ids');
+    checkIds(ids, this.tokenizer.vocabSize);
     if (ids.length === 0) throw emptyPrompt('ids');
     const { leader } = this.parts.crew;
     const { signal } = options;
@@ -233,7 +237,7 @@ export class WaferEngine implements Engine {
 
   /** The logits [vocabSize] after the last of `ids`; for tests and tools that look inside. */
   async logits(ids: readonly number[]): Promise<Float32Array> {
-    this.checkIds(ids, 'ids');
+    checkIds(ids, this.tokenizer.vocabSize);
     this.requireRoom(ids.length, this.mostTokens, 'ids');
     const request = this.requests++;
     return await this.ask(this.parts.crew.leader.logits(request, ids), { request, total: ids.length });
@@ -333,13 +337,23 @@ export class WaferEngine implements Engine {
     });
   }
 
+  /** Grammars are followed where tokens are chosen, which needs to know their bytes: told once. */
+  private sendVocabulary(): void {
+    if (this.knowsVocabulary) return;
+    this.knowsVocabulary = true;
+    const { vocabSize, eosIds } = this.tokenizer;
+    const bytes = Array.from({ length: vocabSize }, (_, id) => this.tokenizer.bytesOf(id));
+    this.tell(this.parts.crew.leader.setVocabulary(bytes, [...eosIds]));
+  }
+
   private jobOf(request: number, promptIds: readonly number[], options: GenerateOptions): Job {
     const { prediction } = options;
     return {
       request,
       promptIds,
       maxTokens: Math.min(options.maxTokens ?? defaultMaxTokens, this.mostTokens - promptIds.length),
-      eosIds: options.ignoreEos ? [] : [...this.tokenizer.eosIds],
+      // A grammar's end is an end token.
+      eosIds: options.ignoreEos && options.grammar === undefined ? [] : [...this.tokenizer.eosIds],
       sampling: samplingOf(options),
       priority: options.priority ?? 0,
       shareKey: options.shareKey ?? '',
@@ -358,23 +372,11 @@ export class WaferEngine implements Engine {
     if (typeof prompt === 'string') return this.tokenizer.encode(prompt);
     if (prompt.length === 0) throw emptyPrompt('prompt');
     if (typeof prompt[0] === 'number') {
-      this.checkIds(prompt as readonly number[], 'prompt');
+      checkIds(prompt as readonly number[], this.tokenizer.vocabSize, 'prompt');
       return [...(prompt as readonly number[])];
     }
     const text = this.tokenizer.applyChatTemplate(prompt as Exclude<Prompt, string | readonly number[]>);
     return this.tokenizer.encode(text, { special: true, bos: false });
-  }
-
-  private checkIds(ids: readonly number[], what: string): void {
-    const { vocabSize } = this.tokenizer;
-    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
-    if (wrong === undefined) return;
-    throw new OptionError({
-      what,
-      given: `token id ${wrong}`,
-      expected: `whole numbers from 0 to ${vocabSize - 1}`,
-      todo: 'Take ids from this model’s own tokenizer.',
-    });
   }
 
   private requireRoom(tokens: number, most: number, what: string): void {

@@ -3,9 +3,10 @@
  * called. Calls come by messages, which it reads between steps when the feed says that there are some; tokens leave
  * through the feed.
  */
-import { type ErrorFacts, messageOf, WaferflowError } from '../core/errors.js';
+import { type ErrorFacts, messageOf, OptionError, WaferflowError } from '../core/errors.js';
 import { Drafter } from './draft.js';
 import { FEED_PREFILL, FEED_TOKEN, type FeedMemory, FeedWriter, STAT } from './feed.js';
+import { createGrammarCompiler, type GrammarCompiler } from './grammar.js';
 import { logprobsRecord } from './logprobs.js';
 import { PagePool } from './pages.js';
 import { Sampler, SamplerScratch } from './sampler.js';
@@ -33,6 +34,8 @@ export interface LeaderApi {
   /** Runs both paths once, so that the first prompt does not wait for compilers and fresh pages. */
   warmUp(): void;
   generate(job: Job): Promise<JobOutcome>;
+  /** Bytes of each token and the end tokens, before the first job with a grammar. */
+  setVocabulary(vocabulary: readonly Uint8Array[], eosIds: readonly number[]): void;
   /** Scores up to `context` ids. Null if cancelled. */
   score(request: number, ids: readonly number[]): Promise<WindowScores | null>;
   /** The logits [vocabSize] after the last of `ids`. */
@@ -55,6 +58,7 @@ export function createLeader(init: LeaderInit): LeaderApi {
   return {
     warmUp: () => leader.warmUp(),
     generate: read((job) => leader.generate(job)),
+    setVocabulary: read((vocabulary, eosIds) => leader.setVocabulary(vocabulary, eosIds)),
     score: read((request, ids) => leader.score(request, ids)),
     logits: read((request, ids) => leader.logits(request, ids)),
     cancel: read((request) => leader.cancel(request)),
@@ -71,6 +75,7 @@ class Leader {
   private readonly scheduler: Scheduler;
   private readonly scratch: SamplerScratch;
   private readonly channel = new MessageChannel();
+  private grammars: GrammarCompiler | null = null;
   private isLooping: boolean = false;
   private hasSettled: boolean = false;
   private requests = 0;
@@ -99,14 +104,19 @@ class Leader {
       job,
       sampler: new Sampler(this.init.vocabSize, job.sampling, promptIds, this.scratch),
       drafter: drafterOf(job),
-      matcher: null,
+      matcher: job.grammar === null ? null : this.grammars!.compile(job.grammar),
     };
     return new Promise((resolve, reject) => {
       const sequence = this.submit({ request, ids: promptIds, purpose, priority, shareKey }, (outcome) => {
-        if (outcome instanceof Error) reject(outcome);
+        if (outcome instanceof OptionError) resolve({ refused: outcome.facts });
+        else if (outcome instanceof Error) reject(outcome);
         else resolve(sequence.result(outcome));
       });
     });
+  }
+
+  setVocabulary(vocabulary: readonly Uint8Array[], eosIds: readonly number[]): void {
+    this.grammars = createGrammarCompiler(vocabulary, eosIds);
   }
 
   score(request: number, ids: readonly number[]): Promise<WindowScores | null> {

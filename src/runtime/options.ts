@@ -110,7 +110,34 @@ export function validateGenerate(options: GenerateOptions, vocabSize?: number): 
       todo: 'Use, say, 128.',
     });
   }
+  if (options.logprobs !== undefined) {
+    requireNumber('logprobs', options.logprobs, {
+      test: (value) => isCount(value) && value <= 20,
+      expected: 'an integer from 0 to 20',
+      todo: 'Use, say, 5, or leave it out for no log-probabilities.',
+    });
+  }
+  if (options.priority !== undefined) {
+    requireNumber('priority', options.priority, {
+      test: Number.isFinite,
+      expected: 'a finite number',
+      todo: 'Use 0, or more to go first.',
+    });
+  }
+  if (Array.isArray(options.prediction)) checkIds(options.prediction, vocabSize, 'option prediction');
   stopStrings(options.stop);
+}
+
+/** Throws OptionError for the first id outside the vocabulary. */
+export function checkIds(ids: readonly number[], vocabSize = Number.MAX_SAFE_INTEGER, what = 'ids'): void {
+  const wrong = ids.find((id) => !isCount(id) || id >= vocabSize);
+  if (wrong === undefined) return;
+  throw new OptionError({
+    what,
+    given: `token id ${wrong}`,
+    expected: `whole numbers from 0 to ${vocabSize - 1}`,
+    todo: 'Take ids from this model’s own tokenizer.',
+  });
 }
 
 /** The stop strings as a list. Throws OptionError for an empty one or one with half a character. */

@@ -1,5 +1,6 @@
 /** A request inside the leader: what is wanted, what is computed, which pages hold it. */
 import type { Drafter } from './draft.js';
+import type { GrammarMatcher } from './grammar.js';
 import type { CachedPage } from './pages.js';
 import type { Sampler } from './sampler.js';
 import type { FinishReason, Grammar, SamplingOptions } from './types.js';
@@ -42,14 +43,6 @@ export interface WindowScores {
   readonly nll: Float64Array;
 }
 
-/** Follows a grammar token by token. */
-export interface TokenMatcher {
-  /** A bit per token id, lowest first in 32-bit words: which may come next; null when all may. */
-  mask(): Int32Array | null;
-  accept(id: number): boolean;
-  dispose(): void;
-}
-
 /** What a sequence is for. */
 export type Purpose =
   | {
@@ -57,7 +50,7 @@ export type Purpose =
       readonly job: Job;
       readonly sampler: Sampler;
       readonly drafter: Drafter | null;
-      readonly matcher: TokenMatcher | null;
+      readonly matcher: GrammarMatcher | null;
     }
   | { readonly kind: 'score'; readonly scores: WindowScores }
   | { readonly kind: 'logits'; logits: Float32Array };
@@ -138,7 +131,6 @@ export class Sequence {
   end(outcome: FinishReason | Error): void {
     const settled = this.settled;
     this.settled = null;
-    if (this.purpose.kind === 'generate') this.purpose.matcher?.dispose();
     settled?.(outcome);
   }
 

@@ -1,5 +1,6 @@
 /** Many requests at once: nobody's answer depends on anybody else, and nothing is lost. */
 import { describe, expect, it } from 'vitest';
+import { OptionError } from '#src/core/errors.js';
 import { Rng } from '#src/core/rng.js';
 import type { WaferEngine } from '#src/runtime/engine.js';
 import type { GenerateOptions, LoadOptions } from '#src/runtime/types.js';
@@ -288,6 +289,46 @@ describe('log-probabilities', () => {
         expect(top[0]).toEqual({ id, logprob });
         expect(top.map((t) => t.logprob)).toEqual(top.map((t) => t.logprob).sort((a, b) => b - a));
       });
+    });
+  });
+});
+
+describe('grammar', () => {
+  it('every answer is of the language, in company and with drafts, and ends when it is whole', async () => {
+    await withEngine(model(), { ...options, context: 512 }, async (engine) => {
+      const schema = JSON.stringify({
+        type: 'object',
+        properties: { name: { type: 'string', maxLength: 8 }, ok: { type: 'boolean' } },
+        required: ['name', 'ok'],
+        additionalProperties: false,
+      });
+      const run = (seed: number, extra: GenerateOptions = {}) =>
+        endOf(
+          engine.generate(idsOf(new Rng(seed), 20), {
+            grammar: { type: 'jsonSchema', schema },
+            temperature: 1,
+            seed,
+            maxTokens: 200,
+            ...extra,
+          }),
+        );
+      const ends = await Promise.all([1, 2, 3, 4].map((seed) => run(seed)));
+      for (const [i, end] of ends.entries()) {
+        expect(end.finishReason).toBe('stop');
+        const value = JSON.parse(end.text) as { name: string; ok: boolean };
+        expect(Object.keys(value)).toEqual(['name', 'ok']);
+        expect([typeof value.name, typeof value.ok]).toEqual(['string', 'boolean']);
+        const drafted = await run(i + 1, { prediction: end.ids, ignoreEos: true });
+        expect(drafted.text).toBe(end.text);
+        expect(drafted.timings.acceptedTokens).toBeGreaterThan(0);
+      }
+    });
+  });
+
+  it('one that makes no sense is refused before anything runs', async () => {
+    await withEngine(model(), options, async (engine) => {
+      expect(() => engine.generate([5], { grammar: { type: 'regex', pattern: '(' } })).toThrow(OptionError);
+      expect(engine.stats().steps).toBe(0);
     });
   });
 });
