@@ -31,7 +31,7 @@ function parsePort(text: string): number {
 async function serveUi(port: number, open: boolean, signal: AbortSignal): Promise<void> {
   const app = Fastify({ forceCloseConnections: true });
   try {
-    await registerWeb(app, { serves: false });
+    registerWeb(app, { serves: false });
     const address = await app.listen({ port, host: '127.0.0.1' }).catch((cause: unknown) => {
       const todo = 'Choose another one with --port; 0 takes a free one.';
       const facts = { what: `port ${port}`, given: messageOf(cause), expected: 'a free port', todo };

@@ -9,6 +9,7 @@ import { anonymous } from './keys.js';
 import { registerOpenAi } from './openai/index.js';
 import { registerOperations } from './operations.js';
 import { registerResponsesApi } from './responses/surface.js';
+import { hasWeb, registerWeb } from './web.js';
 
 /** Adds a surface's routes; each scope has its own error form. */
 export type Surface = (app: FastifyInstance, context: ServerContext) => void;
@@ -53,7 +54,8 @@ export function createApp(
     const asked = request.headers['access-control-request-headers'];
     if (request.method === 'OPTIONS' && origin !== undefined)
       return reply.code(204).headers(context.origins.preflightHeaders(asked)).send();
-    request.caller = context.keys.authenticate(request.headers);
+    if (request.routeOptions.config.isPublic !== true)
+      request.caller = context.keys.authenticate(request.headers);
     return undefined;
   });
   app.addHook('onSend', async (request, reply) => {
@@ -73,5 +75,6 @@ export function createApp(
     });
   });
   for (const surface of SURFACES) surface(app, context);
+  if (hasWeb()) registerWeb(app, { serves: true });
   return app;
 }

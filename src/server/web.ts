@@ -15,12 +15,21 @@ const isolation = {
   'cross-origin-resource-policy': 'same-origin',
 };
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Anyone may ask for it, without a key. */
+    readonly isPublic?: boolean;
+  }
+}
+
+export const hasWeb = (): boolean => existsSync(`${PAGE}index.html`);
+
 /**
  * Serves the page at `/`. `serves` tells it whether this server answers requests for tokens as well.
  * @throws EngineError when the page was not built
  */
-export async function registerWeb(app: FastifyInstance, { serves }: { serves: boolean }): Promise<void> {
-  if (!existsSync(`${PAGE}index.html`)) {
+export function registerWeb(app: FastifyInstance, { serves }: { serves: boolean }): void {
+  if (!hasWeb()) {
     throw new EngineError({
       what: 'the page',
       given: 'a package in which it was not built',
@@ -28,20 +37,26 @@ export async function registerWeb(app: FastifyInstance, { serves }: { serves: bo
       todo: 'Run `npm run build`.',
     });
   }
-  app.get('/waferflow.json', (_request, reply) =>
-    reply.headers({ ...isolation, 'cache-control': 'no-cache' }).send({ serves }),
-  );
-  await app.register(fastifyStatic, {
-    root: PAGE,
-    // One of these routes answers differently here.
-    globIgnore: ['waferflow.json'],
-    wildcard: false,
-    cacheControl: false,
-    setHeaders(reply, path) {
-      for (const [name, value] of Object.entries(isolation)) reply.setHeader(name, value);
-      // Names under assets/ change with their content.
-      const isHashed = path.includes('/assets/');
-      reply.setHeader('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache');
-    },
+  void app.register((scope, _options, done) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, isPublic: true };
+    });
+    scope.get('/waferflow.json', (_request, reply) =>
+      reply.headers({ ...isolation, 'cache-control': 'no-cache' }).send({ serves }),
+    );
+    void scope.register(fastifyStatic, {
+      root: PAGE,
+      // This one route answers differently here.
+      globIgnore: ['waferflow.json'],
+      wildcard: false,
+      cacheControl: false,
+      setHeaders(reply, path) {
+        for (const [name, value] of Object.entries(isolation)) reply.setHeader(name, value);
+        // Names under assets/ change with their content.
+        const isHashed = path.includes('/assets/');
+        reply.setHeader('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+      },
+    });
+    done();
   });
 }

@@ -7,7 +7,7 @@ import { linkTo, route } from './state.js';
 import { THEMES, theme } from './theme.js';
 import { ErrorBoundary, Failure } from './ui/error-boundary.js';
 import { Notice } from './ui/notice.js';
-import { loadView, VIEWS, type View } from './views.js';
+import { VIEWS, type View } from './views.js';
 
 const stray = signal<string | null>(null);
 addEventListener('unhandledrejection', ({ reason }) => {
@@ -73,25 +73,27 @@ function App() {
 }
 
 function Lazy({ view }: { view: View }) {
-  const [found, setFound] = useState<{ component: ComponentType } | { error: unknown } | null>(null);
-  const [attempt, setAttempt] = useState(0);
+  const [found, setFound] = useState<{ component: ComponentType } | { error: string } | null>(null);
   useEffect(() => {
     let isGone = false;
-    loadView(view).then(
+    view.load().then(
       (component) => isGone || setFound({ component }),
-      (error: unknown) => isGone || setFound({ error }),
+      (error: unknown) => isGone || setFound({ error: messageOf(error) }),
     );
     return () => {
       isGone = true;
     };
-  }, [view, attempt]);
+  }, [view]);
   if (found === null) return <p class="page muted">Loading {view.title}…</p>;
   if ('component' in found) return <found.component />;
-  const error = `A part of the page could not be fetched. Is the server still there? (${messageOf(found.error)})`;
+  // Browsers remember that a module could not be fetched, so only a new page can fetch it.
   const retry = (): void => {
-    setFound(null);
-    setAttempt(attempt + 1);
+    fetch(location.href, { method: 'HEAD', cache: 'no-store' }).then(
+      () => location.reload(),
+      () => setFound({ error: 'no answer yet' }),
+    );
   };
+  const error = `A part of the page could not be fetched. Is the server still there? (${found.error})`;
   return <Failure what={view.title} error={error} retry={retry} />;
 }
 

@@ -20,15 +20,3 @@ export const VIEWS: readonly View[] = ['Race', 'Wafer', 'Lessons', 'Plan', 'Cons
   const load = modules[`./${name}/index.tsx`];
   return load === undefined ? [] : [{ name, title, load: async () => (await load()).default }];
 });
-
-const loaded = new Map<string, Promise<ComponentType>>();
-
-/** The component of a view; a failed load is tried again at the next call. */
-export function loadView(view: View): Promise<ComponentType> {
-  const known = loaded.get(view.name);
-  if (known !== undefined) return known;
-  const loading = view.load();
-  loaded.set(view.name, loading);
-  loading.catch(() => loaded.delete(view.name));
-  return loading;
-}

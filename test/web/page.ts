@@ -20,7 +20,7 @@ export interface Site {
 /** As `waferflow ui` serves it: with cross-origin isolation. */
 export async function isolatedSite(port = 0): Promise<Site> {
   const app = Fastify({ forceCloseConnections: true });
-  await registerWeb(app, { serves: false });
+  registerWeb(app, { serves: false });
   const address = await app.listen({ port, host: '127.0.0.1' });
   return { url: `${address}/`, close: () => app.close() };
 }
@@ -34,7 +34,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /** A static host that knows nothing of the page: a sub-path, no headers, no ranges. */
-export async function plainSite(): Promise<Site> {
+export async function plainSite(port = 0): Promise<Site> {
   const server: Server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://host');
     const path = pathname.replace(/^\/some\/folder\//, '') || 'index.html';
@@ -49,10 +49,10 @@ export async function plainSite(): Promise<Site> {
       },
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const { port: taken } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/some/folder/`,
+    url: `http://127.0.0.1:${taken}/some/folder/`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,0 +1,199 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waferflow } from '../cli/cli.js';
+import { launchBrowser } from '../helpers/browser.js';
+import { isolatedSite, open, plainSite, type Site } from './page.js';
+
+const browser = await launchBrowser();
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Finding {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+/** What axe finds serious or critical, contrast included. */
+async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const violations = await page.evaluate<Finding[]>('axe.run().then(({ violations }) => violations)');
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
+}
+
+async function views(page: Page): Promise<string[]> {
+  const links = await page.getByRole('navigation').getByRole('link').all();
+  return await Promise.all(links.map(async (link) => (await link.textContent())!));
+}
+
+describe.skipIf(browser === null)('the page', () => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await isolatedSite();
+  });
+  afterAll(async () => {
+    await site.close();
+    await browser?.close();
+  });
+
+  it.each([
+    { colorScheme: 'light', width: 1280 },
+    { colorScheme: 'dark', width: 390 },
+  ] as const)(
+    'opens every view without a complaint and without a serious finding of axe: $colorScheme, $width pixels',
+    async ({ colorScheme, width }) => {
+      const { page, complaints } = await open(browser!, site.url, {
+        colorScheme,
+        viewport: { width, height: 900 },
+      });
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      const titles = await views(page);
+      expect(titles).toEqual(expect.arrayContaining(['Race', 'Plan']));
+      for (const title of titles) {
+        await page.getByRole('navigation').getByRole('link', { name: title }).click();
+        await page.getByRole('heading', { level: 1 }).waitFor();
+        await page.waitForLoadState('networkidle');
+        expect(await page.title()).toBe(`${title} · waferflow`);
+        expect({ title, findings: await seriousFindings(page) }).toEqual({ title, findings: [] });
+        // Nothing is wider than the screen.
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      }
+      expect(complaints).toEqual([]);
+    },
+  );
+
+  it('loads less than 500 kB, compressed, up to a finished race, beside the model', async () => {
+    const context = await browser!.newContext();
+    const page = await context.newPage();
+    const bodies = new Map<string, Promise<Buffer>>();
+    context.on('response', (response) => {
+      if (!response.url().endsWith('.gguf')) bodies.set(response.url(), response.body());
+    });
+    await page.goto(`${site.url}#/race?tokens=16&machines=b200&model=qwen3-0.6b`);
+    await page.getByRole('button', { name: 'Race', exact: true }).click();
+    await page.getByRole('button', { name: 'Race again' }).waitFor();
+    const sizes = await Promise.all([...bodies.values()].map(async (body) => gzipSync(await body).length));
+    expect(bodies.size).toBeGreaterThan(6);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(500_000);
+    await context.close();
+  });
+
+  it('ends a race with the same figures as the command line, a picture, and a link that leads back to it', async () => {
+    const address = `${site.url}#/race?tokens=32&model=llama-3.1-8b&machines=wse-3%2Ch100`;
+    const { page, complaints } = await open(browser!, address);
+    await page.getByRole('button', { name: 'Race', exact: true }).click();
+    await page.getByRole('button', { name: 'Picture as PNG' }).waitFor();
+    const { stdout } = await waferflow(
+      'plan --model llama-3.1-8b --machine wse-3,h100 --prompt 64 --output 32 --concurrency 1 --json'.split(
+        ' ',
+      ),
+    );
+    const { results } = JSON.parse(stdout) as {
+      results: { count: number; tokensPerSecondPerUser: number }[];
+    };
+    for (const [index, name] of ['WSE-3', 'H100'].entries()) {
+      const lane = page.getByRole('region', { name: new RegExp(`× ${name}$`) });
+      const shown = await lane.getByRole('status').first().textContent();
+      const { tokensPerSecondPerUser } = results[index]!;
+      expect(shown).toBe(tokensPerSecondPerUser.toLocaleString('en-US', { maximumFractionDigits: 0 }));
+      expect(await lane.getByText('simulated', { exact: true }).isVisible()).toBe(true);
+    }
+    expect(await page.getByText('measured here').isVisible()).toBe(true);
+    expect(await page.getByText('times as long').isVisible()).toBe(true);
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Picture as PNG' }).click();
+    const png = readFileSync(await (await download).path());
+    // The signature, then the width of 2400 pixels in the header.
+    expect(png.subarray(1, 4).toString()).toBe('PNG');
+    expect(png.readUInt32BE(16)).toBe(2400);
+    expect(page.url()).toBe(address);
+    expect(complaints).toEqual([]);
+  });
+
+  it('changes the plan with a slider by keyboard, and keeps it in the address', async () => {
+    const { page, complaints } = await open(browser!, `${site.url}#/plan?model=llama-3.1-8b`);
+    const table = page.getByRole('table');
+    const row = table.getByRole('row', { name: 'tokens/s, all users' });
+    await row.waitFor();
+    const before = await row.textContent();
+    await page.getByLabel('Users at once').focus();
+    await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(
+      (text) =>
+        [...document.querySelectorAll('tr')].every((row) => row.textContent !== text) &&
+        document.querySelector('[aria-busy=false]') !== null,
+      before,
+    );
+    expect(page.url()).toContain('users=32');
+    expect(await page.getByText('--concurrency 32').isVisible()).toBe(true);
+    await page.reload();
+    await row.waitFor();
+    expect(await row.textContent()).not.toBe(before);
+    expect(complaints).toEqual([]);
+  });
+
+  it('gives the figures that its command gives', async () => {
+    const { page } = await open(browser!, `${site.url}#/plan?model=qwen3-8b&users=8&gpu=h100&output=256`);
+    await page.getByRole('row', { name: 'TTFT, ms' }).waitFor();
+    const command = (await page.locator('.command').textContent())!.trim();
+    const { code, stdout } = await waferflow([...command.split(' ').slice(1), '--json']);
+    expect(code).toBe(0);
+    const { results } = JSON.parse(stdout) as { results: { tokensPerSecond: number }[] };
+    const row = (await page.getByRole('row', { name: 'tokens/s, all users' }).textContent())!;
+    for (const { tokensPerSecond } of results)
+      expect(row).toContain(tokensPerSecond.toLocaleString('en-US', { maximumFractionDigits: 0 }));
+  });
+
+  it('clamps nonsense in the address and tells it', async () => {
+    const nonsense = 'model=gpt-9&users=1e99&prompt=abc&output=-5&tpot=&wafer=%3Cimg%20src%3Dx%3E&gpus=1.5';
+    const { page, complaints } = await open(browser!, `${site.url}#/plan?${nonsense}`);
+    await page.getByRole('row', { name: 'TTFT, ms' }).waitFor();
+    const told = (await page.getByRole('status').first().textContent())!;
+    for (const sentence of [
+      'There is no model “gpt-9”',
+      'users is 4096',
+      '“abc” for prompt is no number',
+      'output is 16',
+      'There is no wafer “<img src=x>”',
+    ])
+      expect(told).toContain(sentence);
+    expect(complaints).toEqual([]);
+  });
+
+  it('says that a view is unknown, and shows the first one', async () => {
+    const { page } = await open(browser!, `${site.url}#/nowhere`);
+    await page.getByText('There is no view “nowhere”').waitFor();
+    expect(await page.getByRole('heading', { level: 1 }).isVisible()).toBe(true);
+  });
+
+  it('leads a keyboard past the navigation, and keeps a chosen theme', async () => {
+    const { page } = await open(browser!, site.url);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('main');
+    await page.getByRole('button', { name: /^Theme: Auto/ }).click();
+    await page.getByRole('button', { name: /^Theme: Light/ }).click();
+    await page.reload();
+    await page.getByRole('button', { name: /^Theme: Dark/ }).waitFor();
+    const background = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    expect(background).toBe('rgb(21, 24, 28)');
+  });
+
+  it('says what to do when the server is gone, and goes on when it is back', async () => {
+    const gone = await plainSite();
+    const { page } = await open(browser!, gone.url);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await gone.close();
+    await page.getByRole('link', { name: 'Plan' }).click();
+    await page.getByText('Is the server still there?').waitFor();
+    const back = await plainSite(Number(new URL(gone.url).port));
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('heading', { name: 'Plan capacity' }).waitFor();
+    await back.close();
+  });
+});
