@@ -1,8 +1,11 @@
 import { expect, it } from 'vitest';
+import { hashKey } from '#src/server/keys.js';
 import { testServer } from '../server/server.js';
 
 it('the server shows the page at its root, to anyone, isolated, and says that it serves tokens', async () => {
-  const { url } = await testServer({ keys: [{ name: 'me', hash: '0'.repeat(64) }] });
+  const { url } = await testServer({
+    keys: [{ name: 'me', sha256: hashKey('key'), requestsPerMinute: null, tokensPerMinute: null }],
+  });
   const page = await fetch(`${url}/`);
   expect(page.status).toBe(200);
   expect(page.headers.get('cross-origin-opener-policy')).toBe('same-origin');

@@ -167,7 +167,7 @@ describe.skipIf(browser === null)('the page', () => {
   it('says that a view is unknown, and shows the first one', async () => {
     const { page } = await open(browser!, `${site.url}#/nowhere`);
     await page.getByText('There is no view “nowhere”').waitFor();
-    expect(await page.getByRole('heading', { level: 1 }).isVisible()).toBe(true);
+    await page.getByRole('heading', { level: 1 }).waitFor();
   });
 
   it('leads a keyboard past the navigation, and keeps a chosen theme', async () => {
