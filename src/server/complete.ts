@@ -81,7 +81,17 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   if (signal.aborted) release();
   const spend = (tokens: number): void => rates.spend(caller, tokens);
   const parser = calling?.parser ?? null;
-  const run = { context, chunks, queue, promptTokens, release, ownStop: prompt.stop, observer, spend, parser };
+  const run = {
+    context,
+    chunks,
+    queue,
+    promptTokens,
+    release,
+    ownStop: prompt.stop,
+    observer,
+    spend,
+    parser,
+  };
   return { promptTokens, [Symbol.asyncIterator]: () => eventsOf(run) };
 }
 
