@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { registerAnthropic } from './anthropic/surface.js';
 import type { ServerContext } from './context.js';
 import { ApiError } from './errors.js';
 import { openAiError, writeErrors } from './http.js';
 import { anonymous } from './keys.js';
+import { registerOllama } from './ollama/surface.js';
 import { registerOpenAi } from './openai/index.js';
 import { registerOperations } from './operations.js';
 import { registerResponsesApi } from './responses/surface.js';
@@ -14,7 +16,13 @@ import { hasWeb, registerWeb } from './web.js';
 /** Adds a surface's routes; each scope has its own error form. */
 export type Surface = (app: FastifyInstance, context: ServerContext) => void;
 
-const SURFACES: readonly Surface[] = [registerOperations, registerOpenAi, registerResponsesApi];
+const SURFACES: readonly Surface[] = [
+  registerOperations,
+  registerOpenAi,
+  registerResponsesApi,
+  registerAnthropic,
+  registerOllama,
+];
 
 /** Names of requests that clients may give themselves. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;

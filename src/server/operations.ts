@@ -4,7 +4,10 @@ import type { FastifyInstance } from 'fastify';
 import { messageOf } from '../core/errors.js';
 import type { ServerContext } from './context.js';
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+/** Of this package. */
+export const { version } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+) as {
   version: string;
 };
 

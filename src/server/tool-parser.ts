@@ -3,9 +3,9 @@
  * only then it is certain to be one: what looks like a call and is none stays text. So the result does not depend on
  * how the answer was cut into pieces.
  */
-import { randomBytes } from 'node:crypto';
 import type { GenerateOptions, TokenLogprobs } from '../runtime/types.js';
 import type { CompletionEvent, CompletionPrompt, Tool } from './completion.js';
+import { newId } from './responses/ids.js';
 import { callableTools, mustCall, type ToolForm, toolForm, toolGrammar } from './tools.js';
 
 type TextEvent = Extract<CompletionEvent, { readonly type: 'text' }>;
@@ -64,7 +64,7 @@ export class ToolParser {
 
   constructor(options: ToolParserOptions) {
     this.options = options;
-    this.newId = options.newId ?? (() => `call_${randomBytes(12).toString('hex')}`);
+    this.newId = options.newId ?? (() => newId('call'));
   }
 
   /** Calls passed on so far. */

@@ -1,11 +1,14 @@
 import fc from 'fast-check';
+import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
+import { load } from '#src/index.js';
 import { checkGrammar } from '#src/runtime/grammar.js';
 import type { Message, Tool } from '#src/server/completion.js';
 import { type ParsedEvent, ToolParser } from '#src/server/tool-parser.js';
 import { messagesForTemplate, toolForm, toolGrammar } from '#src/server/tools.js';
 import { tokenizerOf } from '../helpers/gguf.js';
 import { tinyModel } from '../helpers/tiny-model.js';
+import { testServer } from './server.js';
 
 const tools: readonly Tool[] = [
   {
@@ -242,4 +245,49 @@ it('keeps the references of parameters when they become part of a grammar', () =
     $defs: { node: { type: 'null' } },
   };
   checkGrammar(toolGrammar([{ name: 'a' }, { name: 'b', parameters: tree }]));
+});
+
+describe('a small model that must call', () => {
+  it('makes a valid call, whole and streamed', async () => {
+    const server = await testServer({ load: () => load(), model: { id: 'glint' } });
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+    const request = {
+      model: 'glint',
+      messages: [{ role: 'user', content: 'Weather in Bern?' }],
+      tools: tools.map(({ name, description, parameters }) => ({
+        type: 'function' as const,
+        function: {
+          name,
+          ...(description && { description }),
+          ...(parameters && { parameters: { ...parameters } }),
+        },
+      })),
+      max_tokens: 400,
+      seed: 1,
+      temperature: 0.8,
+    } satisfies OpenAI.ChatCompletionCreateParamsNonStreaming;
+    for (const tool_choice of [
+      'required',
+      { type: 'function', function: { name: 'get_weather' } },
+    ] as const) {
+      const answer = await client.chat.completions.create({ ...request, tool_choice });
+      const [choice] = answer.choices;
+      expect(choice?.finish_reason).toBe('tool_calls');
+      const calls = choice?.message.tool_calls ?? [];
+      expect(calls).toHaveLength(1);
+      const [call] = calls;
+      if (call?.type !== 'function') return expect.fail('no function call');
+      if (tool_choice !== 'required') expect(call.function.name).toBe('get_weather');
+      if (call.function.name === 'get_weather') {
+        expect(JSON.parse(call.function.arguments)).toEqual({ city: expect.any(String) as string });
+      }
+      const stream = client.chat.completions.stream({ ...request, tool_choice });
+      const streamed = await stream.finalChatCompletion();
+      const [again] = streamed.choices[0]?.message.tool_calls ?? [];
+      expect(again).toMatchObject({
+        function: { name: call.function.name, arguments: call.function.arguments },
+      });
+      expect(streamed.choices[0]?.finish_reason).toBe('tool_calls');
+    }
+  });
 });

@@ -1,0 +1,65 @@
+/** Anthropic's Messages API: `POST /v1/messages`, whole and streamed, and `POST /v1/messages/count_tokens`. */
+import type { FastifyInstance } from 'fastify';
+import { complete } from '../complete.js';
+import { requireModel, type ServerContext } from '../context.js';
+import type { ApiErrorFacts } from '../errors.js';
+import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
+import { promptIds } from '../prompt.js';
+import { newId } from '../responses/ids.js';
+import { type StreamForm, sendStream, sseContentType } from '../stream.js';
+import { type AnswerEvent, answerEvents, wholeMessage } from './events.js';
+import { completionRequest, messagesBody, promptBody, promptOf } from './request.js';
+
+export function registerAnthropic(app: FastifyInstance, context: ServerContext): void {
+  app.register((scope, _options, done) => {
+    writeErrors(scope, anthropicError, context.log);
+    scope.addHook('onRequest', (request, reply, next) => {
+      reply.header('request-id', request.id);
+      next();
+    });
+    scope.post('/v1/messages', async (request, reply) => {
+      const body = parseBody(messagesBody, request.body);
+      requireModel(context, body.model);
+      const wanted = completionRequest(body, request.id, request.caller.name);
+      const completion = complete(context, wanted, clientSignal(request, reply));
+      const head = { id: newId('msg'), model: context.model.id, maxTokens: body.max_tokens };
+      const events = answerEvents(completion, head);
+      if (body.stream !== true) return wholeMessage(events);
+      await sendStream(context, reply, frames(events), streamForm);
+      return reply;
+    });
+    scope.post('/v1/messages/count_tokens', (request) => {
+      const body = parseBody(promptBody, request.body);
+      requireModel(context, body.model);
+      return { input_tokens: promptIds(context.host.require().tokenizer, promptOf(body)).ids.length };
+    });
+    done();
+  });
+}
+
+async function* frames(events: AsyncIterable<AnswerEvent>): AsyncGenerator<string, void, void> {
+  for await (const event of events) yield frame(event);
+}
+
+function frame(event: { readonly type: string }): string {
+  return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+const streamForm: StreamForm = {
+  contentType: sseContentType,
+  ping: frame({ type: 'ping' }),
+  errorFrame: (error) => frame(anthropicError(error, '') as { type: string }),
+};
+
+const anthropicError: ErrorFormat = ({ facts }, requestId) => ({
+  type: 'error',
+  error: { type: errorType(facts), message: facts.message },
+  request_id: requestId === '' ? null : requestId,
+});
+
+function errorType({ status, type }: ApiErrorFacts): string {
+  if (status === 413) return 'request_too_large';
+  if (status === 404) return 'not_found_error';
+  if (status === 503) return 'overloaded_error';
+  return type === 'server_error' || type === 'service_unavailable_error' ? 'api_error' : type;
+}

@@ -1,0 +1,132 @@
+/** The lines of an answer in Ollama's form; a whole answer is what they add up to, so both always agree. */
+import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
+import type { CompletionEvent } from '../completion.js';
+import type { EndEvent } from '../usage.js';
+
+/** What is left out has no place in the answer. */
+export interface AnswerLine {
+  readonly model: string;
+  readonly created_at: string;
+  readonly text: string;
+  readonly calls: readonly AnswerCall[];
+  readonly logprobs: readonly unknown[] | null;
+  readonly end: AnswerEnd | null;
+}
+
+export interface AnswerCall {
+  readonly id: string;
+  readonly function: { readonly index: number; readonly name: string; readonly arguments: unknown };
+}
+
+/** Durations in nanoseconds. */
+export interface AnswerEnd {
+  readonly done_reason: 'stop' | 'length' | 'load';
+  readonly total_duration: number;
+  readonly load_duration: number;
+  readonly prompt_eval_count: number;
+  readonly prompt_eval_duration: number;
+  readonly eval_count: number;
+  readonly eval_duration: number;
+}
+
+export async function* answerLines(
+  events: AsyncIterable<CompletionEvent>,
+  model: string,
+  tokenizer: Tokenizer,
+): AsyncGenerator<AnswerLine, void, void> {
+  const line = (part: Partial<AnswerLine>): AnswerLine => ({
+    model,
+    created_at: new Date().toISOString(),
+    text: '',
+    calls: [],
+    logprobs: null,
+    end: null,
+    ...part,
+  });
+  const startMs = performance.now();
+  let call: { readonly id: string; readonly name: string; readonly index: number } | null = null;
+  for await (const event of events) {
+    switch (event.type) {
+      case 'text':
+        if (event.text === '' && !event.logprobs?.length) break;
+        yield line({
+          text: event.text,
+          ...(event.logprobs && { logprobs: event.logprobs.map((entry) => logprobOf(tokenizer, entry)) }),
+        });
+        break;
+      case 'toolCallStart':
+        call = event;
+        break;
+      case 'toolCallArguments':
+        if (call === null) break;
+        yield line({
+          calls: [
+            {
+              id: call.id,
+              function: { index: call.index, name: call.name, arguments: JSON.parse(event.text) as unknown },
+            },
+          ],
+        });
+        call = null;
+        break;
+      case 'end':
+        yield line({ end: endOf(event, performance.now() - startMs) });
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+function endOf({ finishReason, usage, timings }: EndEvent, totalMs: number): AnswerEnd {
+  const nanoseconds = (ms: number): number => Math.round(ms * 1e6);
+  return {
+    done_reason: finishReason === 'length' ? 'length' : 'stop',
+    total_duration: nanoseconds(totalMs),
+    // The model was loaded when the server started.
+    load_duration: 0,
+    prompt_eval_count: usage.promptTokens,
+    prompt_eval_duration: nanoseconds(timings.prefillMs),
+    eval_count: usage.completionTokens,
+    eval_duration: nanoseconds(timings.decodeMs),
+  };
+}
+
+function logprobOf(tokenizer: Tokenizer, { id, logprob, top }: TokenLogprobs) {
+  const entry = (token: { readonly id: number; readonly logprob: number }) => {
+    const bytes = tokenizer.bytesOf(token.id);
+    return {
+      token: new TextDecoder().decode(bytes),
+      logprob: Math.max(token.logprob, -9999),
+      bytes: [...bytes],
+    };
+  };
+  return { ...entry({ id, logprob }), ...(top.length > 0 && { top_logprobs: top.map(entry) }) };
+}
+
+/** What the lines of an answer add up to. */
+export async function wholeLine(lines: AsyncIterable<AnswerLine>): Promise<AnswerLine> {
+  let whole: AnswerLine | undefined;
+  for await (const line of lines) {
+    whole = {
+      ...line,
+      text: (whole?.text ?? '') + line.text,
+      calls: [...(whole?.calls ?? []), ...line.calls],
+      logprobs:
+        line.logprobs === null ? (whole?.logprobs ?? null) : [...(whole?.logprobs ?? []), ...line.logprobs],
+    };
+  }
+  if (whole === undefined) throw new Error('the answer never ended');
+  return whole;
+}
+
+/** A line as `/api/generate` writes it. */
+export function generateJson({ model, created_at, text, logprobs, end }: AnswerLine): object {
+  return { model, created_at, response: text, done: end !== null, ...(logprobs && { logprobs }), ...end };
+}
+
+/** A line as `/api/chat` writes it. */
+export function chatJson({ model, created_at, text, calls, logprobs, end }: AnswerLine): object {
+  const message = { role: 'assistant', content: text, ...(calls.length > 0 && { tool_calls: calls }) };
+  return { model, created_at, message, done: end !== null, ...(logprobs && { logprobs }), ...end };
+}

@@ -1,0 +1,150 @@
+/** The bodies of Ollama's `/api/generate` and `/api/chat`, checked, and the completions that they ask for. */
+import { z } from 'zod';
+import type { GenerateOptions, Grammar, Tokenizer } from '../../runtime/types.js';
+import type { CompletionPrompt, Message, Tool, ToolCall } from '../completion.js';
+import { badRequest } from '../errors.js';
+
+const text = z.string();
+const images = z.array(z.unknown()).max(0, 'this model reads text only').nullish();
+
+/** Options that say how a model is loaded are Ollama's business: the server's model is loaded. */
+const options = z.object({
+  num_predict: z.int().nullish(),
+  temperature: z.number().min(0).nullish(),
+  top_k: z.int().min(0).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  min_p: z.number().min(0).max(1).nullish(),
+  repeat_penalty: z.number().positive().nullish(),
+  presence_penalty: z.number().nullish(),
+  frequency_penalty: z.number().nullish(),
+  seed: z.int().nullish(),
+  stop: z.union([text.min(1), z.array(text.min(1)).max(16)]).nullish(),
+});
+
+const shared = {
+  model: text,
+  stream: z.boolean().nullish(),
+  format: z
+    .union([z.enum(['json', '']), z.record(text, z.unknown())], 'expected "json" or a JSON schema')
+    .nullish(),
+  options: options.nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(20).nullish(),
+  think: z.union([z.literal(false), z.null()], 'this model does not think before it answers').optional(),
+};
+
+export const generateBody = z.object({
+  ...shared,
+  prompt: text.nullish(),
+  suffix: text.nullish(),
+  system: text.nullish(),
+  raw: z.boolean().nullish(),
+  images,
+  template: z.undefined('the template of the model cannot be replaced').optional(),
+  context: z.undefined('ids of an earlier answer are not taken; use /api/chat').optional(),
+});
+
+const message = z.object({
+  role: z.enum(['system', 'user', 'assistant', 'tool']),
+  content: text.nullish(),
+  images,
+  tool_calls: z
+    .array(
+      z.object({
+        id: text.nullish(),
+        function: z.object({ name: text, arguments: z.record(text, z.unknown()) }),
+      }),
+    )
+    .nullish(),
+  tool_name: text.nullish(),
+  tool_call_id: text.nullish(),
+});
+
+const tool = z.object({
+  type: text.nullish(),
+  function: z.object({
+    name: text.min(1),
+    description: text.nullish(),
+    parameters: z.record(text, z.unknown()).nullish(),
+  }),
+});
+
+export const chatBody = z.object({
+  ...shared,
+  messages: z.array(message).nullish(),
+  tools: z.array(tool).nullish(),
+});
+
+export type GenerateBody = z.infer<typeof generateBody>;
+export type ChatBody = z.infer<typeof chatBody>;
+
+/** Null where only the model is to be loaded. */
+export function generatePrompt(body: GenerateBody, tokenizer: Tokenizer): CompletionPrompt | null {
+  const { prompt, suffix, system, raw } = body;
+  if (!prompt && !suffix) return null;
+  if (suffix) return { kind: 'infill', prefix: prompt ?? '', suffix };
+  // What Ollama does with a model that has no template of its own: the prompt as it is.
+  if (raw === true || tokenizer.chatTemplate === null) {
+    return { kind: 'text', text: system && raw !== true ? `${system}\n\n${prompt}` : (prompt ?? '') };
+  }
+  const head: Message[] = system ? [{ role: 'system', content: system }] : [];
+  return { kind: 'messages', messages: [...head, { role: 'user', content: prompt ?? '' }] };
+}
+
+/** Null where only the model is to be loaded. */
+export function chatPrompt({ messages, tools }: ChatBody): CompletionPrompt | null {
+  if (!messages?.length) return null;
+  // Calls have no ids in Ollama's API: a result is that of the last call of its function.
+  const calls: ToolCall[] = [];
+  const turns = messages.map((item): Message => {
+    const { role } = item;
+    const content = item.content ?? '';
+    if (role === 'tool') {
+      const call =
+        calls.findLast(({ id, name }) => id === item.tool_call_id || name === item.tool_name) ?? calls.at(-1);
+      if (call === undefined) throw badRequest('A result of a tool without a call before it.', 'messages');
+      return { role, content, toolCallId: call.id };
+    }
+    const made = (item.tool_calls ?? []).map(({ id, function: { name, arguments: given } }, i) => ({
+      id: id ?? `call_${calls.length + i}`,
+      name,
+      arguments: JSON.stringify(given),
+    }));
+    calls.push(...made);
+    return { role, content, ...(made.length > 0 && { toolCalls: made }) };
+  });
+  const known = (tools ?? []).map(
+    ({ function: { name, description, parameters } }): Tool => ({
+      name,
+      ...(description && { description }),
+      ...(parameters && { parameters }),
+    }),
+  );
+  return { kind: 'messages', messages: turns, ...(known.length > 0 && { tools: known }) };
+}
+
+/** With Ollama's own defaults for sampling. */
+export function generateOptions(body: GenerateBody | ChatBody, context: number): GenerateOptions {
+  const given = body.options ?? {};
+  const grammar = grammarOf(body.format);
+  const wanted = given.num_predict ?? -1;
+  return {
+    maxTokens: wanted > 0 ? wanted : context,
+    temperature: given.temperature ?? 0.8,
+    topK: given.top_k ?? 40,
+    topP: Math.max(given.top_p ?? 0.9, Number.MIN_VALUE),
+    ...(given.min_p != null && { minP: given.min_p }),
+    ...(given.repeat_penalty != null && { repetitionPenalty: given.repeat_penalty }),
+    ...(given.presence_penalty != null && { presencePenalty: given.presence_penalty }),
+    ...(given.frequency_penalty != null && { frequencyPenalty: given.frequency_penalty }),
+    ...(given.seed != null && { seed: given.seed }),
+    ...(given.stop != null && { stop: given.stop }),
+    ...(grammar && { grammar }),
+    ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
+  };
+}
+
+function grammarOf(format: GenerateBody['format']): Grammar | null {
+  if (format == null || format === '') return null;
+  return format === 'json' ? { type: 'json' } : { type: 'jsonSchema', schema: JSON.stringify(format) };
+}
