@@ -3,10 +3,15 @@
  * Decode: 128 tokens after the first, greedy, after a prompt of 8 ids. Prefill: a prompt of 512 ids. Batch: 8 such
  * decodes side by side, all their tokens. Best of the runs that fit in a few seconds, since what else the machine does
  * can only slow a run. Every run has a prompt of its own, so that no cache of prefixes helps.
+ *
+ * A fourth argument such as `{"phase":"decode","promptTokens":16,"generatedTokens":64,"batch":1}` measures that alone.
  */
-const DECODE_TOKENS = 128;
-const PREFILL_TOKENS = 512;
-const STREAMS = 8;
+const [engineName, threads, path, only = '{}'] = process.argv.slice(2);
+const { phase, promptTokens, generatedTokens = 129, batch = 8 } = JSON.parse(only);
+const DECODE_PROMPT = promptTokens ?? 8;
+const DECODE_TOKENS = generatedTokens - 1;
+const PREFILL_TOKENS = promptTokens ?? 512;
+const STREAMS = batch;
 const RUNS = 5;
 const BUDGET_SECONDS = 4;
 
@@ -37,7 +42,7 @@ async function llamaCpp(threads, path) {
     let count = 0;
     let start = 0;
     // Random weights may pick an end token: go on past it.
-    for await (const _ of own.evaluate(promptIds(8), { temperature: 0, yieldEogToken: true })) {
+    for await (const _ of own.evaluate(promptIds(DECODE_PROMPT), { temperature: 0, yieldEogToken: true })) {
       if (count === 0) start = performance.now();
       if (count++ === DECODE_TOKENS) break;
     }
@@ -69,12 +74,12 @@ async function waferflow(threads, path) {
   };
   return {
     async decode() {
-      const { ids, timings } = await measure(8, DECODE_TOKENS + 1);
+      const { ids, timings } = await measure(DECODE_PROMPT, DECODE_TOKENS + 1);
       return ids.length > DECODE_TOKENS ? timings.decodeTokensPerSecond : 0;
     },
     async batch() {
       const start = performance.now();
-      await Promise.all(Array.from({ length: STREAMS }, () => measure(8, DECODE_TOKENS + 1)));
+      await Promise.all(Array.from({ length: STREAMS }, () => measure(DECODE_PROMPT, DECODE_TOKENS + 1)));
       return (STREAMS * DECODE_TOKENS) / secondsSince(start);
     },
     prefill: async () => (await measure(PREFILL_TOKENS, 1)).timings.prefillTokensPerSecond,
@@ -82,10 +87,10 @@ async function waferflow(threads, path) {
   };
 }
 
-const [engineName, threads, path] = process.argv.slice(2);
 const engine = await { 'node-llama-cpp': llamaCpp, waferflow }[engineName](Number(threads), path);
 const best = { decode: 0, prefill: 0, batch: 0 };
-for (const kind of Object.keys(best)) {
+const kinds = phase === 'decode' && batch > 1 ? ['batch'] : [phase];
+for (const kind of phase === undefined ? Object.keys(best) : kinds) {
   const start = performance.now();
   for (let run = 0; run < RUNS && (run === 0 || secondsSince(start) < BUDGET_SECONDS); run++) {
     best[kind] = Math.max(best[kind], await engine[kind]());

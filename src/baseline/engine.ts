@@ -5,8 +5,8 @@
 import { kvBytesPerToken, type LlamaConfig } from '../../models/llama.js';
 import { ModelError, OptionError } from '../core/errors.js';
 import { formatBytes, GiB, type MeasuredMs } from '../core/units.js';
-import { readGguf } from '../formats/gguf.js';
-import { llamaConfigOf, llamaWeights, ropeFactorsOf } from '../formats/llama-gguf.js';
+import { type GgufFile, readGguf } from '../formats/gguf.js';
+import { llamaConfigOf, llamaWeights, ropeFactorsOf, ropeStretchOf } from '../formats/llama-gguf.js';
 import { dequantize } from '../formats/quantize.js';
 import type { ByteSource } from '../formats/source.js';
 import { createTokenizer } from '../formats/tokenizer.js';
@@ -109,13 +109,7 @@ export async function openBaseline(source: ByteSource, options: BaselineOptions 
   const context = contextOf(options.context, config);
   const weightBytes = deviceWeightBytes(config);
   requireRoom(backend, source.name, weightBytes + context * kvBytesPerToken(config, 4));
-  const factorsInfo = ropeFactorsOf(file, config);
-  let factors: Float32Array | null = null;
-  if (factorsInfo !== null) {
-    const bytes = new Uint8Array(factorsInfo.byteLength);
-    await source.read(factorsInfo.offset, bytes);
-    factors = dequantize(bytes, factorsInfo.type);
-  }
+  const factors = await ropeFactors(file, config);
   const cut: Cut = { ...CUTS[backend], ...options.cut };
   const { signal, onProgress } = options;
   const device = await openDevice(backend);
@@ -131,6 +125,26 @@ export async function openBaseline(source: ByteSource, options: BaselineOptions 
     await device.close();
     throw error;
   }
+}
+
+/** Divisors of the RoPE frequencies [headDim / 2]. */
+async function ropeFactors(file: GgufFile, config: LlamaConfig): Promise<Float32Array> {
+  const stretch = ropeStretchOf(file, config);
+  if (stretch?.type === 'yarn') {
+    throw new ModelError({
+      what: `${file.source.name}: RoPE scaling`,
+      given: 'yarn',
+      expected: 'none, linear or that of Llama 3',
+      todo: 'Take another model for the baseline.',
+    });
+  }
+  const factors = new Float32Array(config.headDim / 2).fill(stretch?.factor ?? 1);
+  const info = ropeFactorsOf(file, config);
+  if (info === null) return factors;
+  const bytes = new Uint8Array(info.byteLength);
+  await file.source.read(info.offset, bytes);
+  const stored = dequantize(bytes, info.type);
+  return factors.map((factor, i) => factor * stored[i]!);
 }
 
 function contextOf(given: number | undefined, config: LlamaConfig): number {

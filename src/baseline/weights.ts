@@ -97,7 +97,7 @@ export function transpose(values: Float32Array, columns: number): Float32Array {
 /** cos and sin of every angle [context][headDim / 2]. */
 export function ropeTables(
   config: LlamaConfig,
-  factors: Float32Array | null,
+  factors: Float32Array,
   context: number,
 ): { cos: Float32Array; sin: Float32Array } {
   const half = config.headDim / 2;
@@ -105,8 +105,7 @@ export function ropeTables(
   const sin = new Float32Array(context * half);
   for (let position = 0; position < context; position++) {
     for (let i = 0; i < half; i++) {
-      const angle =
-        (position * config.ropeTheta ** ((-2 * i) / config.headDim)) / (factors === null ? 1 : factors[i]!);
+      const angle = (position * config.ropeTheta ** ((-2 * i) / config.headDim)) / factors[i]!;
       cos[position * half + i] = Math.cos(angle);
       sin[position * half + i] = Math.sin(angle);
     }

@@ -4,8 +4,11 @@
  */
 import type { MeasuredMs, SimulatedMs } from '../core/units.js';
 
-/** Who did the work. `baseline` is the GPU-style engine on gpu.js; the others are peers that may be installed. */
-export type Contender = 'waferflow' | 'baseline' | 'node-llama-cpp' | 'wllama';
+/**
+ * Who did the work. `baseline` is the GPU-style engine on gpu.js's best backend here, `gpu.js cpu` the same engine on its
+ * plain JavaScript, for reference; the others are peers that may be installed.
+ */
+export type Contender = 'waferflow' | 'baseline' | 'gpu.js cpu' | 'node-llama-cpp' | 'wllama';
 
 /** `prefill`: a prompt and one token; `decode`: tokens after the first, one user or several at once. */
 export type BenchPhase = 'prefill' | 'decode';
@@ -145,8 +148,11 @@ export interface BenchResult {
   readonly quick: boolean;
   readonly rounds: number;
   readonly models: readonly BenchModel[];
-  /** The lowest of the single-user decode ratios against the baseline: the claim that holds for every model here. */
-  readonly ratioToGpuStyleBaseline: number;
+  /**
+   * The lowest of the single-user decode ratios against the baseline: the claim that holds for every model here. Null
+   * where the baseline could not run.
+   */
+  readonly ratioToGpuStyleBaseline: number | null;
   readonly ratios: readonly MeasuredRatio[];
   readonly measured: readonly MeasuredRow[];
   readonly simulated: readonly SimulatedRow[];

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { OptionError, WaferflowError } from '../core/errors.js';
+import { registerBench } from './bench.js';
 import { registerChat } from './chat.js';
 import { registerDoctor } from './doctor.js';
 import { registerFabric } from './fabric.js';
@@ -34,6 +35,7 @@ registerScore(program);
 registerModels(program);
 registerFabric(program);
 registerDoctor(program);
+registerBench(program);
 registerPlan(program);
 registerValidate(program);
 registerServe(program);

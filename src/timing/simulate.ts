@@ -16,7 +16,7 @@ export interface Simulated {
 }
 
 /** The card of a Llama model that is loaded here. */
-function cardOfLlama(config: LlamaConfig, name = 'the loaded model'): ModelCard {
+export function cardOfLlama(config: LlamaConfig, name = 'the loaded model'): ModelCard {
   return {
     name,
     modelType: 'llama',

@@ -1,0 +1,201 @@
+/** What a bench needs of this machine: its description, model files, and entrants opened from them. */
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { LlamaConfig } from '../../../models/llama.js';
+import { parameterCount } from '../../../models/llama.js';
+import type { Backend } from '../../baseline/device.js';
+import { openBaseline } from '../../baseline/engine.js';
+import { type BenchCase, baselineEntrant, type Entrant, runtimeEntrant } from '../../bench/entrants.js';
+import type { BenchMachine, BenchModel, Contender } from '../../bench/types.js';
+import { EngineError, messageOf } from '../../core/errors.js';
+import { readGguf } from '../../formats/gguf.js';
+import { llamaConfigOf, llamaWeights } from '../../formats/llama-gguf.js';
+import { type RandomLlama, randomModel } from '../../formats/random-model.js';
+import type { WeightType } from '../../formats/tensor-types.js';
+import { measureBandwidth } from './bandwidth.js';
+import { openFileSource } from './file-source.js';
+import { load } from './load.js';
+
+/** Shapes of real models, filled with seeded random weights: llama2.c's 15M and SmolLM's 135M. */
+const SHAPES = {
+  '15M': {
+    hiddenSize: 288,
+    numHiddenLayers: 6,
+    numAttentionHeads: 6,
+    numKeyValueHeads: 6,
+    intermediateSize: 768,
+    vocabSize: 32000,
+  },
+  '135M': {
+    hiddenSize: 576,
+    numHiddenLayers: 30,
+    numAttentionHeads: 9,
+    numKeyValueHeads: 3,
+    intermediateSize: 1536,
+    vocabSize: 49152,
+  },
+} satisfies Readonly<Record<string, RandomLlama>>;
+
+export type ShapeName = keyof typeof SHAPES;
+
+export interface BenchFile {
+  readonly path: string;
+  readonly config: LlamaConfig;
+  readonly model: BenchModel;
+}
+
+/** A directory for model files that goes with the bench. */
+export async function withTemporaryDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'waferflow-bench-'));
+  try {
+    return await use(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Writes a model of a shape; the same bytes every time. */
+export async function writeShape(
+  directory: string,
+  shape: ShapeName,
+  weightType: WeightType,
+  signal: AbortSignal,
+): Promise<BenchFile> {
+  const path = join(directory, `${shape}-${weightType}.gguf`);
+  const file = await open(path, 'w');
+  try {
+    for (const chunk of randomModel({ ...SHAPES[shape], weightType, context: 2048 }).chunks()) {
+      signal.throwIfAborted();
+      await file.writeFile(chunk);
+    }
+  } finally {
+    await file.close();
+  }
+  return await describeModel(path, `${shape} ${weightType}`, 'random');
+}
+
+/** A model file as the results name it. */
+export async function describeModel(
+  path: string,
+  name: string,
+  weights: BenchModel['weights'],
+): Promise<BenchFile> {
+  const source = await openFileSource(path);
+  try {
+    const file = await readGguf(source);
+    const config = llamaConfigOf(file);
+    const infos = llamaWeights(file, config);
+    const matrix = [...infos.values()].find(({ dims }) => dims.length > 1);
+    return {
+      path,
+      config,
+      model: {
+        name,
+        weights,
+        weightType: matrix?.type ?? 'F32',
+        parameters: parameterCount(config),
+        layers: config.numHiddenLayers,
+        hiddenSize: config.hiddenSize,
+        vocabSize: config.vocabSize,
+        fileBytes: [...infos.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
+      },
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+/** waferflow's runtime with room for every case. */
+export async function openRuntime(
+  { path }: BenchFile,
+  context: number,
+  maxRunning: number,
+  signal: AbortSignal,
+): Promise<Entrant> {
+  return runtimeEntrant(await load(path, { context, kvTokens: context * maxRunning, maxRunning, signal }));
+}
+
+/** The GPU-style baseline on a backend, or on the best one here. */
+export async function openBaselineFile(
+  { path }: BenchFile,
+  context: number,
+  backend: Backend | undefined,
+  contender: Contender,
+  signal: AbortSignal,
+): Promise<Entrant> {
+  const source = await openFileSource(path);
+  try {
+    const options = { context, signal, ...(backend && { backend }) };
+    return baselineEntrant(await openBaseline(source, options), contender);
+  } finally {
+    await source.close();
+  }
+}
+
+const PEERS = fileURLToPath(new URL('../../../../bench/peers/', import.meta.url));
+
+/** node-llama-cpp with its best number of threads, or why it is not here. */
+export function openLlamaCpp({ path }: BenchFile): Entrant | string {
+  const installed = join(PEERS, 'node_modules/node-llama-cpp/package.json');
+  if (!existsSync(installed)) return 'not installed: run npm install in bench/peers of a checkout';
+  const { version } = JSON.parse(readFileSync(installed, 'utf8')) as { version: string };
+  const measure = async (threads: number, of: BenchCase, signal: AbortSignal): Promise<number> => {
+    const args = [join(PEERS, 'engines.mjs'), 'node-llama-cpp', threads, path, JSON.stringify(of)];
+    const options = { signal, env: { ...process.env, LANG: 'C' } };
+    const { stdout } = await promisify(execFile)(process.execPath, args.map(String), options).catch(
+      (error: unknown) => {
+        signal.throwIfAborted();
+        const todo = 'Install it again in bench/peers.';
+        throw new EngineError({
+          what: 'node-llama-cpp',
+          given: messageOf(error),
+          expected: 'a measurement',
+          todo,
+        });
+      },
+    );
+    const figures = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>;
+    return figures[`${of.batch > 1 ? 'batch' : of.phase}TokensPerSecond`]!;
+  };
+  const counts = [...new Set([1, availableParallelism()])];
+  return {
+    contender: 'node-llama-cpp',
+    backend: `native llama.cpp (node-llama-cpp ${version}), best of ${counts.join(' and ')} threads`,
+    traffic: () => null,
+    async run(_, of, signal) {
+      let best = 0;
+      for (const threads of counts) best = Math.max(best, await measure(threads, of, signal));
+      return { tokensPerSecond: best, ttftMs: null, itlMs: [] };
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** This machine; takes a second, since it measures the memory. */
+export async function describeMachine(gpu: string | null): Promise<BenchMachine> {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    system: `${process.platform} ${process.arch}`,
+    gpu,
+    load: loadavg()[0]!,
+    bandwidth: await measureBandwidth(),
+  };
+}
+
+/** Versions of what takes part. */
+export function versions(): Record<string, string> {
+  const read = (path: URL): string => (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+  return {
+    waferflow: read(new URL('../../../../package.json', import.meta.url)),
+    node: process.versions.node,
+    v8: process.versions.v8,
+    'gpu.js': read(new URL('package.json', new URL('../', import.meta.resolve('gpu.js')))),
+  };
+}

@@ -1,0 +1,62 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { energyMeter } from '#src/platform/node/energy.js';
+import { WriteError, writeFileAtomic } from '#src/platform/node/write-file.js';
+
+function directory(): string {
+  const path = mkdtempSync(join(tmpdir(), 'waferflow-test-'));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+describe('a report file', () => {
+  it('replaces the old one as a whole', async () => {
+    const path = join(directory(), 'report.html');
+    await writeFileAtomic(path, 'first');
+    await writeFileAtomic(path, 'second');
+    expect(readFileSync(path, 'utf8')).toBe('second');
+    expect(readdirSync(join(path, '..'))).toEqual(['report.html']);
+  });
+
+  it('leaves what was there when it cannot be written', async () => {
+    const home = directory();
+    const path = join(home, 'report.html');
+    mkdirSync(path);
+    writeFileSync(join(path, 'old'), 'old');
+    await expect(writeFileAtomic(path, 'new')).rejects.toThrow(WriteError);
+    expect(readdirSync(home)).toEqual(['report.html']);
+    expect(readFileSync(join(path, 'old'), 'utf8')).toBe('old');
+    const nowhere = writeFileAtomic(join(home, 'none', 'report.html'), 'new');
+    await expect(nowhere).rejects.toThrow(/no such directory.*old one is as it was.*Make the directory/);
+  });
+
+  it('leaves no part behind on a full disk', async () => {
+    await expect(writeFileAtomic('/dev/full/report.html', 'new')).rejects.toThrow(WriteError);
+  });
+});
+
+describe('the energy meter', () => {
+  it('adds up packages and leaves their parts out', async () => {
+    const home = directory();
+    for (const [zone, microjoules] of [
+      ['intel-rapl:0', 2_000_000],
+      ['intel-rapl:0:0', 900_000],
+      ['intel-rapl:1', 500_000],
+    ] as const) {
+      mkdirSync(join(home, zone));
+      writeFileSync(join(home, zone, 'energy_uj'), `${microjoules}\n`);
+    }
+    expect(await energyMeter(home).readJoules()).toBe(2.5);
+  });
+
+  it('says why there is nothing to read', async () => {
+    const none = energyMeter(join(directory(), 'missing'));
+    expect(await none.readJoules()).toBeNull();
+    expect(none.source).toContain('missing');
+    const empty = energyMeter(directory());
+    expect(await empty.readJoules()).toBeNull();
+    expect(empty.source).toContain('no energy counter');
+  });
+});
