@@ -1,5 +1,5 @@
 /** A PE's SRAM as a bar and a table. */
-import { formatBytes } from '../../core/units.js';
+import { formatBytes, MiB } from '../../core/units.js';
 import { isDark } from '../theme.js';
 import type { SramSegment } from './draw-pe.js';
 import { paletteOf } from './palette.js';
@@ -22,7 +22,7 @@ export function MemoryMap({ segments }: { segments: readonly SramSegment[] }) {
           />
         ))}
       </div>
-      <table class="small">
+      <table class="small memory">
         <tbody>
           {segments
             .filter(({ bytes }) => bytes > 0)
@@ -31,7 +31,7 @@ export function MemoryMap({ segments }: { segments: readonly SramSegment[] }) {
                 <th scope="row">
                   <span class="swatch" style={{ background: palette.sram[part] }} /> {name}
                 </th>
-                <td>{Math.round(bytes).toLocaleString('en-US')} B</td>
+                <td>{bytes < MiB ? `${Math.round(bytes).toLocaleString('en-US')} B` : formatBytes(bytes)}</td>
               </tr>
             ))}
         </tbody>

@@ -20,7 +20,9 @@ export function fabricStrip(
       context.fillStyle = palette.states['local work'];
       for (const [w, { work }] of totals[i]!.entries()) {
         const tall = work * (each - 2);
-        context.fillRect(x(w), top + each - tall, Math.max(1, x(w + 1) - x(w)), tall);
+        const left = Math.floor(x(w));
+        // Whole pixels, or thin lines would show between windows.
+        context.fillRect(left, top + each - tall, Math.max(1, Math.floor(x(w + 1)) - left), tall);
       }
       context.beginPath();
       for (const [w, { hopsPerCycle }] of totals[i]!.entries()) {

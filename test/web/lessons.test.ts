@@ -1,0 +1,117 @@
+/** The lessons in a real browser: each can be solved by doing what it asks for. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser } from '../helpers/browser.js';
+import { isolatedSite, open, type Site } from './page.js';
+
+const browser = await launchBrowser();
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface AxeResult {
+  readonly violations: readonly { id: string; impact: string; nodes: readonly { html: string }[] }[];
+}
+
+const knob = (page: Page) => page.locator('.lesson .slider input');
+
+/** Turns the knob to one step after another until the question is solved. */
+async function turnUntilSolved(page: Page, steps: readonly number[]): Promise<void> {
+  for (const step of steps) {
+    await knob(page).fill(String(step));
+    try {
+      await page.locator('.answer').waitFor({ timeout: 2500 });
+      return;
+    } catch {
+      // Not this one.
+    }
+  }
+  throw new Error('no step of the knob solves the question');
+}
+
+/** How a student would find the answer, by lesson. */
+const SOLVE: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  gpu: (page) => turnUntilSolved(page, [0, 11]),
+  pe: (page) => turnUntilSolved(page, [96, 97]),
+  async routing(page) {
+    const clock = page.getByRole('slider', { name: 'Cycle' });
+    await clock.waitFor();
+    const last = Number(await clock.getAttribute('max'));
+    for (let cycle = 0; cycle <= last; cycle++) {
+      await clock.fill(String(cycle));
+      if (await page.locator('.answer').isVisible()) return;
+    }
+    throw new Error('no cycle solves the question');
+  },
+  gemv: (page) => turnUntilSolved(page, [0, 2, 3, 5, 4]),
+  reduce: (page) => turnUntilSolved(page, [0, 9]),
+  async layer(page) {
+    await page.locator('.bands button').first().waitFor();
+    expect(await page.locator('.bands button').count()).toBe(10);
+    await page.locator('.bands button').nth(0).click();
+    expect(await page.locator('.answer').count()).toBe(0);
+    await page.locator('.bands button').nth(8).click();
+    await page.locator('.answer').waitFor();
+  },
+  kv: (page) => turnUntilSolved(page, [19, 20]),
+  fleet: (page) => turnUntilSolved(page, [3, 4, 5, 6]),
+};
+
+describe.skipIf(browser === null)('the lessons', () => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await isolatedSite();
+  });
+  afterAll(async () => {
+    await site.close();
+    await browser?.close();
+  });
+
+  it.each(Object.keys(SOLVE))('lets %s be solved, and not before it is', async (id) => {
+    const { page, complaints } = await open(browser!, `${site.url}#/lessons?lesson=${id}`);
+    await page.locator('.question').waitFor();
+    await page.waitForTimeout(800);
+    expect(await page.locator('.answer').count()).toBe(0);
+    await SOLVE[id]!(page);
+    expect(await page.locator('.question').getAttribute('data-solved')).toBe('true');
+    expect(await page.locator('.contents .done').count()).toBe(1);
+    await page.reload();
+    await page.locator('.answer').waitFor();
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('goes from lesson to lesson and forgets progress when asked to', async () => {
+    const { page } = await open(browser!, `${site.url}#/lessons?lesson=reduce&n=48`);
+    await page.locator('.answer').waitFor();
+    await page.getByRole('link', { name: /^Next/ }).click();
+    await page.getByRole('heading', { level: 1, name: 'The ten all-reduces of a layer' }).waitFor();
+    await page.getByRole('button', { name: 'Start over' }).click();
+    expect(await page.locator('.contents .done').count()).toBe(0);
+    await page.context().close();
+  });
+
+  it('answers nonsense in its address with a sentence', async () => {
+    const { page, complaints } = await open(browser!, `${site.url}#/lessons?lesson=alchemy&users=many`);
+    expect(await page.locator('.notice').first().textContent()).toContain('alchemy');
+    expect(await page.locator('h1').textContent()).toBe('Why GPUs wait for memory');
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it.each([
+    ['light', 'gpu'],
+    ['dark', 'reduce'],
+    ['light', 'layer'],
+    ['dark', 'kv'],
+  ] as const)('has no serious finding of axe, %s, %s', async (colorScheme, id) => {
+    const { page } = await open(browser!, `${site.url}#/lessons?lesson=${id}`, { colorScheme });
+    await page.locator('.question').waitFor();
+    await page.waitForTimeout(800);
+    await page.evaluate(axe);
+    const { violations } = (await page.evaluate('axe.run()')) as AxeResult;
+    const serious = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
+    expect(serious.map(({ id: rule, nodes }) => `${rule}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
+    await page.context().close();
+  });
+});
