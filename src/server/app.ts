@@ -10,7 +10,7 @@ import { anonymous } from './keys.js';
 import { registerOllama } from './ollama/surface.js';
 import { registerOpenAi } from './openai/index.js';
 import { registerOperations } from './operations.js';
-import { registerResponsesApi } from './responses/surface.js';
+import { registerResponsesApi } from './socket/surface.js';
 import { hasWeb, registerWeb } from './web.js';
 
 /** Adds a surface's routes; each scope has its own error form. */

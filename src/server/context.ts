@@ -10,6 +10,7 @@ import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 import type { OriginPolicy } from './origin.js';
 import type { RateLimits } from './rates.js';
+import type { SocketLimits } from './socket/limits.js';
 
 /** The name by which clients know the model that is served. */
 export interface ServedModel {
@@ -25,6 +26,8 @@ export interface ServerLimits {
   readonly stallMs: number;
   /** Silence after which a stream carries a comment. */
   readonly pingMs: number;
+  /** Of WebSockets, where they are not the usual ones. */
+  readonly sockets?: Partial<SocketLimits>;
 }
 
 /** What every request has to pass, upgrades too: its page, its name of the server, its key. Throws an ApiError. */

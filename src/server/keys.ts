@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { ApiError } from './errors.js';
+import { keySubprotocolPrefix } from './protocol.js';
 
 /** Someone who asks: the name of a key, or the one anonymous caller of a server without keys. */
 export interface Caller {
@@ -60,7 +61,15 @@ export class KeyRing {
 function keyOf(headers: IncomingHttpHeaders): string | null {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   const other = headers['x-api-key'];
-  return bearer ?? (typeof other === 'string' && other !== '' ? other : null);
+  return bearer ?? (typeof other === 'string' && other !== '' ? other : keyOfProtocols(headers));
+}
+
+/** Browsers set no headers on a WebSocket, but they name subprotocols. */
+function keyOfProtocols(headers: IncomingHttpHeaders): string | null {
+  const offered = headers['sec-websocket-protocol']?.split(',').map((one) => one.trim()) ?? [];
+  const carrier = offered.find((one) => one.startsWith(keySubprotocolPrefix));
+  if (carrier === undefined) return null;
+  return Buffer.from(carrier.slice(keySubprotocolPrefix.length), 'base64url').toString();
 }
 
 function unauthorized(code: string, message: string): ApiError {

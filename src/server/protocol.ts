@@ -6,6 +6,8 @@
 
 /** Subprotocol of the binary mode. */
 export const binarySubprotocol = 'waferflow.v1.msgpack';
+/** Subprotocol of the JSON form, for clients that have to name one; it is what is spoken without any, too. */
+export const jsonSubprotocol = 'waferflow.v1.json';
 /** Prefix of a subprotocol that carries an API key in base64url, for browsers, which cannot set headers. */
 export const keySubprotocolPrefix = 'waferflow.key.';
 
@@ -219,3 +221,142 @@ export interface StreamErrorEvent extends Numbered {
   readonly message: string;
   readonly param: string | null;
 }
+
+/** A request on a socket that could not be taken, or a frame that made no sense; no response belongs to it. */
+export interface RequestErrorEvent extends Numbered {
+  readonly type: 'error';
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly param: string | null;
+  readonly error: {
+    readonly type: string;
+    readonly code: string;
+    readonly message: string;
+    readonly param: string | null;
+  };
+  /** What HTTP would have said in headers, e.g. `retry-after`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type SteerErrorCode =
+  | 'response_not_found'
+  | 'invalid_input'
+  | 'too_many_pending_steers'
+  | 'response_already_completed'
+  | 'successor_creation_failed';
+
+interface OfSteer {
+  readonly id: string;
+  readonly previous_response_id: string;
+}
+
+/** Answers to `response.steer`. */
+export type SteerEvent =
+  | (Numbered & { readonly type: 'response.steer.accepted'; readonly steer: OfSteer })
+  | (Numbered & {
+      readonly type: 'response.steer.pending';
+      readonly steer: OfSteer;
+      readonly reason: 'waiting_for_required_input';
+      readonly required_input: readonly { readonly type: 'function_call_output'; readonly call_id: string }[];
+    })
+  | (Numbered & {
+      readonly type: 'response.steer.failed';
+      readonly steer: Partial<OfSteer> & { readonly previous_response_id: string; readonly input: unknown };
+      readonly error: {
+        readonly type: 'invalid_request_error';
+        readonly code: SteerErrorCode;
+        readonly message: string;
+      };
+    });
+
+/** The limits of the caller's key, sent when a response is admitted. */
+export interface RateLimitsEvent {
+  readonly type: 'waferflow.rate_limits';
+  /** As the `x-ratelimit-*` headers of HTTP. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** First thing on a socket that asked for a session: it can be gone on with after a cut. */
+export interface SessionEvent {
+  readonly type: 'waferflow.session';
+  /** Secret: who has it and the key can take the session over. */
+  readonly session: string;
+  /** False when the session that was asked for is gone and this is a new one. */
+  readonly resumed: boolean;
+  /** How long a session without a socket is kept. */
+  readonly grace_ms: number;
+  /** Number of the last frame that came from the client. */
+  readonly received: number;
+}
+
+export type ServerEvent = ResponseEvent | RequestErrorEvent | SteerEvent | RateLimitsEvent | SessionEvent;
+
+/** What a client sends on a socket, in both forms; in the binary form `request` stands for the response. */
+export type ClientEvent =
+  | ({ readonly type: 'response.create' } & CreateFields)
+  | { readonly type: 'response.steer'; readonly previous_response_id: string; readonly input: unknown }
+  | {
+      readonly type: 'response.cancel';
+      readonly response_id?: string;
+      readonly stream_id?: string;
+      readonly request?: number;
+    };
+
+/** Fields of `response.create` beside those of `POST /v1/responses`. */
+export interface CreateFields {
+  readonly [field: string]: unknown;
+  readonly stream_id?: string;
+  /** False: only fill the caches. */
+  readonly generate?: boolean;
+  /** Binary form: a number that the client chose, above all before it; what answers it carries it. */
+  readonly request?: number;
+}
+
+/**
+ * A binary frame: its number in the session (0: not numbered, not repeated), the number of the last frame received from
+ * the other side, then entries.
+ */
+export type ServerFrame = readonly [frame: number, received: number, ...entries: ServerEntry[]];
+export type ClientFrame = readonly [frame: number, received: number, ...events: ClientEvent[]];
+
+/** Kinds of entries in a server's frame. */
+export const entryKind = { event: 0, text: 1, arguments: 2 } as const;
+
+export type ServerEntry =
+  /** Any event that is no delta; `request` 0 where it belongs to none. */
+  | readonly [kind: typeof entryKind.event, request: number, event: unknown]
+  /** Deltas of one item, the first of them with this sequence number, the others one after another. */
+  | readonly [
+      kind: typeof entryKind.text,
+      request: number,
+      sequence: number,
+      item: number,
+      texts: readonly string[],
+      logprobs?: readonly (readonly OutputLogprob[])[],
+    ]
+  | readonly [
+      kind: typeof entryKind.arguments,
+      request: number,
+      sequence: number,
+      item: number,
+      texts: readonly string[],
+    ];
+
+/**
+ * The response in events of the binary form: what the request said is not said back, and the output is what the items
+ * and deltas before it made.
+ */
+export type BriefResponse = Pick<
+  ResponseObject,
+  | 'id'
+  | 'created_at'
+  | 'completed_at'
+  | 'status'
+  | 'error'
+  | 'incomplete_details'
+  | 'model'
+  | 'usage'
+  | 'previous_response_id'
+  | 'waferflow'
+>;

@@ -84,6 +84,14 @@ export class ResponseMachine {
     return this.state === 'ended';
   }
 
+  get isInCall(): boolean {
+    return this.open?.kind === 'call';
+  }
+
+  nextSequence(): number {
+    return this.sequence++;
+  }
+
   push(event: CompletionEvent): void {
     switch (event.type) {
       case 'text':

@@ -49,6 +49,7 @@ export function responseRequest(body: CreateBody, { model, history, fits }: Requ
     ...(shownTools.length > 0 && { tools: shownTools, toolChoice: choice.toolChoice }),
     parallelToolCalls: body.parallel_tool_calls ?? true,
   });
+  requireCalls(history, input);
   const items = [...history, ...input];
   const fitsFrom = (from: number): boolean =>
     fits(promptOf(shownMessages(instructions, items.slice(from))), body.max_output_tokens ?? null);
@@ -100,6 +101,22 @@ export function responseRequest(body: CreateBody, { model, history, fits }: Requ
     history,
     body,
   };
+}
+
+/** An output without its call means that the client has mixed something up. */
+function requireCalls(history: readonly Item[], input: readonly InputItem[]): void {
+  const called = new Set<unknown>();
+  for (const item of [...history, ...input])
+    if ('call_id' in item && item.type.endsWith('call')) called.add(item.call_id);
+  const index = input.findIndex(
+    ({ type, call_id }) => type === 'function_call_output' && !called.has(call_id),
+  );
+  if (index < 0) return;
+  const id = JSON.stringify(input[index]?.call_id);
+  throw badRequest(
+    `No tool call found for function call output with call_id ${id}.`,
+    `input[${index}].call_id`,
+  );
 }
 
 /** The smallest of 0 to `last` that fits, or `last` if none does; what fits goes on fitting. */

@@ -61,6 +61,16 @@ export class ResponseRun {
     return this.machine.response;
   }
 
+  /** Whether a function call is being written. */
+  get isInCall(): boolean {
+    return this.machine.isInCall;
+  }
+
+  /** For events that others send about this response. */
+  nextSequence(): number {
+    return this.machine.nextSequence();
+  }
+
   /** Ends it early; it then ends as `incomplete` with this reason. */
   cut(reason: IncompleteReason): void {
     this.reason = reason;

@@ -1,0 +1,165 @@
+/** The two forms of a channel: JSON, and MessagePack with sessions that outlive a socket. */
+import { z } from 'zod';
+import type { ApiError } from '../errors.js';
+import type { SessionEvent } from '../protocol.js';
+import { BinaryWire } from './binary.js';
+import type { Channel } from './connection.js';
+import type { SocketLimits } from './limits.js';
+import { unpackFrame } from './msgpack.js';
+import type { Peer, PeerOptions } from './peer.js';
+import { JsonWire, toAll } from './wire.js';
+import type { Socket } from './ws.js';
+
+export type MakePeer = (wire: PeerOptions['wire']) => Peer;
+
+const utf8 = new TextDecoder();
+
+export class JsonChannel implements Channel {
+  readonly isBinary = false;
+  private readonly peer: Peer;
+  private readonly wire: JsonWire;
+
+  constructor(socket: Socket, limits: SocketLimits, makePeer: MakePeer, onIdle: () => void) {
+    this.wire = new JsonWire(socket, limits.highWaterBytes);
+    this.peer = makePeer(this.wire);
+    this.peer.onIdle = onIdle;
+  }
+
+  get isBusy(): boolean {
+    return this.peer.isBusy;
+  }
+
+  receive(data: Buffer): boolean {
+    return this.peer.receive(JSON.parse(utf8.decode(data)) as unknown);
+  }
+
+  refuse(error: ApiError): void {
+    this.peer.refuse(error);
+  }
+
+  event(event: object): void {
+    this.wire.event(event, toAll);
+  }
+
+  lost(): void {
+    this.peer.close();
+  }
+}
+
+const clientFrame = z.tuple([z.int().min(0), z.int().min(0)], z.unknown());
+
+/** A client in the binary form. With an id it is a session: it stays for a while when its socket is cut. */
+export class Session {
+  readonly id: string | null;
+  readonly caller: string;
+  readonly peer: Peer;
+  readonly wire: BinaryWire;
+  private readonly limits: SocketLimits;
+  private readonly hooks: SessionHooks;
+  private socket: Socket | null;
+  private expiry: NodeJS.Timeout | null = null;
+
+  constructor(init: SessionInit, hooks: SessionHooks) {
+    const { id, caller, socket, limits, makePeer } = init;
+    this.id = id;
+    this.caller = caller;
+    this.limits = limits;
+    this.hooks = hooks;
+    this.socket = socket;
+    this.wire = new BinaryWire(socket, {
+      highWaterBytes: limits.highWaterBytes,
+      unreceivedBytes: id === null ? 0 : limits.unreceivedBytes,
+    });
+    this.peer = makePeer(this.wire);
+  }
+
+  get isDetached(): boolean {
+    return this.socket === null;
+  }
+
+  /** Tells the client which session it has, and from where on it has to repeat what it sent. */
+  greet(resumed = false): void {
+    if (this.id === null) return;
+    const event: SessionEvent = {
+      type: 'waferflow.session',
+      session: this.id,
+      resumed,
+      grace_ms: this.limits.graceMs,
+      received: this.wire.received,
+    };
+    this.wire.unnumbered(event);
+  }
+
+  /** Goes on through another socket, after the last frame that the client has. */
+  attach(socket: Socket, lastFrame: number): void {
+    if (this.expiry !== null) clearTimeout(this.expiry);
+    this.expiry = null;
+    const old = this.socket;
+    this.socket = socket;
+    old?.terminate();
+    this.wire.attach(socket, lastFrame, () => this.greet(true));
+  }
+
+  /** The channel of one socket of this session. */
+  channel(socket: Socket): Channel {
+    const session = this;
+    return {
+      isBinary: true,
+      get isBusy() {
+        return session.peer.isBusy;
+      },
+      receive: (data) => session.receive(data),
+      refuse: (error) => session.peer.refuse(error),
+      event: (event) => session.wire.unnumbered(event),
+      lost: (isOver) => session.lost(socket, isOver),
+    };
+  }
+
+  /** Ends it for good. */
+  end(): void {
+    if (this.expiry !== null) clearTimeout(this.expiry);
+    this.peer.close();
+    this.wire.detach();
+    this.hooks.onEnd(this);
+  }
+
+  private receive(data: Buffer): boolean {
+    const [number, received, ...events] = clientFrame.parse(unpackFrame(data));
+    const { wire } = this;
+    wire.acknowledge(received);
+    if (number > 0) {
+      // Repeated after a cut, though it had come.
+      if (number <= wire.received) return true;
+      wire.received = number;
+    }
+    let isGood = true;
+    for (const event of events) isGood = this.peer.receive(event) && isGood;
+    return isGood;
+  }
+
+  private lost(socket: Socket, isOver: boolean): void {
+    // Another socket has taken its place.
+    if (this.socket !== socket) return;
+    this.socket = null;
+    this.wire.detach();
+    if (this.id === null || isOver || !this.hooks.mayDetach(this)) {
+      this.end();
+      return;
+    }
+    this.expiry = setTimeout(() => this.end(), this.limits.graceMs);
+  }
+}
+
+export interface SessionInit {
+  readonly id: string | null;
+  readonly caller: string;
+  readonly socket: Socket;
+  readonly limits: SocketLimits;
+  readonly makePeer: MakePeer;
+}
+
+export interface SessionHooks {
+  /** Whether it may wait for another socket. */
+  mayDetach(session: Session): boolean;
+  onEnd(session: Session): void;
+}

@@ -1,0 +1,144 @@
+/** One socket of a client, from upgrade to close: its frames, its timers, and what happens when they run out. */
+import { ApiError, badRequest } from '../errors.js';
+import { requestError } from './events.js';
+import type { SocketLimits } from './limits.js';
+import type { Socket, SocketHandlers } from './ws.js';
+
+/** Close codes of RFC 6455 that are used here. */
+export const closeCode = {
+  normal: 1000,
+  goingAway: 1001,
+  unsupported: 1003,
+  invalid: 1007,
+  policy: 1008,
+} as const;
+
+/** What a connection carries: a peer in one of the two forms. */
+export interface Channel {
+  readonly isBinary: boolean;
+  readonly isBusy: boolean;
+  /** Takes a message. Returns false where it made no sense to the peer; throws where it is no message at all. */
+  receive(data: Buffer): boolean;
+  /** No response is begun any more. */
+  refuse(error: ApiError): void;
+  /** Says something that belongs to no response. */
+  event(event: object): void;
+  /** The socket is gone. */
+  lost(isOver: boolean): void;
+}
+
+export class Connection implements SocketHandlers {
+  private readonly socket: Socket;
+  private readonly channel: Channel;
+  private readonly limits: SocketLimits;
+  private readonly onEnd: () => void;
+  private readonly openedMs = performance.now();
+  private lastFrameMs: number | null = null;
+  private pingedMs = this.openedMs;
+  private pongedMs = this.openedMs;
+  private badFrames = 0;
+  private lowestBytes = 0;
+  private progressMs = this.openedMs;
+  /** Why it ends as soon as nothing is under way. */
+  private ending: { readonly code: number; readonly error: ApiError } | null = null;
+
+  constructor(socket: Socket, channel: Channel, limits: SocketLimits, onEnd: () => void) {
+    this.socket = socket;
+    this.channel = channel;
+    this.limits = limits;
+    this.onEnd = onEnd;
+  }
+
+  onMessage(data: Buffer, isBinary: boolean): void {
+    this.lastFrameMs = performance.now();
+    if (isBinary !== this.channel.isBinary) {
+      this.socket.close(closeCode.unsupported, isBinary ? 'send text frames' : 'send binary frames');
+      return;
+    }
+    let isGood = false;
+    try {
+      isGood = this.channel.receive(data);
+    } catch {
+      if (isBinary) {
+        this.socket.close(closeCode.invalid, 'this is no frame of the protocol');
+        return;
+      }
+      this.channel.event(requestError(badRequest('This frame is no JSON.', undefined, 'invalid_json')));
+    }
+    this.badFrames = isGood ? 0 : this.badFrames + 1;
+    if (this.badFrames >= this.limits.badFrames)
+      this.socket.close(closeCode.policy, 'too many frames made no sense');
+  }
+
+  onPong(): void {
+    this.pongedMs = performance.now();
+  }
+
+  onClose(code: number): void {
+    this.channel.lost(code === closeCode.normal);
+    this.onEnd();
+  }
+
+  /** Looks at the clocks; called several times within the shortest of the times. */
+  check(nowMs: number): void {
+    const { socket, limits, channel } = this;
+    if (this.isStalled(nowMs)) {
+      socket.terminate();
+      return;
+    }
+    if (nowMs - this.pingedMs >= limits.pingMs) {
+      if (this.pongedMs < this.pingedMs) {
+        socket.terminate();
+        return;
+      }
+      this.pingedMs = nowMs;
+      socket.ping();
+    }
+    if (this.lastFrameMs === null) {
+      if (nowMs - this.openedMs >= limits.firstFrameMs) socket.close(closeCode.policy, 'no frame came');
+    } else if (!channel.isBusy && nowMs - this.lastFrameMs >= limits.idleMs) {
+      socket.close(closeCode.goingAway, 'idle for too long');
+    }
+    if (nowMs - this.openedMs >= limits.lifetimeMs) this.end(closeCode.goingAway, lifetimeOver(limits));
+  }
+
+  /** Ends it with the last response under way; says why. */
+  end(code: number, error: ApiError): void {
+    if (this.ending !== null) return;
+    this.ending = { code, error };
+    this.channel.refuse(error);
+    this.settle();
+  }
+
+  terminate(): void {
+    this.socket.terminate();
+  }
+
+  /** Called when nothing is under way any more. */
+  settle(): void {
+    const { ending } = this;
+    if (ending === null || this.channel.isBusy) return;
+    this.channel.event(requestError(ending.error));
+    // After what the turn has still to send.
+    setImmediate(() => this.socket.close(ending.code, ending.error.facts.code));
+  }
+
+  /** Nothing is sent above the mark, so unsent bytes only become fewer, as long as the client takes some. */
+  private isStalled(nowMs: number): boolean {
+    const { bufferedBytes } = this.socket;
+    if (bufferedBytes === 0 || bufferedBytes < this.lowestBytes || this.lowestBytes === 0) {
+      this.lowestBytes = bufferedBytes;
+      this.progressMs = nowMs;
+    }
+    return nowMs - this.progressMs >= this.limits.stallMs;
+  }
+}
+
+function lifetimeOver({ lifetimeMs }: SocketLimits): ApiError {
+  return new ApiError({
+    status: 400,
+    type: 'invalid_request_error',
+    code: 'websocket_connection_limit_reached',
+    message: `A connection lives for ${Math.round(lifetimeMs / 60_000)} minutes: open a new one.`,
+  });
+}

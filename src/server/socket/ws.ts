@@ -1,0 +1,137 @@
+/** The one file that knows `ws`: sockets of the server, and of the client library where no other WebSocket is. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type RawData, WebSocket, WebSocketServer } from 'ws';
+
+export interface SocketHandlers {
+  onMessage(data: Buffer, isBinary: boolean): void;
+  onPong(): void;
+  /** Once, however it ended. */
+  onClose(code: number): void;
+}
+
+export interface AcceptorOptions {
+  /** Bytes of the largest message. */
+  readonly maxMessageBytes: number;
+  readonly maxFragments: number;
+  /** Of the subprotocols that a client offers, the one that is spoken. */
+  readonly chooseProtocol: (offered: ReadonlySet<string>) => string | false;
+}
+
+/** Turns upgrades into sockets. */
+export class Acceptor {
+  private readonly server: WebSocketServer;
+
+  constructor({ maxMessageBytes, maxFragments, chooseProtocol }: AcceptorOptions) {
+    this.server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: maxMessageBytes,
+      maxFragments,
+      handleProtocols: chooseProtocol,
+    });
+  }
+
+  accept(
+    request: IncomingMessage,
+    raw: Duplex,
+    head: Buffer,
+    handlers: (socket: Socket) => SocketHandlers,
+  ): void {
+    this.server.handleUpgrade(request, raw, head, (ws) => {
+      const socket = new Socket(ws, raw);
+      socket.listen(handlers(socket));
+    });
+  }
+}
+
+/** A socket of the server. What is sent in one turn of the event loop goes out in one write. */
+export class Socket {
+  private readonly ws: WebSocket;
+  private readonly raw: Duplex;
+  /** Ends the turn, if something was sent in it. */
+  private turnEnd: NodeJS.Immediate | null = null;
+
+  constructor(ws: WebSocket, raw: Duplex) {
+    this.ws = ws;
+    this.raw = raw;
+  }
+
+  get protocol(): string {
+    return this.ws.protocol;
+  }
+
+  get isOpen(): boolean {
+    return this.ws.readyState === WebSocket.OPEN;
+  }
+
+  /** Bytes that the network has not taken yet. */
+  get bufferedBytes(): number {
+    return this.ws.bufferedAmount;
+  }
+
+  listen(handlers: SocketHandlers): void {
+    const { ws } = this;
+    ws.on('message', (data: RawData, isBinary: boolean) => handlers.onMessage(data as Buffer, isBinary));
+    ws.on('pong', () => handlers.onPong());
+    // `ws` answers a broken frame with the right close code itself; the close follows.
+    ws.on('error', () => undefined);
+    ws.once('close', (code: number) => handlers.onClose(code));
+  }
+
+  send(data: string | Uint8Array): void {
+    if (!this.isOpen) return;
+    if (this.turnEnd === null) {
+      this.raw.cork();
+      this.turnEnd = setImmediate(this.uncork);
+    }
+    this.ws.send(data);
+  }
+
+  /** Settles when all that was sent has been taken, or when the socket is gone. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.raw.off('drain', done);
+        this.raw.off('close', done);
+        resolve();
+      };
+      this.raw.once('drain', done);
+      this.raw.once('close', done);
+      if (this.raw.destroyed || this.bufferedBytes === 0) done();
+    });
+  }
+
+  ping(): void {
+    if (this.isOpen) this.ws.ping();
+  }
+
+  close(code: number, reason: string): void {
+    this.ws.close(code, reason);
+  }
+
+  /** Ends it without a handshake. */
+  terminate(): void {
+    this.ws.terminate();
+  }
+
+  private readonly uncork = (): void => {
+    this.turnEnd = null;
+    this.raw.uncork();
+  };
+}
+
+export interface ConnectOptions {
+  readonly protocols: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A client's socket, with the methods that browsers know. */
+export function connectSocket(url: string, { protocols, headers }: ConnectOptions): WebSocket {
+  return new WebSocket(url, [...protocols], {
+    headers,
+    perMessageDeflate: false,
+    maxPayload: 64 * 1024 * 1024,
+  });
+}
