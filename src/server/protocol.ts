@@ -4,6 +4,8 @@
  * library and tests take their types from here.
  */
 
+import type { UsageExtension } from './usage.js';
+
 /** Subprotocol of the binary mode. */
 export const binarySubprotocol = 'waferflow.v1.msgpack';
 /** Subprotocol of the JSON form, for clients that have to name one; it is what is spoken without any, too. */
@@ -65,6 +67,7 @@ export interface ResponseUsage {
   readonly output_tokens: number;
   readonly output_tokens_details: { readonly reasoning_tokens: number };
   readonly total_tokens: number;
+  readonly waferflow: UsageExtension;
 }
 
 export interface ResponseError {
@@ -135,8 +138,6 @@ export type IncompleteReason = 'max_output_tokens' | 'steered' | 'cancelled';
 export interface ResponseExtension {
   /** Parts of the request that were left out, e.g. `tools[3]: web_search`. */
   readonly ignored: readonly string[];
-  /** Measured and simulated times, once the response has ended. */
-  readonly timings: unknown;
 }
 
 /** One streamed event; on a WebSocket with lanes it carries `stream_id` as well. */
@@ -271,7 +272,7 @@ export type SteerEvent =
     });
 
 /** The limits of the caller's key, sent when a response is admitted. */
-export interface RateLimitsEvent {
+export interface RateLimitsEvent extends Numbered {
   readonly type: 'waferflow.rate_limits';
   /** As the `x-ratelimit-*` headers of HTTP. */
   readonly headers: Readonly<Record<string, string>>;
@@ -286,6 +287,8 @@ export interface SessionEvent {
   readonly resumed: boolean;
   /** How long a session without a socket is kept. */
   readonly grace_ms: number;
+  /** Sent bytes that the server keeps: when the client has not said that it has them, no more are sent. */
+  readonly window_bytes: number;
   /** Number of the last frame that came from the client. */
   readonly received: number;
 }

@@ -7,6 +7,8 @@ import { testServer } from './server.js';
 import { connect, type Frame, isTerminal, responseOf } from './socket-client.js';
 
 const words = (count: number): string => Array.from({ length: count }, (_, i) => nullWord(i)).join('');
+const inputTokens = ({ usage }: { usage?: unknown }): number =>
+  (usage as { input_tokens: number }).input_tokens;
 const typesOf = (frames: readonly Frame[]): string[] => frames.map(({ type }) => type);
 
 it('answers with the events of SSE, in order, without [DONE], several times', async () => {
@@ -49,7 +51,7 @@ it('goes on from its own responses with store: false, and forgets them with the 
       ],
     }),
   );
-  expect(second.usage).toEqual(whole.usage);
+  expect(inputTokens(second)).toBe(inputTokens(whole));
   // The lane keeps its latest response only.
   const [old] = await client.respond({ previous_response_id: first.id });
   expect(old).toMatchObject({ type: 'error', status: 400, error: { code: 'previous_response_not_found' } });
@@ -85,7 +87,7 @@ it('warms up with generate: false: a whole response without output, to go on fro
     await client.respond({ store: false, previous_response_id: responseOf(warm).id, input: 'go' }),
   );
   const input = ['a long prompt', 'go'].map((content) => ({ role: 'user', content }));
-  expect(next.usage).toEqual(responseOf(await client.respond({ input })).usage);
+  expect(inputTokens(next)).toBe(inputTokens(responseOf(await client.respond({ input }))));
 });
 
 it('runs lanes side by side, each in order, and every event names its lane', async () => {

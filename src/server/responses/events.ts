@@ -1,5 +1,5 @@
 /** From what the engine says to the events of a response: a state machine that only knows the order of events. */
-import type { CompletionEvent, CompletionUsage } from '../completion.js';
+import type { CompletionEvent } from '../completion.js';
 import type {
   IncompleteReason,
   OutputFunctionCall,
@@ -12,6 +12,7 @@ import type {
   ResponseObject,
   ResponseUsage,
 } from '../protocol.js';
+import { usageExtension } from '../usage.js';
 import { newId } from './ids.js';
 
 /** Takes the events of one response. Deltas come as parts, since their number decides what a token costs. */
@@ -49,8 +50,6 @@ interface OpenCall {
 export interface MachineOptions {
   /** Log-probabilities as a client reads them; only called when they were asked for. */
   readonly logprobs: (event: TextEvent) => OutputLogprob[];
-  /** What `waferflow.timings` of the ended response says. */
-  readonly timings: (event: EndEvent) => unknown;
   /** Without output: a warm-up. */
   readonly isWarmUp?: boolean;
 }
@@ -132,7 +131,7 @@ export class ResponseMachine {
   }
 
   /** Ends the response before its time. */
-  cut(reason: IncompleteReason, usage: ResponseUsage | null = null, timings: unknown = null): void {
+  cut(reason: IncompleteReason, usage: ResponseUsage | null = null): void {
     if (this.isEnded) return;
     this.start();
     this.closeItem('incomplete');
@@ -140,7 +139,6 @@ export class ResponseMachine {
       status: reason === 'cancelled' ? 'cancelled' : 'incomplete',
       incomplete_details: { reason },
       usage,
-      waferflow: { ...this.response.waferflow, timings },
     });
   }
 
@@ -261,30 +259,26 @@ export class ResponseMachine {
     this.start();
     const { finishReason } = event;
     const isWarmUp = this.options.isWarmUp === true;
-    const usage = usageOf(event.usage, isWarmUp);
-    const timings = this.options.timings(event);
+    const usage = usageOf(event, isWarmUp);
     if (finishReason === 'cancelled') {
-      this.cut(this.cutReason, usage, timings);
+      this.cut(this.cutReason, usage);
       return;
     }
     const isCutShort = finishReason === 'length' && !isWarmUp;
     // An answer without a word is still an answer.
     if (this.open === null && this.output.length === 0 && !isWarmUp) this.openMessage();
     this.closeItem(isCutShort ? 'incomplete' : 'completed');
-    const waferflow = { ...this.response.waferflow, timings };
     if (isCutShort)
       this.finish('response.incomplete', {
         status: 'incomplete',
         incomplete_details: { reason: 'max_output_tokens' },
         usage,
-        waferflow,
       });
     else
       this.finish('response.completed', {
         status: 'completed',
         completed_at: Math.floor(Date.now() / 1000),
         usage,
-        waferflow,
       });
   }
 
@@ -326,7 +320,8 @@ function callItem(
   return { id: delta.itemId, type: 'function_call', status, call_id: callId, name, arguments: text };
 }
 
-function usageOf(usage: CompletionUsage, isWarmUp: boolean): ResponseUsage {
+function usageOf(end: EndEvent, isWarmUp: boolean): ResponseUsage {
+  const { usage } = end;
   const outputTokens = isWarmUp ? 0 : usage.completionTokens;
   return {
     input_tokens: usage.promptTokens,
@@ -337,5 +332,6 @@ function usageOf(usage: CompletionUsage, isWarmUp: boolean): ResponseUsage {
     output_tokens: outputTokens,
     output_tokens_details: { reasoning_tokens: 0 },
     total_tokens: usage.promptTokens + outputTokens,
+    waferflow: usageExtension(end),
   };
 }

@@ -90,7 +90,7 @@ export function responseRequest(body: CreateBody, { model, history, fits }: Requ
     safety_identifier: body.safety_identifier ?? null,
     prompt_cache_key: body.prompt_cache_key ?? null,
     user: body.user ?? null,
-    waferflow: { ignored: [...shown.ignored, ...ignoredTools], timings: null },
+    waferflow: { ignored: [...shown.ignored, ...ignoredTools] },
   };
   return {
     response,

@@ -8,7 +8,7 @@ import { sendStream, sseContentType, ssePing } from '../stream.js';
 import { createBody, parse } from './body.js';
 import type { EventSink } from './events.js';
 import { jsonSink } from './json.js';
-import type { ResponsesService, Started } from './service.js';
+import type { ResponsesService } from './service.js';
 import { responseNotFound } from './store.js';
 
 /** Takes events and forgets them: the response object has it all. */
@@ -87,35 +87,38 @@ async function create(
   const signal = clientSignal(request, reply);
   if (stream === true) {
     const events = new SseEvents();
-    const started = service.start({ ...prepared, caller, sink: events.sink, signal });
-    await sendStream(service.context, reply, events.pieces(started), {
+    const run = service.start({ ...prepared, caller, sink: events.sink, signal });
+    await sendStream(service.context, reply, withDone(service.pieces(run, () => events.take())), {
       contentType: sseContentType,
       ping: ssePing,
       // Errors come as events before this could.
-      errorFrame: () => 'data: [DONE]\n\n',
+      errorFrame: () => done,
     });
     return reply;
   }
-  const { run, steps } = service.start({ ...prepared, caller, sink: unseen, signal });
-  for await (const _ of steps) void _;
+  const run = service.start({ ...prepared, caller, sink: unseen, signal });
+  await service.drive(run, () => null);
   if (run.error !== null) throw run.error;
   return run.response;
 }
 
-/** Events as the text of a stream: what came in one step is sent together. */
+const done = 'data: [DONE]\n\n';
+
+async function* withDone(pieces: AsyncIterable<string>): AsyncGenerator<string, void, void> {
+  yield* pieces;
+  yield done;
+}
+
+/** Events as the text of a stream. */
 class SseEvents {
   readonly sink = jsonSink((type, json) => {
     this.text += `event: ${type}\ndata: ${json}\n\n`;
   });
   private text = '';
 
-  async *pieces({ steps }: Started): AsyncGenerator<string, void, void> {
-    for await (const _ of steps) {
-      if (this.text === '') continue;
-      const { text } = this;
-      this.text = '';
-      yield text;
-    }
-    yield 'data: [DONE]\n\n';
+  take(): string {
+    const { text } = this;
+    this.text = '';
+    return text;
   }
 }

@@ -1,6 +1,6 @@
 /** Makes one response: admits it, runs it, and keeps what a continuation needs. */
 
-import { type Completion, complete } from '../complete.js';
+import { complete } from '../complete.js';
 import type { CompletionEvent, CompletionRequest } from '../completion.js';
 import type { ServerContext } from '../context.js';
 import { type ApiError, toApiError } from '../errors.js';
@@ -25,9 +25,14 @@ export interface RunOptions {
 
 export class ResponseRun {
   readonly id: string;
+  readonly caller: string;
+  /** Settles when it is over and kept. */
+  readonly ended: Promise<void>;
+  onEnd: () => void = () => undefined;
   private readonly options: RunOptions;
   private readonly machine: ResponseMachine;
-  private readonly completion: Completion;
+  /** To be iterated once, each of them given to `take`. */
+  readonly events: AsyncIterable<CompletionEvent>;
   private readonly stop = new AbortController();
   private reason: IncompleteReason = 'cancelled';
   /** What it failed with. */
@@ -39,11 +44,14 @@ export class ResponseRun {
     const { response } = request;
     this.options = options;
     this.id = response.id;
+    this.caller = caller;
+    this.ended = new Promise((resolve) => {
+      this.onEnd = resolve;
+    });
     const engine = context.host.require();
     this.machine = new ResponseMachine(response, sink, {
       isWarmUp,
       logprobs: (event) => outputLogprobs(engine.tokenizer, event.logprobs ?? []),
-      timings: timingsOf,
     });
     const { maxTokens = engine.info.context } = request.options;
     const asked: CompletionRequest = {
@@ -54,7 +62,7 @@ export class ResponseRun {
       // A warm-up samples one token, since the engine has no fewer, and drops it.
       options: { ...request.options, maxTokens: isWarmUp ? 1 : maxTokens },
     };
-    this.completion = complete(context, asked, AbortSignal.any([options.signal, this.stop.signal]));
+    this.events = complete(context, asked, AbortSignal.any([options.signal, this.stop.signal]));
   }
 
   get response(): ResponseObject {
@@ -77,25 +85,17 @@ export class ResponseRun {
     this.stop.abort();
   }
 
-  /** Sends the events to the sink, up to the last one; yields whenever there may be new ones. Never throws. */
-  async *steps(): AsyncGenerator<void, void, void> {
-    const { machine } = this;
-    try {
-      for await (const event of this.completion) {
-        if (event.type === 'end' && event.finishReason === 'cancelled') machine.cutReason = this.reason;
-        machine.push(event);
-        yield;
-      }
-    } catch (thrown) {
-      this.error = toApiError(thrown);
-      const { facts } = this.error;
-      machine.fail({
-        code: facts.code,
-        message: facts.message,
-        ...(facts.param !== undefined && { param: facts.param }),
-      });
-      yield;
-    }
+  /** Takes one of the events, which goes on to the sink in the form of the API. */
+  take(event: CompletionEvent): void {
+    if (event.type === 'end' && event.finishReason === 'cancelled') this.machine.cutReason = this.reason;
+    this.machine.push(event);
+  }
+
+  /** Ends it with what broke the iteration of the events. */
+  fail(thrown: unknown): void {
+    this.error = toApiError(thrown);
+    const { code, message, param } = this.error.facts;
+    this.machine.fail({ code, message, ...(param !== undefined && { param }) });
   }
 
   /** What a continuation builds on, once it has ended. */
@@ -110,21 +110,4 @@ export class ResponseRun {
       bytes: historyBytes + sizeOf(request.input) + sizeOf(response),
     };
   }
-}
-
-/** Measured on this machine, and simulated for others: apart, and never mixed. */
-function timingsOf({ timings, simulated }: Extract<CompletionEvent, { type: 'end' }>): unknown {
-  return {
-    measured: {
-      queue_ms: timings.queueMs,
-      prefill_ms: timings.prefillMs,
-      ttft_ms: timings.ttftMs,
-      decode_ms: timings.decodeMs,
-    },
-    simulated: simulated.map(({ machine, ttftMs, tokensPerSecond }) => ({
-      machine,
-      ttft_ms: ttftMs,
-      tokens_per_second: tokensPerSecond,
-    })),
-  };
 }

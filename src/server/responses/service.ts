@@ -39,10 +39,7 @@ export interface Prepared {
 export class ResponsesService {
   readonly context: ServerContext;
   readonly store: ResponseStore;
-  private readonly live = new Map<
-    string,
-    { readonly owner: string; readonly run: ResponseRun; readonly ended: Promise<void> }
-  >();
+  private readonly live = new Map<string, ResponseRun>();
 
   constructor(context: ServerContext, limits: StoreLimits = defaultStoreLimits) {
     this.context = context;
@@ -78,8 +75,8 @@ export class ResponsesService {
     return promptIds(this.context.host.require().tokenizer, prompt).ids.length;
   }
 
-  /** Admits a response; iterate `steps` to run it. Throws an ApiError where it cannot be taken. */
-  start({ request, caller, sink, signal, isWarmUp = false, previous = null }: StartOptions): Started {
+  /** Admits a response, for `drive` or `pieces` to run. Throws an ApiError where it cannot be taken. */
+  start({ request, caller, sink, signal, isWarmUp = false, previous = null }: StartOptions): ResponseRun {
     const run = new ResponseRun({
       context: this.context,
       request,
@@ -89,46 +86,65 @@ export class ResponsesService {
       isWarmUp,
       historyBytes: previous?.bytes ?? 0,
     });
-    let end = (): void => undefined;
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    this.live.set(run.id, { owner: caller, run, ended });
-    return { run, steps: this.steps(run, request, end) };
+    this.live.set(run.id, run);
+    return run;
+  }
+
+  /** Runs a response; waits after each event for what `room` returns. Never rejects: the response says what happened. */
+  async drive(run: ResponseRun, room: () => Promise<void> | null): Promise<void> {
+    try {
+      for await (const event of run.events) {
+        run.take(event);
+        const wait = room();
+        if (wait !== null) await wait;
+      }
+    } catch (thrown) {
+      run.fail(thrown);
+    } finally {
+      this.end(run);
+    }
+  }
+
+  /** Runs a response as the pieces that its sink has collected; `take` empties it. */
+  async *pieces(run: ResponseRun, take: () => string): AsyncGenerator<string, void, void> {
+    try {
+      for await (const event of run.events) {
+        run.take(event);
+        const text = take();
+        if (text !== '') yield text;
+      }
+    } catch (thrown) {
+      run.fail(thrown);
+      yield take();
+    } finally {
+      this.end(run);
+    }
   }
 
   /** The response, under way or kept. */
   find(id: string, owner: string): ResponseObject | null {
     const live = this.live.get(id);
-    if (live !== undefined) return live.owner === owner ? live.run.response : null;
+    if (live !== undefined) return live.caller === owner ? live.response : null;
     return this.store.get(id, owner)?.response ?? null;
   }
 
   /** Ends a response under way; one that has ended stays as it is. */
   async cancel(id: string, owner: string): Promise<ResponseObject> {
     const live = this.live.get(id);
-    if (live?.owner === owner) {
-      live.run.cut('cancelled');
+    if (live?.caller === owner) {
+      live.cut('cancelled');
       await live.ended;
-      return live.run.response;
+      return live.response;
     }
     const kept = this.store.get(id, owner);
     if (kept === null) throw responseNotFound(id);
     return kept.response;
   }
 
-  private async *steps(
-    run: ResponseRun,
-    request: ResponseRequest,
-    end: () => void,
-  ): AsyncGenerator<void, void, void> {
-    try {
-      yield* run.steps();
-    } finally {
-      this.live.delete(run.id);
-      if (request.response.store) this.store.put(run.kept());
-      end();
-    }
+  private end(run: ResponseRun): void {
+    this.live.delete(run.id);
+    if (run.response.store) this.store.put(run.kept());
+    run.onEnd();
   }
 
   private fits(prompt: CompletionPrompt, maxOutputTokens: number | null): boolean {
@@ -136,10 +152,4 @@ export class ResponsesService {
     const room = Math.min(maxOutputTokens ?? answerTokens, context >> 2);
     return this.countTokens(prompt) + room <= context;
   }
-}
-
-export interface Started {
-  readonly run: ResponseRun;
-  /** Runs it; see `ResponseRun.steps`. */
-  readonly steps: AsyncGenerator<void, void, void>;
 }

@@ -85,6 +85,7 @@ export class Session {
       session: this.id,
       resumed,
       grace_ms: this.limits.graceMs,
+      window_bytes: this.limits.unreceivedBytes,
       received: this.wire.received,
     };
     this.wire.unnumbered(event);

@@ -1,6 +1,6 @@
 /** One client on a socket: takes its events, runs its responses in lanes, and remembers what they said. */
 import { ApiError, badRequest, toApiError } from '../errors.js';
-import type { IncompleteReason, SteerErrorCode } from '../protocol.js';
+import type { IncompleteReason, RateLimitsEvent, SteerErrorCode } from '../protocol.js';
 import { newId } from '../responses/ids.js';
 import type { Prepared, ResponsesService } from '../responses/service.js';
 import {
@@ -162,7 +162,7 @@ export class Peer {
     const { address, caller, isWarmUp } = how;
     let prepared = first;
     for (;;) {
-      const { run, steps } = service.start({
+      const run = service.start({
         ...prepared,
         caller,
         sink: wire.sinkFor(address),
@@ -171,10 +171,12 @@ export class Peer {
       });
       const active: Active = { run, address, steers: [] };
       lane.active = active;
-      for await (const _ of steps) {
-        const room = wire.room();
-        if (room !== null) await room;
-      }
+      let isFirst = true;
+      await service.drive(run, () => {
+        if (isFirst) this.tellLimits(caller, active);
+        isFirst = false;
+        return wire.room();
+      });
       lane.active = null;
       const kept = run.kept();
       if (run.error !== null) {
@@ -210,6 +212,18 @@ export class Peer {
         return;
       }
     }
+  }
+
+  private tellLimits(caller: string, { run, address }: Active): void {
+    const { keys, rates } = this.options.service.context;
+    const headers = rates.headers(keys.caller(caller));
+    if (Object.keys(headers).length === 0) return;
+    const event: RateLimitsEvent = {
+      type: 'waferflow.rate_limits',
+      sequence_number: run.nextSequence(),
+      headers,
+    };
+    this.options.wire.event(event, address);
   }
 
   private failSteers({ steers, run, address }: Active, message: string): void {
