@@ -7,7 +7,7 @@ import { testServer } from './server.js';
 import { connect, type Frame, isTerminal, responseOf } from './socket-client.js';
 
 const words = (count: number): string => Array.from({ length: count }, (_, i) => nullWord(i)).join('');
-const inputTokens = ({ usage }: { usage?: unknown }): number =>
+const inputTokens = ({ usage }: { readonly [field: string]: unknown }): number =>
   (usage as { input_tokens: number }).input_tokens;
 const typesOf = (frames: readonly Frame[]): string[] => frames.map(({ type }) => type);
 
