@@ -232,7 +232,11 @@ it('cancels a response under way, which then stays cancelled', async () => {
 it('ends a stream that breaks with an error, then response.failed', async () => {
   const engine = new NullEngine({ tokensPerSecond: 1000 });
   const { url } = await testServer({ load: () => Promise.resolve(engine) });
-  setTimeout(() => engine.break(new Error('a worker died')), 50);
+  const timer = setInterval(() => {
+    if (engine.stats().generatedTokens === 0) return;
+    clearInterval(timer);
+    engine.break(new Error('a worker died'));
+  }, 5);
   const events = await streamed(url, { max_output_tokens: 100_000 });
   expect(events.slice(-2).map(({ type }) => type)).toEqual(['error', 'response.failed']);
   const last = events.at(-1);
