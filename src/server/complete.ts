@@ -5,6 +5,7 @@ import type { ServerContext } from './context.js';
 import { ApiError, toApiError } from './errors.js';
 import { Observer } from './observe.js';
 import { longestTokenBytes, promptIds, promptLength } from './prompt.js';
+import { simulatedOf } from './simulated.js';
 import { type Calling, callingOf } from './tool-parser.js';
 import type { EndEvent } from './usage.js';
 
@@ -83,6 +84,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   const parser = calling?.parser ?? null;
   const run = {
     context,
+    engine,
     chunks,
     queue,
     promptTokens,
@@ -96,6 +98,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
 }
 
 interface Run {
+  readonly engine: Engine;
   readonly context: ServerContext;
   readonly chunks: AsyncIterable<GenerateChunk>;
   readonly queue: QueueEvents;
@@ -125,7 +128,7 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
       if (chunk.done) {
         if (chunk.finishReason === 'cancelled') context.lifecycle.cut.throwIfAborted();
         if (parser !== null) yield* parser.end();
-        const end = endOf(chunk, run.ownStop, parser !== null && parser.calls > 0);
+        const end = endOf(run, chunk, parser !== null && parser.calls > 0);
         observer.end(end);
         yield end;
         return;
@@ -150,7 +153,7 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
   }
 }
 
-function endOf(end: GenerateEnd, ownStop: string | null, isCall: boolean): EndEvent {
+function endOf({ engine, ownStop }: Run, end: GenerateEnd, isCall: boolean): EndEvent {
   const { finishReason, stopString, timings } = end;
   const usage: CompletionUsage = {
     promptTokens: timings.promptTokens,
@@ -166,7 +169,7 @@ function endOf(end: GenerateEnd, ownStop: string | null, isCall: boolean): EndEv
     usage,
     timings,
     get simulated() {
-      return end.simulated;
+      return simulatedOf(engine, end);
     },
   };
 }

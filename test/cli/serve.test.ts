@@ -1,0 +1,155 @@
+/** `waferflow serve` and `waferflow keys` as processes: what they print, and how they end. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import OpenAI from 'openai';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { BINARY, waferflow } from './cli.js';
+
+interface Serving {
+  readonly child: ChildProcess;
+  readonly greeting: string;
+  readonly url: string;
+  stderr(): string;
+  /** Waits for the end; the exit code, or the signal that ended it. */
+  ended(): Promise<number | string | null>;
+}
+
+async function serve(args: readonly string[] = [], env: Record<string, string> = {}): Promise<Serving> {
+  const child = spawn(process.execPath, [BINARY, 'serve', '--port', '0', '--workers', '1', ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let stdout = '';
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const exit = once(child, 'exit');
+  await new Promise<void>((resolve) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+      if (stdout.includes('\n')) resolve();
+    });
+    child.once('exit', () => resolve());
+  });
+  return {
+    child,
+    greeting: stdout,
+    url: /https?:\/\/[\w.:[\]]+/.exec(stdout)?.[0] ?? '',
+    stderr: () => stderr,
+    ended: async () => {
+      const [code, signal] = (await exit) as [number | null, string | null];
+      return code ?? signal;
+    },
+  };
+}
+
+async function ready(url: string, headers: Record<string, string> = {}): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${url}/ready`, { headers });
+    if (response.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const endless = {
+  model: 'glint',
+  prompt: 'const a = ',
+  max_tokens: 450,
+  temperature: 1,
+  stream: true,
+  ignore_eos: true,
+} as const;
+
+describe('serve', () => {
+  it('prints one line with the address and an example that works', async () => {
+    const { greeting, url, child, ended } = await serve();
+    expect(greeting.split('\n').length).toBe(2);
+    await ready(url);
+    const body = /-d '(.*)'/.exec(greeting)?.[1] ?? '';
+    expect(greeting).toContain(`curl ${url}/v1/completions `);
+    const answer = await fetch(`${url}/v1/completions`, { method: 'POST', body });
+    expect(await answer.json()).toMatchObject({ model: 'glint', choices: [{ finish_reason: 'length' }] });
+    child.kill('SIGTERM');
+    expect(await ended()).toBe(0);
+  });
+
+  it('on SIGTERM under load ends what runs, and then itself with 0', async () => {
+    const { url, child, ended, stderr } = await serve(['--max-running', '2']);
+    await ready(url);
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+    const streams = await Promise.all([1, 2, 3, 4].map(() => client.completions.create(endless)));
+    const finish = streams.map(async (stream) => {
+      let reason: string | null = null;
+      for await (const chunk of stream) reason = chunk.choices[0]?.finish_reason ?? reason;
+      return reason;
+    });
+    child.kill('SIGTERM');
+    expect(await Promise.all(finish)).toEqual(['length', 'length', 'length', 'length']);
+    expect(await ended()).toBe(0);
+    expect(stderr()).toContain('SIGTERM');
+  });
+
+  it('cuts what runs past the drain, with an error as the last event, and still ends with 0', async () => {
+    const { url, child, ended } = await serve(['--drain-seconds', '0']);
+    await ready(url);
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+    const stream = await client.completions.create(endless);
+    let chunks = 0;
+    const read = (async () => {
+      for await (const _ of stream) if (chunks++ === 0) child.kill('SIGTERM');
+    })();
+    await expect(read).rejects.toMatchObject({ code: 'server_shutting_down' });
+    expect(await ended()).toBe(0);
+  });
+
+  it('ends at once on a second signal', async () => {
+    const { url, child, ended } = await serve(['--drain-seconds', '600', '--max-running', '1']);
+    await ready(url);
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+    const streams = await Promise.all([1, 2, 3, 4, 5, 6].map(() => client.completions.create(endless)));
+    child.kill('SIGINT');
+    while ((await fetch(`${url}/ready`)).ok) await new Promise((resolve) => setTimeout(resolve, 10));
+    child.kill('SIGINT');
+    expect(await ended()).toBe(130);
+    for (const stream of streams) stream.controller.abort();
+  });
+
+  it('takes keys from the environment, and refuses what makes no sense', async () => {
+    const { url, greeting } = await serve([], { WAFERFLOW_API_KEYS: 'me=a-long-secret' });
+    expect(greeting).toContain('authorization: Bearer KEY');
+    expect((await fetch(`${url}/health`)).status).toBe(401);
+    await ready(url, { authorization: 'Bearer a-long-secret' });
+    const open = await waferflow(['serve', '--host', '0.0.0.0', '--port', '0']);
+    expect(open.code).toBe(2);
+    expect(open.stderr).toContain('waferflow keys me >> keys.txt');
+    const model = await waferflow(['serve', '--port', '0', '--model', 'no-such-model']);
+    expect(model.code).toBe(2);
+    const tls = await waferflow(['serve', '--port', '0', '--tls-cert', BINARY]);
+    expect(tls.code).toBe(2);
+    const taken = await waferflow(['serve', '--port', new URL(url).port]);
+    expect(taken.code).toBe(1);
+    expect(taken.stderr).toContain('in use');
+  });
+});
+
+describe('keys', () => {
+  it('makes a line that serve takes, and shows the key once, on stderr', async () => {
+    const made = await waferflow(['keys', 'alice', '--requests', '60']);
+    expect(made.code).toBe(0);
+    expect(made.stdout).toMatch(/^alice [0-9a-f]{64} requests=60\n$/);
+    const key = /wf-[\w-]+/.exec(made.stderr)?.[0] ?? '';
+    const directory = mkdtempSync(join(tmpdir(), 'waferflow-keys-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const file = join(directory, 'keys.txt');
+    writeFileSync(file, made.stdout);
+    const { url } = await serve(['--api-keys', file]);
+    expect((await fetch(`${url}/v1/models`)).status).toBe(401);
+    const models = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+    expect(models.status).toBe(200);
+  });
+});
