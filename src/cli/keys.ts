@@ -15,7 +15,7 @@ export function registerKeys(program: Command): void {
     .argument('<name>', 'whose key it is')
     .option('--requests <n>', 'requests a minute (default: unlimited)', parseCount)
     .option('--tokens <n>', 'tokens a minute, of prompts and answers (default: unlimited)', parseCount)
-    .addHelpText('after', '\nExample:\n  $ waferflow keys alice --requests 60 >> keys.txt')
+    .addHelpText('after', '\nExample:\n  $ waferflow keys alice --requests 60')
     .action((name: string, { requests, tokens }: KeysFlags) => {
       const { key, line } = makeKey(name);
       const limits = Object.entries({ requests, tokens }).filter(([, value]) => value !== undefined);
