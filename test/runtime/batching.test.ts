@@ -125,31 +125,59 @@ describe('KV pages', () => {
 });
 
 describe('order', () => {
-  const long = { ...endless, maxTokens: 60 };
-
-  it('higher priority goes first, and pushes out lower when there is no room', async () => {
-    await withEngine(model(), { ...options, maxRunning: 1 }, async (engine) => {
-      const ended: string[] = [];
-      const run = async (name: string, priority: number): Promise<void> => {
-        await endOf(engine.generate([5, 6, 7], { ...long, priority }));
+  /** Runs `requests` on an engine that takes one at a time; the order in which they end, all having come first. */
+  async function endings(requests: readonly (GenerateOptions & { name: string })[]): Promise<string[]> {
+    const path = temporaryFile(tinyModel({ metadata: { 'llama.context_length': 2048 } }));
+    const ended: string[] = [];
+    await withEngine(path, { workers: 2, context: 1024, kvTokens: 2048, maxRunning: 1 }, async (engine) => {
+      // Nobody reads its answer, so it is paused in the one place until all the others wait.
+      const first = engine
+        .generate([5], { ...endless, maxTokens: 1000, priority: 9 })
+        [Symbol.asyncIterator]();
+      await first.next();
+      const others = requests.map(async ({ name, ...own }) => {
+        await endOf(engine.generate([5, 6, 7], { ...endless, maxTokens: 60, ...own }));
         ended.push(name);
-      };
-      await Promise.all([run('low', 0), run('low too', 0), run('high', 1), run('higher', 2)]);
-      expect(ended).toEqual(['higher', 'high', 'low', 'low too']);
+      });
+      while (engine.stats().waiting < requests.length) await new Promise((resolve) => setTimeout(resolve, 5));
+      await first.return?.();
+      await Promise.all(others);
+    });
+    return ended;
+  }
+
+  it('higher priority goes first', async () => {
+    const ended = await endings([
+      { name: 'low' },
+      { name: 'low too' },
+      { name: 'high', priority: 1 },
+      { name: 'higher', priority: 2 },
+    ]);
+    expect(ended).toEqual(['higher', 'high', 'low', 'low too']);
+  });
+
+  it('higher priority pushes out lower when there is no room, and nothing is lost', async () => {
+    await withEngine(model(), { ...options, maxRunning: 1 }, async (engine) => {
+      const expected = await answer(engine, { prompt: [5, 6, 7], options: { ...endless, maxTokens: 200 } });
+      let first: Promise<readonly number[]> | null = null;
+      const low = engine.generate([5, 6, 7], { ...endless, maxTokens: 200 });
+      const ids: number[] = [];
+      for await (const chunk of low) {
+        if (chunk.done) break;
+        ids.push(...chunk.ids);
+        first ??= answer(engine, { prompt: [9, 9], options: { ...endless, maxTokens: 20, priority: 1 } });
+      }
+      expect(ids).toEqual(expected);
+      expect(await first).toHaveLength(20);
     });
   });
 
   it('keys share evenly: one with many requests does not hold up one with few', async () => {
-    await withEngine(model(), { ...options, maxRunning: 1 }, async (engine) => {
-      const ended: string[] = [];
-      const run = async (shareKey: string): Promise<void> => {
-        await endOf(engine.generate([5, 6, 7], { ...long, shareKey }));
-        ended.push(shareKey);
-      };
-      await Promise.all([...Array.from({ length: 8 }, () => run('many')), run('few'), run('few')]);
-      expect(ended.slice(0, 5).filter((key) => key === 'few')).toHaveLength(2);
-      expect(ended.filter((key) => key === 'many')).toHaveLength(8);
-    });
+    const many = Array.from({ length: 8 }, () => ({ name: 'many', shareKey: 'many' }));
+    const few = Array.from({ length: 2 }, () => ({ name: 'few', shareKey: 'few' }));
+    const ended = await endings([...many, ...few]);
+    expect(ended.slice(0, 4).filter((name) => name === 'few')).toHaveLength(2);
+    expect(ended.filter((name) => name === 'many')).toHaveLength(8);
   });
 
   it('waiting requests are told how many are in front', async () => {
@@ -167,31 +195,30 @@ describe('order', () => {
   });
 
   it('a long prompt does not hold up those who decode, nor they the prompt', async () => {
-    await withEngine(model(), options, async (engine) => {
-      // Tokens of the decoding request come between the chunks of the prompt.
-      const events: string[] = [];
-      const decoding = (async () => {
-        for await (const chunk of engine.generate([5, 6], { ...endless, maxTokens: 250 })) {
-          if (!chunk.done) for (const _ of chunk.ids) events.push('token');
+    const path = temporaryFile(tinyModel({ metadata: { 'llama.context_length': 4096 } }));
+    await withEngine(path, { ...options, context: 4096, kvTokens: 8192 }, async (engine) => {
+      const tokens = 3000;
+      /** Steps that a decoding request and a prompt of 13 chunks take together, if the prompt is read meanwhile. */
+      const race = async (seed: number): Promise<number | null> => {
+        const before = engine.stats().steps;
+        let reading: Promise<unknown> | null = null;
+        let isRead: boolean = false;
+        let wasMeanwhile: boolean = false;
+        for await (const chunk of engine.generate([5, 6, seed], { ...endless, maxTokens: tokens })) {
+          if (chunk.done) break;
+          wasMeanwhile = isRead;
+          reading ??= endOf(engine.generate(idsOf(new Rng(seed), 200), { maxTokens: 1 })).then(() => {
+            isRead = true;
+          });
         }
-      })();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      const reading = endOf(
-        engine.generate(idsOf(new Rng(1), 200), {
-          ...endless,
-          maxTokens: 2,
-          onPrefill: () => events.push('chunk'),
-        }),
-      );
-      await Promise.all([decoding, reading]);
-      const first = events.indexOf('chunk');
-      const last = events.lastIndexOf('chunk');
-      // 13 chunks of 16: each step with one brought the other a token too.
-      expect(events.slice(first, last).filter((event) => event === 'chunk').length).toBeGreaterThanOrEqual(
-        12,
-      );
-      const { steps } = engine.stats();
-      expect(steps).toBeLessThanOrEqual(250 + 20);
+        await reading;
+        return wasMeanwhile ? engine.stats().steps - before : null;
+      };
+      // On a busy machine the decoding may be over before the prompt arrives: then it is tried again.
+      let steps: number | null = null;
+      for (let seed = 3; seed < 13 && steps === null; seed++) steps = await race(seed);
+      // Every step gave the decoding request its token, the steps with a chunk of the prompt too.
+      expect(steps).toBe(tokens);
     });
   });
 });
