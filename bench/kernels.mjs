@@ -1,0 +1,84 @@
+// The kernels of the runtime on one thread, from the cache and from memory: `node bench/kernels.mjs` after `npm run build`.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { F32, Q4_0, Q8_0 } from '#kernels/types.js';
+import { Rng } from '#src/core/rng.js';
+import { quantize } from '#src/formats/quantize.js';
+import { setKernelFlags } from '#src/platform/node/v8-flags.js';
+import { instantiateKernels, reservedBytes } from '#src/runtime/kernels.js';
+import { printBench } from './table.js';
+
+setKernelFlags();
+const relaxed = readFileSync(fileURLToPath(new URL('../dist/kernels/kernels-relaxed.wasm', import.meta.url)));
+const plain = readFileSync(fileURLToPath(new URL('../dist/kernels/kernels-simd.wasm', import.meta.url)));
+const hasRelaxed = WebAssembly.validate(relaxed);
+const memory = new WebAssembly.Memory({ initial: 2048, maximum: 2048, shared: true });
+const kernels = instantiateKernels(new WebAssembly.Module(hasRelaxed ? relaxed : plain), memory);
+const rng = new Rng(1);
+
+let end = reservedBytes;
+function take(bytes, data) {
+  const address = end;
+  end = Math.ceil((end + bytes) / 64) * 64;
+  if (data)
+    new Uint8Array(memory.buffer, address, data.byteLength).set(
+      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    );
+  return address;
+}
+
+const normals = (n) => Float32Array.from({ length: n }, () => rng.normal());
+const packers = { Q8_0: 'packQ8_0', Q4_0: 'packQ4_0', F32: 'pack32' };
+const typeNumbers = { Q8_0, Q4_0, F32 };
+
+/** A packed random matrix; its rows repeat one of eight, since only their number counts here. */
+function packed(type, rows, columns) {
+  const raw = quantize(normals(8 * columns), type);
+  const rowBytes = raw.length / 8;
+  const groupBytes = kernels.groupBytes(typeNumbers[type], columns);
+  const source = take(raw.length, raw);
+  const w = take((rows / 8) * groupBytes);
+  const inner = type === 'Q8_0' || type === 'Q4_0' ? columns / 32 : columns;
+  for (let group = 0; group < rows / 8; group++) {
+    kernels[packers[type]](source, rowBytes, 8, inner, w + group * groupBytes);
+  }
+  return { w, bytes: (rows / 8) * groupBytes };
+}
+
+function input(type, columns) {
+  const x = take(4 * columns, normals(columns));
+  if (type === 'F32') return x;
+  const quantized = take(kernels.quantizedBytes(columns));
+  kernels.quantize(x, columns, quantized);
+  return quantized;
+}
+
+function matvec(type, rows, columns) {
+  const { w, bytes } = packed(type, rows, columns);
+  const x = input(type, columns);
+  const y = take(4 * rows);
+  return {
+    name: `matvec ${type} ${rows} x ${columns}, ${(bytes / 2 ** 20).toFixed(1)} MiB`,
+    work: bytes,
+    unit: 'B',
+    run: () => kernels.matvec(typeNumbers[type], w, 0, rows / 8, columns, x, y, 0, 0),
+  };
+}
+
+const n = 4096;
+const [a, b, c] = [0, 1, 2].map(() => take(4 * n, normals(n)));
+const elementwise = (name, work, run) => ({ name: `${name} of ${n}`, work, unit: 'B', run });
+
+await printBench(`kernels, ${hasRelaxed ? 'relaxed' : 'plain'} SIMD, one thread`, [
+  matvec('Q8_0', 768, 288),
+  matvec('Q8_0', 32_000, 288),
+  matvec('Q8_0', 49_152, 576),
+  matvec('Q4_0', 768, 288),
+  matvec('Q4_0', 49_152, 576),
+  matvec('F32', 768, 288),
+  matvec('F32', 8192, 576),
+  elementwise('rmsnorm', 12 * n, () => kernels.rmsnorm(a, b, c, n, 1e-5, 0, 0)),
+  elementwise('quantize', 4 * n, () => kernels.quantize(a, n, c)),
+  elementwise('swiglu', 12 * n, () => kernels.swiglu(c, b, n)),
+  elementwise('residual', 12 * n, () => kernels.residual(c, b, n)),
+]);
