@@ -23,6 +23,8 @@ export interface KernelSettings {
   /** Threads, one value each. */
   readonly size: number;
   readonly constants: Readonly<Record<string, number>>;
+  /** How many of the last arguments are whole numbers; those before are arrays. */
+  readonly numbers: number;
   /** True for threads that loop over many values; see `forWebAssembly`. */
   readonly loops: boolean;
 }
@@ -83,7 +85,7 @@ class GpuJsDevice implements Device {
 
   kernel<Constants extends object>(
     run: (this: GpuThread<Constants>, ...args: never[]) => number | Unwritten,
-    { size, constants, loops }: KernelSettings,
+    { size, constants, numbers, loops }: KernelSettings,
   ): Launch {
     const isWebAssembly = this.backend === 'webasm';
     const { text, counters } = isWebAssembly
@@ -91,7 +93,7 @@ class GpuJsDevice implements Device {
       : { text: String(run), counters: [] };
     const settings: IGPUKernelSettings = { constants, output: isWebAssembly && loops ? [1, size] : [size] };
     // Its plain JavaScript takes values as they come.
-    if (this.backend !== 'cpu') settings.argumentTypes = argumentTypes(text, counters);
+    if (this.backend !== 'cpu') settings.argumentTypes = argumentTypes(text, numbers + counters.length);
     return asLaunch(this.gpu.createKernel(text, settings), counters.length);
   }
 
@@ -112,20 +114,14 @@ class GpuJsDevice implements Device {
 
 /** gpu.js stops loops whose end it does not know after 1000 rounds. */
 const LONGEST_LOOP = 2 ** 30;
-/** Arguments of kernels that are whole numbers; all others are arrays. */
-const NUMBERS: readonly string[] = ['position', 'count'];
 
 /** Types for the arguments in the text of a kernel; left to itself gpu.js takes every number for a float. */
-function argumentTypes(source: string, counters: readonly string[]): ITypesList {
+function argumentTypes(source: string, numbers: number): ITypesList {
   const names = source.slice(source.indexOf('(') + 1, source.indexOf(')')).split(',');
-  const types = Object.fromEntries(
-    names.map((name) => {
-      const isNumber = NUMBERS.includes(name.trim()) || counters.includes(name.trim());
-      return [name.trim(), isNumber ? 'Integer' : 'Input'];
-    }),
-  );
+  const arrays = names.length - numbers;
+  const types = names.map((name, i) => [name.trim(), i < arrays ? 'Input' : 'Integer']);
   // Its declarations leave `Input` out.
-  return types as unknown as ITypesList;
+  return Object.fromEntries(types) as unknown as ITypesList;
 }
 
 /** gpu.js's types ask for plain arrays; it takes typed ones as they are. */
@@ -152,7 +148,20 @@ export function forWebAssembly(source: string, loops: boolean): { text: string; 
     counters.add(name);
     return `for (${name} =`;
   });
+  const open = text.indexOf('(');
   const close = text.indexOf(')');
+  const shadowed = text
+    .slice(open + 1, close)
+    .split(',')
+    .find((name) => counters.has(name.trim()));
+  if (shadowed !== undefined) {
+    throw new EngineError({
+      what: 'a kernel for gpu.js',
+      given: `a loop whose counter hides the argument ${shadowed.trim()}: its names were shortened by a minifier`,
+      expected: 'the names of the source',
+      todo: 'Bundle the kernels without compressing statements and names: gpu.js reads them as text.',
+    });
+  }
   const withArguments = `${text.slice(0, close)}${[...counters].map((name) => `, ${name}`).join('')}${text.slice(close)}`;
   return {
     text: loops ? withArguments.replaceAll('this.thread.x', 'this.thread.y') : withArguments,
@@ -190,7 +199,9 @@ class GpuJsPass implements Pass {
         ...args.map((arg) => (typeof arg === 'number' ? arg : onDevice(arg, [arg.length]))),
       );
     } catch (cause) {
-      throw this.failed(messageOf(cause), cause);
+      // Why it gave up its fused executor says more than how the other one failed.
+      const reason = this.backend === 'cpu' ? null : this.pipeline.fallbackReason;
+      throw this.failed(reason ?? messageOf(cause), cause);
     }
     // Without its fused executor gpu.js uploads every weight again for every pass: that would prove nothing.
     if (this.backend !== 'cpu' && this.pipeline.fallbackReason !== null) {

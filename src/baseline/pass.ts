@@ -91,6 +91,7 @@ class Tracer {
   private readonly position: DeviceValue;
   private readonly count: DeviceValue;
   private readonly wanted: DeviceValue;
+  private readonly numbers: ReadonlySet<DeviceValue>;
 
   constructor(
     device: Pick<Device, 'kernel' | 'constant'>,
@@ -105,6 +106,7 @@ class Tracer {
     this.position = args[1]!;
     this.count = args[2]!;
     this.wanted = args[3]!;
+    this.numbers = new Set([this.position, this.count, this.wanted]);
   }
 
   run(): DeviceValue {
@@ -148,7 +150,8 @@ class Tracer {
     const key = `${body.name} ${size} ${JSON.stringify(constants)}`;
     let kernel = this.kernels.get(key);
     if (kernel === undefined) {
-      kernel = this.device.kernel(body, { size, constants, loops });
+      const numbers = args.filter((arg) => this.numbers.has(arg)).length;
+      kernel = this.device.kernel(body, { size, constants, numbers, loops });
       this.kernels.set(key, kernel);
     }
     return kernel(...args);

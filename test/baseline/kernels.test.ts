@@ -50,7 +50,12 @@ async function launch(
   { size, constants, loops = false, held }: Run,
   args: readonly (Float32Array | number)[],
 ): Promise<Float32Array> {
-  const kernel = device.kernel(body, { size, constants, loops });
+  const kernel = device.kernel(body, {
+    size,
+    constants,
+    numbers: args.filter((arg) => typeof arg === 'number').length,
+    loops,
+  });
   const before = held ? [device.constant(held.values, held.columns)] : [];
   return await device.pass((...handles) => kernel(...before, ...handles), args.length).run(args);
 }
@@ -218,10 +223,11 @@ describe.each(backends)('on %s', (backend) => {
       // A size of its own keeps the buffer from pass to pass.
       size: 2 * kvSize * context + 4,
       constants: { parts, tokens, stride, offset: size, kvSize, headDim, context },
+      numbers: 2,
       loops: false,
     });
     const make = (body: Body, count: number, constants: Run['constants'], loops = false) =>
-      device.kernel(body, { size: count, constants, loops });
+      device.kernel(body, { size: count, constants, numbers: body === quotients ? 0 : 2, loops });
     const turn = make(rope, tokens * size, { parts, tokens, stride, size, headDim });
     const score = make(scores, rows * context, { heads, group, headDim, context, scale: 0.25 });
     const most = make(maxima, parts * rows, { heads, rows, context, partPositions }, true);
