@@ -1,0 +1,44 @@
+/** Where answers come from, the same for a server and for this browser. */
+
+export interface Said {
+  readonly role: 'user' | 'assistant';
+  readonly text: string;
+}
+
+export interface Turn extends Said {
+  readonly id: number;
+  /** How an answer ended, where that is worth a word. */
+  readonly note: string | null;
+}
+
+export interface Settings {
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly seed: number | null;
+}
+
+export type AnswerEvent =
+  | { readonly type: 'queued'; readonly position: number }
+  | { readonly type: 'text'; readonly text: string; readonly tokens: number }
+  | { readonly type: 'limits'; readonly headers: Readonly<Record<string, string>> }
+  /** The answer so far is over; what follows answers the steer. */
+  | { readonly type: 'steered' }
+  | { readonly type: 'end'; readonly note: string | null };
+
+/** An answer under way; iterating it throws what goes wrong. */
+export interface Answer extends AsyncIterable<AnswerEvent> {
+  cancel(): void;
+  /** Stops the answer and goes on with this input. Rejects when that is too late. */
+  steer(text: string): Promise<void>;
+}
+
+export interface Source {
+  ask(turns: readonly Said[], settings: Settings): Answer;
+}
+
+/** Why a generation ended, for people; null where it ended by itself. */
+export function endNote(reason: string): string | null {
+  if (reason === 'length' || reason === 'max_output_tokens') return 'cut at the most tokens';
+  if (reason === 'cancelled') return 'cancelled';
+  return null;
+}
