@@ -59,7 +59,8 @@ class BrowserAnswer implements Answer {
       const options = { maxTokens, temperature, ...(seed !== null && { seed }) };
       this.generation = generate(promptOf(this.turns, hasChatTemplate), options, (text, ids) => {
         this.text += text;
-        this.push({ type: 'text', text, tokens: ids.length });
+        this.push({ type: 'text', text });
+        this.push({ type: 'tokens', count: ids.length });
       });
       const { finishReason } = await this.generation.end;
       const { steering } = this;

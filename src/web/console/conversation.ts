@@ -40,6 +40,7 @@ export class Conversation {
     this.said.value = [...asked, turn('assistant', '')];
     const startMs = performance.now();
     let firstMs: number | null = null;
+    let lastMs = 0;
     let tokens = 0;
     this.measured.value = nothing;
     let answer: Answer | null = null;
@@ -52,14 +53,18 @@ export class Conversation {
         if (event.type === 'limits') this.left.value = { ...this.left.value, ...event.headers };
         if (event.type === 'steered') this.said.value = [...this.said.value, turn('assistant', '')];
         if (event.type === 'end') this.note(event.note);
-        if (event.type !== 'text') continue;
-        firstMs ??= now;
-        tokens += event.tokens;
-        this.append(event.text);
+        if (event.type === 'text') {
+          firstMs ??= now;
+          lastMs = now;
+          this.append(event.text);
+        }
+        if (event.type === 'tokens') tokens += event.count;
+        if (firstMs === null || (event.type !== 'text' && event.type !== 'tokens')) continue;
+        const seconds = (lastMs - firstMs) / 1000;
         this.measured.value = {
           ttftMs: firstMs - startMs,
           tokens,
-          tokensPerSecond: now > firstMs ? (1000 * (tokens - 1)) / (now - firstMs) : null,
+          tokensPerSecond: tokens > 1 && seconds > 0 ? (tokens - 1) / seconds : null,
           queue: null,
         };
       }

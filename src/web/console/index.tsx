@@ -99,7 +99,7 @@ export default function Console() {
           </>
         )}
         <Slider
-          label="At most"
+          label="Answers of at most"
           value={maxTokens.value}
           steps={[16, 32, 64, 128, 256, 512, 1024, 2048, 4096]}
           show={(value) => `${figure(value)} tokens`}
@@ -262,7 +262,7 @@ function FiguresList({ source }: { source: ServerSource | null }) {
   const rows: readonly (readonly [string, string | null])[] = [
     ['first token', ttftMs === null ? '–' : duration(ttftMs)],
     ['tokens/s', tokensPerSecond === null ? '–' : figure(tokensPerSecond)],
-    ['tokens', figure(tokens)],
+    ['tokens', tokens === 0 ? '–' : figure(tokens)],
     ['in front in the queue', queue === null ? '–' : figure(queue)],
     ['requests left', left('requests')],
     ['tokens left', left('tokens')],

@@ -90,16 +90,19 @@ class ServerAnswer implements Answer {
           yield { type: 'queued', position: event.position };
           break;
         case 'text':
-          yield { type: 'text', text: event.text, tokens: 1 };
+          // A piece may be several tokens: only the end says how many there were.
+          yield { type: 'text', text: event.text };
           break;
         case 'rateLimits':
           yield { type: 'limits', headers: event.headers };
           break;
         case 'steered':
+          yield { type: 'tokens', count: event.response.usage?.output_tokens ?? 0 };
           yield { type: 'steered' };
           break;
         case 'end': {
-          const { status, incomplete_details: details } = event.response;
+          const { status, incomplete_details: details, usage } = event.response;
+          yield { type: 'tokens', count: usage?.output_tokens ?? 0 };
           yield { type: 'end', note: endNote(details?.reason ?? status) };
           break;
         }

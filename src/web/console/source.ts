@@ -19,7 +19,9 @@ export interface Settings {
 
 export type AnswerEvent =
   | { readonly type: 'queued'; readonly position: number }
-  | { readonly type: 'text'; readonly text: string; readonly tokens: number }
+  | { readonly type: 'text'; readonly text: string }
+  /** So many more tokens have come: with the text, or after it. */
+  | { readonly type: 'tokens'; readonly count: number }
   | { readonly type: 'limits'; readonly headers: Readonly<Record<string, string>> }
   /** The answer so far is over; what follows answers the steer. */
   | { readonly type: 'steered' }
