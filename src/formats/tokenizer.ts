@@ -2,6 +2,7 @@
 import { OptionError } from '../core/errors.js';
 import { ByteLevelBpe, bytesOfByteLevelText } from './byte-level.js';
 import { type ChatRenderer, compileChatTemplate, plainTranscript } from './chat-template.js';
+import { FragmentCache } from './fragment-cache.js';
 import type { GgufFile } from './gguf.js';
 import { metaSpace, SentencePiece } from './sentencepiece.js';
 import { SpecialTokens } from './special-tokens.js';
@@ -67,6 +68,7 @@ class GgufTokenizer implements Tokenizer {
   private readonly codec: TextCodec;
   private readonly specialTokens: SpecialTokens;
   private readonly bytes: Uint8Array[] = [];
+  private readonly fragments = new FragmentCache();
   private renderer: ChatRenderer | null = null;
 
   constructor(gguf: GgufFile, vocabulary: Vocabulary, codec: TextCodec) {
@@ -87,12 +89,21 @@ class GgufTokenizer implements Tokenizer {
     let afterSpecial = true;
     for (const fragment of this.specialTokens.split(replaceLoneSurrogates(text), special)) {
       if (typeof fragment === 'number') ids.push(fragment);
-      else this.codec.encode(this.codec.spacePrefix && afterSpecial ? ` ${fragment}` : fragment, ids);
+      else {
+        const text = this.codec.spacePrefix && afterSpecial ? ` ${fragment}` : fragment;
+        for (const id of this.fragments.get(text, this.encodeFragment)) ids.push(id);
+      }
       afterSpecial = typeof fragment === 'number';
     }
     if (bos && this.bosId !== null && ids[0] !== this.bosId) ids.unshift(this.bosId);
     return ids;
   }
+
+  private readonly encodeFragment = (text: string): readonly number[] => {
+    const ids: number[] = [];
+    this.codec.encode(text, ids);
+    return ids;
+  };
 
   bytesOf(id: number): Uint8Array {
     let bytes = this.bytes[id];
