@@ -182,6 +182,8 @@ export interface WorkloadSummary {
 
 /** One fleet that the search tried. */
 export interface CapacityTrial {
+  /** False: stopped as soon as the SLO was out of reach, so the numbers are of the requests until then. */
+  readonly isComplete: boolean;
   readonly machine: string;
   readonly count: number;
   readonly meets: boolean;

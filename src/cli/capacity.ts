@@ -1,0 +1,56 @@
+/** `waferflow capacity`: how many machines of which kind a workload needs under an SLO, and what they cost. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { FormatError, messageOf, OptionError } from '../core/errors.js';
+import { CODING_TASK } from '../fleet/agents.js';
+import { STEADY } from '../fleet/arrivals.js';
+import { configurationText } from '../fleet/basis.js';
+import { openSweep, type SweepInputs, searchCapacity } from '../fleet/sweep.js';
+import type { CapacityAnswer, CapacityResult, Slo, SloMetric } from '../fleet/types.js';
+import type { WorkloadSpec } from '../fleet/workload.js';
+import { parseMachineJson, parseWafer } from '../machine/custom.js';
+import { parseGpu } from '../machine/gpus.js';
+import { resolveCard } from '../platform/node/cards.js';
+import { ENGINE_NAMES, type EngineName } from '../timing/gpuConstants.js';
+import type { Machine } from '../timing/planTypes.js';
+import { weightBitsOf } from '../timing/planTypes.js';
+import { waferPrice } from '../timing/prices.js';
+import { findMachine } from '../timing/simulate.js';
+import { parseCount, parseNumber } from './options.js';
+import { formatNumber, formatTable, printJson, progressBar } from './output.js';
+import { interruptible } from './interrupt.js';
+import { startSweep } from './sweepRun.js';
+
+interface CapacityFlags {
+  readonly model?: string;
+  readonly machine: readonly string[];
+  readonly trace?: string;
+  readonly agents?: number;
+  readonly tasks?: number;
+  readonly rate?: number;
+  readonly burstiness: number;
+  readonly dailySwing: number;
+  readonly prompt?: number;
+  readonly output?: number;
+  readonly spread: number;
+  readonly requests?: number;
+  readonly rateScale: number;
+  readonly batchShare: number;
+  readonly slo: Omit<Slo, 'percentile'>;
+  readonly percentile: number;
+  readonly maxBatch: number;
+  readonly maxQueue?: number;
+  readonly tp?: number;
+  readonly engine: EngineName;
+  readonly weights?: number;
+  readonly kv?: number;
+  readonly clock?: number;
+  readonly price?: ReadonlyMap<string, number>;
+  readonly seed: number;
+  readonly workers?: number;
+  readonly resume?: string;
+  readonly queue?: string;
+  readonly html?: string;
+  readonly md?: string;
+  readonly json?: boolean;
+}
