@@ -1,24 +1,23 @@
 /** `waferflow capacity`: how many machines of which kind a workload needs under an SLO, and what they cost. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ModelCard } from '../../models/card.js';
 import { FormatError, messageOf, OptionError } from '../core/errors.js';
 import { CODING_TASK } from '../fleet/agents.js';
-import { STEADY } from '../fleet/arrivals.js';
-import { configurationText } from '../fleet/basis.js';
+import type { MachineRequest } from '../fleet/candidates.js';
 import { openSweep, type SweepInputs, searchCapacity } from '../fleet/sweep.js';
-import type { CapacityAnswer, CapacityResult, Slo, SloMetric } from '../fleet/types.js';
+import type { CapacityResult, Slo } from '../fleet/types.js';
 import type { WorkloadSpec } from '../fleet/workload.js';
-import { parseMachineJson, parseWafer } from '../machine/custom.js';
-import { parseGpu } from '../machine/gpus.js';
 import { resolveCard } from '../platform/node/cards.js';
 import { ENGINE_NAMES, type EngineName } from '../timing/gpuConstants.js';
-import type { Machine } from '../timing/planTypes.js';
-import { weightBitsOf } from '../timing/planTypes.js';
+import { type Machine, weightBitsOf } from '../timing/planTypes.js';
 import { waferPrice } from '../timing/prices.js';
-import { findMachine } from '../timing/simulate.js';
-import { parseCount, parseNumber } from './options.js';
-import { formatNumber, formatTable, printJson, progressBar } from './output.js';
+import { capacityText } from './capacityText.js';
+import { commandLine } from './commandLine.js';
 import { interruptible } from './interrupt.js';
+import { parseCount, parseNumber } from './options.js';
+import { printJson } from './output.js';
+import { machineOf, parsePrices } from './plan.js';
 import { startSweep } from './sweepRun.js';
 
 interface CapacityFlags {
@@ -50,7 +49,261 @@ interface CapacityFlags {
   readonly workers?: number;
   readonly resume?: string;
   readonly queue?: string;
-  readonly html?: string;
-  readonly md?: string;
+  readonly queueTimeout: number;
   readonly json?: boolean;
+}
+
+export function registerCapacity(program: Command): void {
+  program
+    .command('capacity')
+    .description(
+      'how many machines of which kind a workload needs under an SLO, and what they cost (simulated)',
+    )
+    .option(
+      '-m, --model <name|path>',
+      'a card, config.json, model directory or GGUF file (default: the embedded model)',
+    )
+    .option(
+      '--machine <names>',
+      'machines or JSON files, separated by commas',
+      (text) => text.split(',').map((name) => name.trim()),
+      ['wse-3', 'h100', 'h200', 'b200'],
+    )
+    .option(
+      '--trace <file>',
+      'requests: Azure LLM 2023 CSV, Mooncake JSON lines, or seconds,prompt_tokens,output_tokens',
+    )
+    .option('--agents <n>', 'instead: so many coding agents at work at once', parseCount)
+    .option('--tasks <n>', 'tasks of all agents (default: 10 per agent, at least 200)', parseCount)
+    .option('--rate <r>', 'instead: requests per second with drawn lengths', parsePositive)
+    .option(
+      '--burstiness <b>',
+      'with --rate: 1 Poisson, smaller in bursts, larger more even',
+      parsePositive,
+      1,
+    )
+    .option(
+      '--daily-swing <share>',
+      'with --rate: how far the rate swings around its mean over a day',
+      parseShare,
+      0,
+    )
+    .option('--prompt <tokens>', 'with --rate: mean prompt (default: 1024)', parseCount)
+    .option('--output <tokens>', 'with --rate: mean answer (default: 256)', parseCount)
+    .option('--spread <s>', 'with --rate: standard deviation of the logarithm of lengths', parseNumber, 0.7)
+    .option('--requests <n>', 'requests to simulate (default: the trace once, or 10000)', parseCount)
+    .option('--rate-scale <x>', 'requests come so many times faster', parsePositive, 1)
+    .option('--batch-share <share>', 'share of the requests that may wait (batch tier)', parseShare, 0)
+    .option('--slo <limits>', 'limits such as ttft=500ms,tpot=20ms, also itl and e2el', parseSlo, {
+      ttftMs: 500,
+      tpotMs: 30,
+    })
+    .option('--percentile <p>', 'share of the requests that must be within each limit', parsePercentile, 99)
+    .option('--max-batch <n>', 'sequences that one copy of the model runs at once at most', parseCount, 256)
+    .option(
+      '--max-queue <n>',
+      'requests that may wait at one copy; more are refused (default: no limit)',
+      parseCount,
+    )
+    .option('--tp <n>', 'GPUs that share one copy of the model (default: searched)', parseCount)
+    .addOption(new Option('--engine <name>', 'serving engine on GPUs').choices(ENGINE_NAMES).default('vllm'))
+    .option('--weights <bits>', '16, 8 or 4 (default: as published)', parseBits)
+    .option('--kv <bits>', '16 or 8 (default: 16 on wafers, the engine’s choice on GPUs)', parseBits)
+    .option('--clock <ghz>', 'clock of the wafers', parsePositive)
+    .option('--price <list>', 'dollars per hour and machine, such as wse-3=70,h200=3.5', parsePrices)
+    .option('--seed <n>', 'same seed, same result', parseNumber, 1)
+    .option('--workers <n>', 'threads that simulate (default: one per core)', parseCount)
+    .option('--resume <file>', 'keep results in this file, and go on from those that it has')
+    .option('--queue <url>', 'let `waferflow worker`s do it, over Redis such as redis://localhost:6379')
+    .option('--queue-timeout <seconds>', 'how long to wait for a Redis that is gone', parseCount, 600)
+    .option('--json', 'print one JSON document on stdout')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ waferflow capacity --model llama-3.1-8b --machine wse-3,h100 --rate 20 --slo ttft=500ms,tpot=20ms\n  $ waferflow capacity --model codex-spark-like --agents 20 --machine wse-3,h200\nWith a request log:\n  $ waferflow capacity --model llama-3.1-70b --trace requests.csv --rate-scale 10 --resume search.jsonl',
+    )
+    .action((flags: CapacityFlags) => run(flags, program.version() ?? ''));
+}
+
+async function run(flags: CapacityFlags, version: string): Promise<void> {
+  const card = await resolveCard(flags.model);
+  const inputs = inputsOf(flags, card);
+  const sweep = openSweep(inputs);
+  const result = await interruptible(async (signal) => {
+    const runner = await startSweep({
+      inputs: JSON.stringify(inputs),
+      version,
+      workers: flags.workers ?? null,
+      resume: flags.resume ?? null,
+      queue: flags.queue === undefined ? null : { url: flags.queue, patienceMs: flags.queueTimeout * 1e3 },
+      signal,
+    });
+    try {
+      if (runner.resumed > 0) console.error(`waferflow: ${runner.resumed} results from ${flags.resume}`);
+      return await searchCapacity(sweep, runner.run, commandLine());
+    } finally {
+      await runner.close();
+    }
+  });
+  output(flags, result);
+}
+
+function output(flags: CapacityFlags, result: CapacityResult): void {
+  if (flags.json) printJson(result);
+  else console.log(capacityText(result));
+}
+
+function inputsOf(flags: CapacityFlags, card: ModelCard): SweepInputs {
+  const machines = flags.machine.map(machineOf);
+  for (const name of flags.price?.keys() ?? []) {
+    if (!machines.some((machine) => machine.name === name))
+      throw conflict('--price', name, `one of ${machines.map((machine) => machine.name).join(', ')}`);
+  }
+  if (flags.tp !== undefined && !machines.some((machine) => machine.kind === 'gpu'))
+    throw conflict('--tp', String(flags.tp), 'a GPU among the machines');
+  if (flags.clock !== undefined && !machines.some((machine) => machine.kind === 'wafer'))
+    throw conflict('--clock', String(flags.clock), 'a wafer among the machines');
+  return {
+    card,
+    machines: machines.map((machine) => requestOf(flags, card, machine)),
+    workload: workloadOf(flags, card),
+    slo: { ...flags.slo, percentile: flags.percentile },
+    seed: flags.seed,
+    maxQueue: flags.maxQueue ?? null,
+  };
+}
+
+function requestOf(flags: CapacityFlags, card: ModelCard, machine: Machine): MachineRequest {
+  const known = machine.kind === 'wafer' ? waferPrice(machine.name) : machine.facts.dollarsPerHour;
+  const at =
+    machine.kind === 'wafer' && flags.clock !== undefined ? withClock(machine, flags.clock * 1e9) : machine;
+  return {
+    machine: at,
+    dollarsPerHour: flags.price?.get(machine.name) ?? known.value,
+    weightBits: weightBitsOf(card, {
+      ...ONE_USER,
+      ...(flags.weights !== undefined && { weightBits: flags.weights }),
+    }),
+    kvBits: flags.kv ?? null,
+    engine: flags.engine,
+    tensorParallel: flags.tp ?? null,
+    maxBatch: flags.maxBatch,
+  };
+}
+
+const ONE_USER = { promptTokens: 1, outputTokens: 1, concurrency: 1 };
+
+function withClock(machine: Machine & { kind: 'wafer' }, hertz: number): Machine {
+  const given = { value: hertz, tag: 'derived', source: 'given', confidence: 'high' } as const;
+  return { ...machine, facts: { ...machine.facts, clockHz: given } };
+}
+
+function workloadOf(flags: CapacityFlags, card: ModelCard): WorkloadSpec {
+  const given = (['trace', 'rate', 'agents'] as const).filter((name) => flags[name] !== undefined);
+  if (given.length !== 1) {
+    throw new OptionError({
+      what: 'workload',
+      given: given.length === 0 ? 'none' : given.map((name) => `--${name}`).join(' and '),
+      expected: 'one of --trace, --rate and --agents',
+      todo: 'Say which requests to plan for, for example --rate 10.',
+    });
+  }
+  const { rateScale, batchShare } = flags;
+  if (flags.trace !== undefined) {
+    return {
+      kind: 'trace',
+      file: flags.trace,
+      text: readTrace(flags.trace),
+      requests: flags.requests ?? null,
+      rateScale,
+      batchShare,
+    };
+  }
+  if (flags.agents !== undefined) {
+    const tasks = flags.tasks ?? Math.max(200, 10 * flags.agents);
+    return {
+      kind: 'agents',
+      spec: { ...CODING_TASK, tasks, agents: flags.agents, maxContext: card.maxPositionEmbeddings },
+    };
+  }
+  const length = (
+    mean: number,
+  ): { kind: 'fixed'; tokens: number } | { kind: 'lognormal'; mean: number; spread: number } =>
+    flags.spread === 0 ? { kind: 'fixed', tokens: mean } : { kind: 'lognormal', mean, spread: flags.spread };
+  return {
+    kind: 'drawn',
+    requests: flags.requests ?? 10_000,
+    arrivals: {
+      requestsPerSecond: flags.rate!,
+      burstiness: flags.burstiness,
+      dailySwing: flags.dailySwing,
+      daySeconds: 86_400,
+    },
+    prompt: length(flags.prompt ?? 1024),
+    output: length(flags.output ?? 256),
+    rateScale,
+    batchShare,
+  };
+}
+
+/** A day of a busy service; more belongs into a sample. */
+const MAX_TRACE_BYTES = 512 * 1024 * 1024;
+
+function readTrace(path: string): string {
+  try {
+    const { size } = statSync(path);
+    if (size <= MAX_TRACE_BYTES) return readFileSync(path, 'utf8');
+    throw new Error(`${size} bytes`);
+  } catch (error) {
+    throw new FormatError(
+      {
+        what: path,
+        given: messageOf(error),
+        expected: `a trace of at most ${MAX_TRACE_BYTES} bytes`,
+        todo: 'Check the path.',
+      },
+      { cause: error },
+    );
+  }
+}
+
+function conflict(what: string, given: string, expected: string): OptionError {
+  return new OptionError({ what, given, expected, todo: 'Leave the option out or add such a machine.' });
+}
+
+const METRICS = { ttft: 'ttftMs', tpot: 'tpotMs', itl: 'itlMs', e2el: 'e2elMs' } as const;
+
+function parseSlo(text: string): Omit<Slo, 'percentile'> {
+  const limits: Partial<Record<'ttftMs' | 'tpotMs' | 'itlMs' | 'e2elMs', number>> = {};
+  for (const part of text.split(',')) {
+    const match = /^\s*(ttft|tpot|itl|e2el)\s*=\s*(\d+(?:\.\d+)?)\s*(ms|s)?\s*$/i.exec(part);
+    const limit = match ? Number(match[2]) * (match[3]?.toLowerCase() === 's' ? 1e3 : 1) : 0;
+    if (!match || !(limit > 0))
+      throw new InvalidArgumentError('Expected limits such as ttft=500ms,tpot=20ms; also itl and e2el.');
+    limits[METRICS[match[1]!.toLowerCase() as keyof typeof METRICS]] = limit;
+  }
+  return limits;
+}
+
+function parsePositive(text: string): number {
+  const value = parseNumber(text);
+  if (!(value > 0)) throw new InvalidArgumentError('Expected a number above 0.');
+  return value;
+}
+
+function parseShare(text: string): number {
+  const value = parseNumber(text);
+  if (value < 0 || value > 1) throw new InvalidArgumentError('Expected a number from 0 to 1.');
+  return value;
+}
+
+function parsePercentile(text: string): number {
+  const value = parseNumber(text);
+  if (value <= 0 || value > 100) throw new InvalidArgumentError('Expected a number above 0 and up to 100.');
+  return value;
+}
+
+function parseBits(text: string): number {
+  const value = parseCount(text);
+  if (![16, 8, 4].includes(value)) throw new InvalidArgumentError('Expected 16, 8 or 4.');
+  return value;
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { OptionError, WaferflowError } from '../core/errors.js';
 import { registerBench } from './bench.js';
+import { registerCapacity } from './capacity.js';
 import { registerChat } from './chat.js';
 import { registerDoctor } from './doctor.js';
 import { registerFabric } from './fabric.js';
@@ -16,6 +17,7 @@ import { registerScore } from './score.js';
 import { registerServe } from './serve.js';
 import { registerUi } from './ui.js';
 import { registerValidate } from './validate.js';
+import { registerWorker } from './worker.js';
 
 const { version, bugs } = JSON.parse(
   readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
@@ -38,6 +40,8 @@ registerDoctor(program);
 registerBench(program);
 registerPlan(program);
 registerValidate(program);
+registerCapacity(program);
+registerWorker(program);
 registerServe(program);
 registerKeys(program);
 registerUi(program);

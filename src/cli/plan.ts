@@ -101,7 +101,7 @@ function parseCountOrAuto(text: string): number | 'auto' {
   return text === 'auto' ? text : parseCount(text);
 }
 
-function parsePrices(text: string): ReadonlyMap<string, number> {
+export function parsePrices(text: string): ReadonlyMap<string, number> {
   return new Map(
     text.split(',').map((part) => {
       const [name, dollars, ...rest] = part.split('=');
@@ -149,7 +149,7 @@ async function writeReports(
 }
 
 /** A known name, or a JSON file of either kind. */
-function machineOf(name: string): Machine {
+export function machineOf(name: string): Machine {
   if (!name.endsWith('.json') || !existsSync(name)) return findMachine(name);
   const text = readFileSync(name, 'utf8');
   return parseMachineJson(text, name).kind === 'gpu' ? parseGpu(text, name) : parseWafer(text, name);
