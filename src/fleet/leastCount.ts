@@ -24,56 +24,111 @@ export interface LeastCount {
 
 /** More copies than this are not searched. */
 const MOST_COPIES = 4096;
-/** A fleet that idles this much and still misses will not be saved by more machines. */
-const IDLE = 0.1;
+/** Requests of one user who has the fleet to himself: what no number of machines can better. */
+const ALONE_REQUESTS = 400;
+/** Of so few requests the share within a limit is known to about this much. */
+const ALONE_DOUBT = 0.02;
+/** Doubling that gains less than this has come to its end. */
+const WORTH_DOUBLING = 0.98;
 
 export function leastCount(question: Question, request: MachineRequest, candidate: Candidate): LeastCount {
-  const { card, workload, slo, seed } = question;
-  const model = buildReplica(card, request, candidate, typicalContext(workload.summary));
-  const share = candidate.isApart ? promptShare(model, workload, candidate, request.maxBatch) : 0;
-  const trials: CapacityTrial[] = [];
-  const { requests } = workload.summary;
-  const mostMisses = Math.floor(requests * (1 - slo.percentile / 100));
-  const run = (copies: number, isWhole: boolean): FleetResult => {
-    const fleet = fleetOf(model, candidate, question, request, copies, share);
-    // Agents are as many as they are: a miss early on does not make the rest pointless.
-    const maxMisses = isWhole || workload.summary.agents ? Infinity : mostMisses;
-    return simulateFleet({ ...fleet, maxMisses }, workload.source(seed));
-  };
-  const note = (copies: number, result: FleetResult): boolean => {
-    const meets = meetsAll(result);
-    trials.push(trialOf(configurationOf(model, candidate, request, copies, share), request, result, meets));
-    return meets;
-  };
-  const first = candidate.isApart ? 2 : 1;
-  let low = first - 1;
-  let high = first;
-  for (;;) {
-    const result = run(high, false);
-    if (note(high, result)) break;
-    low = high;
-    if (result.utilisation < IDLE || high * 2 > MOST_COPIES) {
-      const whole = run(high, true);
-      return {
-        meets: false,
-        configuration: configurationOf(model, candidate, request, high, share),
-        result: whole,
-        trials,
-      };
+  const search = new Search(question, request, candidate);
+  return search.isHopeless() ? search.closest() : search.least();
+}
+
+class Search {
+  private readonly question: Question;
+  private readonly request: MachineRequest;
+  private readonly candidate: Candidate;
+  private readonly model: ReplicaModel;
+  /** Of all copies, those that take prompts, when these are apart. */
+  private readonly share: number;
+  private readonly first: number;
+  private readonly trials: CapacityTrial[] = [];
+
+  constructor(question: Question, request: MachineRequest, candidate: Candidate) {
+    const { card, workload } = question;
+    this.question = question;
+    this.request = request;
+    this.candidate = candidate;
+    this.model = buildReplica(card, request, candidate, typicalContext(workload.summary));
+    this.share = candidate.isApart ? promptShare(this.model, workload, candidate, request.maxBatch) : 0;
+    this.first = candidate.isApart ? 2 : 1;
+  }
+
+  /** Whether even a user alone misses the SLO. */
+  isHopeless(): boolean {
+    const { workload, seed, slo } = this.question;
+    const alone = simulateFleet(this.fleet(this.first), workload.closedLoop(1, ALONE_REQUESTS, seed));
+    return alone.slo.some(({ attained }) => attained < slo.percentile / 100 - ALONE_DOUBT);
+  }
+
+  least(): LeastCount {
+    let low = this.first - 1;
+    let high = this.first;
+    while (!this.attempt(high)) {
+      if (high * 2 > MOST_COPIES) return this.answer(high, this.run(high, Infinity), false);
+      low = high;
+      high *= 2;
     }
-    high *= 2;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.attempt(middle)) high = middle;
+      else low = middle;
+    }
+    return this.answer(high, this.run(high, Infinity), true);
   }
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (note(middle, run(middle, false))) high = middle;
-    else low = middle;
+
+  /** The fleet beyond which more machines hardly help. */
+  closest(): LeastCount {
+    let copies = this.first;
+    let result = this.run(copies, Infinity);
+    this.note(copies, result);
+    while (copies * 2 <= MOST_COPIES) {
+      const next = this.run(copies * 2, Infinity);
+      this.note(copies * 2, next);
+      if (worstOf(next) > WORTH_DOUBLING * worstOf(result)) break;
+      copies *= 2;
+      result = next;
+    }
+    return this.answer(copies, result, meetsAll(result));
   }
-  return {
-    meets: true,
-    configuration: configurationOf(model, candidate, request, high, share),
-    result: run(high, true),
-    trials,
-  };
+
+  private attempt(copies: number): boolean {
+    const { workload, slo } = this.question;
+    const { requests, agents } = workload.summary;
+    // Agents are as many as they are: how many requests they will send is not known.
+    const misses = agents ? Infinity : Math.floor(requests * (1 - slo.percentile / 100));
+    return this.note(copies, this.run(copies, misses));
+  }
+
+  private run(copies: number, maxMisses: number): FleetResult {
+    const { workload, seed } = this.question;
+    return simulateFleet({ ...this.fleet(copies), maxMisses }, workload.source(seed));
+  }
+
+  private fleet(copies: number): Fleet {
+    return fleetOf(this.model, this.candidate, this.question, this.request, copies, this.share);
+  }
+
+  private configuration(copies: number): FleetConfiguration {
+    return configurationOf(this.model, this.candidate, this.request, copies, this.share);
+  }
+
+  private note(copies: number, result: FleetResult): boolean {
+    const meets = meetsAll(result);
+    this.trials.push(trialOf(this.configuration(copies), this.request, result, meets));
+    return meets;
+  }
+
+  private answer(copies: number, result: FleetResult, meets: boolean): LeastCount {
+    return { meets, configuration: this.configuration(copies), result, trials: this.trials };
+  }
+}
+
+/** By how much the limits are used at most: above 1 they are missed. */
+export function worstOf(result: FleetResult): number {
+  return Math.max(0, ...result.slo.map(missedBy));
 }
 
 export function meetsAll(result: FleetResult): boolean {

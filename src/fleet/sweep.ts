@@ -13,6 +13,7 @@ import {
   missedBy,
   type Question,
   shortfallOf,
+  worstOf,
 } from './leastCount.js';
 import type { CapacityAnswer, CapacityResult, FrontierPoint, Slo } from './types.js';
 import { openWorkload, type Workload, type WorkloadSpec } from './workload.js';
@@ -150,14 +151,9 @@ function isBetter(one: LeastCount, other: LeastCount): boolean {
   if (one.meets !== other.meets) return one.meets;
   if (one.meets) {
     const fewer = machinesOf(one.configuration) - machinesOf(other.configuration);
-    return fewer < 0 || (fewer === 0 && worst(one) < worst(other));
+    return fewer < 0 || (fewer === 0 && worstOf(one.result) < worstOf(other.result));
   }
-  return worst(one) < worst(other);
-}
-
-/** By how much the limits are used at most: above 1 they are missed. */
-function worst({ result }: LeastCount): number {
-  return Math.max(0, ...result.slo.map(missedBy));
+  return worstOf(one.result) < worstOf(other.result);
 }
 
 function answerOf(
