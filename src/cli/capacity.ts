@@ -26,6 +26,8 @@ interface CapacityFlags {
   readonly trace?: string;
   readonly agents?: number;
   readonly tasks?: number;
+  readonly turns?: number;
+  readonly toolSeconds?: number;
   readonly rate?: number;
   readonly burstiness: number;
   readonly dailySwing: number;
@@ -75,6 +77,8 @@ export function registerCapacity(program: Command): void {
     )
     .option('--agents <n>', 'instead: so many coding agents at work at once', parseCount)
     .option('--tasks <n>', 'tasks of all agents (default: 10 per agent, at least 200)', parseCount)
+    .option('--turns <n>', 'with --agents: mean turns of a task (default: 25)', parseCount)
+    .option('--tool-seconds <s>', 'with --agents: mean time of a tool call (default: 0.5)', parsePositive)
     .option('--rate <r>', 'instead: requests per second with drawn lengths', parsePositive)
     .option(
       '--burstiness <b>',
@@ -88,8 +92,16 @@ export function registerCapacity(program: Command): void {
       parseShare,
       0,
     )
-    .option('--prompt <tokens>', 'with --rate: mean prompt (default: 1024)', parseCount)
-    .option('--output <tokens>', 'with --rate: mean answer (default: 256)', parseCount)
+    .option(
+      '--prompt <tokens>',
+      'with --rate: mean prompt (default: 1024, or a quarter of a shorter context)',
+      parseCount,
+    )
+    .option(
+      '--output <tokens>',
+      'with --rate: mean answer (default: 256, or an eighth of a shorter context)',
+      parseCount,
+    )
     .option('--spread <s>', 'with --rate: standard deviation of the logarithm of lengths', parseNumber, 0.7)
     .option('--requests <n>', 'requests to simulate (default: the trace once, or 10000)', parseCount)
     .option('--rate-scale <x>', 'requests come so many times faster', parsePositive, 1)
@@ -222,7 +234,17 @@ function workloadOf(flags: CapacityFlags, card: ModelCard): WorkloadSpec {
     const tasks = flags.tasks ?? Math.max(200, 10 * flags.agents);
     return {
       kind: 'agents',
-      spec: { ...CODING_TASK, tasks, agents: flags.agents, maxContext: card.maxPositionEmbeddings },
+      spec: {
+        ...CODING_TASK,
+        turns: { ...CODING_TASK.turns, ...(flags.turns !== undefined && { mean: flags.turns }) },
+        toolSeconds: {
+          ...CODING_TASK.toolSeconds,
+          ...(flags.toolSeconds !== undefined && { mean: flags.toolSeconds }),
+        },
+        tasks,
+        agents: flags.agents,
+        maxContext: card.maxPositionEmbeddings,
+      },
     };
   }
   const length = (
@@ -238,8 +260,8 @@ function workloadOf(flags: CapacityFlags, card: ModelCard): WorkloadSpec {
       dailySwing: flags.dailySwing,
       daySeconds: 86_400,
     },
-    prompt: length(flags.prompt ?? 1024),
-    output: length(flags.output ?? 256),
+    prompt: length(flags.prompt ?? Math.min(1024, Math.ceil(card.maxPositionEmbeddings / 4))),
+    output: length(flags.output ?? Math.min(256, Math.ceil(card.maxPositionEmbeddings / 8))),
     rateScale,
     batchShare,
   };

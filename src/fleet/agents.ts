@@ -30,15 +30,15 @@ export interface AgentSpec {
 }
 
 /** Guesses, each replaceable: short edits and searches, few long test runs, nobody in the loop. */
-export const CODING_TASK: Omit<AgentSpec, 'tasks' | 'agents' | 'maxContext'> = {
+export const CODING_TASK = {
   turns: { kind: 'lognormal', mean: 25, spread: 0.5 },
   firstPromptTokens: { kind: 'lognormal', mean: 8000, spread: 0.5 },
   outputTokens: { kind: 'lognormal', mean: 400, spread: 0.8 },
   toolTokens: { kind: 'lognormal', mean: 800, spread: 1 },
-  toolSeconds: { kind: 'lognormal', mean: 0.8, spread: 1.2 },
+  toolSeconds: { kind: 'lognormal', mean: 0.5, spread: 1.2 },
   thinkShare: 0,
   thinkSeconds: { kind: 'exponential', mean: 20 },
-};
+} as const satisfies Omit<AgentSpec, 'tasks' | 'agents' | 'maxContext'>;
 
 interface Task {
   readonly begins: number;

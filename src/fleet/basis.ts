@@ -4,8 +4,10 @@ import { type Constant, type Tag, weakest } from '../core/provenance.js';
 import { GPU_CONSTANTS } from '../timing/gpuConstants.js';
 import { waferPrice } from '../timing/prices.js';
 import { WAFER_CONSTANTS } from '../timing/waferConstants.js';
+import type { AgentSpec } from './agents.js';
 import { kvBitsOf, type MachineRequest, typicalContext } from './candidates.js';
 import { QUANTILE_ERROR } from './histogram.js';
+import { meanLength } from './lengths.js';
 import { BLOCK_TOKENS } from './replica.js';
 import type { CapacityAssumption, FleetConfiguration, Slo, WorkloadSummary } from './types.js';
 
@@ -145,6 +147,7 @@ export function configurationText(of: FleetConfiguration): string {
 /** What holds for all machines. */
 export function sharedAssumptions(
   summary: WorkloadSummary,
+  agents: AgentSpec | null,
   { slo, seed, maxQueue }: { readonly slo: Slo; readonly seed: number; readonly maxQueue: number | null },
 ): CapacityAssumption[] {
   const definition = 'docs/fleet.md';
@@ -157,6 +160,17 @@ export function sharedAssumptions(
   });
   return [
     own('workload', workloadText(summary.name, summary.requests, summary.requestsPerSecond), true),
+    ...(agents === null
+      ? []
+      : [
+          {
+            name: 'a coding task',
+            value: `about ${meanLength(agents.turns)} turns, each with ${meanLength(agents.outputTokens)} tokens of answer, ${meanLength(agents.toolSeconds)} s of tools and ${meanLength(agents.toolTokens)} tokens of their results, after ${meanLength(agents.firstPromptTokens)} tokens of instructions and files`,
+            tag: 'guessed' as const,
+            source: 'a guess: short edits and searches, few long test runs, nobody in the loop',
+            given: false,
+          },
+        ]),
     own(
       'SLO',
       `each limit at the ${slo.percentile}th percentile of the interactive requests; a refused request misses it`,

@@ -125,7 +125,11 @@ export async function searchCapacity(
     frontier: frontiers.flatMap((one) => (one.kind === 'frontier' ? one.points : [])),
     trials: found.flatMap((one) => (one.kind === 'least' ? one.least.trials : [])),
     closest: closestOf(answers),
-    assumptions: sharedAssumptions(workload.summary, inputs),
+    assumptions: sharedAssumptions(
+      workload.summary,
+      inputs.workload.kind === 'agents' ? inputs.workload.spec : null,
+      inputs,
+    ),
     command,
   };
 }
