@@ -52,8 +52,17 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   const ticket = admission.admit(request.tier, promptTokens);
   const end = lifecycle.begin();
   const observer = new Observer(context, request, promptTokens);
+  // Not `AbortSignal.any`, which leaves something behind at a signal that lives as long as the server.
+  const stop = new AbortController();
+  const cancel = (): void => stop.abort();
+  lifecycle.cut.addEventListener('abort', cancel);
+  const leave = (): void => {
+    cancel();
+    release();
+  };
   const release = (): void => {
-    signal.removeEventListener('abort', release);
+    signal.removeEventListener('abort', leave);
+    lifecycle.cut.removeEventListener('abort', cancel);
     ticket.release();
     end();
     observer.abandon();
@@ -63,7 +72,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
     ...request.options,
     ...calling?.options,
     ...(prompt.stop !== null && { stop: [...stopList(request.options.stop), prompt.stop] }),
-    signal: AbortSignal.any([signal, lifecycle.cut]),
+    signal: stop.signal,
     priority: PRIORITIES[request.tier],
     shareKey: request.caller,
     onQueue: queue.push,
@@ -78,8 +87,9 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
     throw error;
   }
   // A completion that is never iterated gives its place back when the client goes.
-  signal.addEventListener('abort', release);
-  if (signal.aborted) release();
+  signal.addEventListener('abort', leave);
+  if (signal.aborted) leave();
+  else if (lifecycle.cut.aborted) cancel();
   const spend = (tokens: number): void => rates.spend(caller, tokens);
   const parser = calling?.parser ?? null;
   const run = {

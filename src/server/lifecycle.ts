@@ -1,4 +1,5 @@
 /** From start to end of the server: when it stops taking work, and when work that goes on is cut. */
+import { setMaxListeners } from 'node:events';
 import { type ApiError, unavailable } from './errors.js';
 
 /** What was cut has so long to tell its client. */
@@ -9,6 +10,11 @@ export class Lifecycle {
   private readonly cutController = new AbortController();
   private readonly waiters: (() => void)[] = [];
   private inFlight = 0;
+
+  constructor() {
+    // Every request listens.
+    setMaxListeners(0, this.draining, this.cut);
+  }
 
   /** Aborted when no new work is taken any more. */
   get draining(): AbortSignal {

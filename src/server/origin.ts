@@ -35,7 +35,7 @@ export class OriginPolicy {
     if (origin === undefined) return {};
     return {
       'access-control-allow-origin': origin,
-      'access-control-expose-headers': 'x-request-id, retry-after, retry-after-ms',
+      'access-control-expose-headers': '*',
       vary: 'origin',
     };
   }

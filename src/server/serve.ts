@@ -89,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const server = options.tls
       ? createTlsServer({ ...HTTP, ...options.tls }, handler)
       : createServer(HTTP, handler);
+    server.maxConnections = MAX_CONNECTIONS;
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       upgraded.add(socket);
       socket.once('close', () => upgraded.delete(socket));
@@ -122,6 +123,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   };
 }
+
+/** Sockets of all kinds; further ones are closed at once. */
+const MAX_CONNECTIONS = 10_000;
 
 /** A client that dawdles with its request is cut off: headers within ten seconds, the body within a minute. */
 const HTTP = {
@@ -159,6 +163,9 @@ function upgrade(context: ServerContext, request: IncomingMessage, socket: Duple
   }
 }
 
+/** A client that was refused has so long to read why. */
+const REFUSED_MS = 5000;
+
 /** A whole HTTP answer on the socket of an upgrade that is not to be. */
 export function refuseUpgrade(socket: Duplex, error: ApiError): void {
   const body = JSON.stringify(openAiError(error, ''));
@@ -169,5 +176,6 @@ export function refuseUpgrade(socket: Duplex, error: ApiError): void {
     connection: 'close',
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  setTimeout(() => socket.destroy(), REFUSED_MS).unref();
   socket.end(`HTTP/1.1 ${error.facts.status} Refused\r\n${lines.join('')}\r\n${body}`);
 }

@@ -48,7 +48,8 @@ export async function sendStream(
   const { pingMs, stallMs } = context.limits;
   let lastMs = performance.now();
   const pinger = setInterval(() => {
-    if (form.ping === null || raw.writableNeedDrain || performance.now() - lastMs < pingMs) return;
+    if (form.ping === null || raw.destroyed || raw.writableNeedDrain || performance.now() - lastMs < pingMs)
+      return;
     lastMs = performance.now();
     raw.write(form.ping);
   }, pingMs);
