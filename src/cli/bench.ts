@@ -22,6 +22,7 @@ import {
 import { energyMeter } from '../platform/node/energy.js';
 import { localModels, resolveModel } from '../platform/node/models.js';
 import { provideWebGpu } from '../platform/node/webgpu.js';
+import { registerBenchServe } from './benchServe.js';
 import { commandLine } from './commandLine.js';
 import { interruptible } from './interrupt.js';
 import { parseCount } from './options.js';
@@ -68,7 +69,7 @@ const SHAPES: readonly ShapeFile[] = [
 ];
 
 export function registerBench(program: Command): Command {
-  return program
+  const command = program
     .command('bench')
     .description('measure the runtime against a GPU-style engine, beside simulated wafers and GPUs')
     .option('--quick', 'two small models and short runs: under a minute on a quiet machine')
@@ -82,6 +83,8 @@ export function registerBench(program: Command): Command {
     .option('--json', 'print one JSON document on stdout')
     .addHelpText('after', '\nExamples:\n  $ waferflow bench --quick\n  $ waferflow bench --json > bench.json')
     .action((flags: BenchFlags) => interruptible((signal) => bench(flags, signal)));
+  registerBenchServe(command);
+  return command;
 }
 
 async function bench(flags: BenchFlags, signal: AbortSignal): Promise<void> {

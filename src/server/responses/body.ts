@@ -87,6 +87,8 @@ export const createBody = z.looseObject({
   user: optional(text),
   /** Not of the official API: same seed, same text. */
   seed: optional(z.int()),
+  /** Not of the official API: goes on past end tokens, for benches. */
+  ignore_eos: optional(z.boolean()),
 });
 
 export type CreateBody = z.infer<typeof createBody>;

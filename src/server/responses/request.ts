@@ -166,6 +166,7 @@ function engineOptions(body: CreateBody, format: TextFormat): GenerateOptions {
     frequencyPenalty: body.frequency_penalty ?? 0,
     ...(body.seed !== undefined && body.seed !== null && { seed: body.seed }),
     ...(typeof body.max_output_tokens === 'number' && { maxTokens: body.max_output_tokens }),
+    ...(body.ignore_eos === true && { ignoreEos: true }),
     ...(logprobs !== undefined && { logprobs }),
     ...(grammar !== null && { grammar }),
   };
