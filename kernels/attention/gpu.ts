@@ -1,7 +1,6 @@
 /**
  * Attention over a KV cache in device memory: append, scores, their maxima, exponentials, sums of values, quotient.
- * One cache per layer: keys [kvSize][context], so that threads of neighbouring positions read neighbouring values,
- * then values [context][kvSize].
+ * One cache per layer, [context][2 kvSize]: the keys of a position, then its values.
  */
 import type { GpuThread, GpuVector, Unwritten } from '../gpu.js';
 
@@ -15,7 +14,6 @@ export interface AppendConstants {
   /** Values of k, and of v, of one token. */
   readonly kvSize: number;
   readonly headDim: number;
-  readonly context: number;
 }
 
 /** Writes k, turned by RoPE, and v of `count` tokens from `position` on; all other threads leave the cache as it is. */
@@ -27,19 +25,13 @@ export function appendKv(
   position: number,
   count: number,
 ): number | Unwritten {
-  const keys = this.constants.kvSize * this.constants.context;
-  let column = 0;
-  let at = 0;
-  if (this.thread.x < keys) {
-    column = Math.floor((this.thread.x + 0.5) / this.constants.context);
-    at = this.thread.x - column * this.constants.context;
-  } else {
-    at = Math.floor((this.thread.x - keys + 0.5) / this.constants.kvSize);
-    column = this.thread.x - keys - at * this.constants.kvSize + this.constants.kvSize;
-  }
-  if (at >= position && at < position + count) {
+  const width = 2 * this.constants.kvSize;
+  const first = this.thread.x - position * width;
+  if (first >= 0 && first < count * width) {
+    const token = Math.floor((first + 0.5) / width);
+    const column = first - token * width;
     const pair = Math.floor((column + 0.5) / 2);
-    const from = (at - position) * this.constants.stride + this.constants.offset + pair * 2;
+    const from = token * this.constants.stride + this.constants.offset + pair * 2;
     let even = 0;
     let odd = 0;
     for (let p = 0; p < this.constants.parts; p++) {
@@ -50,7 +42,7 @@ export function appendKv(
     if (column >= this.constants.kvSize) return even * (1 - isOdd) + odd * isOdd;
     const half = this.constants.headDim / 2;
     const head = Math.floor((pair + 0.5) / half);
-    const angle = at * half + pair - head * half;
+    const angle = (position + token) * half + pair - head * half;
     const c = cos[angle]!;
     const s = sin[angle]!;
     return (even * c - odd * s) * (1 - isOdd) + (even * s + odd * c) * isOdd;
@@ -62,6 +54,7 @@ export interface ScoreConstants {
   /** Query heads that share a KV head. */
   readonly group: number;
   readonly headDim: number;
+  readonly kvSize: number;
   readonly context: number;
   readonly scale: number;
 }
@@ -80,11 +73,11 @@ export function scores(
   if (token >= count || at > position + token) return 0;
   const head = row - token * this.constants.heads;
   const kvHead = Math.floor((head + 0.5) / this.constants.group);
-  const key = kvHead * this.constants.headDim * this.constants.context + at;
+  const key = at * 2 * this.constants.kvSize + kvHead * this.constants.headDim;
   const query = row * this.constants.headDim;
   let sum = 0;
   for (let d = 0; d < this.constants.headDim; d++) {
-    sum += q[query + d]! * kv[key + d * this.constants.context]!;
+    sum += q[query + d]! * kv[key + d]!;
   }
   return sum * this.constants.scale;
 }
@@ -176,11 +169,10 @@ export function valueSums(
   const weight = row * this.constants.context + from;
   let sum = 0;
   if (column < this.constants.headDim) {
-    const value =
-      this.constants.kvSize * (this.constants.context + from) + kvHead * this.constants.headDim + column;
+    const value = (2 * from + 1) * this.constants.kvSize + kvHead * this.constants.headDim + column;
     for (let i = 0; i < this.constants.partPositions; i++) {
       if (from + i > position + token) break;
-      sum += weighted[weight + i]! * kv[value + i * this.constants.kvSize]!;
+      sum += weighted[weight + i]! * kv[value + i * 2 * this.constants.kvSize]!;
     }
   } else {
     for (let j = 0; j < this.constants.partPositions; j++) {

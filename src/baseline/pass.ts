@@ -9,6 +9,7 @@ import { rmsnorm, squareSums } from '../../kernels/rmsnorm/gpu.js';
 import { rope } from '../../kernels/rope/gpu.js';
 import { swiglu } from '../../kernels/swiglu/gpu.js';
 import { forward, type LlamaConfig, type MatmulOp } from '../../models/llama.js';
+import { ModelError } from '../core/errors.js';
 import type { Device, DeviceValue, Launch, Pass } from './device.js';
 import type { BaselineWeights, Matrix, MatrixLayout } from './weights.js';
 
@@ -30,6 +31,9 @@ export const CUTS: Readonly<Record<Device['backend'], Cut>> = {
   webasm: { tokens: 1, parts: 1, layout: 'rows' },
   cpu: { tokens: 1, parts: 1, layout: 'rows' },
 };
+
+/** Whole numbers up to here are exact in float32. */
+const MOST_THREADS = 2 ** 24;
 
 /** What a pass moves through device memory, counted as every launch reads and writes it once. */
 export interface Traffic {
@@ -143,6 +147,14 @@ class Tracer {
 
   private launch(body: Body, args: readonly DeviceValue[], spec: LaunchSpec): DeviceValue {
     const { size, constants, loops = false } = spec;
+    if (size > MOST_THREADS) {
+      throw new ModelError({
+        what: `the GPU-style baseline: ${body.name}`,
+        given: `${size} threads`,
+        expected: `at most ${MOST_THREADS}: gpu.js computes their numbers in float32`,
+        todo: 'Choose a shorter context.',
+      });
+    }
     this.tally.launches++;
     this.tally.bytes += 4 * spec.values;
     this.tally.bytesPerPosition += 4 * (spec.valuesPerPosition ?? 0);
@@ -186,7 +198,7 @@ class Tracer {
     if (layout === 'rows') {
       return this.launch(matvec, [this.device.constant(values, columns), x, count], {
         size: rows,
-        constants: { columns, wholeColumns: columns - (columns % 4) },
+        constants: { columns, wholeColumns: columns - (columns % 8) },
         loops: true,
         values: moved,
       });
@@ -231,7 +243,7 @@ class Tracer {
     const { position, count } = this;
     const kv = this.launch(appendKv, [qkv, cos, sin, position, count], {
       size: this.ownSize(2 * kvSize * context),
-      constants: { parts, tokens, stride, offset: size, kvSize, headDim, context },
+      constants: { parts, tokens, stride, offset: size, kvSize, headDim },
       values: 2 * kvSize * (parts + 1),
     });
     const q = this.launch(rope, [qkv, cos, sin, position, count], {
@@ -241,7 +253,7 @@ class Tracer {
     });
     const scored = this.launch(scores, [q, kv, position, count], {
       size: rows * context,
-      constants: { heads, group, headDim, context, scale: 1 / Math.sqrt(headDim) },
+      constants: { heads, group, headDim, kvSize, context, scale: 1 / Math.sqrt(headDim) },
       values: size,
       valuesPerPosition: kvSize + heads,
     });
@@ -255,6 +267,7 @@ class Tracer {
     const weighted = this.launch(weights, [scored, most, position, count], {
       size: rows * context,
       constants: { heads, rows, context, parts },
+      loops: true,
       values: parts * heads,
       valuesPerPosition: 2 * heads,
     });

@@ -144,6 +144,8 @@ describe('a tiny model', () => {
     await expect(baseline.generate(new Array<number>(12).fill(5))).rejects.toThrow(OptionError);
     await expect(baseline.generate(ids, { topP: 2 })).rejects.toThrow(OptionError);
     await expect(open(tinyModel(), { context: 1 })).rejects.toThrow(OptionError);
+    const long = tinyModel({ context: 300_000 });
+    await expect(open(long, { context: 300_000 })).rejects.toThrow(/appendKv.*shorter context/);
     await expect(open(new Uint8Array(100))).rejects.toThrow(FormatError);
     await expect(open(tinyModel({ metadata: { 'general.architecture': 'gpt2' } }))).rejects.toThrow(
       ModelError,

@@ -106,7 +106,7 @@ describe.each(backends)('on %s', (backend) => {
     const x = normals(columns);
     const run: Run = {
       size: rows,
-      constants: { columns, wholeColumns: columns - (columns % 4) },
+      constants: { columns, wholeColumns: columns - (columns % 8) },
       loops: true,
       held: { values: w, columns },
     };
@@ -222,14 +222,14 @@ describe.each(backends)('on %s', (backend) => {
     const append = device.kernel(appendKv, {
       // A size of its own keeps the buffer from pass to pass.
       size: 2 * kvSize * context + 4,
-      constants: { parts, tokens, stride, offset: size, kvSize, headDim, context },
+      constants: { parts, tokens, stride, offset: size, kvSize, headDim },
       numbers: 2,
       loops: false,
     });
     const make = (body: Body, count: number, constants: Run['constants'], loops = false) =>
       device.kernel(body, { size: count, constants, numbers: body === quotients ? 0 : 2, loops });
     const turn = make(rope, tokens * size, { parts, tokens, stride, size, headDim });
-    const score = make(scores, rows * context, { heads, group, headDim, context, scale: 0.25 });
+    const score = make(scores, rows * context, { heads, group, headDim, kvSize, context, scale: 0.25 });
     const most = make(maxima, parts * rows, { heads, rows, context, partPositions }, true);
     const weigh = make(weights, rows * context, { heads, rows, context, parts });
     const sum = make(valueSums, parts * rows * (headDim + 1), {
