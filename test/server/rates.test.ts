@@ -4,9 +4,9 @@ import { duration, RateLimits } from '#src/server/rates.js';
 
 const caller = { name: 'alice', requestsPerMinute: 60, tokensPerMinute: 600 };
 
-function clock(): { now: number; readonly limits: RateLimits } {
-  const state = { now: 0, limits: new RateLimits(() => state.now) };
-  return state;
+class Clock {
+  now = 0;
+  readonly limits = new RateLimits(() => this.now);
 }
 
 function refusal(work: () => void): ApiError['facts'] | null {
@@ -20,7 +20,7 @@ function refusal(work: () => void): ApiError['facts'] | null {
 }
 
 it('a minute allows what it says, and gives it back evenly', () => {
-  const time = clock();
+  const time = new Clock();
   for (let i = 0; i < 60; i++) time.limits.take(caller, 1);
   const refused = refusal(() => time.limits.take(caller, 1));
   expect(refused).toMatchObject({ status: 429, code: 'rate_limit_exceeded', retryAfterMs: 1000 });
@@ -41,7 +41,7 @@ it('a minute allows what it says, and gives it back evenly', () => {
 });
 
 it('what was refused costs nothing, and an answer may be longer than what was left', () => {
-  const time = clock();
+  const time = new Clock();
   expect(refusal(() => time.limits.take(caller, 601))).toMatchObject({ status: 429 });
   expect(time.limits.state(caller).requests?.remaining).toBe(60);
   time.limits.take(caller, 500);
@@ -52,7 +52,7 @@ it('what was refused costs nothing, and an answer may be longer than what was le
 });
 
 it('callers do not share, and one without limits has none', () => {
-  const { limits } = clock();
+  const { limits } = new Clock();
   const free = { name: 'bob', requestsPerMinute: null, tokensPerMinute: null };
   for (let i = 0; i < 60; i++) limits.take(caller, 1);
   for (let i = 0; i < 1000; i++) limits.take(free, 1000);
