@@ -61,6 +61,14 @@ export interface TaskResult {
   readonly meanThinkMs: SimulatedMs;
 }
 
+/** The state of a fleet over one stretch of a run, for charts: stretches are equal, means are over time. */
+export interface TimelinePoint {
+  /** End of the stretch, since the first arrival. */
+  readonly seconds: number;
+  /** Share of the KV memory that live sequences held. */
+  readonly kvOccupancy: number;
+}
+
 /** What happened to a workload on one fleet. */
 export interface FleetResult {
   readonly requests: number;
@@ -95,6 +103,8 @@ export interface FleetResult {
   readonly dollarsPerHour: number;
   readonly dollarsPerMTokens: number;
   readonly tasks: TaskResult | null;
+  /** A few hundred points at most, however long the run. */
+  readonly timeline?: readonly TimelinePoint[];
 }
 
 /** How machines of one kind are grouped into copies of the model and what each copy takes at once. */

@@ -1,10 +1,13 @@
 /** The numbers of a chart as a table: for those who cannot see it, and for Markdown. */
-import type { BarChart, Chart, XyChart } from './chartTypes.js';
+import type { BarChart, Chart, Limit, XyChart } from './chartTypes.js';
 import type { Row, Table } from './document.js';
 
 export function chartTable(chart: Chart): Table {
   return chart.kind === 'xy' ? xyTable(chart) : barTable(chart);
 }
+
+const limitText = (limits: readonly Limit[] = []): string =>
+  limits.map(({ label, value }) => `; ${label}${label.includes(String(value)) ? '' : `: ${value}`}`).join('');
 
 function xyTable({ title, x, y, series, limits }: XyChart): Table {
   const rows = series
@@ -21,13 +24,7 @@ function xyTable({ title, x, y, series, limits }: XyChart): Table {
         };
       }),
     );
-  const lines = (limits ?? []).map(
-    ({ axis, value, label }): Row => ({
-      header: label,
-      cells: axis === 'x' ? [{ value }, ''] : ['', { value }],
-    }),
-  );
-  return { caption: `${title}: the numbers`, columns: ['', x.label, y.label], rows: [...rows, ...lines] };
+  return { caption: `${title}: the numbers${limitText(limits)}`, columns: ['', x.label, y.label], rows };
 }
 
 function barTable({ title, categories, value, series, limits, basis }: BarChart): Table {
@@ -41,12 +38,9 @@ function barTable({ title, categories, value, series, limits, basis }: BarChart)
       })),
     };
   });
-  const lines = (limits ?? []).map(
-    (limit): Row => ({ header: limit.label, cells: series.map(() => ({ value: limit.value })) }),
-  );
   return {
-    caption: `${title}: the numbers (${value.label})`,
+    caption: `${title}: the numbers (${value.label})${limitText(limits)}`,
     columns: ['', ...series.map((entry) => entry.name)],
-    rows: [...rows, ...lines],
+    rows,
   };
 }
