@@ -27,12 +27,15 @@ import { commandLine } from './commandLine.js';
 import { interruptible } from './interrupt.js';
 import { parseCount } from './options.js';
 import { formatNumber, formatTable, type Progress, printJson, progressBar } from './output.js';
+import { writeReports } from './reports.js';
 
 interface BenchFlags {
   readonly quick?: boolean;
   readonly model?: string;
   readonly rounds?: number;
   readonly backend: Backend | 'auto';
+  readonly html?: string;
+  readonly md?: string;
   readonly json?: boolean;
 }
 
@@ -80,8 +83,13 @@ export function registerBench(program: Command): Command {
         .choices(['auto', 'webgpu', 'webasm', 'cpu'])
         .default('auto'),
     )
+    .option('--html <file>', 'write a report')
+    .option('--md <file>', 'write the report as Markdown')
     .option('--json', 'print one JSON document on stdout')
-    .addHelpText('after', '\nExamples:\n  $ waferflow bench --quick\n  $ waferflow bench --json > bench.json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ waferflow bench --quick\n  $ waferflow bench --html bench.html --json > bench.json',
+    )
     .action((flags: BenchFlags) => interruptible((signal) => bench(flags, signal)));
   registerBenchServe(command);
   return command;
@@ -89,6 +97,10 @@ export function registerBench(program: Command): Command {
 
 async function bench(flags: BenchFlags, signal: AbortSignal): Promise<void> {
   const result = await measure(flags, signal);
+  await writeReports(flags, async () => {
+    const { benchHtml, benchMarkdown } = await import('../report/benchReport.js');
+    return { html: () => benchHtml(result), md: () => benchMarkdown(result) };
+  });
   if (flags.json) printJson(result);
   else console.log(toText(result));
 }

@@ -1,5 +1,5 @@
 /** `waferflow plan`: one model on one or several kinds of machines, side by side. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { countParameters, kvBytesPerToken, type ModelCard } from '../../models/card.js';
 import { OptionError } from '../core/errors.js';
@@ -7,6 +7,7 @@ import { formatBytes } from '../core/units.js';
 import { parseMachineJson, parseWafer } from '../machine/custom.js';
 import { parseGpu } from '../machine/gpus.js';
 import { resolveCard } from '../platform/node/cards.js';
+import { writeFileAtomic } from '../platform/node/write-file.js';
 import { floorPlanSvg } from '../report/floorPlan.js';
 import { BREAKDOWN_HEADER, breakdownRows, PLAN_FIGURES } from '../report/planFigures.js';
 import type { PlanReportInput } from '../report/planReport.js';
@@ -18,6 +19,7 @@ import { findMachine } from '../timing/simulate.js';
 import { commandLine } from './commandLine.js';
 import { parseCount, parseNumber } from './options.js';
 import { formatNumber, formatTable, printJson } from './output.js';
+import { writeReports } from './reports.js';
 
 interface PlanFlags {
   readonly model?: string;
@@ -117,35 +119,27 @@ async function run(flags: PlanFlags, version: string): Promise<void> {
   const card = await resolveCard(flags.model);
   const machines = flags.machine.map(machineOf);
   checkTogether(flags, machines);
-  const results = machines.map((machine) => plan(card, machine, requestFor(card, machine, flags)));
-  await writeReports(flags, version, card, machines, results);
-  if (flags.svg !== undefined) writeFileSync(flags.svg, floorPlan(results, machines));
+  const requests = machines.map((machine) => requestFor(card, machine, flags));
+  const results = machines.map((machine, at) => plan(card, machine, requests[at]!));
+  await writeReports(flags, async () => {
+    const { planHtml, planMarkdown } = await import('../report/planReport.js');
+    const input = { ...reportOf(card, machines, requests, results), version };
+    return { html: () => planHtml(input), md: () => planMarkdown(input) };
+  });
+  if (flags.svg !== undefined) await writeFileAtomic(flags.svg, floorPlan(results, machines));
   if (flags.json) printJson(toJson(card, results));
   else console.log(report(card, results));
 }
 
-async function writeReports(
-  flags: PlanFlags,
-  version: string,
+/** What the report shows: the results, and the frontier of throughput and interactivity around each. */
+function reportOf(
   card: ModelCard,
   machines: readonly Machine[],
+  requests: readonly PlanRequest[],
   results: readonly PlanResult[],
-): Promise<void> {
-  if (flags.html === undefined && flags.md === undefined) return;
-  // The chart library takes longer to load than everything else here: only for those who want a report.
-  const { planHtml, planMarkdown } = await import('../report/planReport.js');
-  const requests = machines.map((machine) => requestFor(card, machine, flags));
-  const input: PlanReportInput = {
-    card,
-    machines,
-    requests,
-    results,
-    frontiers: results.map((result, at) => interactivity(card, machines[at]!, requests[at]!, result)),
-    command: commandLine(),
-    version,
-  };
-  if (flags.html !== undefined) writeFileSync(flags.html, planHtml(input));
-  if (flags.md !== undefined) writeFileSync(flags.md, planMarkdown(input));
+): Omit<PlanReportInput, 'version'> {
+  const frontiers = results.map((result, at) => interactivity(card, machines[at]!, requests[at]!, result));
+  return { card, machines, requests, results, frontiers, command: commandLine() };
 }
 
 /** A known name, or a JSON file of either kind. */

@@ -25,7 +25,8 @@ export function ratioChart({ ratios }: BenchResult): BarChart | null {
         (name) => ratios.find((row) => row.against === other && caseName(row) === name)?.ratio.median ?? null,
       ),
     })),
-    limits: [{ axis: 'x', value: 1, label: 'as fast' }],
+    // Far to the left of long bars the line would only hide names.
+    limits: ratios.some(({ ratio }) => ratio.median > 10) ? [] : [{ axis: 'x', value: 1, label: 'as fast' }],
     basis: categories.map(() => HOW.ratio),
   };
 }

@@ -6,6 +6,7 @@ import { bandwidthChart, itlChart, ratioChart, speedCharts } from './benchCharts
 import { HOW, howRows, sampleAnchor, sampleRows } from './benchHow.js';
 import { caseName, contenderName } from './benchNames.js';
 import { type Block, type Cell, type Figure, type Report, type Section, say, show } from './document.js';
+import { formatDate } from './format.js';
 import { asTag, knownMachine } from './machines.js';
 import { reportMarkdown } from './markdown.js';
 import { pageHtml } from './page.js';
@@ -17,7 +18,7 @@ function benchReport(result: BenchResult): Report {
   const { machine, date, quick, rounds } = result;
   return {
     title: 'waferflow measured on this machine',
-    lead: `${machine.cpu}, ${machine.cores} cores, ${machine.system}, ${date}: ${rounds} rounds${quick ? ' of the quick selection' : ''}, contenders alternating. Measured and simulated figures stand in sections of their own.`,
+    lead: `${machine.cpu}, ${machine.cores} cores, ${machine.system}, ${formatDate(date)}: ${rounds} rounds${quick ? ' of the quick selection' : ''}, contenders alternating. Measured and simulated figures stand in sections of their own.`,
     sections: [
       summary(result),
       ratios(result),
@@ -50,7 +51,7 @@ function summary(result: BenchResult): Section {
     ({ contender, phase, batch }) => contender === 'waferflow' && phase === 'decode' && batch === 1,
   );
   const items = decodes.map((row) => ({
-    label: `${row.model}, decode, one user`,
+    label: caseName(row),
     figure: { ...known(row.tokensPerSecond.median, sampleAnchor(result, row)), unit: 'tokens/s' },
     note:
       row.bandwidthShare === null
@@ -324,7 +325,7 @@ function setting({ machine, versions, models, date, command }: BenchResult): Sec
     ['system', machine.system],
     ['GPU of the baseline', machine.gpu ?? 'none: it ran on the processor'],
     ['load average at the start', machine.load.toFixed(2)],
-    ['date', date],
+    ['date', formatDate(date)],
     ...Object.entries(versions),
   ];
   return {

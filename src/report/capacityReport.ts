@@ -6,7 +6,7 @@ import { costChart, costCurve, frontierChart, taskChart } from './capacityCharts
 import { latencySection, memorySection, type PlacedWafer } from './capacityLoad.js';
 import { charted, figure, sloText } from './capacityText.js';
 import { type Figure, type Report, type Row, type Section, say, show } from './document.js';
-import { formatFigure } from './format.js';
+import { formatDate, formatFigure } from './format.js';
 import { reportMarkdown } from './markdown.js';
 import { pageHtml } from './page.js';
 import { PRICE_SOURCE, PUBLIC_PRICES } from './slo.js';
@@ -275,9 +275,10 @@ function workloadSection({ workload, seed }: CapacityResult): Section {
 }
 
 function reproduceSection({ command }: CapacityResult, { date, version }: CapacityExtras): Section {
-  const facts = [version === undefined ? '' : `waferflow ${version}`, date ?? ''].filter(
-    (text) => text !== '',
-  );
+  const facts = [
+    version === undefined ? '' : `waferflow ${version}`,
+    date === undefined ? '' : formatDate(date),
+  ].filter((text) => text !== '');
   return {
     id: 'reproduce',
     title: 'How to reproduce this',

@@ -36,6 +36,8 @@ export const SYMBOL_PATHS = [
   'M6 1a5 5 0 1 0 0 10a5 5 0 1 0 0-10zm0 2a3 3 0 1 1 0 6a3 3 0 1 1 0-6z',
 ] as const;
 
+/** Text that a line may cross keeps a rim of paper. */
+const RIM = { textBorderColor: 'var(--paper)', textBorderWidth: 3 };
 const TEXT = { color: 'currentColor', fontSize: 12, fontFamily: 'system-ui, sans-serif' };
 const GRID_LINE = { lineStyle: { color: 'currentColor', opacity: 0.15 } };
 
@@ -69,15 +71,20 @@ function spans(values: readonly number[]): boolean {
   return positive.length === values.length && Math.max(...positive) > LOG_SPAN * Math.min(...positive);
 }
 
-function axisOption(axis: Axis, values: readonly number[], where: 'x' | 'y'): Record<string, unknown> {
-  const log = (axis.log ?? true) && values.length > 1 && spans(values);
-  const low = Math.min(...values);
-  const high = Math.max(...values);
+function axisOption(
+  axis: Axis,
+  values: readonly number[],
+  limits: readonly number[],
+  where: 'x' | 'y',
+): Record<string, unknown> {
+  const all = [...values, ...limits];
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const log = (axis.log ?? true) && all.length > 1 && spans(all);
   return {
     type: log ? 'log' : 'value',
     ...(log
       ? { min: niceBelow(low), max: niceAbove(high) }
-      : { min: Math.min(0, low), ...(high > 0 && { max: undefined }) }),
+      : { min: Math.min(0, low), ...(limits.includes(high) && { max: high }) }),
     name: axis.label,
     nameLocation: where === 'x' ? 'middle' : 'end',
     nameGap: where === 'x' ? 26 : 14,
@@ -108,7 +115,8 @@ function shortNumber(value: number): string {
   return `${formatFigure(Number((value / size).toPrecision(4)))}${prefix}`;
 }
 
-function limitLine(limits: readonly Limit[] | undefined): Record<string, unknown> {
+/** `reversed`: the y axis runs downward, and with it the lines, whose names belong on top. */
+function limitLine(limits: readonly Limit[] | undefined, reversed = false): Record<string, unknown> {
   if (limits === undefined || limits.length === 0) return {};
   return {
     markLine: {
@@ -122,7 +130,7 @@ function limitLine(limits: readonly Limit[] | undefined): Record<string, unknown
           color: 'var(--limit)',
           textBorderWidth: 0,
           formatter: label,
-          position: axis === 'x' ? 'end' : 'insideEndTop',
+          position: axis === 'x' ? (reversed ? 'start' : 'end') : 'insideEndTop',
         },
       })),
     },
@@ -146,8 +154,18 @@ function xyOption({ x, y, series, limits }: XyChart): EChartsCoreOption {
       outerBoundsMode: 'same',
       outerBoundsContain: 'axisLabel',
     },
-    xAxis: axisOption(x, [...points.map((p) => p.x), ...reach('x')], 'x'),
-    yAxis: axisOption(y, [...points.map((p) => p.y), ...reach('y')], 'y'),
+    xAxis: axisOption(
+      x,
+      points.map((p) => p.x),
+      reach('x'),
+      'x',
+    ),
+    yAxis: axisOption(
+      y,
+      points.map((p) => p.y),
+      reach('y'),
+      'y',
+    ),
     series: series.map((entry, index) => ({
       type: isScatter(entry) ? 'scatter' : 'line',
       name: entry.name,
@@ -167,61 +185,81 @@ function xyOption({ x, y, series, limits }: XyChart): EChartsCoreOption {
   };
 }
 
-const ROW_HEIGHT = 16;
+const BAR = 14;
+const BAR_GAP = 2;
+/** Room for a category's name, which stands above its bars: beside them it would be cut on a phone. */
+const NAME = 20;
 
-function barHeight({ kind, categories, series }: BarChart): number {
-  const perCategory = kind === 'bars' ? series.length * ROW_HEIGHT + 14 : 34;
-  return 74 + categories.length * perCategory;
+function bandHeight({ kind, series }: BarChart): number {
+  const bars = kind === 'bars' ? series.length : 1;
+  return bars * BAR + (bars - 1) * BAR_GAP;
 }
 
-function barOption({ kind, categories, value, series, limits }: BarChart, width: number): EChartsCoreOption {
+function barHeight(chart: BarChart): number {
+  return 84 + chart.categories.length * (bandHeight(chart) + 2 * NAME);
+}
+
+function barOption(chart: BarChart, width: number): EChartsCoreOption {
+  const { kind, categories, value, series, limits } = chart;
   const values = series.flatMap((entry) => entry.values.filter((v): v is number => v !== null));
   const sums =
     kind === 'stack'
       ? categories.map((_, i) => series.reduce((sum, s) => sum + (s.values[i] ?? 0), 0))
       : values;
-  const reach = [...sums, ...(limits ?? []).map((limit) => limit.value)];
-  // A bar has a length and so must begin at 0; a mark only has a place.
-  const axis = axisOption({ ...value, log: kind === 'marks' }, reach.length > 0 ? reach : [1], 'x');
+  const lines = (limits ?? []).map((limit) => limit.value);
   return {
     animation: false,
     textStyle: TEXT,
     grid: {
-      left: 6,
-      right: 58,
+      left: 10,
+      right: kind === 'bars' ? 52 : 24,
       top: 26,
-      bottom: 26,
+      bottom: 30,
       outerBoundsMode: 'same',
       outerBoundsContain: 'axisLabel',
     },
-    xAxis: axis,
+    // A bar has a length and so must begin at 0; a mark only has a place.
+    xAxis: axisOption({ ...value, log: kind === 'marks' }, sums.length > 0 ? sums : [1], lines, 'x'),
     yAxis: {
       type: 'category',
       inverse: true,
       data: [...categories],
       axisLine: { lineStyle: { color: 'currentColor', opacity: 0.6 } },
       axisTick: { show: false },
-      axisLabel: { ...TEXT, width: Math.round(width * 0.3), overflow: 'break' },
+      axisLabel: {
+        ...TEXT,
+        ...RIM,
+        interval: 0,
+        inside: true,
+        margin: 4,
+        align: 'left',
+        verticalAlign: 'bottom',
+        padding: [0, 0, bandHeight(chart) / 2 + 3, 0],
+        width: Math.round(width * 0.8),
+        overflow: 'truncate',
+      },
+      z: 3,
     },
     series: series.map((entry, index) => ({
       type: kind === 'marks' ? 'scatter' : 'bar',
       name: entry.name,
       ...(kind === 'stack' && { stack: 'all' }),
-      data: entry.values
-        .map((v, at) => (kind === 'marks' ? [v, at] : v))
-        .filter((v) => kind !== 'marks' || (v as number[])[0] !== null),
-      barMaxWidth: ROW_HEIGHT,
+      data: entry.values.flatMap((v, at): (number | null | number[])[] =>
+        kind === 'marks' ? (v === null ? [] : [[v, at]]) : [v],
+      ),
+      barWidth: BAR,
+      barGap: `${(BAR_GAP / BAR) * 100}%`,
       symbol: SYMBOLS[index % SYMBOLS.length],
       symbolSize: 10,
-      itemStyle: { color: colourOf(index) },
+      itemStyle: { color: colourOf(index), opacity: 1 },
       label: {
         show: kind === 'bars',
         position: 'right',
         ...TEXT,
-        textBorderWidth: 0,
-        formatter: ({ value: v }: { value: number }) => formatFigure(v),
+        ...RIM,
+        formatter: ({ value: v }: { value: number | null }) => (v === null ? '' : formatFigure(v)),
       },
-      ...(index === 0 ? limitLine(limits) : {}),
+      ...(index === 0 ? limitLine(limits, true) : {}),
     })),
   };
 }

@@ -4,6 +4,7 @@ import type { Figure } from './document.js';
 /** Three significant digits below a thousand, whole numbers above; a dash for what is not known. */
 export function formatFigure(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return '–';
+  if (value < 0) return `−${formatFigure(-value)}`;
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e9 || size < 1e-4)) return scientific(value);
   if (size >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en-US');
@@ -29,4 +30,9 @@ function scientific(value: number): string {
     c === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(c)]!,
   );
   return `${Number(mantissa)} × 10${raised}`;
+}
+
+/** `2026-11-23 04:30 UTC` of an ISO date; anything else as it is. */
+export function formatDate(date: string): string {
+  return date.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::[\d.]+)?Z$/, '$1 $2 UTC');
 }

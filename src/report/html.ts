@@ -96,7 +96,7 @@ function tableHtml({ caption, columns, rows }: Table): string {
         .map((cell, at) => `<td${side(at + 1)}>${cellHtml(cell)}</td>`)
         .join('')}</tr>`,
   );
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${escapeMarkup(caption)}"><table><caption>${escapeMarkup(caption)}</caption><thead><tr>${head.join('')}</tr></thead><tbody>\n${body.join('\n')}\n</tbody></table></div>`;
+  return `<div class="scroll" tabindex="0" role="region" aria-label="${escapeMarkup(caption)}"><table><caption><span>${escapeMarkup(caption)}</span></caption><thead><tr>${head.join('')}</tr></thead><tbody>\n${body.join('\n')}\n</tbody></table></div>`;
 }
 
 /** Rows with sentences in them: too wide for a phone, where each becomes a card. */
@@ -121,7 +121,7 @@ function proseHtml({ caption, columns, rows }: Table): string {
         .map((cell) => `<td role="cell"${isFigure(cell) ? ' class="r"' : ''}>${cellHtml(cell)}</td>`)
         .join('')}</tr>`,
   );
-  return `<table class="prose" role="table"><caption>${escapeMarkup(caption)}</caption><thead role="rowgroup"><tr role="row">${head.join('')}</tr></thead><tbody role="rowgroup">\n${body.join('\n')}\n</tbody></table>`;
+  return `<table class="prose" role="table"><caption><span>${escapeMarkup(caption)}</span></caption><thead role="rowgroup"><tr role="row">${head.join('')}</tr></thead><tbody role="rowgroup">\n${body.join('\n')}\n</tbody></table>`;
 }
 
 function numbersHtml(table: Table): string {

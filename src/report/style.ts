@@ -29,7 +29,7 @@ nav a{display:inline-block;padding:.2rem 0}
 .measured .chip{color:var(--measured)}.simulated .chip{color:var(--simulated)}
 .scroll{overflow-x:auto;margin:.75rem 0 1.5rem;max-width:100%}
 table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
-caption{text-align:left;font-weight:600;padding:.3rem 0 .45rem;max-width:46rem}
+caption{text-align:left;font-weight:600;padding:.3rem 0 .45rem}caption span{display:inline-block;max-width:min(46rem,calc(100vw - 3rem));position:sticky;left:0}
 th,td{padding:.32rem .8rem .32rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--rule)}
 thead th,thead td{vertical-align:bottom;border-bottom:2px solid var(--rule);color:var(--soft);font-weight:600}
 tbody th{font-weight:400;min-width:6.5rem;max-width:22rem}
@@ -39,7 +39,7 @@ thead .r{white-space:normal}
 tr:target,:target>h2,h3:target{background:color-mix(in srgb,var(--link) 14%,transparent)}
 .n{color:inherit;text-decoration:underline dotted 1px;text-underline-offset:3px;text-decoration-color:var(--soft)}
 .n:hover{text-decoration-style:solid}
-small{color:var(--soft);font-size:.78rem}
+small{color:var(--soft);font-size:.78rem;font-weight:400}
 .headline{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,13rem),1fr));gap:.75rem;margin:1rem 0 1.5rem}
 .headline div{background:var(--panel);border-radius:.5rem;padding:.8rem 1rem}
 dt{font-size:.88rem;color:var(--soft)}dd{margin:0;font-size:.88rem;color:var(--soft);overflow-wrap:anywhere}
@@ -61,7 +61,7 @@ code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:
 pre code{overflow-wrap:normal;font-size:1em}
 .prose{margin:.75rem 0 1.5rem}
 @media(max-width:40rem){body{font-size:15px}.wide{display:none}.narrow{display:block}ul{padding-left:1.2rem}
-th,td{padding-right:.6rem}.scroll tbody th,.scroll thead :first-child{position:sticky;left:0;background:var(--paper);min-width:5rem;max-width:8.5rem;overflow-wrap:break-word;padding-right:.4rem}
+th,td{padding-right:.6rem}.scroll tbody th,.scroll thead :first-child{position:sticky;left:0;background:var(--paper);min-width:6.8rem;max-width:8.5rem;overflow-wrap:break-word;padding-right:.4rem}
 .scroll .r small{display:block}.scroll td:not(.r){min-width:6rem}
 .prose,.prose caption,.prose tbody,.prose tr{display:block}.prose thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 .prose tr{padding:.5rem 0;border-bottom:1px solid var(--rule)}.prose th,.prose td{display:inline;border:0;padding:0 .6rem 0 0;min-width:0}
