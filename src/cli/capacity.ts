@@ -18,6 +18,7 @@ import { interruptible } from './interrupt.js';
 import { parseCount, parseNumber } from './options.js';
 import { printJson } from './output.js';
 import { machineOf, parsePrices } from './plan.js';
+import { writeReports } from './reports.js';
 import { startSweep } from './sweepRun.js';
 
 interface CapacityFlags {
@@ -52,6 +53,8 @@ interface CapacityFlags {
   readonly resume?: string;
   readonly queue?: string;
   readonly queueTimeout: number;
+  readonly html?: string;
+  readonly md?: string;
   readonly json?: boolean;
 }
 
@@ -128,6 +131,8 @@ export function registerCapacity(program: Command): void {
     .option('--resume <file>', 'keep results in this file, and go on from those that it has')
     .option('--queue <url>', 'let `waferflow worker`s do it, over Redis such as redis://localhost:6379')
     .option('--queue-timeout <seconds>', 'how long to wait for a Redis that is gone', parseCount, 600)
+    .option('--html <file>', 'write a report')
+    .option('--md <file>', 'write the report as Markdown')
     .option('--json', 'print one JSON document on stdout')
     .addHelpText(
       'after',
@@ -156,10 +161,14 @@ async function run(flags: CapacityFlags, version: string): Promise<void> {
       await runner.close();
     }
   });
-  output(flags, result);
+  await output(flags, result, version);
 }
 
-function output(flags: CapacityFlags, result: CapacityResult): void {
+async function output(flags: CapacityFlags, result: CapacityResult, version: string): Promise<void> {
+  await writeReports(flags, async () => {
+    const { capacityHtml, capacityMarkdown } = await import('../report/capacityReport.js');
+    return { html: () => capacityHtml(result, { version }), md: () => capacityMarkdown(result, { version }) };
+  });
   if (flags.json) printJson(result);
   else console.log(capacityText(result));
 }

@@ -77,9 +77,20 @@ function summary(result: BenchResult): Section {
           ...items.slice(0, 5),
         ],
       },
+      ...busy(result),
       ...(result.notes.length > 0 ? [{ kind: 'list' as const, items: result.notes }] : []),
     ],
   };
+}
+
+/** Figures of a machine that does other work are too low, and nobody should find out by comparing. */
+function busy({ machine: { load, cores } }: BenchResult): Block[] {
+  if (load < cores / 4) return [];
+  return [
+    say(
+      `Other programs were running: the load average at the start was ${load.toFixed(1)} on ${cores} cores. Speeds are lower than on a quiet machine, and ratios are less certain; see the spreads.`,
+    ),
+  ];
 }
 
 function ratios(result: BenchResult): Section {

@@ -214,6 +214,7 @@ function searchSection(result: CapacityResult): Section {
         trial.meets ? 'yes' : 'no',
         ...[trial.goodput, trial.ttftMs, trial.tpotMs].map((value) => ({ value, basis })),
         { value: trial.dollarsPerMTokens, basis: answer ? costAnchor(answer) : basis },
+        trial.isComplete ? 'whole' : 'stopped: the SLO was out of reach',
       ],
     };
   });
@@ -237,6 +238,7 @@ function searchSection(result: CapacityResult): Section {
                 'TTFT, ms',
                 'TPOT, ms',
                 '$/M generated tokens',
+                'run',
               ],
               rows,
             }),

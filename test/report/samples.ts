@@ -294,6 +294,7 @@ export function sampleCapacity(seed: number): CapacityResult {
         machine,
         count,
         meets: count > 8,
+        isComplete: count > 4,
         goodput: count * rng.next(),
         ttftMs: 9_000 / count,
         tpotMs: 300 / count,
