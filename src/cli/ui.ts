@@ -15,7 +15,7 @@ export function registerUi(program: Command): void {
     .description('the page in your browser: race, wafer, lessons, plan, console')
     .option('--port <n>', 'port on this machine; 0 takes a free one', parsePort, defaultPort)
     .option('--no-open', 'only print the address')
-    .addHelpText('after', '\nExample:\n  $ timeout 2 waferflow ui --port 0 --no-open || test $? = 124')
+    .addHelpText('after', '\nExamples:\n  $ waferflow ui\n  $ waferflow ui --port 8750 --no-open')
     .action(({ port, open }: { port: number; open: boolean }) =>
       interruptible((signal) => serveUi(port, open, signal)),
     );

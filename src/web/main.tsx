@@ -97,20 +97,18 @@ function Lazy({ view }: { view: View }) {
   return <Failure what={view.title} error={error} retry={retry} />;
 }
 
-const THEME_TEXT = { auto: 'Auto', light: 'Light', dark: 'Dark' } as const;
-
 function ThemeButton() {
   const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
   return (
     <button
       type="button"
       class="theme"
-      aria-label={`Theme: ${THEME_TEXT[theme.value]}. Change to ${THEME_TEXT[next]}`}
+      aria-label={`Theme: ${theme.value}. Change to ${next}`}
       onClick={() => {
         theme.value = next;
       }}
     >
-      {THEME_TEXT[theme.value]}
+      Theme: {theme.value}
     </button>
   );
 }

@@ -176,10 +176,10 @@ describe.skipIf(browser === null)('the page', () => {
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('main');
-    await page.getByRole('button', { name: /^Theme: Auto/ }).click();
-    await page.getByRole('button', { name: /^Theme: Light/ }).click();
+    await page.getByRole('button', { name: /^Theme: auto/ }).click();
+    await page.getByRole('button', { name: /^Theme: light/ }).click();
     await page.reload();
-    await page.getByRole('button', { name: /^Theme: Dark/ }).waitFor();
+    await page.getByRole('button', { name: /^Theme: dark/ }).waitFor();
     const background = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     expect(background).toBe('rgb(21, 24, 28)');
   });

@@ -1,6 +1,6 @@
 /** The first screen: the embedded model writes here, machines write the same tokens at their simulated speed. */
 import './race.css';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { EnginePanel } from '../engine/panel.js';
 import { CARDS, cardNamed, MACHINES, machineLabel } from '../planner/cards.js';
 import { ask } from '../planner/planner.js';
@@ -39,6 +39,7 @@ export default function RaceView() {
   const { machines, told } = readMachines(params.machines);
   const prompt = params.prompt ?? PRESETS[0]!.text;
   const race = useMemo(() => new Race(), []);
+  const track = useRef<HTMLDivElement>(null);
   useEffect(() => () => race.stop(), [race]);
   // The text's length in tokens hardly matters for these machines; a round figure keeps their speeds still.
   const request = { promptTokens: 64, outputTokens: tokens.value, concurrency: 1 };
@@ -72,7 +73,10 @@ export default function RaceView() {
         onSubmit={(event) => {
           event.preventDefault();
           if (isBusy) race.stop();
-          else void race.start(prompt, tokens.value, lanes);
+          else {
+            void race.start(prompt, tokens.value, lanes);
+            track.current?.scrollIntoView({ block: 'nearest' });
+          }
         }}
       >
         <div class="prompt">
@@ -151,7 +155,7 @@ export default function RaceView() {
       </form>
       <EnginePanel />
       {state.kind === 'failed' && <Notice kind="bad">{state.problem}</Notice>}
-      <div class="lanes">
+      <div class="lanes" ref={track}>
         <MeasuredLaneView race={race} />
         {planned.map((planned) => (
           <LaneView key={planned.machine} race={race} planned={planned} model={title} />
