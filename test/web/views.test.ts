@@ -148,6 +148,27 @@ describe.skipIf(browser === null)('the page', () => {
       expect(row).toContain(tokensPerSecond.toLocaleString('en-US', { maximumFractionDigits: 0 }));
   });
 
+  it('finds the fewest machines under traffic, as many as its command does, and searches again with a slider', async () => {
+    const address = `${site.url}#/plan?model=qwen3-0.6b&gpu=l4&prompt=256&output=64&rate=2`;
+    const { page, complaints } = await open(browser!, address);
+    const fleet = page.getByRole('region', { name: 'Fleet under traffic' });
+    const table = fleet.getByRole('table');
+    await table.waitFor({ timeout: 120_000 });
+    const command = (await fleet.locator('.command').textContent())!.trim();
+    const { code, stdout } = await waferflow([...command.split(' ').slice(1), '--json']);
+    expect(code).toBe(0);
+    const { answers } = JSON.parse(stdout) as { answers: { machine: string; count: number }[] };
+    const names = await table.getByRole('columnheader').allTextContents();
+    expect(names.slice(1)).toEqual(
+      answers.map(({ machine, count }) => `${count} × ${machine.toUpperCase()}`),
+    );
+    await fleet.getByLabel('Requests per second').focus();
+    await page.keyboard.press('End');
+    await fleet.getByText(/Searching/).waitFor();
+    expect(page.url()).toContain('rate=500');
+    expect(complaints).toEqual([]);
+  });
+
   it('clamps nonsense in the address and tells it', async () => {
     const nonsense = 'model=gpt-9&users=1e99&prompt=abc&output=-5&tpot=&wafer=%3Cimg%20src%3Dx%3E&gpus=1.5';
     const { page, complaints } = await open(browser!, `${site.url}#/plan?${nonsense}`);

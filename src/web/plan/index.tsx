@@ -3,6 +3,7 @@ import './plan.css';
 import { interactivity } from '../../timing/interactivity.js';
 import type { PlanResult } from '../../timing/planTypes.js';
 import { findMachine } from '../../timing/simulate.js';
+import { Fleet } from '../fleet/section.js';
 import { machineLabel } from '../planner/cards.js';
 import { ask } from '../planner/planner.js';
 import { useAsked } from '../planner/use-asked.js';
@@ -66,6 +67,7 @@ export default function PlanView() {
           </div>
           <h2>What a step waits for</h2>
           <Waits results={results} />
+          <Fleet settings={settings} />
           <h2>Take it along</h2>
           <pre class="command" tabIndex={-1}>
             <code>{command}</code>
