@@ -33,27 +33,31 @@ function viaHttp(input, tokens) {
     const startMs = performance.now();
     const body = JSON.stringify({ input, max_output_tokens: tokens, stream: true, store: false });
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const request = http.request(`${url}/v1/responses`, { method: 'POST', agent: false, headers }, (response) => {
-      let firstMs = 0;
-      let count = 0;
-      let rest = '';
-      response.setEncoding('utf8');
-      response.on('data', (data) => {
-        const parts = (rest + data).split('\n\n');
-        rest = parts.pop();
-        for (const part of parts) {
-          const json = part.slice(part.indexOf('data: ') + 6);
-          if (json === '[DONE]') continue;
-          if (JSON.parse(json).type !== 'response.output_text.delta') continue;
-          if (count === 0) firstMs = performance.now();
-          count++;
-        }
-      });
-      response.on('end', () => {
-        if (count !== tokens) reject(new Error(`${count} tokens came of ${tokens}`));
-        resolve({ ttftMs: firstMs - startMs, totalMs: performance.now() - startMs });
-      });
-    });
+    const request = http.request(
+      `${url}/v1/responses`,
+      { method: 'POST', agent: false, headers },
+      (response) => {
+        let firstMs = 0;
+        let count = 0;
+        let rest = '';
+        response.setEncoding('utf8');
+        response.on('data', (data) => {
+          const parts = (rest + data).split('\n\n');
+          rest = parts.pop();
+          for (const part of parts) {
+            const json = part.slice(part.indexOf('data: ') + 6);
+            if (json === '[DONE]') continue;
+            if (JSON.parse(json).type !== 'response.output_text.delta') continue;
+            if (count === 0) firstMs = performance.now();
+            count++;
+          }
+        });
+        response.on('end', () => {
+          if (count !== tokens) reject(new Error(`${count} tokens came of ${tokens}`));
+          resolve({ ttftMs: firstMs - startMs, totalMs: performance.now() - startMs });
+        });
+      },
+    );
     request.on('error', reject);
     request.end(body);
   });
@@ -128,13 +132,17 @@ for (let round = -1; round < rounds; round++) {
     const turns = await series(requestsPerRound / 4, turn);
     const before = await cpuMs();
     await long(longTokens);
-    const cpuPerTokenUs = ((await cpuMs()) - before) / longTokens * 1000;
+    const cpuPerTokenUs = (((await cpuMs()) - before) / longTokens) * 1000;
     const flood = await long(floodTokens);
     // The first round warms up.
     if (round < 0) continue;
     note('round trip, short prompt (ms)', way, median(shorts.map(({ totalMs }) => totalMs)));
     note('time to first token, short prompt (ms)', way, median(shorts.map(({ ttftMs }) => ttftMs)));
-    note('round trip, turn 40 of a conversation, 30 kB (ms)', way, median(turns.map(({ totalMs }) => totalMs)));
+    note(
+      'round trip, turn 40 of a conversation, 30 kB (ms)',
+      way,
+      median(turns.map(({ totalMs }) => totalMs)),
+    );
     note('time to first token, turn 40 (ms)', way, median(turns.map(({ ttftMs }) => ttftMs)));
     note('CPU of both sides per token (us)', way, cpuPerTokenUs);
     note('tokens/s through one connection', way, floodTokens / (flood.totalMs / 1000));
@@ -145,7 +153,9 @@ client.close();
 child.send('close');
 await once(child, 'exit');
 
-console.log(`${os.cpus()[0]?.model}, ${os.cpus().length} cores, node ${process.version}, load ${os.loadavg()[0].toFixed(1)}, ${rounds} rounds in turns, medians`);
+console.log(
+  `${os.cpus()[0]?.model}, ${os.cpus().length} cores, node ${process.version}, load ${os.loadavg()[0].toFixed(1)}, ${rounds} rounds in turns, medians`,
+);
 const pad = (text, width) => String(text).padStart(width);
 console.log(`${'measured'.padEnd(52)}${pad('HTTP + SSE', 12)}${pad('WebSocket', 12)}${pad('change', 10)}`);
 const rows = Object.entries(samples).map(([name, { http: a, socket: b }]) => {
