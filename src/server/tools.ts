@@ -49,8 +49,9 @@ export function messagesForTemplate(template: string | null, prompt: MessagesPro
     const messages = prompt.messages.map((message) => templateMessage(message, template, prompt.messages));
     return tools.length === 0 ? { messages } : { messages, tools: tools.map(templateTool) };
   }
-  const messages = mergeTurns(prompt.messages.map(plainMessage));
-  return { messages: tools.length === 0 ? messages : withDescription(messages, tools) };
+  const messages = prompt.messages.map(plainMessage);
+  // Merged last: what a later system message adds stands after the functions, so the text before stays as it was.
+  return { messages: mergeTurns(tools.length === 0 ? messages : withDescription(messages, tools)) };
 }
 
 function templateTool({ name, description = '', parameters }: Tool): ChatTool {

@@ -328,7 +328,14 @@ it('keeps within its bounds, oldest out first', async () => {
   const { ResponseStore } = await import('#src/server/responses/store.js');
   const store = new ResponseStore({ responses: 3, bytes: 1000 });
   const put = (id: string, bytes: number): void =>
-    store.put({ owner: 'a', response: { id } as ResponseObject, input: [], conversation: [], bytes });
+    store.put({
+      owner: 'a',
+      response: { id } as ResponseObject,
+      input: [],
+      conversation: [],
+      joined: 0,
+      bytes,
+    });
   for (const id of ['1', '2', '3', '4']) put(id, 10);
   expect(store.get('1', 'a')).toBeNull();
   expect(store.size).toBe(3);

@@ -3,6 +3,7 @@ import type { Message, ToolCall } from '../completion.js';
 import { badRequest } from '../errors.js';
 import type { InputItem, OutputItem } from '../protocol.js';
 import type { CreateBody, InputBody } from './body.js';
+import { summaryOf } from './compact.js';
 import { newId } from './ids.js';
 
 /** Input and output items of a conversation, in order. */
@@ -65,16 +66,25 @@ export interface Shown {
   readonly ignored: readonly string[];
 }
 
+/** How many items at the start are system messages. */
+export function leadingSystem(items: readonly Item[]): number {
+  const count = items.findIndex((item) => item.type !== 'message' || roleOf(item.role) !== 'system');
+  return count < 0 ? items.length : count;
+}
+
 /**
- * Messages of a conversation. System messages at the start become one, since many chat templates take no more; calls
- * join the assistant's message before them.
+ * Messages of a conversation. The instructions and the first `joined` items, system messages, become one, since many chat
+ * templates take no more; calls join the assistant's message before them. What comes later changes nothing of what came
+ * before, so that the model's memory of a conversation stays good when it goes on.
  */
-export function shownMessages(instructions: string | null, items: readonly Item[]): Shown {
+export function shownMessages(instructions: string | null, items: readonly Item[], joined: number): Shown {
   const messages: Message[] = [];
   const ignored: string[] = [];
-  if (instructions !== null && instructions !== '') messages.push({ role: 'system', content: instructions });
   for (const [index, item] of items.entries())
     addItem(item as InputItem, `input[${index}]`, messages, ignored);
+  const first = messages.splice(0, joined).map(({ content }) => content);
+  if (instructions !== null && instructions !== '') first.unshift(instructions);
+  if (first.length > 0) messages.unshift({ role: 'system', content: first.join('\n\n') });
   return { messages, ignored };
 }
 
@@ -83,10 +93,7 @@ function addItem(item: InputItem, path: string, messages: Message[], ignored: st
   switch (item.type) {
     case 'message': {
       const content = contentText(item.content, `${path}.content`, ignored);
-      const role = roleOf(item.role);
-      if (role === 'system' && last?.role === 'system' && messages.length === 1)
-        messages[0] = { role, content: `${last.content}\n\n${content}` };
-      else messages.push({ role, content });
+      messages.push({ role: roleOf(item.role), content });
       return;
     }
     case 'function_call':
@@ -110,6 +117,12 @@ function addItem(item: InputItem, path: string, messages: Message[], ignored: st
         toolCallId: String(item.call_id),
       });
       return;
+    case 'compaction': {
+      const summary = summaryOf(item);
+      if (summary === null) ignored.push(`${path}: compaction`);
+      else messages.push({ role: 'system', content: `The conversation so far, summed up: ${summary}` });
+      return;
+    }
     default:
       ignored.push(`${path}: ${item.type}`);
   }

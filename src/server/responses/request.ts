@@ -5,7 +5,7 @@ import { badRequest } from '../errors.js';
 import type { FunctionTool, InputItem, ResponseObject, TextFormat } from '../protocol.js';
 import { type CreateBody, functionTool, parse } from './body.js';
 import { newId } from './ids.js';
-import { type Item, inputItems, type Shown, shownMessages } from './items.js';
+import { type Item, inputItems, leadingSystem, type Shown, shownMessages } from './items.js';
 
 /** One response to be made: fixed once it is built. */
 export interface ResponseRequest {
@@ -18,6 +18,8 @@ export interface ResponseRequest {
   readonly input: readonly InputItem[];
   /** The conversation before them. */
   readonly history: readonly Item[];
+  /** System messages at the start of the conversation that are shown as one. */
+  readonly joined: number;
   /** The checked body, which a successor inherits its settings from. */
   readonly body: CreateBody;
 }
@@ -28,12 +30,17 @@ export interface RequestContext {
   readonly model: string;
   /** The items of `previous_response_id` and before. */
   readonly history: readonly Item[];
+  /** System messages at the start of the history that are shown as one; null without a history. */
+  readonly joined: number | null;
   /** Whether a prompt leaves room for an answer of so many tokens, if that is known. */
   readonly fits: (prompt: CompletionPrompt, maxOutputTokens: number | null) => boolean;
 }
 
 /** Throws an ApiError with status 400 where the body asks for what cannot be done. */
-export function responseRequest(body: CreateBody, { model, history, fits }: RequestContext): ResponseRequest {
+export function responseRequest(
+  body: CreateBody,
+  { model, history, joined: joinedBefore, fits }: RequestContext,
+): ResponseRequest {
   refuseUnsupported(body);
   const input = inputItems(body.input);
   const instructions = body.instructions ?? null;
@@ -51,10 +58,12 @@ export function responseRequest(body: CreateBody, { model, history, fits }: Requ
   });
   requireCalls(history, input);
   const items = [...history, ...input];
-  const fitsFrom = (from: number): boolean =>
-    fits(promptOf(shownMessages(instructions, items.slice(from))), body.max_output_tokens ?? null);
+  const joined = joinedBefore ?? leadingSystem(items);
+  const shownFrom = (from: number): Shown =>
+    shownMessages(instructions, items.slice(from), Math.max(0, joined - from));
+  const fitsFrom = (from: number): boolean => fits(promptOf(shownFrom(from)), body.max_output_tokens ?? null);
   const from = body.truncation === 'auto' ? firstThatFits(items.length - 1, fitsFrom) : 0;
-  const shown = shownMessages(instructions, items.slice(from));
+  const shown = shownFrom(from);
   if (shown.messages.length === 0)
     throw badRequest('There is nothing to answer: give `input`.', 'input', 'missing_input');
   const response: ResponseObject = {
@@ -99,6 +108,7 @@ export function responseRequest(body: CreateBody, { model, history, fits }: Requ
     options: engineOptions(body, format),
     input,
     history,
+    joined,
     body,
   };
 }

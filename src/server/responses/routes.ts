@@ -6,7 +6,10 @@ import { clientSignal } from '../http.js';
 import type { ResponseObject } from '../protocol.js';
 import { sendStream, sseContentType, ssePing } from '../stream.js';
 import { createBody, parse } from './body.js';
+import { compactionItem, summaryRequest, summaryTokens } from './compact.js';
 import type { EventSink } from './events.js';
+import { newId } from './ids.js';
+import { inputItems } from './items.js';
 import { jsonSink } from './json.js';
 import type { ResponsesService } from './service.js';
 import { responseNotFound } from './store.js';
@@ -35,6 +38,8 @@ export function registerResponses(app: FastifyInstance, service: ResponsesServic
     const { request: prepared } = service.prepare(request.body, request.caller.name);
     return { object: 'response.input_tokens', input_tokens: service.countTokens(prepared.prompt) };
   });
+
+  app.post('/v1/responses/compact', (request, reply) => compact(service, request, reply));
 
   app.get('/v1/responses/:id', (request) => {
     const id = idOf(request);
@@ -100,6 +105,47 @@ async function create(
   await service.drive(run, () => null);
   if (run.error !== null) throw run.error;
   return run.response;
+}
+
+/** Has the model sum the conversation up, and keeps what the user said last. */
+async function compact(
+  service: ResponsesService,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const caller = request.caller.name;
+  const { model, instructions, previous_response_id, input } = parse(createBody, request.body);
+  const own = inputItems(input);
+  const body = {
+    model,
+    instructions,
+    previous_response_id,
+    input: [...own, { role: 'user', content: summaryRequest }],
+    temperature: 0,
+    max_output_tokens: summaryTokens,
+    truncation: 'auto',
+    store: false,
+  };
+  const run = service.start({
+    ...service.prepare(body, caller),
+    caller,
+    sink: unseen,
+    signal: clientSignal(request, reply),
+  });
+  await service.drive(run, () => null);
+  if (run.error !== null) throw run.error;
+  const { id, created_at, output, usage } = run.response;
+  const summary = output.flatMap((item) =>
+    item.type === 'message' ? item.content.map(({ text }) => text) : [],
+  );
+  const lastSaid = own.filter(({ type, role }) => type === 'message' && role === 'user').slice(-1);
+  return {
+    id,
+    object: 'response.compaction',
+    created_at,
+    output: [...lastSaid, compactionItem(newId('cmp'), summary.join('').trim())],
+    usage,
+  };
 }
 
 const done = 'data: [DONE]\n\n';

@@ -107,6 +107,7 @@ export class ResponseRun {
       response,
       input: request.input,
       conversation: [...request.history, ...request.input, ...response.output],
+      joined: request.joined,
       bytes: historyBytes + sizeOf(request.input) + sizeOf(response),
     };
   }

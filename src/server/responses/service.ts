@@ -67,6 +67,7 @@ export class ResponsesService {
     return responseRequest(body, {
       model: this.context.model.id,
       history: previous?.conversation ?? [],
+      joined: previous?.joined ?? null,
       fits: (prompt, maxOutputTokens) => this.fits(prompt, maxOutputTokens),
     });
   }

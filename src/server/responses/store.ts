@@ -11,6 +11,8 @@ export interface KeptResponse {
   readonly input: readonly InputItem[];
   /** The whole conversation up to and with its output. */
   readonly conversation: readonly Item[];
+  /** System messages at its start that are shown as one. */
+  readonly joined: number;
   /** About what `conversation` takes, shared parts included. */
   readonly bytes: number;
 }
