@@ -75,6 +75,7 @@ async function serve(flags: ServeFlags): Promise<void> {
   const [id, ...aliases] = flags.modelName ?? [nameOf(path)];
   const tier = { maxWaitingTokens: flags.maxWaitingTokens };
   const tls = tlsOf(flags);
+  const keys = keysOf(flags);
   const server = await startServer({
     load: (onProgress, signal) =>
       load(path, {
@@ -87,10 +88,10 @@ async function serve(flags: ServeFlags): Promise<void> {
     model: { id: id!, aliases },
     port: flags.port,
     host: flags.host,
-    keys: keysOf(flags),
+    keys,
     admission: {
-      interactive: { ...tier, maxInFlight: flags.maxRequests },
-      batch: { ...tier, maxInFlight: flags.maxBatchRequests },
+      interactive: { ...tier, ...placesOf(flags.maxRequests, keys.length) },
+      batch: { ...tier, ...placesOf(flags.maxBatchRequests, keys.length) },
     },
     origins: flags.origin ?? [],
     logLevel: flags.logLevel,
@@ -106,6 +107,11 @@ async function serve(flags: ServeFlags): Promise<void> {
     throw error;
   }
   await stopped;
+}
+
+/** Places of a tier: where there are several keys, one has half of them at most. */
+function placesOf(maxInFlight: number, keys: number): { maxInFlight: number; maxPerCaller: number } {
+  return { maxInFlight, maxPerCaller: keys > 1 ? Math.ceil(maxInFlight / 2) : maxInFlight };
 }
 
 /** The name by which the model is listed, or that of its file. */

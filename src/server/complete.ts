@@ -41,7 +41,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   lifecycle.requireOpen();
   const engine = host.require();
   const caller = keys.caller(request.caller);
-  admission.requirePlace(request.tier);
+  admission.requirePlace(request.tier, request.caller);
   requireRoom(engine, promptLength(request.prompt) / longestTokenBytes(engine.tokenizer), true);
   const prompt = promptIds(engine.tokenizer, request.prompt);
   const promptTokens = prompt.ids.length;
@@ -49,7 +49,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   const calling = callingOf(engine.tokenizer.chatTemplate, request.prompt);
   admission.requireTokens(request.tier, promptTokens);
   rates.take(caller, promptTokens);
-  const ticket = admission.admit(request.tier, promptTokens);
+  const ticket = admission.admit(request.tier, request.caller, promptTokens);
   const end = lifecycle.begin();
   const observer = new Observer(context, request, promptTokens);
   // Not `AbortSignal.any`, which leaves something behind at a signal that lives as long as the server.

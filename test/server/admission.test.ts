@@ -1,6 +1,8 @@
 /** The bounded queue: who is let in, who is refused and how. */
 import OpenAI from 'openai';
 import { expect, it, vi } from 'vitest';
+import { Admission } from '#src/server/admission.js';
+import { ApiError } from '#src/server/errors.js';
 import type { RunningServer } from '#src/server/serve.js';
 import { metric, testServer } from './server.js';
 
@@ -125,4 +127,32 @@ it('tells a waiting stream its place', async () => {
   expect(new TextDecoder().decode(value)).toBe(': queued, 1 in front\n\n');
   controller.abort();
   await leave();
+});
+
+it('leaves places for others where one key has its part, and gives every place back', () => {
+  const limits = { maxInFlight: 4, maxPerCaller: 2, maxWaitingTokens: 100 };
+  const admission = new Admission({ interactive: limits, batch: limits });
+  const tickets = [admission.admit('interactive', 'a', 1), admission.admit('interactive', 'a', 1)];
+  const refusal = (caller: string) => {
+    try {
+      tickets.push(admission.admit('interactive', caller, 1));
+      return null;
+    } catch (error) {
+      return error instanceof ApiError ? error.facts : error;
+    }
+  };
+  expect(refusal('a')).toMatchObject({
+    status: 429,
+    code: 'too_many_concurrent_requests',
+    retryAfterMs: 1000,
+  });
+  expect([refusal('b'), refusal('b')]).toEqual([null, null]);
+  expect(refusal('c')).toMatchObject({ status: 503, code: 'server_is_overloaded' });
+  tickets[0]?.start();
+  tickets[0]?.release();
+  tickets[0]?.release();
+  expect(refusal('b')).toMatchObject({ status: 429 });
+  expect(refusal('a')).toBeNull();
+  for (const ticket of tickets) ticket.release();
+  expect(admission.load('interactive')).toEqual({ inFlight: 0, waiting: 0, waitingTokens: 0 });
 });
