@@ -161,13 +161,25 @@ async function run(flags: CapacityFlags, version: string): Promise<void> {
       await runner.close();
     }
   });
-  await output(flags, result, version);
+  await output(flags, inputs, result, version);
 }
 
-async function output(flags: CapacityFlags, result: CapacityResult, version: string): Promise<void> {
+async function output(
+  flags: CapacityFlags,
+  { card, machines }: SweepInputs,
+  result: CapacityResult,
+  version: string,
+): Promise<void> {
   await writeReports(flags, async () => {
     const { capacityHtml, capacityMarkdown } = await import('../report/capacityReport.js');
-    return { html: () => capacityHtml(result, { version }), md: () => capacityMarkdown(result, { version }) };
+    const { placedWafers } = await import('../report/placed.js');
+    const placed = placedWafers(
+      card,
+      machines.map(({ machine }) => machine),
+      result,
+    );
+    const extras = { version, placed };
+    return { html: () => capacityHtml(result, extras), md: () => capacityMarkdown(result, extras) };
   });
   if (flags.json) printJson(result);
   else console.log(capacityText(result));

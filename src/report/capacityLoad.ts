@@ -136,7 +136,7 @@ export function memorySection(result: CapacityResult, placed: readonly PlacedWaf
         ({ plan, machine }): Block => ({
           kind: 'drawing',
           svg: floorPlanElement(plan, machine),
-          text: 'One copy of the model. Each box is a region of PEs that holds the layers named in it; the bar inside shows what the SRAM of one of its PEs is used for.',
+          text: 'One copy of the model, with as many sequences of the mean length as fit at once. Each box is a region of PEs that holds the layers named in it; the bar inside shows what the SRAM of one of its PEs is used for.',
           table: floorPlanTable(plan, machine),
         }),
       ),

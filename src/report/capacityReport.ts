@@ -52,7 +52,7 @@ function frontierSection(result: CapacityResult): Section {
     return {
       header: point.machine,
       cells: [
-        number(point.users),
+        { value: point.users, basis },
         number(point.tokensPerSecondPerUser),
         number(point.tokensPerSecondPerMachine),
         number(point.dollarsPerMTokens, answer ? costAnchor(answer) : basis),
