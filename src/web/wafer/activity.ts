@@ -48,8 +48,18 @@ export class Activity {
     this.layout = layout;
   }
 
-  /** The state of every PE in a cycle, as places in `STATES`. */
+  private last: { readonly cycle: number; readonly states: Uint8Array } = {
+    cycle: -1,
+    states: new Uint8Array(0),
+  };
+
+  /** The state of every PE in a cycle, as places in `STATES`; asked for again and again while a picture moves. */
   states(cycle: number): Uint8Array {
+    if (this.last.cycle !== cycle) this.last = { cycle, states: this.statesIn(cycle) };
+    return this.last.states;
+  }
+
+  private statesIn(cycle: number): Uint8Array {
     const { recording } = this;
     const { spans } = recording;
     const states = new Uint8Array(recording.pes.length);

@@ -4,7 +4,7 @@ import { STATES } from './activity.js';
 import { ROUTER, WAVELET, waveletsAt } from './anatomy.js';
 import type { Extent } from './camera.js';
 import { toScreen } from './camera.js';
-import { drawPe, type PeLook } from './draw-pe.js';
+import { drawPes, type PeCell, type PeLook } from './draw-pe.js';
 import type { Playable } from './fabric.js';
 import { sramBytesOf } from './layout.js';
 import { sramPartOf } from './palette.js';
@@ -129,6 +129,7 @@ export class FabricPicture {
     const { x0, x1, y0, y1 } = seenPes(surface, this.rect);
     const states = ended ? null : activity.states(cycle);
     const window = loads.windowOf(cycle);
+    const cells: PeCell[] = [];
     for (let y = y0; y < y1; y++) {
       for (let x = x0; x < x1; x++) {
         const at = { x: x - this.rect.x, y: y - this.rect.y };
@@ -146,9 +147,10 @@ export class FabricPicture {
               : loads.linkLoad(router * 5 + port, window),
           ),
         };
-        drawPe(surface, corner.x, corner.y, look, alpha);
+        cells.push({ left: corner.x, top: corner.y, look });
       }
     }
+    drawPes(surface, cells, alpha);
   }
 
   /** Links between PEs as strokes, darker the more of the window they carried wavelets. */

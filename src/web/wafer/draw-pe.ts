@@ -1,6 +1,6 @@
 /** The inside of a PE: router with its five ports, ramp, compute element, and SRAM as a map. */
 import { CE, exitOf, linkEnds, ROUTER, SRAM } from './anatomy.js';
-import type { SramPart } from './palette.js';
+import type { Palette, SramPart } from './palette.js';
 import { fitText, type Surface } from './picture.js';
 
 export interface SramSegment {
@@ -23,80 +23,102 @@ export interface PeLook {
 
 const LABEL_SCALE = 110;
 const DETAIL_SCALE = 260;
+const PARTS: readonly SramPart[] = ['weights', 'kv', 'buffers', 'code', 'free'];
 
-/** Draws a PE whose north-west corner is at pixel (left, top). */
-export function drawPe(surface: Surface, left: number, top: number, look: PeLook, alpha: number): void {
+/** A PE whose north-west corner is at pixel (left, top). */
+export interface PeCell {
+  readonly left: number;
+  readonly top: number;
+  readonly look: PeLook;
+}
+
+/** Draws the PEs that are seen, one kind of part after another: that is what keeps a hundred of them quick. */
+export function drawPes(surface: Surface, cells: readonly PeCell[], alpha: number): void {
   const { context, palette, camera } = surface;
   const { scale } = camera;
-  const px = (x: number): number => left + x * scale;
-  const py = (y: number): number => top + y * scale;
+  /** Whole pixels: edges stay crisp, and rectangles without smoothing are many times faster. */
+  const box = (left: number, top: number, x: number, y: number, width: number, height: number): void => {
+    const x0 = Math.round(left + x * scale);
+    const y0 = Math.round(top + y * scale);
+    context.fillRect(
+      x0,
+      y0,
+      Math.max(1, Math.round(left + (x + width) * scale) - x0),
+      Math.max(1, Math.round(top + (y + height) * scale) - y0),
+    );
+  };
   context.globalAlpha = alpha;
   context.fillStyle = palette.wafer;
-  const gap = Math.min(6, scale * 0.03);
-  context.fillRect(left + gap, top + gap, scale - 2 * gap, scale - 2 * gap);
+  const gap = Math.min(6 / scale, 0.03);
+  for (const { left, top } of cells) box(left, top, gap, gap, 1 - 2 * gap, 1 - 2 * gap);
+  for (const { left, top, look } of cells) drawLinks(box, context, palette, left, top, look);
 
+  const ramp = exitOf(4);
+  context.beginPath();
+  for (const { left, top } of cells) {
+    context.moveTo(left + ramp.x * scale, top + ramp.y * scale);
+    context.lineTo(left + CE.x * scale, top + CE.y * scale);
+  }
+  context.lineWidth = Math.max(1, scale * 0.012);
+  context.strokeStyle = palette.line;
+  context.stroke();
+
+  const edge = 1 / scale;
+  const side = 2 * ROUTER.half;
+  const corner = { x: ROUTER.x - ROUTER.half, y: ROUTER.y - ROUTER.half };
+  context.fillStyle = palette.muted;
+  for (const { left, top } of cells) box(left, top, corner.x, corner.y, side, side);
+  context.fillStyle = palette.ground;
+  for (const { left, top } of cells) {
+    box(left, top, corner.x + edge, corner.y + edge, side - 2 * edge, side - 2 * edge);
+  }
+  for (const { left, top, look } of cells) {
+    context.fillStyle = look.ce;
+    box(left, top, CE.x, CE.y, CE.width, CE.height);
+  }
+  for (const { left, top, look } of cells) {
+    const total = look.segments.reduce((sum, { bytes }) => sum + Math.max(0, bytes), 0);
+    let at = SRAM.x;
+    for (const part of PARTS) {
+      const bytes = look.segments.reduce((sum, each) => (each.part === part ? sum + each.bytes : sum), 0);
+      if (bytes <= 0) continue;
+      const width = (SRAM.width * bytes) / Math.max(1, total);
+      context.fillStyle = palette.sram[part];
+      box(left, top, at, SRAM.y, width, SRAM.height);
+      at += width;
+    }
+  }
+  if (scale >= LABEL_SCALE) for (const cell of cells) drawLabels(surface, cell);
+  context.globalAlpha = 1;
+}
+
+type Box = (left: number, top: number, x: number, y: number, width: number, height: number) => void;
+
+function drawLinks(
+  box: Box,
+  context: CanvasRenderingContext2D,
+  palette: Palette,
+  left: number,
+  top: number,
+  look: PeLook,
+): void {
+  const width = 0.012;
   for (let port = 0; port < 4; port++) {
     const load = look.loads[port] ?? null;
     if (load === null) continue;
     const [from, to] = linkEnds({ x: 0, y: 0 }, port);
-    context.beginPath();
-    context.moveTo(px(from.x), py(from.y));
-    context.lineTo(px(to.x), py(to.y));
-    context.lineWidth = Math.max(1, scale * 0.012);
-    context.strokeStyle = load === 0 ? palette.line : palette.heat(0.35 + 0.65 * load);
-    context.stroke();
+    context.fillStyle = load === 0 ? palette.line : palette.heat(0.35 + 0.65 * load);
+    const x = Math.min(from.x, to.x);
+    const y = Math.min(from.y, to.y);
+    if (port % 2 === 0) box(left, top, x - width / 2, y, width, Math.abs(to.y - from.y));
+    else box(left, top, x, y - width / 2, Math.abs(to.x - from.x), width);
   }
-  const ramp = exitOf(4);
-  context.beginPath();
-  context.moveTo(px(ramp.x), py(ramp.y));
-  context.lineTo(px(CE.x), py(CE.y));
-  context.strokeStyle = palette.line;
-  context.stroke();
-
-  context.fillStyle = palette.ground;
-  context.strokeStyle = palette.muted;
-  context.lineWidth = 1;
-  const side = 2 * ROUTER.half * scale;
-  context.beginPath();
-  context.rect(px(ROUTER.x - ROUTER.half), py(ROUTER.y - ROUTER.half), side, side);
-  context.fill();
-  context.stroke();
-  context.fillStyle = look.ce;
-  context.fillRect(px(CE.x), py(CE.y), CE.width * scale, CE.height * scale);
-  drawSram(surface, px(SRAM.x), py(SRAM.y), SRAM.width * scale, SRAM.height * scale, look.segments);
-
-  if (scale >= LABEL_SCALE) drawLabels(surface, px, py, look);
-  context.globalAlpha = 1;
 }
 
-function drawSram(
-  { context, palette }: Surface,
-  left: number,
-  top: number,
-  width: number,
-  height: number,
-  segments: readonly SramSegment[],
-): void {
-  const total = segments.reduce((sum, { bytes }) => sum + Math.max(0, bytes), 0);
-  let at = left;
-  for (const { part, bytes } of segments) {
-    const length = (width * Math.max(0, bytes)) / Math.max(1, total);
-    context.fillStyle = palette.sram[part];
-    context.fillRect(at, top, length, height);
-    at += length;
-  }
-  context.strokeStyle = palette.line;
-  context.lineWidth = 1;
-  context.strokeRect(left, top, width, height);
-}
-
-function drawLabels(
-  { context, palette, camera }: Surface,
-  px: (x: number) => number,
-  py: (y: number) => number,
-  look: PeLook,
-): void {
+function drawLabels({ context, palette, camera }: Surface, { left, top, look }: PeCell): void {
   const { scale } = camera;
+  const px = (x: number): number => left + x * scale;
+  const py = (y: number): number => top + y * scale;
   const size = Math.min(14, Math.max(9, scale * 0.045));
   context.font = `${size}px system-ui, sans-serif`;
   context.textBaseline = 'alphabetic';

@@ -3,7 +3,7 @@ import type { WaferMachine } from '../../machine/wafers.js';
 import type { WaferPlan, WaferRegion } from '../../placement/wafer.js';
 import type { Extent } from './camera.js';
 import { toScreen } from './camera.js';
-import { drawPe, type PeLook } from './draw-pe.js';
+import { drawPes, type PeCell, type PeLook } from './draw-pe.js';
 import type { Palette } from './palette.js';
 import type { Colouring, PickedPe } from './params.js';
 import { type DecodeStep, momentAt, type PhaseMoment, phaseCycles } from './phases.js';
@@ -276,6 +276,7 @@ export class PlanPicture {
 
   private drawInsides(surface: Surface, moment: PhaseMoment, alpha: number): void {
     const { camera, viewport, palette } = surface;
+    const cells: PeCell[] = [];
     for (const [number, region] of this.plan.regions.entries()) {
       const extent = this.regionExtent(region);
       if (!this.isSeen(surface, extent)) continue;
@@ -294,10 +295,11 @@ export class PlanPicture {
             // The timing model knows no single link: they are drawn idle.
             loads: [0, 0, 0, 0],
           };
-          drawPe(surface, corner.x, corner.y, look, alpha);
+          cells.push({ left: corner.x, top: corner.y, look });
         }
       }
     }
+    drawPes(surface, cells, alpha);
   }
 
   /** A PE's memory as segments that add up to its SRAM, by its place in the region. */

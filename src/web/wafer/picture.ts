@@ -11,7 +11,7 @@ export interface Surface {
 
 /** From these pixels per PE on a grid is seen, and from those the inside of a PE; both fade in. */
 export const GRID_SCALE = 5;
-export const INSIDE_SCALE = 44;
+export const INSIDE_SCALE = 56;
 
 /** 0 below `from`, 1 from twice of it on. */
 export function fadeIn(scale: number, from: number): number {
@@ -44,23 +44,20 @@ export function drawGrid(surface: Surface, extent: Extent, width: number, colour
   const { context, camera, viewport } = surface;
   const { x0, x1, y0, y1 } = seenPes(surface, extent);
   if (x1 <= x0 || y1 <= y0) return;
-  context.beginPath();
   const from = toScreen(camera, viewport, x0, y0);
   const to = toScreen(camera, viewport, x1, y1);
   const first = (start: number, low: number): number => start + Math.ceil((low - start) / every) * every;
+  const thick = Math.max(1, Math.round(width));
+  // Rectangles on whole pixels: a path of as many lines costs a software renderer ten times as much.
+  context.fillStyle = colour;
   for (let x = first(extent.x, x0); x <= x1; x += every) {
     const at = from.x + (x - x0) * camera.scale;
-    context.moveTo(at, from.y);
-    context.lineTo(at, to.y);
+    context.fillRect(Math.round(at - thick / 2), from.y, thick, to.y - from.y);
   }
   for (let y = first(extent.y, y0); y <= y1; y += every) {
     const at = from.y + (y - y0) * camera.scale;
-    context.moveTo(from.x, at);
-    context.lineTo(to.x, at);
+    context.fillRect(from.x, Math.round(at - thick / 2), to.x - from.x, thick);
   }
-  context.lineWidth = width;
-  context.strokeStyle = colour;
-  context.stroke();
 }
 
 /** A pixel per PE, drawn at any size in one call: what lets a picture of 750,000 PEs move. */
