@@ -11,9 +11,9 @@ import { Recording } from '../../src/web/wafer/recording.js';
 import { memoryAfter, type RunRequest, record } from '../../src/web/wafer/run.js';
 import { tilesOf, weightBytesByPe } from '../../src/web/wafer/tiles.js';
 
-function runOf(program: string, width: number, height: number, elements: number) {
+async function runOf(program: string, width: number, height: number, elements: number) {
   const request: RunRequest = { program, width, height, elements, type: 'f32', machine: 'wse-2' };
-  const run = record(request);
+  const run = await record(request);
   const recording = new Recording(run.log);
   return { request, run, recording, activity: new Activity(recording, run.layout) };
 }
@@ -83,10 +83,11 @@ const PROGRAMS: [string, number, number, number][] = [
   ['gemv', 8, 8, 32],
   ['gemm-mesh', 4, 4, 16],
   ['decode-layer', 4, 4, 16],
+  ['tiny-llama', 3, 2, 16],
 ];
 
-describe.each(PROGRAMS)('%s on %i x %i PEs', (program, width, height, elements) => {
-  const { run, recording, activity, request } = runOf(program, width, height, elements);
+describe.each(PROGRAMS)('%s on %i x %i PEs', async (program, width, height, elements) => {
+  const { run, recording, activity, request } = await runOf(program, width, height, elements);
   const { cycles } = recording;
   const sampled = Array.from({ length: 24 }, (_, i) => Math.floor((i * (cycles + 2)) / 23));
   const drawnAt = (time: number): string[] =>
@@ -160,28 +161,29 @@ describe.each(PROGRAMS)('%s on %i x %i PEs', (program, width, height, elements) 
     if (second) expect(second.endCycle - second.startCycle).toBeLessThanOrEqual(longest);
   });
 
-  it('shows the numbers of a PE as they are after a cycle', () => {
+  it('shows the numbers of a PE as they are after a cycle', async () => {
     const at = recording.pes[0]!;
-    const before = memoryAfter(request, at, -1);
-    const after = memoryAfter(request, at, cycles);
+    const before = await memoryAfter(request, at, -1);
+    const after = await memoryAfter(request, at, cycles);
     expect(before.map(({ name }) => name)).toEqual(after.map(({ name }) => name));
-    expect(memoryAfter(request, at, cycles + 1000)).toEqual(after);
+    expect(await memoryAfter(request, at, cycles + 1000)).toEqual(after);
     if (program !== 'broadcast') expect(before).not.toEqual(after);
   });
 });
 
 describe('a word of a PE', () => {
-  it('changes in the cycle in which its last wavelet is folded in', () => {
-    const { recording, request } = runOf('reduce-chain', 3, 1, 2);
+  it('changes in the cycle in which its last wavelet is folded in', async () => {
+    const { recording, request } = await runOf('reduce-chain', 3, 1, 2);
     const takes = Array.from({ length: recording.header.moves }, (_, move) => move).filter((move) => {
       const way = recording.way(move);
       return way.kind === 'take' && recording.pes[way.pe]!.x === 0;
     });
     const last = recording.moves[takes.at(-1)! * 5]!;
-    const value = (cycle: number): number => memoryAfter(request, { x: 0, y: 0 }, cycle)[0]!.values[1]!;
-    expect(value(last - 1)).toBe(value(-1));
-    expect(value(last)).not.toBe(value(-1));
-    expect(value(last)).toBe(value(recording.cycles));
+    const value = async (cycle: number): Promise<number> =>
+      (await memoryAfter(request, { x: 0, y: 0 }, cycle))[0]!.values[1]!;
+    expect(await value(last - 1)).toBe(await value(-1));
+    expect(await value(last)).not.toBe(await value(-1));
+    expect(await value(last)).toBe(await value(recording.cycles));
   });
 });
 

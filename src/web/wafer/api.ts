@@ -6,6 +6,6 @@ import type { BufferNumbers, RecordedRun, RunRequest } from './run.js';
 export type Answered<T> = { readonly value: T } | { readonly problem: string };
 
 export interface FabricApi {
-  record(request: RunRequest): Answered<RecordedRun>;
-  memoryAfter(request: RunRequest, at: Point, cycle: number): Answered<readonly BufferNumbers[]>;
+  record(request: RunRequest): Promise<Answered<RecordedRun>>;
+  memoryAfter(request: RunRequest, at: Point, cycle: number): Promise<Answered<readonly BufferNumbers[]>>;
 }

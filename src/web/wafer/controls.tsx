@@ -1,7 +1,6 @@
 /** What the view shows: a program on a rectangle, or a model on wafers; how it is coloured, and what stands beside it. */
 import { useEffect, useState } from 'preact/hooks';
 import { CARD_NAMES } from '../../../models/cardFile.js';
-import { findProgram, PROGRAMS } from '../../fabric/programs/index.js';
 import { WAFERS } from '../../machine/wafers.js';
 import { setParams } from '../state.js';
 import { CopyLink } from '../ui/save.js';
@@ -12,6 +11,7 @@ import {
   MOST_ELEMENTS,
   MOST_PES,
   type ModelShown,
+  PLAYED,
   paramsOf,
   type WaferState,
 } from './params.js';
@@ -52,8 +52,8 @@ export function Controls({ state }: { state: WaferState }) {
           value={shown.kind === 'fabric' ? `run:${shown.run.program}` : `model:${shown.model}`}
           onChange={({ currentTarget }) => showNamed(currentTarget.value)}
         >
-          <optgroup label="Programs, played cycle by cycle">
-            {PROGRAMS.map(({ name }) => (
+          <optgroup label="Programs and a small model, cycle by cycle">
+            {PLAYED.map(({ name }) => (
               <option key={name} value={`run:${name}`}>
                 {name}
               </option>
@@ -134,7 +134,7 @@ function FabricChoices({ shown }: { shown: FabricShown }) {
       />
       <NumberChoice
         label="Elements"
-        title={findProgram(run.program).elementsAre}
+        title={PLAYED.find(({ name }) => name === run.program)?.elementsAre ?? ''}
         value={run.elements}
         most={MOST_ELEMENTS}
         onChange={(elements) => change({ elements })}
@@ -148,7 +148,7 @@ function FabricChoices({ shown }: { shown: FabricShown }) {
           }
         >
           <option value="">nothing</option>
-          {PROGRAMS.filter(({ name }) => name !== run.program).map(({ name }) => (
+          {PLAYED.filter(({ name }) => name !== run.program).map(({ name }) => (
             <option key={name} value={name}>
               {name}
             </option>

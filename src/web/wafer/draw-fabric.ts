@@ -174,7 +174,7 @@ export class FabricPicture {
         path.lineTo(from.x + dx * camera.scale, from.y + dy * camera.scale);
       }
     }
-    context.lineWidth = Math.max(1, Math.min(4, camera.scale * 0.1));
+    context.lineWidth = Math.max(1, Math.min(2.5, camera.scale * 0.08));
     for (let level = 1; level <= levels; level++) {
       context.globalAlpha = alpha * (0.25 + (0.75 * level) / levels);
       context.strokeStyle = palette.text;
@@ -199,9 +199,11 @@ export class FabricPicture {
         context.beginPath();
         context.arc(at.x, at.y, radius, 0, 2 * Math.PI);
         context.fill();
-        context.strokeStyle = palette.ground;
-        context.lineWidth = 1;
-        context.stroke();
+        if (radius >= 3) {
+          context.strokeStyle = palette.ground;
+          context.lineWidth = 1;
+          context.stroke();
+        }
       } else {
         context.fillRect(at.x - radius, at.y - radius, 2 * radius, 2 * radius);
       }

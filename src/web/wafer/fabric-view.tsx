@@ -1,5 +1,5 @@
 /** Programs that are played cycle by cycle: one, or two side by side on the same clock and scale. */
-import { type Signal, signal } from '@preact/signals';
+import { effect, type Signal, signal } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { messageOf } from '../../core/errors.js';
 import { findWafer } from '../../machine/wafers.js';
@@ -8,6 +8,7 @@ import { reducedMotion } from '../theme.js';
 import { figure, plural } from '../ui/format.js';
 import { Notice } from '../ui/notice.js';
 import { STATES } from './activity.js';
+import { waveletsAt } from './anatomy.js';
 import type { Camera } from './camera.js';
 import { type FabricLook, FabricPicture } from './draw-fabric.js';
 import { type Playable, play } from './fabric.js';
@@ -20,6 +21,9 @@ import { fabricStrip } from './strips.js';
 import { Timeline } from './timeline.js';
 import { Transport } from './transport.js';
 import { useAddress } from './use-address.js';
+
+/** Pixels per PE at which a followed wavelet can be seen on its way. */
+const FOLLOW_SCALE = 90;
 
 interface Loaded {
   readonly key: string;
@@ -161,7 +165,9 @@ function Stage({ state, loaded, player, camera, isStale }: StageProps) {
             onClose={() => setParams({ pe: undefined })}
           />
         )}
-        {state.wavelet !== null && <WaveletPanel playable={first} wavelet={state.wavelet} player={player} />}
+        {state.wavelet !== null && (
+          <WaveletPanel picture={pictures[0]!} wavelet={state.wavelet} player={player} camera={camera} />
+        )}
         <Slowest playable={first} player={player} />
         <Account playables={playables} />
       </aside>
@@ -205,14 +211,31 @@ function Said({ playable, player }: { playable: Playable; player: Player }) {
 }
 
 function WaveletPanel({
-  playable,
+  picture,
   wavelet,
   player,
+  camera,
 }: {
-  playable: Playable;
+  picture: FabricPicture;
   wavelet: number;
   player: Player;
+  camera: Signal<Camera | null>;
 }) {
+  const { playable, rect } = picture;
+  const [isFollowed, setFollowed] = useState(false);
+  useEffect(() => {
+    if (!isFollowed) return;
+    return effect(() => {
+      const { activity, recording } = playable;
+      const time = player.time.value;
+      const own = waveletsAt(activity, time).filter(({ stay }) => recording.stays.wavelet[stay] === wavelet);
+      // Copies that multicast makes part: the one that set out last is followed.
+      const head = own.at(-1);
+      if (head === undefined) return;
+      const scale = Math.max(FOLLOW_SCALE, camera.peek()?.scale ?? 0);
+      camera.value = { x: rect.x + head.x, y: rect.y + head.y, scale };
+    });
+  }, [picture, wavelet, isFollowed]);
   const { recording, activity, run } = playable;
   const { stays, header, routers } = recording;
   const way = useMemo(() => activity.wayOf(wavelet), [playable, wavelet]);
@@ -243,6 +266,14 @@ function WaveletPanel({
               Go to its start
             </button>
           </p>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={isFollowed}
+              onChange={({ currentTarget }) => setFollowed(currentTarget.checked)}
+            />{' '}
+            Keep it in the middle
+          </label>
         </>
       )}
     </section>
@@ -297,7 +328,7 @@ function Account({ playables }: { playables: readonly Playable[] }) {
     ['busiest link', ({ run }) => `${figure(100 * run.result.linkUtilisation.max)} %`],
     ['busiest PE', ({ run }) => `${figure(100 * run.result.peUtilisation.max)} %`],
     ['fullest SRAM', ({ run }) => `${figure(run.result.sramHighWaterBytes)} B`],
-    ['largest error', ({ run }) => run.maxAbsError.toExponential(1)],
+    ['largest error', ({ run }) => run.maxAbsError?.toExponential(1) ?? '–'],
   ];
   return (
     <section class="panel">

@@ -1,13 +1,25 @@
 /** A PE's SRAM as a bar and a table. */
 import { formatBytes, MiB } from '../../core/units.js';
 import { isDark } from '../theme.js';
+import { plural } from '../ui/format.js';
 import type { SramSegment } from './draw-pe.js';
 import { paletteOf } from './palette.js';
+
+const MOST_NAMED = 16;
+
+function sizeText(bytes: number): string {
+  return bytes < MiB ? `${Math.round(bytes).toLocaleString('en-US')} B` : formatBytes(bytes);
+}
 
 export function MemoryMap({ segments }: { segments: readonly SramSegment[] }) {
   const palette = paletteOf(isDark.value);
   const total = segments.reduce((sum, { bytes }) => sum + bytes, 0);
   const used = total - (segments.find(({ part }) => part === 'free')?.bytes ?? 0);
+  const held = segments.filter(({ bytes }) => bytes > 0);
+  // Many buffers: the largest ones by name, in their places.
+  const least = held.map(({ bytes }) => bytes).toSorted((a, b) => b - a)[MOST_NAMED - 1] ?? 0;
+  const shown = held.filter(({ bytes }) => bytes >= least).slice(0, MOST_NAMED);
+  const more = held.filter((segment) => !shown.includes(segment));
   return (
     <>
       <h3>
@@ -24,16 +36,20 @@ export function MemoryMap({ segments }: { segments: readonly SramSegment[] }) {
       </div>
       <table class="small memory">
         <tbody>
-          {segments
-            .filter(({ bytes }) => bytes > 0)
-            .map(({ name, part, bytes }) => (
-              <tr key={name}>
-                <th scope="row">
-                  <span class="swatch" style={{ background: palette.sram[part] }} /> {name}
-                </th>
-                <td>{bytes < MiB ? `${Math.round(bytes).toLocaleString('en-US')} B` : formatBytes(bytes)}</td>
-              </tr>
-            ))}
+          {shown.map(({ name, part, bytes }) => (
+            <tr key={name}>
+              <th scope="row">
+                <span class="swatch" style={{ background: palette.sram[part] }} /> {name}
+              </th>
+              <td>{sizeText(bytes)}</td>
+            </tr>
+          ))}
+          {more.length > 0 && (
+            <tr>
+              <th scope="row">{plural(more.length, 'more buffer')}</th>
+              <td>{sizeText(more.reduce((sum, { bytes }) => sum + bytes, 0))}</td>
+            </tr>
+          )}
         </tbody>
       </table>
     </>

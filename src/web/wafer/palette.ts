@@ -108,6 +108,6 @@ export function paletteOf(isDark: boolean): Palette {
 /** One buffer's part of a memory map, by what its name says it holds. */
 export function sramPartOf(buffer: string): SramPart {
   if (/cache/i.test(buffer)) return 'kv';
-  if (/weights|^A$|^B$/.test(buffer)) return 'weights';
+  if (/weight|^A$|^B$/.test(buffer)) return 'weights';
   return 'buffers';
 }

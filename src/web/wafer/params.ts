@@ -5,11 +5,18 @@ import { WAFERS } from '../../machine/wafers.js';
 import { readChoice, readNumber } from '../state.js';
 import { type Camera, parseCamera } from './camera.js';
 import type { RunRequest } from './run.js';
+import { TINY_MODEL } from './tiny-shape.js';
 
 export const COLOURINGS = ['op', 'utilisation', 'congestion', 'sram'] as const;
 export type Colouring = (typeof COLOURINGS)[number];
 
-export const PROGRAM_NAMES: readonly string[] = PROGRAMS.map(({ name }) => name);
+/** Mesh programs, and a whole model that is small enough to be played like them. */
+export const PLAYED: readonly {
+  readonly name: string;
+  readonly title: string;
+  readonly elementsAre: string;
+}[] = [TINY_MODEL, ...PROGRAMS];
+const PROGRAM_NAMES = PLAYED.map(({ name }) => name);
 export const MACHINE_NAMES: readonly string[] = WAFERS.map(({ name }) => name);
 
 /** Largest side of a rectangle that is played cycle by cycle, and the most elements. */

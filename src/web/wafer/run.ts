@@ -2,14 +2,17 @@
 import { OptionError } from '../../core/errors.js';
 import { Rng } from '../../core/rng.js';
 import type { Point } from '../../fabric/geometry.js';
-import { findProgram, type NumberType, type Prepared } from '../../fabric/programs/index.js';
+import type { Mesh } from '../../fabric/mesh.js';
+import { findProgram, type NumberType } from '../../fabric/programs/index.js';
 import type { FabricResult } from '../../fabric/result.js';
-import { simulate } from '../../fabric/simulate.js';
+import { type SimulateOptions, simulate } from '../../fabric/simulate.js';
 import type { Tables } from '../../fabric/tables.js';
 import { Recorder } from '../../fabric/trace.js';
 import { findWafer } from '../../machine/wafers.js';
 import { predictMeshProgram } from '../../timing/meshPrograms.js';
 import { type Layout, layoutOf } from './layout.js';
+import { TINY_TOKEN, tinyModel } from './tiny-model.js';
+import { TINY_MODEL } from './tiny-shape.js';
 
 /** Everything that decides a run. */
 export interface RunRequest {
@@ -28,8 +31,8 @@ export interface RecordedRun {
   readonly layout: Layout;
   readonly result: FabricResult;
   readonly predictedCycles: number | null;
-  /** Against the same sums in float64. */
-  readonly maxAbsError: number;
+  /** Against the same sums in float64; null for a model. */
+  readonly maxAbsError: number | null;
 }
 
 /** A buffer of a PE as it is after a cycle. */
@@ -43,10 +46,30 @@ const SEED = 1;
 /** What the page keeps of one run: 60 MB of event log. */
 const MOST_MOVES = 3_000_000;
 
-function prepare({ program, machine, ...size }: RunRequest): Prepared {
+/** A program or a model, laid out with its numbers in place, as it is before it runs. */
+interface Laid {
+  readonly mesh: Mesh;
+  readonly modelCycles: number | null;
+  run(options: SimulateOptions): FabricResult;
+  maxAbsError(): number | null;
+}
+
+async function lay(request: RunRequest): Promise<Laid> {
+  if (request.program === TINY_MODEL.name) {
+    const model = await tinyModel(request);
+    const { mesh } = model;
+    const run = (options: SimulateOptions): FabricResult => model.step(TINY_TOKEN, options).run;
+    return { mesh, modelCycles: null, run, maxAbsError: () => null };
+  }
+  const { program, machine, ...size } = request;
   const prepared = findProgram(program).prepare({ machine: findWafer(machine), ...size });
   prepared.load(new Rng(SEED));
-  return prepared;
+  return {
+    mesh: prepared.mesh,
+    modelCycles: prepared.modelCycles ?? null,
+    run: (options) => simulate(prepared.mesh, options),
+    maxAbsError: () => prepared.maxAbsError(),
+  };
 }
 
 /**
@@ -54,12 +77,11 @@ function prepare({ program, machine, ...size }: RunRequest): Prepared {
  *
  * @throws WaferflowError for what the machine cannot do, and for a run too long to be recorded here
  */
-export function record(request: RunRequest): RecordedRun {
-  const prepared = prepare(request);
-  const { mesh } = prepared;
+export async function record(request: RunRequest): Promise<RecordedRun> {
+  const { mesh, modelCycles, run, maxAbsError } = await lay(request);
   const recorder = new Recorder(mesh, null, MOST_MOVES);
   let tables: Tables | null = null;
-  const result = simulate(mesh, {
+  const result = run({
     observer: recorder,
     spans: recorder,
     onTables: (made) => {
@@ -73,15 +95,14 @@ export function record(request: RunRequest): RecordedRun {
     log: recorder.eventLog(),
     layout: layoutOf(mesh, tables),
     result,
-    predictedCycles:
-      predictMeshProgram(request.program, request, mesh.numbers) ?? prepared.modelCycles ?? null,
-    maxAbsError: prepared.maxAbsError(),
+    predictedCycles: predictMeshProgram(request.program, request, mesh.numbers) ?? modelCycles,
+    maxAbsError: maxAbsError(),
   };
 }
 
 /** The numbers in a PE's buffers after a cycle, from the same program run again up to there. */
-export function memoryAfter(request: RunRequest, at: Point, cycle: number): BufferNumbers[] {
-  const { mesh } = prepare(request);
+export async function memoryAfter(request: RunRequest, at: Point, cycle: number): Promise<BufferNumbers[]> {
+  const { mesh, run } = await lay(request);
   if (at.x < 0 || at.y < 0 || at.x >= mesh.width || at.y >= mesh.height) {
     throw new OptionError({
       what: 'PE',
@@ -90,7 +111,7 @@ export function memoryAfter(request: RunRequest, at: Point, cycle: number): Buff
       todo: 'Choose a PE of the program.',
     });
   }
-  if (cycle >= 0) simulate(mesh, { stopAfterCycle: cycle });
+  if (cycle >= 0) run({ stopAfterCycle: cycle });
   return mesh
     .pe(at)
     .buffers.filter(({ type }) => type !== 'bytes')

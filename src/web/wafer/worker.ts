@@ -4,9 +4,9 @@ import { expose } from '../../runtime/link.js';
 import type { Answered, FabricApi } from './api.js';
 import { memoryAfter, record } from './run.js';
 
-function answer<T>(question: () => T): Answered<T> {
+async function answer<T>(question: Promise<T>): Promise<Answered<T>> {
   try {
-    return { value: question() };
+    return { value: await question };
   } catch (error) {
     if (error instanceof WaferflowError) return { problem: error.message };
     throw error;
@@ -14,8 +14,8 @@ function answer<T>(question: () => T): Answered<T> {
 }
 
 const api: FabricApi = {
-  record: (request) => answer(() => record(request)),
-  memoryAfter: (request, at, cycle) => answer(() => memoryAfter(request, at, cycle)),
+  record: (request) => answer(record(request)),
+  memoryAfter: (request, at, cycle) => answer(memoryAfter(request, at, cycle)),
 };
 
 expose(api, self);
