@@ -60,7 +60,7 @@ export function Bars({ bars, most }: { bars: readonly Bar[]; most?: number }) {
           <tr key={name} data-marked={isMarked ?? false}>
             <th scope="row">{name}</th>
             <td class="bar" aria-hidden="true">
-              <span style={{ width: `${Math.min(100, (100 * value) / scale)}%` }} />
+              <span hidden={value === 0} style={{ width: `${Math.min(100, (100 * value) / scale)}%` }} />
             </td>
             <td class="num">{text}</td>
           </tr>

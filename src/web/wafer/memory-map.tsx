@@ -5,7 +5,7 @@ import { plural } from '../ui/format.js';
 import type { SramSegment } from './draw-pe.js';
 import { paletteOf } from './palette.js';
 
-const MOST_NAMED = 16;
+const MOST_NAMED = 14;
 
 function sizeText(bytes: number): string {
   return bytes < MiB ? `${Math.round(bytes).toLocaleString('en-US')} B` : formatBytes(bytes);
@@ -16,10 +16,20 @@ export function MemoryMap({ segments }: { segments: readonly SramSegment[] }) {
   const total = segments.reduce((sum, { bytes }) => sum + bytes, 0);
   const used = total - (segments.find(({ part }) => part === 'free')?.bytes ?? 0);
   const held = segments.filter(({ bytes }) => bytes > 0);
+  const rest = held.filter(({ part }) => part === 'code' || part === 'free');
+  const buffers = held.filter((segment) => !rest.includes(segment));
   // Many buffers: the largest ones by name, in their places.
-  const least = held.map(({ bytes }) => bytes).toSorted((a, b) => b - a)[MOST_NAMED - 1] ?? 0;
-  const shown = held.filter(({ bytes }) => bytes >= least).slice(0, MOST_NAMED);
-  const more = held.filter((segment) => !shown.includes(segment));
+  const largest = buffers.toSorted((a, b) => b.bytes - a.bytes).slice(0, MOST_NAMED);
+  const named = buffers.filter((segment) => largest.includes(segment));
+  const more = buffers.filter((segment) => !largest.includes(segment));
+  const row = ({ name, part, bytes }: SramSegment) => (
+    <tr key={name}>
+      <th scope="row">
+        <span class="swatch" style={{ background: palette.sram[part] }} /> {name}
+      </th>
+      <td>{sizeText(bytes)}</td>
+    </tr>
+  );
   return (
     <>
       <h3>
@@ -36,20 +46,14 @@ export function MemoryMap({ segments }: { segments: readonly SramSegment[] }) {
       </div>
       <table class="small memory">
         <tbody>
-          {shown.map(({ name, part, bytes }) => (
-            <tr key={name}>
-              <th scope="row">
-                <span class="swatch" style={{ background: palette.sram[part] }} /> {name}
-              </th>
-              <td>{sizeText(bytes)}</td>
-            </tr>
-          ))}
+          {named.map(row)}
           {more.length > 0 && (
             <tr>
-              <th scope="row">{plural(more.length, 'more buffer')}</th>
+              <th scope="row">{plural(more.length, 'smaller buffer')}</th>
               <td>{sizeText(more.reduce((sum, { bytes }) => sum + bytes, 0))}</td>
             </tr>
           )}
+          {rest.map(row)}
         </tbody>
       </table>
     </>
