@@ -1,0 +1,45 @@
+/** The server of the socket bench, in a process of its own: the embedded model, and how its event loop does. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { load } from '../../dist/src/index.js';
+import { startServer } from '../../dist/src/server/serve.js';
+
+const streams = Number(process.argv[2]);
+const server = await startServer({
+  load: () => load(undefined, { maxRunning: streams, kvTokens: streams * 192 }),
+  model: { id: 'glint' },
+  port: 0,
+  logLevel: 'silent',
+});
+const engine = await server.ready;
+const delay = monitorEventLoopDelay({ resolution: 2 });
+let peakRunning = 0;
+let peakRssBytes = 0;
+setInterval(() => {
+  peakRunning = Math.max(peakRunning, engine.stats().running);
+  peakRssBytes = Math.max(peakRssBytes, process.memoryUsage.rss());
+}, 20).unref();
+process.on('message', async (message) => {
+  if (message === 'start') {
+    peakRssBytes = 0;
+    delay.enable();
+    process.send({ rssBytes: process.memoryUsage.rss() });
+  }
+  if (message === 'stop') {
+    delay.disable();
+    const ms = (nanoseconds) => nanoseconds / 1e6;
+    process.send({
+      p50Ms: ms(delay.percentile(50)),
+      p99Ms: ms(delay.percentile(99)),
+      maxMs: ms(delay.max),
+      peakRunning,
+      peakRssBytes,
+      rssBytes: process.memoryUsage.rss(),
+      generatedTokens: engine.stats().generatedTokens,
+    });
+  }
+  if (message === 'close') {
+    await server.close();
+    process.disconnect();
+  }
+});
+process.send({ url: server.url });
