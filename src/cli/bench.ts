@@ -218,7 +218,8 @@ async function measureFile(file: BenchFile, run: FileRun, into: Gathered): Promi
       entrants.push(await open());
     } catch (error) {
       signal.throwIfAborted();
-      if (contender === 'waferflow' || !(error instanceof WaferflowError)) throw error;
+      const isAskedFor = contender === 'waferflow' || (contender === 'baseline' && flags.backend !== 'auto');
+      if (isAskedFor || !(error instanceof WaferflowError)) throw error;
       into.absent.set(contender, `${file.model.name}: ${messageOf(error)}`);
     }
   };
