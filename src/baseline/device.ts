@@ -5,9 +5,14 @@
  * its WebAssembly backend one dispatch to the worker pool with a barrier per launch. Weights are literals of the plan:
  * they go to device memory once. Nothing is read back but the results.
  */
+
+import * as library from 'gpu.js';
 import { GPU, type IGPUKernelSettings, type IKernelRunShortcut, Input, type ITypesList } from 'gpu.js';
 import type { GpuThread, Unwritten } from '../../kernels/gpu.js';
 import { EngineError, messageOf, OptionError } from '../core/errors.js';
+
+/** The device that all instances on WebGPU share; gpu.js's declarations leave it out. */
+const { WebGPUContext } = library as unknown as { WebGPUContext: { destroy(): Promise<void> } };
 
 /** gpu.js's names: `webasm` runs on the processor with SIMD and threads, `cpu` is its plain JavaScript. */
 export type Backend = 'webgpu' | 'webasm' | 'cpu';
@@ -74,13 +79,18 @@ export async function openDevice(backend: Backend): Promise<Device> {
   return new GpuJsDevice(backend);
 }
 
+/** Instances on WebGPU: they share one device, and the last one out gives it back. */
+let openOnGpu = 0;
+
 class GpuJsDevice implements Device {
   readonly backend: Backend;
   private readonly gpu: GPU;
+  private closed: Promise<void> | null = null;
 
   constructor(backend: Backend) {
     this.backend = backend;
     this.gpu = new GPU({ mode: backend });
+    if (backend === 'webgpu') openOnGpu++;
   }
 
   kernel<Constants extends object>(
@@ -107,8 +117,14 @@ class GpuJsDevice implements Device {
     return new GpuJsPass(this.gpu, this.backend, trace, argumentCount);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closed ??= this.release();
+    return this.closed;
+  }
+
+  private async release(): Promise<void> {
     await this.gpu.destroy();
+    if (this.backend === 'webgpu' && --openOnGpu === 0) await WebGPUContext.destroy();
   }
 }
 
