@@ -106,7 +106,8 @@ async function onQueue(
 ): Promise<Place> {
   // BullMQ takes longer to load than everything else here: only for those who want a queue.
   const { SweepQueue } = await import('../platform/node/queue.js');
-  const queue = new SweepQueue({ url, patienceMs, say: (notice) => console.error(`waferflow: ${notice}`) });
+  const say = (notice: string): void => console.error(`waferflow: ${notice}`);
+  const queue = await SweepQueue.open({ url, patienceMs, say }, signal);
   return {
     run: (jobs, done) => (jobs.length === 0 ? Promise.resolve() : queue.run(key, inputs, jobs, done, signal)),
     close: () => queue.close(),

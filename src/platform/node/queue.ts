@@ -3,6 +3,7 @@
  * because it was killed or lost, goes back to the queue; a result is taken once. When Redis is gone, both ends wait
  * and go on when it is back, and what it has forgotten is queued again.
  */
+import { connect } from 'node:net';
 import { type ConnectionOptions, Job, Queue, QueueEvents, UnrecoverableError, Worker } from 'bullmq';
 import { EngineError, messageOf, OptionError, WaferflowError } from '../../core/errors.js';
 import { refusal } from './sweep-pool.js';
@@ -12,6 +13,7 @@ const QUEUE = 'waferflow-sweep';
 const LOCK_MS = 6000;
 const LOOK_MS = 1000;
 const RECONNECT_MS = 500;
+const CONNECT_MS = 5000;
 const KEEP_SECONDS = 24 * 3600;
 
 interface JobData {
@@ -27,8 +29,10 @@ export interface QueueOptions {
   readonly patienceMs: number;
 }
 
+type RedisOptions = ConnectionOptions & { readonly host: string; readonly port: number };
+
 /** `redis://[user:password@]host[:port][/database]`, or `rediss://` with TLS. */
-function connectionOf(url: string): ConnectionOptions {
+function connectionOf(url: string, patience: Patience): RedisOptions {
   let parsed: URL;
   try {
     parsed = new URL(url);
@@ -50,19 +54,22 @@ function connectionOf(url: string): ConnectionOptions {
     ...(database && { db: Number(database) }),
     ...(parsed.protocol === 'rediss:' && { tls: {} }),
     maxRetriesPerRequest: null,
-    retryStrategy: () => RECONNECT_MS,
+    // Null lets a connection end, and with the last one the process.
+    retryStrategy: () => (patience.isOver ? null : RECONNECT_MS),
   };
 }
 
 /** Says once when Redis is gone and once when it is back; rejects when it stays away. */
 class Patience {
   readonly exhausted: Promise<never>;
+  isOver: boolean;
   private readonly options: QueueOptions;
   private timer: NodeJS.Timeout | null = null;
   private reject: (error: EngineError) => void = () => undefined;
 
   constructor(options: QueueOptions) {
     this.options = options;
+    this.isOver = false;
     this.exhausted = new Promise((_, reject) => {
       this.reject = reject;
     });
@@ -70,7 +77,7 @@ class Patience {
   }
 
   gone(why: string): void {
-    if (this.timer) return;
+    if (this.timer || this.isOver) return;
     const { url, say, patienceMs } = this.options;
     const shown = withoutPassword(url);
     const seconds = Math.round(patienceMs / 1e3);
@@ -89,11 +96,17 @@ class Patience {
 
   back(): void {
     if (!this.timer) return;
-    this.stop();
+    this.clear();
     this.options.say('Redis is back: going on.');
   }
 
-  stop(): void {
+  /** From now on nobody waits any more. */
+  end(): void {
+    this.isOver = true;
+    this.clear();
+  }
+
+  private clear(): void {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
   }
@@ -103,6 +116,53 @@ function withoutPassword(url: string): string {
   return url.replace(/\/\/[^@/]*@/, '//');
 }
 
+/** Waits until something listens: BullMQ's objects cannot be closed before they have once been connected. */
+async function reach({ host, port }: RedisOptions, patience: Patience, signal: AbortSignal): Promise<void> {
+  const stop = aborted(signal);
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const refused = await attempt(host, port);
+      if (refused === null) break;
+      patience.gone(refused);
+      await Promise.race([pause(RECONNECT_MS), patience.exhausted, stop]);
+    }
+    patience.back();
+  } catch (error) {
+    patience.end();
+    throw error;
+  }
+}
+
+/** Null when a connection can be made, otherwise why not. */
+function attempt(host: string, port: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const end = (why: string | null): void => {
+      socket.destroy();
+      resolve(why);
+    };
+    socket.setTimeout(CONNECT_MS, () => end(`no connection within ${CONNECT_MS / 1e3} s`));
+    socket.on('connect', () => end(null));
+    socket.on('error', (error) => end(error.message));
+  });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+/** Rejects when the signal aborts. */
+function aborted(signal: AbortSignal): Promise<never> {
+  const promise = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  promise.catch(() => undefined);
+  return promise;
+}
+
 /** Offers jobs to workers and collects their results. */
 export class SweepQueue {
   private readonly options: QueueOptions;
@@ -110,14 +170,21 @@ export class SweepQueue {
   private readonly queue: Queue<JobData, string>;
   private readonly events: QueueEvents;
 
-  constructor(options: QueueOptions) {
-    const connection = connectionOf(options.url);
+  private constructor(options: QueueOptions, patience: Patience, connection: RedisOptions) {
     this.options = options;
-    this.patience = new Patience(options);
+    this.patience = patience;
     this.queue = new Queue(QUEUE, { connection });
     this.events = new QueueEvents(QUEUE, { connection });
     this.queue.on('error', (error) => this.patience.gone(messageOf(error)));
     this.events.on('error', (error) => this.patience.gone(messageOf(error)));
+  }
+
+  /** Waits until Redis is there; errors as `workOnQueue`. */
+  static async open(options: QueueOptions, signal: AbortSignal): Promise<SweepQueue> {
+    const patience = new Patience(options);
+    const connection = connectionOf(options.url, patience);
+    await reach(connection, patience, signal);
+    return new SweepQueue(options, patience, connection);
   }
 
   /** Runs jobs on the workers; `done` hears each result once, in any order. */
@@ -133,12 +200,8 @@ export class SweepQueue {
     let wake: () => void = () => undefined;
     this.events.on('completed', () => wake());
     this.events.on('failed', () => wake());
-    const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    });
-    aborted.catch(() => undefined);
-    const orStop = <T>(work: Promise<T>): Promise<T> =>
-      Promise.race([work, this.patience.exhausted, aborted]);
+    const stop = aborted(signal);
+    const orStop = <T>(work: Promise<T>): Promise<T> => Promise.race([work, this.patience.exhausted, stop]);
     let saidNoWorkers = false;
     while (open.size > 0) {
       signal.throwIfAborted();
@@ -196,7 +259,7 @@ export class SweepQueue {
   }
 
   async close(): Promise<void> {
-    this.patience.stop();
+    this.patience.end();
     await Promise.all([shut(this.queue), shut(this.events)]);
   }
 }
@@ -205,13 +268,13 @@ function inputsKey(key: string): string {
   return `waferflow:inputs:${key}`;
 }
 
-/** Closes an end of the queue, also when Redis is away. */
+/** Closes an end of the queue; when Redis is away, its connections end by themselves. */
 async function shut(end: { close(): Promise<void>; disconnect(): Promise<void> }): Promise<void> {
   const tooLong = new Promise<'late'>((resolve) => {
-    setTimeout(() => resolve('late'), 2 * RECONNECT_MS).unref();
+    setTimeout(() => resolve('late'), 2 * RECONNECT_MS);
   });
   const outcome = await Promise.race([end.close().catch(() => 'late' as const), tooLong]);
-  if (outcome === 'late') await end.disconnect().catch(() => undefined);
+  if (outcome === 'late') end.disconnect().catch(() => undefined);
 }
 
 /** Takes jobs until the signal; `run` does one and must not block this thread, or the job counts as lost. */
@@ -223,7 +286,8 @@ export async function workOnQueue(
   signal: AbortSignal,
 ): Promise<void> {
   const patience = new Patience(options);
-  const connection = connectionOf(options.url);
+  const connection = connectionOf(options.url, patience);
+  await reach(connection, patience, signal);
   const store = new Queue(QUEUE, { connection });
   const inputs = new Map<string, string>();
   const worker = new Worker<JobData, string>(
@@ -256,13 +320,10 @@ export async function workOnQueue(
   worker.on('ready', () => patience.back());
   worker.on('error', (error) => patience.gone(messageOf(error)));
   store.on('error', (error) => patience.gone(messageOf(error)));
-  const aborted = new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
   try {
-    await Promise.race([aborted, patience.exhausted]);
+    await Promise.race([aborted(signal), patience.exhausted]);
   } finally {
-    patience.stop();
+    patience.end();
     await Promise.all([shut(worker), shut(store)]);
   }
 }
