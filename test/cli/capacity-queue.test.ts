@@ -90,6 +90,20 @@ describe.skipIf(!hasRedis)('waferflow capacity --queue', () => {
     expect(await worker.ended).toBe(130);
   });
 
+  it('ends cleanly when Redis stays away, or on Ctrl-C while it waits', async () => {
+    const nowhere = `redis://127.0.0.1:${await freePort()}`;
+    const search = await waferflow([...SEARCH, '--queue', nowhere, '--queue-timeout', '1']);
+    expect(search).toMatchObject({ code: 1, stdout: '' });
+    expect(search.stderr).toMatch(/does not answer.*waiting for up to 1 s[\s\S]*no answer for 1 s/);
+    const worker = await waferflow(['worker', '--queue', nowhere, '--queue-timeout', '1']);
+    expect(worker).toMatchObject({ code: 1, stdout: '' });
+    const waiting = startWaferflow([...SEARCH, '--queue', nowhere]);
+    await until('the message', () => waiting.stderr().includes('does not answer'));
+    waiting.child.kill('SIGINT');
+    expect(await waiting.ended).toBe(130);
+    expect(waiting.stderr()).not.toContain('internal error');
+  });
+
   it('says that nobody works, and takes the first worker that comes', async () => {
     const search = startWaferflow([...SEARCH, '--queue', url]);
     await until('the message', () => search.stderr().includes('No worker is there yet'));

@@ -1,6 +1,6 @@
 /** `waferflow capacity` as a program: its JSON, its table, its refusals, what it leaves on a full disk. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -173,7 +173,15 @@ describe('waferflow capacity', () => {
       '--slo',
       'ttft=500ms,tpot=20ms',
       '--json',
+      '--html',
+      join(folder, 'capacity.html'),
+      '--md',
+      join(folder, 'capacity.md'),
     ]);
+    const page = readFileSync(join(folder, 'capacity.html'), 'utf8');
+    for (const text of ['wse-3', 'h100', 'h200', 'b200', 'guess']) expect(page).toContain(text);
+    expect(page).not.toMatch(/NaN|undefined/);
+    expect(readFileSync(join(folder, 'capacity.md'), 'utf8')).toContain('wse-3');
     expect(workload.requests).toBe(8819);
     expect(answers.map(({ machine }) => machine)).toEqual(['wse-3', 'h100', 'h200', 'b200']);
     for (const { meets, count, result, shortfall } of answers) {
@@ -205,14 +213,13 @@ function onlyWhere(test: () => boolean): boolean {
 
 describe.skipIf(!canMount)('on a full disk', () => {
   it('a report that cannot be written leaves the old one as it was', () => {
-    const module = `${ROOT}dist/src/platform/node/atomic-file.js`;
-    const write = `import { writeWhole } from ${JSON.stringify(module)}; writeWhole("report.html", "new ".repeat(20000));`;
+    const args = 'capacity --model llama-3.1-8b --machine h100 --rate 5 --requests 200 --html report.html';
     const { status, output } = onFullDisk(
-      `echo old > report.html && node --input-type=module -e '${write}'; echo "status $?"; cat report.html; ls`,
+      `echo old > report.html && head -c 50000 /dev/zero > filler; node ${ROOT}dist/src/cli/main.js ${args} 2>&1 >/dev/null; echo "status $?"; cat report.html; ls`,
     );
     expect(status).toBe(0);
-    expect(output).toContain('ENOSPC');
-    expect(output).toMatch(/status 1\nold\nreport\.html\n/);
+    expect(output).toContain('got a full disk');
+    expect(output).toMatch(/status 1\nold\nfiller\nreport\.html\n/);
   });
 
   it('a search that cannot keep its results ends with a message', () => {
