@@ -6,7 +6,7 @@ import { OptionError } from '../core/errors.js';
 import { type CodePoints, type Expr, pairsOf, type Rules, rootRule } from './grammar-expr.js';
 
 /** States of one grammar; bounds memory and the time to compile. */
-const mostStates = 100_000;
+const mostStates = 50_000;
 /** A set with more byte sequences than this becomes a rule of its own instead of being copied. */
 const mostInlineSequences = 4;
 
@@ -64,6 +64,8 @@ class Builder {
   private readonly rules: Rules;
   private readonly drafts: Draft[] = [];
   private readonly ruleOf = new Map<string | Expr, number>();
+  /** Sets that are copied, by what they are made of. */
+  private readonly inlined = new Map<Expr, readonly ByteSequence[]>();
   private readonly starts: number[] = [];
   private readonly ends: number[] = [];
   private readonly names: string[] = [];
@@ -142,10 +144,13 @@ class Builder {
   }
 
   private addChars(expr: Extract<Expr, { kind: 'chars' }>, from: number): number {
-    const sequences = byteSequences(expr.set);
-    if (sequences.length <= mostInlineSequences) return this.addSequences(sequences, from);
     let rule = this.ruleOf.get(expr);
     if (rule === undefined) {
+      const sequences = this.inlined.get(expr) ?? byteSequences(expr.set);
+      if (sequences.length <= mostInlineSequences) {
+        this.inlined.set(expr, sequences);
+        return this.addSequences(sequences, from);
+      }
       rule = this.starts.length;
       this.ruleOf.set(expr, rule);
       const start = this.state();
@@ -203,13 +208,15 @@ class Builder {
   /** 1 for each state from which its rule can end, with or without taking bytes. */
   reachesEnd(withBytes: boolean): Uint8Array {
     const reaches = new Uint8Array(this.drafts.length);
-    const before: number[][] = this.drafts.map(() => []);
-    const callers: { readonly state: number; readonly rule: number }[][] = this.drafts.map(() => []);
+    const before: (number[] | undefined)[] = new Array(this.drafts.length);
+    const callers: ({ readonly state: number; readonly rule: number }[] | undefined)[] = new Array(
+      this.drafts.length,
+    );
     const waiting: number[][] = this.starts.map(() => []);
     for (const [state, { moves, edges, calls }] of this.drafts.entries()) {
-      for (const target of moves) before[target]!.push(state);
-      if (withBytes) for (const { target } of edges) before[target]!.push(state);
-      for (const { rule, target } of calls) callers[target]!.push({ state, rule });
+      for (const target of moves) addTo(before, target, state);
+      if (withBytes) for (const { target } of edges) addTo(before, target, state);
+      for (const { rule, target } of calls) addTo(callers, target, { state, rule });
     }
     const rulesAt = new Map<number, number>(this.starts.map((start, rule) => [start, rule]));
     const queue: number[] = [];
@@ -220,8 +227,8 @@ class Builder {
     };
     for (const end of this.ends) mark(end);
     for (let state = queue.pop(); state !== undefined; state = queue.pop()) {
-      for (const other of before[state]!) mark(other);
-      for (const caller of callers[state]!) {
+      for (const other of before[state] ?? []) mark(other);
+      for (const caller of callers[state] ?? []) {
         if (reaches[this.starts[caller.rule]!] === 1) mark(caller.state);
         else waiting[caller.rule]!.push(caller.state);
       }
@@ -298,6 +305,13 @@ class Builder {
         },
     );
   }
+}
+
+/** Most lists stay empty, so they are made when needed. */
+function addTo<T>(lists: (T[] | undefined)[], at: number, item: T): void {
+  const list = lists[at];
+  if (list === undefined) lists[at] = [item];
+  else list.push(item);
 }
 
 function byteClasses(states: readonly (State | undefined)[]): Pick<Automaton, 'classOfByte' | 'byteOfClass'> {

@@ -499,6 +499,15 @@ number ::= [0-9]{1,3} ("." [0-9]+)? | "\\x41" | [^0-9()+\\u{41}-]`.replace('\\u{
     expect(() => digits.compile({ type: 'regex', pattern: 'a' }).mask()).toThrow(/vocabulary/);
   });
 
+  it('compiles large sets once, however often they are repeated', () => {
+    const startMs = performance.now();
+    checkGrammar({ type: 'regex', pattern: '\\p{L}' });
+    const oneMs = performance.now() - startMs;
+    checkGrammar({ type: 'regex', pattern: '\\p{L}{5000}' });
+    // Copied, the set would take thousands of times as long.
+    expect(performance.now() - startMs - oneMs).toBeLessThan(oneMs * 20);
+  });
+
   it('keeps what it remembers bounded on a long answer', () => {
     const matcher = compiler.compile({ type: 'json' });
     const ids = tokenizer.encode('{"a":', { bos: false });

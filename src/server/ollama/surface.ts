@@ -44,7 +44,25 @@ export function registerOllama(app: FastifyInstance, context: ServerContext): vo
       requireOllamaModel(context, model ?? name);
       return shownModel(context);
     });
+    for (const path of NOT_HERE) {
+      scope.post(path, () => notHere(path));
+      scope.delete(path, () => notHere(path));
+    }
     done();
+  });
+}
+
+/** What Ollama's clients can ask for and a server of one model does not do. */
+const NOT_HERE = ['embed', 'embeddings', 'pull', 'push', 'create', 'copy', 'delete'].map(
+  (name) => `/api/${name}`,
+);
+
+function notHere(path: string): never {
+  throw new ApiError({
+    status: 501,
+    type: 'invalid_request_error',
+    code: 'not_implemented',
+    message: `${path} is not served here: this server has one model, which makes text.`,
   });
 }
 
