@@ -63,5 +63,6 @@ export async function provideWebGpu(
 }
 
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!;
+  const line = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!;
+  return line.replace(/ \(required by .*$/, '');
 }
