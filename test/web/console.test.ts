@@ -96,6 +96,21 @@ describe.skipIf(browser === null)('the console', () => {
     }
   });
 
+  it('is not needed for a race: the server of the page writes there too', async () => {
+    const server = await testServer({ load: () => load(undefined, { workers: 1 }), model: { id: 'glint' } });
+    const { page, complaints } = await open(
+      browser!,
+      `${server.url}/#/race?by=server&tokens=32&machines=b200&model=qwen3-0.6b`,
+    );
+    await page.getByRole('button', { name: 'Race', exact: true }).click();
+    await page.getByRole('button', { name: 'Race again' }).waitFor();
+    const lane = page.getByRole('region', { name: 'This server' });
+    expect(await lane.textContent()).toMatch(/measured here.*32 tokens in/);
+    expect(await lane.getByRole('textbox').inputValue()).not.toBe('');
+    expect(server.context.host.require().stats().generatedTokens).toBeGreaterThanOrEqual(32);
+    expect(complaints).toEqual([]);
+  });
+
   it('on a static host answers from the browser itself, and says what to do for a server', async () => {
     const site = await plainSite();
     const { page, complaints } = await open(browser!, `${site.url}#/console?max=32&temperature=0`);

@@ -1,8 +1,8 @@
 /** A plain chat, with a server or with the engine in this browser, and what there is to measure of it. */
 import './console.css';
-import { signal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { EnginePanel } from '../engine/panel.js';
+import { serves } from '../serves.js';
 import { readChoice, readNumber, route, setParams } from '../state.js';
 import { recall, remember } from '../storage.js';
 import { duration, figure } from '../ui/format.js';
@@ -15,23 +15,9 @@ import { ServerSource } from './server-source.js';
 /** It stays while other views are looked at. */
 const conversation = new Conversation();
 
-/** Whether the server of this page serves tokens too; null while nobody has said. */
-const serves = signal<boolean | null>(null);
-
-async function askWhetherServed(): Promise<void> {
-  try {
-    const answer = await fetch('./waferflow.json');
-    const { serves: does } = (await answer.json()) as { serves?: unknown };
-    serves.value = does === true;
-  } catch {
-    serves.value = false;
-  }
-}
-
 const temperatures = [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2];
 
 export default function Console() {
-  useEffect(() => void askWhetherServed(), []);
   const { params } = route.value;
   const from = readChoice(
     params,

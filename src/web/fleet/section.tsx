@@ -77,6 +77,9 @@ export function Fleet({ settings }: { settings: Settings }) {
           </pre>
           <p class="actions">
             <CopyButton text={command}>Copy command</CopyButton>
+            <button type="button" class="button" onClick={() => void saveReport(result)}>
+              Report as HTML
+            </button>
             <button
               type="button"
               class="button"
@@ -95,6 +98,11 @@ export function Fleet({ settings }: { settings: Settings }) {
       )}
     </section>
   );
+}
+
+async function saveReport(result: CapacityResult): Promise<void> {
+  const { capacityHtml } = await import('../../report/capacityReport.js');
+  saveFile(capacityHtml(result), `waferflow-capacity-${result.model}.html`, 'text/html');
 }
 
 const ROWS: readonly { readonly label: string; readonly of: (answer: CapacityAnswer) => string }[] = [

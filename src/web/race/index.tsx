@@ -5,14 +5,17 @@ import { EnginePanel } from '../engine/panel.js';
 import { CARDS, cardNamed, MACHINES, machineLabel } from '../planner/cards.js';
 import { ask } from '../planner/planner.js';
 import { useAsked } from '../planner/use-asked.js';
+import { serves } from '../serves.js';
 import { readChoice, readNumber, route, setParams } from '../state.js';
 import { plural } from '../ui/format.js';
 import { Notice, Told } from '../ui/notice.js';
+import { Select } from '../ui/slider.js';
 import { LaneView, MeasuredLaneView } from './lane-view.js';
 import { type SimulatedLane, simulatedLane } from './lanes.js';
 import { PRESETS } from './presets.js';
 import { Results } from './results.js';
 import { Race } from './run.js';
+import { browserWriter, serverWriter } from './writer.js';
 
 const mostMachines = 4;
 const names = MACHINES.map(({ name }) => name);
@@ -38,6 +41,8 @@ export default function RaceView() {
   const tokens = readNumber(params, { name: 'tokens', min: 16, max: 400, fallback: 256, whole: true });
   const { machines, told } = readMachines(params.machines);
   const prompt = params.prompt ?? PRESETS[0]!.text;
+  const by = readChoice(params, 'by', ['browser', 'server'] as const, 'browser');
+  const writer = by.value === 'server' && serves.value === true ? serverWriter : browserWriter;
   const race = useMemo(() => new Race(), []);
   const track = useRef<HTMLDivElement>(null);
   useEffect(() => () => race.stop(), [race]);
@@ -67,14 +72,14 @@ export default function RaceView() {
         A small model writes here, live. Beside it the same tokens come as fast as {title} would write them on
         the machines you pick: simulated, one user.
       </p>
-      <Told sentences={[model.told, tokens.told, told, asked.problem]} />
+      <Told sentences={[model.told, tokens.told, told, by.told, asked.problem]} />
       <form
         class="controls"
         onSubmit={(event) => {
           event.preventDefault();
           if (isBusy) race.stop();
           else {
-            void race.start(prompt, tokens.value, lanes);
+            void race.start(writer, prompt, tokens.value, lanes);
             track.current?.scrollIntoView({ block: 'nearest' });
           }
         }}
@@ -104,6 +109,17 @@ export default function RaceView() {
           </div>
         </div>
         <div class="against">
+          {serves.value === true && (
+            <Select
+              label="Who really writes"
+              value={by.value}
+              options={[
+                { value: 'browser', text: 'this browser' },
+                { value: 'server', text: 'the server of this page' },
+              ]}
+              onChange={(value) => change({ by: value === 'browser' ? undefined : value })}
+            />
+          )}
           <label for="model">Model on the machines</label>
           <select
             id="model"
@@ -153,15 +169,20 @@ export default function RaceView() {
           </div>
         </div>
       </form>
-      <EnginePanel />
+      {writer === browserWriter && <EnginePanel />}
       {state.kind === 'failed' && <Notice kind="bad">{state.problem}</Notice>}
       <div class="lanes" ref={track}>
-        <MeasuredLaneView race={race} />
+        <MeasuredLaneView race={race} writer={writer} />
         {planned.map((planned) => (
           <LaneView key={planned.machine} race={race} planned={planned} model={title} />
         ))}
       </div>
-      <Results race={race} model={title} lanes={lanes} />
+      <Results
+        race={race}
+        model={title}
+        lanes={lanes}
+        where={writer === serverWriter ? 'the model of a server' : 'a small model in this browser'}
+      />
     </div>
   );
 }

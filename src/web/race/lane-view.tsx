@@ -6,6 +6,7 @@ import { machineLabel } from '../planner/cards.js';
 import { duration, figure, plural } from '../ui/format.js';
 import { finishMs, simulatedLane, tokensAt } from './lanes.js';
 import type { Race } from './run.js';
+import { serverWriter, type Writer } from './writer.js';
 
 interface LaneProps {
   readonly title: string;
@@ -48,32 +49,34 @@ function LaneCard({ title, subtitle, origin, tokensPerSecond, facts, text, share
   );
 }
 
-export function MeasuredLaneView({ race }: { race: Race }) {
+export function MeasuredLaneView({ race, writer }: { race: Race; writer: Writer }) {
   const state = race.state.value;
   const engine = engineState.value;
   const info = engine.kind === 'ready' ? engine.loaded.info : null;
   const { transcript } = race;
   const isShown = state.kind === 'running' || state.kind === 'finished';
-  const timings = isShown ? (state.end?.timings ?? null) : null;
+  const written = isShown ? state.end : null;
   const subtitle =
-    info === null
-      ? 'a model of 3.4 M weights that comes with the page'
-      : `${info.name}, ${figure(info.parameters / 1e6)} M weights, ${plural(info.workers, 'worker')}`;
+    writer === serverWriter
+      ? 'the model that this page’s server serves'
+      : info === null
+        ? 'a model of 3.4 M weights that comes with the page'
+        : `${info.name}, ${figure(info.parameters / 1e6)} M weights, ${plural(info.workers, 'worker')}`;
   const facts =
-    timings === null
+    written === null
       ? isShown
         ? plural(transcript.tokens, 'token')
         : 'waits for the start'
-      : `${plural(timings.generatedTokens, 'token')} in ${duration(timings.ttftMs + timings.decodeMs)}, the first after ${duration(timings.ttftMs)}`;
+      : `${plural(written.tokens, 'token')} in ${duration(finishMs({ kind: 'measured', label: '', ...written }, written.tokens))}, the first after ${duration(written.ttftMs)}`;
   return (
     <LaneCard
-      title="This browser"
+      title={writer.title}
       subtitle={subtitle}
       origin="measured here"
-      tokensPerSecond={timings?.decodeTokensPerSecond ?? null}
+      tokensPerSecond={written?.tokensPerSecond ?? null}
       facts={facts}
       text={isShown ? transcript.text : ''}
-      share={timings === null ? 0 : 1}
+      share={written === null ? 0 : 1}
     />
   );
 }

@@ -62,7 +62,7 @@ export function raceSvg({ model, tokens, lanes }: Result): string {
       left,
       height - 36,
       18,
-      `Simulated: ${model} on the machine. Measured: another, small model in the browser, for a sense of scale.`,
+      `Simulated: ${model} on the machine. Measured: another model, for a sense of scale.`,
       'fill="#59636e"',
     ),
     text(width - 60, 76, 24, 'waferflow', 'text-anchor="end" font-weight="600" fill="#005f96"'),

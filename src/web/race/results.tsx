@@ -10,22 +10,25 @@ export function Results({
   race,
   model,
   lanes,
+  where,
 }: {
   race: Race;
   model: string;
   lanes: readonly SimulatedLane[];
+  /** Of the model that really runs, for the picture. */
+  where: string;
 }) {
   const state = race.state.value;
   const end = state.kind === 'finished' ? state.end : null;
-  const tokens = end?.ids.length ?? 0;
+  const tokens = end?.tokens ?? 0;
   const svg = useMemo(() => {
     if (end === null) return '';
-    const { ttftMs, decodeTokensPerSecond } = end.timings;
+    const { ttftMs, tokensPerSecond } = end;
     const here: Lane = {
       kind: 'measured',
-      label: 'a small model in this browser',
+      label: where,
       ttftMs,
-      tokensPerSecond: decodeTokensPerSecond,
+      tokensPerSecond,
     };
     return raceSvg({ model, tokens, lanes: [...lanes, here] });
   }, [end, model, tokens, lanes.map(({ label }) => label).join()]);

@@ -1,17 +1,16 @@
 /** One race: loads the model, lets it write, and keeps the clock that all lanes share. */
 import { signal } from '@preact/signals';
 import { messageOf } from '../../core/errors.js';
-import type { GenerateEnd } from '../../runtime/types.js';
-import { ensureModel, type Generation, generate } from '../engine/engine.js';
 import { reducedMotion } from '../theme.js';
 import { finishMs, type Lane, Transcript } from './lanes.js';
+import type { Writer, Writing, Written } from './writer.js';
 
 export type RaceState =
   | { readonly kind: 'ready' }
   | { readonly kind: 'loading' }
   /** `end` is null while the model still writes. */
-  | { readonly kind: 'running'; readonly elapsedMs: number; readonly end: GenerateEnd | null }
-  | { readonly kind: 'finished'; readonly elapsedMs: number; readonly end: GenerateEnd }
+  | { readonly kind: 'running'; readonly elapsedMs: number; readonly end: Written | null }
+  | { readonly kind: 'finished'; readonly elapsedMs: number; readonly end: Written }
   | { readonly kind: 'failed'; readonly problem: string };
 
 /** Someone who asked for less motion gets the lanes' state twice a second. */
@@ -21,22 +20,22 @@ export class Race {
   readonly state = signal<RaceState>({ kind: 'ready' });
   /** What is written here, of which the lanes show their part. */
   transcript = new Transcript();
-  private generation: Generation | null = null;
+  private writing: Writing | null = null;
   private frame = 0;
   private number = 0;
 
-  async start(prompt: string, maxTokens: number, lanes: readonly Lane[]): Promise<void> {
+  async start(writer: Writer, prompt: string, maxTokens: number, lanes: readonly Lane[]): Promise<void> {
     this.stop();
     const number = ++this.number;
     const isOver = (): boolean => this.number !== number;
     this.state.value = { kind: 'loading' };
     try {
-      await ensureModel();
+      await writer.prepare();
       if (isOver()) return;
       const transcript = new Transcript();
       this.transcript = transcript;
       const startMs = performance.now();
-      let end: GenerateEnd | null = null;
+      let end: Written | null = null;
       this.state.value = { kind: 'running', elapsedMs: 0, end };
       let shownMs = 0;
       const tick = (): void => {
@@ -53,11 +52,9 @@ export class Race {
         this.frame = requestAnimationFrame(tick);
       };
       this.frame = requestAnimationFrame(tick);
-      const generation = generate(prompt, { maxTokens, frequencyPenalty: 0.3 }, (text, ids) =>
-        transcript.push(text, ids.length),
-      );
-      this.generation = generation;
-      end = await generation.end;
+      const writing = writer.write(prompt, maxTokens, (text, tokens) => transcript.push(text, tokens));
+      this.writing = writing;
+      end = await writing.end;
     } catch (error) {
       if (isOver()) return;
       cancelAnimationFrame(this.frame);
@@ -70,8 +67,8 @@ export class Race {
   stop(): void {
     this.number++;
     cancelAnimationFrame(this.frame);
-    this.generation?.cancel();
-    this.generation = null;
+    this.writing?.cancel();
+    this.writing = null;
     this.transcript = new Transcript();
     this.state.value = { kind: 'ready' };
   }
