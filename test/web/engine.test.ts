@@ -77,14 +77,14 @@ function idsInBrowser(page: Page, prompt: string, options: object): Promise<read
 
 function dropped(page: Page, bytes: Uint8Array, name: string): Promise<void> {
   return page.evaluate(
-    ({ bytes, name }) => {
+    ({ base64, name }) => {
       const data = new DataTransfer();
-      data.items.add(new File([new Uint8Array(bytes)], name));
+      data.items.add(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], name));
       document.body.dispatchEvent(
         new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }),
       );
     },
-    { bytes: [...bytes], name },
+    { base64: Buffer.from(bytes).toString('base64'), name },
   );
 }
 
@@ -121,6 +121,7 @@ describe.skipIf(browser === null)('the runtime in a browser', () => {
 
   it('runs a GGUF file that is dropped on it, and says what is wrong with a damaged one', async () => {
     const { page, complaints } = await open(browser!, `${await started(isolatedSite())}${race('x', 32)}`);
+    await page.getByText('Use another GGUF file').waitFor();
     const bytes = tinyModel();
     await dropped(page, bytes.subarray(0, bytes.length >> 1), 'half.gguf');
     await page.getByRole('alert').filter({ hasText: 'half.gguf' }).waitFor();
