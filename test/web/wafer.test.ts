@@ -110,6 +110,12 @@ describe.skipIf(browser === null)('the wafer view', () => {
       await page.getByRole('button', { name: 'One cycle back' }).click();
       expect(await picture(page)).toBe(pictures[i]);
     }
+    // The same with keys in the picture.
+    await page.locator('.pane').focus();
+    await page.keyboard.press('.');
+    expect(await picture(page)).toBe(pictures[1]);
+    await page.keyboard.press(',');
+    expect(await picture(page)).toBe(pictures[0]);
     await page.context().close();
   });
 

@@ -9,9 +9,8 @@ import type { Camera } from '../wafer/camera.js';
 import { FabricPicture } from '../wafer/draw-fabric.js';
 import { type Playable, play } from '../wafer/fabric.js';
 import { Legend } from '../wafer/legend.js';
-import { easySpeed } from '../wafer/params.js';
 import { PictureView } from '../wafer/picture-view.js';
-import type { Player } from '../wafer/player.js';
+import { easySpeed, type Player } from '../wafer/player.js';
 import type { RunRequest } from '../wafer/run.js';
 import { fabricStrip } from '../wafer/strips.js';
 import { Timeline } from '../wafer/timeline.js';
@@ -150,7 +149,7 @@ export function Watch({
                 world={picture.world}
                 home={picture.rect}
                 camera={camera}
-                time={player.time}
+                player={player}
                 onPick={(x, y) => onPick?.(picture.peAt(x, y))}
                 label={`${program}, cycle by cycle`}
                 describedBy="watch-now"
@@ -168,7 +167,8 @@ export function Watch({
         label="Cycle"
       />
       <p id="watch-now" class="hidden">
-        Plus and minus zoom, arrows move, 0 fits the picture again.
+        Plus and minus zoom, arrows move, 0 fits the picture again; Space plays and stops, comma and point
+        step.
       </p>
       <Legend colouring="op" kind="fabric" />
     </div>

@@ -13,10 +13,10 @@ import type { Camera } from './camera.js';
 import { type FabricLook, FabricPicture } from './draw-fabric.js';
 import { type Playable, play } from './fabric.js';
 import { Legend } from './legend.js';
-import { easySpeed, type FabricShown, formatPe, type WaferState } from './params.js';
+import { type FabricShown, formatPe, type WaferState } from './params.js';
 import { PePanel, wordText } from './pe-panel.js';
 import { PictureView } from './picture-view.js';
-import { Player } from './player.js';
+import { easySpeed, Player } from './player.js';
 import { fabricStrip } from './strips.js';
 import { Timeline } from './timeline.js';
 import { Transport } from './transport.js';
@@ -128,7 +128,7 @@ function Stage({ state, loaded, player, camera, isStale }: StageProps) {
                 world={picture.world}
                 home={picture.rect}
                 camera={camera}
-                time={player.time}
+                player={player}
                 onPick={(x, y, reach) => pick(picture, x, y, reach, player)}
                 label={`${run.request.program} on ${run.request.width} by ${run.request.height} PEs`}
                 describedBy="wafer-said wafer-keys"

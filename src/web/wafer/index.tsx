@@ -32,8 +32,8 @@ export default function Wafer() {
         <summary>Keys</summary>
         <p id="wafer-keys">
           In the picture: plus and minus zoom, arrows move, 0 fits what runs, 9 shows the whole wafer, Enter
-          picks the PE in the middle. On the slider below it: arrows step by one cycle, Home and End go to the
-          ends.
+          picks the PE in the middle; Space plays and stops, comma and point step by a cycle, brackets change
+          the speed. On the slider below it: arrows step by one cycle, Home and End go to the ends.
         </p>
       </details>
       {state.perf && <Frames />}

@@ -14,10 +14,10 @@ import type { Camera } from './camera.js';
 import { layersOf, PlanPicture } from './draw-plan.js';
 import { Legend } from './legend.js';
 import { MemoryMap } from './memory-map.js';
-import { easySpeed, formatPe, type ModelShown, type PickedPe, type WaferState } from './params.js';
+import { formatPe, type ModelShown, type PickedPe, type WaferState } from './params.js';
 import { decodePhases, momentAt, PARTS, phaseCycles, slowestPhases } from './phases.js';
 import { PictureView } from './picture-view.js';
-import { Player } from './player.js';
+import { easySpeed, Player } from './player.js';
 import { planStrip } from './strips.js';
 import { Timeline } from './timeline.js';
 import { Transport } from './transport.js';
@@ -97,7 +97,7 @@ function Stage({
             world={picture.world}
             home={picture.world}
             camera={camera}
-            time={player.time}
+            player={player}
             onPick={(x, y) => {
               const at = picture.peAt(x, y);
               setParams({ pe: at === null ? undefined : formatPe(at) }, true);

@@ -22,11 +22,6 @@ export const MACHINE_NAMES: readonly string[] = WAFERS.map(({ name }) => name);
 /** Largest side of a rectangle that is played cycle by cycle, and the most elements. */
 export const MOST_PES = 64;
 export const MOST_ELEMENTS = 512;
-/** Speeds in cycles per second, shown to the person. */
-export const SPEEDS = [
-  1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
-  1_000_000,
-] as const;
 
 export interface FabricShown {
   readonly kind: 'fabric';
@@ -171,9 +166,4 @@ export function paramsOf(shown: WaferState['shown']): Record<string, string | un
     machine: run.machine,
     vs: against?.program,
   };
-}
-
-/** The speed of the list at which `cycles` take about twenty seconds. */
-export function easySpeed(cycles: number): number {
-  return SPEEDS.find((speed) => cycles / speed <= 20) ?? SPEEDS.at(-1)!;
 }

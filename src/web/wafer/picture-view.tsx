@@ -1,5 +1,5 @@
 /** A canvas with a camera: wheel, pinch, drag, keys and buttons move it; nothing is drawn unless something changed. */
-import { effect, type ReadonlySignal, type Signal } from '@preact/signals';
+import { effect, type Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { isDark, reducedMotion } from '../theme.js';
 import {
@@ -16,6 +16,7 @@ import {
 import { frames } from './frames.js';
 import { paletteOf } from './palette.js';
 import type { Surface } from './picture.js';
+import { nextSpeed, type Player } from './player.js';
 
 export interface PictureProps {
   draw(surface: Surface, time: number): void;
@@ -24,7 +25,8 @@ export interface PictureProps {
   readonly home: Extent;
   /** Null: at home. Pictures that share it move together. */
   readonly camera: Signal<Camera | null>;
-  readonly time: ReadonlySignal<number>;
+  /** Its time is drawn; Space, comma, point and brackets work it. */
+  readonly player: Player;
   /** A click on a point of the wafer; `reach` is what counts as near, in PEs. */
   onPick(x: number, y: number, reach: number): void;
   /** What the picture shows, in words. */
@@ -127,7 +129,7 @@ class Hands {
     this.resize();
     this.unsubscribe = effect(() => {
       // Read, so that a change of any of them asks for a frame.
-      void [this.latest.current.camera.value, this.latest.current.time.value, isDark.value];
+      void [this.latest.current.camera.value, this.latest.current.player.time.value, isDark.value];
       this.request();
     });
   }
@@ -153,8 +155,8 @@ class Hands {
     const { context, viewport } = this;
     const dpr = this.canvas.width / viewport.width;
     context.setTransform(dpr, 0, 0, dpr, 0, 0);
-    const { draw, time } = this.latest.current;
-    draw({ context, viewport, camera: this.camera, palette: paletteOf(isDark.peek()) }, time.peek());
+    const { draw, player } = this.latest.current;
+    draw({ context, viewport, camera: this.camera, palette: paletteOf(isDark.peek()) }, player.time.peek());
     frames.frame(now, now + performance.now() - start);
   }
 
@@ -264,7 +266,7 @@ class Hands {
 
   private key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const { world } = this.latest.current;
+    const { world, player } = this.latest.current;
     const by = (dx: number, dy: number): void => this.fly(pan(this.camera, dx, dy, world));
     switch (event.key) {
       case '+':
@@ -291,6 +293,21 @@ class Hands {
         break;
       case 'ArrowDown':
         by(0, -PAN_STEP);
+        break;
+      case ' ':
+        player.toggle();
+        break;
+      case ',':
+        player.step(-1);
+        break;
+      case '.':
+        player.step(1);
+        break;
+      case '[':
+        player.speed.value = nextSpeed(player.speed.peek(), -1);
+        break;
+      case ']':
+        player.speed.value = nextSpeed(player.speed.peek(), 1);
         break;
       case 'Enter':
         this.pick(this.middle.x, this.middle.y);

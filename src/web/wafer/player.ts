@@ -1,6 +1,23 @@
 /** The clock of a picture: a moment in cycles that runs forwards or backwards, steps, and can be set. */
 import { batch, signal } from '@preact/signals';
 
+/** Speeds in cycles per second, shown to the person. */
+export const SPEEDS = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
+  1_000_000,
+] as const;
+
+/** The speed of the list at which `cycles` take about twenty seconds. */
+export function easySpeed(cycles: number): number {
+  return SPEEDS.find((speed) => cycles / speed <= 20) ?? SPEEDS.at(-1)!;
+}
+
+/** The next faster or slower one. */
+export function nextSpeed(speed: number, direction: 1 | -1): number {
+  if (direction > 0) return SPEEDS.find((each) => each > speed) ?? speed;
+  return SPEEDS.findLast((each) => each < speed) ?? speed;
+}
+
 export class Player {
   /** In cycles; the fraction says how far the moves of the cycle have gone. */
   readonly time = signal(0);

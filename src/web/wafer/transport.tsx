@@ -1,8 +1,7 @@
 /** Play, pause, reverse, step, speed: the buttons under a picture, and the clock behind them. */
 import { useEffect } from 'preact/hooks';
 import { figure } from '../ui/format.js';
-import { SPEEDS } from './params.js';
-import type { Player } from './player.js';
+import { type Player, SPEEDS } from './player.js';
 
 /** Lets a player's time pass while it runs. */
 export function useClock(player: Player): void {
