@@ -1,7 +1,8 @@
-/** Whether the server of this page serves tokens too; null until it has said. */
+/** The server of this page: whether it serves tokens too, and the key for it. */
 import { type ReadonlySignal, signal } from '@preact/signals';
 
 const known = signal<boolean | null>(null);
+/** Null until it has said. */
 export const serves: ReadonlySignal<boolean | null> = known;
 
 async function ask(): Promise<void> {
@@ -15,3 +16,6 @@ async function ask(): Promise<void> {
 }
 
 void ask();
+
+/** Kept in memory alone: it is a secret, and a reload forgets it. */
+export const apiKey = signal('');

@@ -2,9 +2,8 @@
 import './console.css';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { EnginePanel } from '../engine/panel.js';
-import { serves } from '../serves.js';
+import { apiKey, serves } from '../serves.js';
 import { readChoice, readNumber, route, setParams } from '../state.js';
-import { recall, remember } from '../storage.js';
 import { duration, figure } from '../ui/format.js';
 import { Notice, Told } from '../ui/notice.js';
 import { Select, Slider } from '../ui/slider.js';
@@ -129,7 +128,7 @@ interface Server {
 
 /** The connection to the server that the address names, or to that of this page. */
 function useServer(isWanted: boolean, given: string | undefined): Server {
-  const [key, setKey] = useState(recall('key') ?? '');
+  const key = apiKey.value;
   const [attempt, setAttempt] = useState(0);
   const fallback = serves.value === true ? location.origin : 'http://127.0.0.1:8080';
   const url =
@@ -151,8 +150,7 @@ function useServer(isWanted: boolean, given: string | undefined): Server {
         ? null
         : `“${given.slice(0, 60)}” is no address of a server: ${url} is used.`,
     setKey(next) {
-      remember('key', next === '' ? null : next);
-      setKey(next);
+      apiKey.value = next;
     },
     again: () => setAttempt(attempt + 1),
   };

@@ -2,7 +2,7 @@
 import type { Client } from '../../client/index.js';
 import type { MeasuredMs } from '../../core/units.js';
 import { ensureModel, generate } from '../engine/engine.js';
-import { recall } from '../storage.js';
+import { apiKey } from '../serves.js';
 
 export interface Written {
   readonly tokens: number;
@@ -51,9 +51,9 @@ export const serverWriter: Writer = {
   title: 'This server',
   async prepare() {
     if (client !== null && client.state !== 'closed') return;
-    const apiKey = recall('key');
+    const key = apiKey.value;
     const library = await import('../../client/index.js');
-    const next = new library.Client({ url: location.origin, ...(apiKey !== null && { apiKey }) });
+    const next = new library.Client({ url: location.origin, ...(key !== '' && { apiKey: key }) });
     await next.open();
     client = next;
   },
