@@ -67,7 +67,7 @@ export class BinaryWire implements Wire {
     this.acknowledge(lastFrame);
     this.socket = socket;
     greet();
-    for (const { bytes } of this.unreceived) socket.send(bytes);
+    for (const { bytes } of this.unreceived) socket.sendNow(bytes);
     this.wakeUp();
   }
 
@@ -106,7 +106,7 @@ export class BinaryWire implements Wire {
 
   /** Sends an event outside the numbering, at once. */
   unnumbered(event: object): void {
-    this.socket?.send(packFrame([0, this.received, [entryKind.event, 0, event]]));
+    this.socket?.sendNow(packFrame([0, this.received, [entryKind.event, 0, event]]));
   }
 
   room(): Promise<void> | null {
@@ -192,7 +192,7 @@ export class BinaryWire implements Wire {
       this.unreceived.push({ number: this.frame, bytes: bytes.slice() });
       this.unreceivedBytes += bytes.length;
     }
-    this.socket?.send(bytes);
+    this.socket?.sendNow(bytes);
   }
 }
 

@@ -46,7 +46,7 @@ export class Acceptor {
   }
 }
 
-/** A socket of the server. What is sent in one turn of the event loop goes out in one write. */
+/** A socket of the server. */
 export class Socket {
   private readonly ws: WebSocket;
   private readonly raw: Duplex;
@@ -80,7 +80,13 @@ export class Socket {
     ws.once('close', (code: number) => handlers.onClose(code));
   }
 
-  send(data: string | Uint8Array): void {
+  /** Sends a frame now. */
+  sendNow(data: Uint8Array): void {
+    if (this.isOpen) this.ws.send(data);
+  }
+
+  /** Sends a frame with those of the same turn of the event loop, in one write. */
+  send(data: string): void {
     if (!this.isOpen) return;
     if (this.turnEnd === null) {
       this.raw.cork();
