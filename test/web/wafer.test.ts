@@ -128,6 +128,12 @@ describe.skipIf(browser === null)('the wafer view', () => {
     expect(Math.abs(Number(await slider.inputValue()) - length / 2)).toBeLessThanOrEqual(1);
     await slider.press('End');
     expect(Number(await slider.inputValue())).toBe(length);
+    // A link to another moment of the same run, without a reload.
+    await page.evaluate(() => {
+      location.hash = '#/wafer?run=gemv&pes=8x8&n=32&cycle=7';
+    });
+    await page.waitForFunction(() => /cycle 7 of/.test(document.querySelector('.now')!.textContent!));
+    await slider.press('End');
     await slider.press('ArrowLeft');
     expect(await page.textContent('.now')).toContain(`cycle ${length - 1} of ${length}`);
     await page.context().close();

@@ -67,7 +67,7 @@ export function FabricView({ state, shown }: { state: WaferState; shown: FabricS
       isGone = true;
     };
   }, [key]);
-  useAddress(player, camera, state.cycle);
+  useAddress(player, camera, state);
 
   if (problem !== null && loaded === null) return <Notice kind="bad">{problem}</Notice>;
   if (loaded === null) return <p class="muted stage-wait">Simulating…</p>;

@@ -74,7 +74,7 @@ function Stage({
     if (!isFirst) camera.value = null;
     if (state.cycle === null && !reducedMotion.peek()) player.play();
   }, [step]);
-  useAddress(player, camera, state.cycle);
+  useAddress(player, camera, state);
 
   const picked = state.pe !== null && state.pe.wafer < picture.plan.wafers ? state.pe : null;
   const look = { colouring: state.colouring, picked };

@@ -1,29 +1,34 @@
 /** Keeps the address of the page up with clock and camera, once they rest: browsers limit how often it may change. */
 import { effect, type Signal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { setParams } from '../state.js';
 import { type Camera, formatCamera } from './camera.js';
 import type { Player } from './player.js';
 
 const REST_MS = 300;
 
-/** `shown` is the cycle that the address said when the view opened. */
-export function useAddress(player: Player, camera: Signal<Camera | null>, shown: number | null): void {
+/** What an address says of clock and camera. */
+interface Said {
+  readonly cycle: number | null;
+  readonly camera: Camera | null;
+}
+
+const textOf = (camera: Camera | null): string => (camera === null ? '' : formatCamera(camera));
+
+/** Writes clock and camera into the address, and follows an address that someone else has changed. */
+export function useAddress(player: Player, camera: Signal<Camera | null>, said: Said): void {
+  const written = useRef({ cycle: String(said.cycle ?? 0), cam: textOf(said.camera) });
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const cameraText = (): string => {
-      const at = camera.peek();
-      return at === null ? '' : formatCamera(at);
-    };
-    let written = { cycle: String(shown ?? 0), cam: cameraText() };
     const write = (): void => {
+      const before = written.current;
       const isStill = player.direction.peek() === 0 && player.length.peek() > 0;
-      const cycle = isStill ? String(Math.floor(player.time.peek())) : written.cycle;
-      const next = { cycle, cam: cameraText() };
+      const cycle = isStill ? String(Math.floor(player.time.peek())) : before.cycle;
+      const next = { cycle, cam: textOf(camera.peek()) };
       // Nothing is written that nobody changed: what was told about the address stays told.
-      if (next.cycle === written.cycle && next.cam === written.cam) return;
-      setParams({ ...(next.cycle !== written.cycle && { cycle }), cam: next.cam });
-      written = next;
+      if (next.cycle === before.cycle && next.cam === before.cam) return;
+      written.current = next;
+      setParams({ ...(next.cycle !== before.cycle && { cycle }), cam: next.cam });
     };
     const stop = effect(() => {
       void [player.time.value, player.direction.value, camera.value];
@@ -35,4 +40,20 @@ export function useAddress(player: Player, camera: Signal<Camera | null>, shown:
       clearTimeout(timer);
     };
   }, [player, camera]);
+
+  // A link to another moment of the same run, or the back button.
+  useEffect(() => {
+    const { cycle } = said;
+    if (cycle === null || String(Math.floor(cycle)) === written.current.cycle) return;
+    written.current = { ...written.current, cycle: String(Math.floor(cycle)) };
+    if (player.length.peek() === 0) return;
+    player.pause();
+    player.seek(cycle);
+  }, [said.cycle]);
+  const cam = textOf(said.camera);
+  useEffect(() => {
+    if (cam === '' || cam === written.current.cam) return;
+    written.current = { ...written.current, cam };
+    camera.value = said.camera;
+  }, [cam]);
 }
