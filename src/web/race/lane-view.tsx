@@ -58,9 +58,9 @@ export function MeasuredLaneView({ race, writer }: { race: Race; writer: Writer 
   const written = isShown ? state.end : null;
   const subtitle =
     writer === serverWriter
-      ? 'the model that this page’s server serves'
+      ? 'the model that it serves'
       : info === null
-        ? 'a model of 3.4 M weights that comes with the page'
+        ? 'glint, 3.4 M weights'
         : `${info.name}, ${figure(info.parameters / 1e6)} M weights, ${plural(info.workers, 'worker')}`;
   const facts =
     written === null
