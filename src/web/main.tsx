@@ -23,7 +23,7 @@ function App() {
   const view = VIEWS.find((known) => known.name === name);
   const shown = view ?? VIEWS[0]!;
   const main = useRef<HTMLElement>(null);
-  const first = useRef(true);
+  const first = useRef<boolean>(true);
   useEffect(() => {
     document.title = `${shown.title} · waferflow`;
     // A reader that follows a link should hear the new view, not the old link.

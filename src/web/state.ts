@@ -6,7 +6,7 @@ import { computed, type ReadonlySignal, signal } from '@preact/signals';
 
 export interface Route {
   readonly view: string;
-  readonly params: Readonly<Record<string, string>>;
+  readonly params: Readonly<Partial<Record<string, string>>>;
 }
 
 export function parseRoute(hash: string): Route {
@@ -15,7 +15,8 @@ export function parseRoute(hash: string): Route {
 }
 
 export function formatRoute({ view, params }: Route): string {
-  const query = new URLSearchParams(params).toString();
+  const said = Object.entries(params).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const query = new URLSearchParams(said).toString();
   return `#/${view}${query === '' ? '' : `?${query}`}`;
 }
 

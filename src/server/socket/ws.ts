@@ -1,7 +1,7 @@
 /** The one file that knows `ws`: sockets of the server, and of the client library where no other WebSocket is. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type RawData, WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 
 export interface SocketHandlers {
   onMessage(data: Buffer, isBinary: boolean): void;
@@ -73,7 +73,7 @@ export class Socket {
 
   listen(handlers: SocketHandlers): void {
     const { ws } = this;
-    ws.on('message', (data: RawData, isBinary: boolean) => handlers.onMessage(data as Buffer, isBinary));
+    ws.on('message', (data, isBinary) => handlers.onMessage(data as Buffer, isBinary));
     ws.on('pong', () => handlers.onPong());
     // `ws` answers a broken frame with the right close code itself; the close follows.
     ws.on('error', () => undefined);

@@ -20,8 +20,8 @@ export function useAsked<Q, A>(question: Q, ask: (question: Q) => Promise<A>): A
     answer: null,
     problem: null,
   });
-  const isAsking = useRef(false);
-  const isGone = useRef(false);
+  const isAsking = useRef<boolean>(false);
+  const isGone = useRef<boolean>(false);
   useEffect(
     () => () => {
       isGone.current = true;

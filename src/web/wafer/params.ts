@@ -60,7 +60,7 @@ export interface WaferState {
   readonly told: readonly string[];
 }
 
-type Params = Readonly<Record<string, string>>;
+type Params = Readonly<Partial<Record<string, string>>>;
 
 const given = (params: Params, name: string): string | undefined => params[name];
 
