@@ -23,12 +23,12 @@ function App() {
   const view = VIEWS.find((known) => known.name === name);
   const shown = view ?? VIEWS[0]!;
   const main = useRef<HTMLElement>(null);
-  const first = useRef<boolean>(true);
+  const before = useRef<View | null>(null);
   useEffect(() => {
     document.title = `${shown.title} · waferflow`;
     // A reader that follows a link should hear the new view, not the old link.
-    if (!first.current) main.current?.focus({ preventScroll: true });
-    first.current = false;
+    if (before.current !== null) main.current?.focus({ preventScroll: true });
+    before.current = shown;
   }, [shown]);
   return (
     <>

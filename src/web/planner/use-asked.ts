@@ -20,20 +20,16 @@ export function useAsked<Q, A>(question: Q, ask: (question: Q) => Promise<A>): A
     answer: null,
     problem: null,
   });
-  const isAsking = useRef<boolean>(false);
-  const isGone = useRef<boolean>(false);
-  useEffect(
-    () => () => {
-      isGone.current = true;
-    },
-    [],
-  );
+  const asking = useRef<string | null>(null);
+  const life = useRef(new AbortController());
+  useEffect(() => () => life.current.abort(), []);
   useEffect(() => {
-    if (isAsking.current || known.key === key) return;
-    isAsking.current = true;
+    if (asking.current !== null || known.key === key) return;
+    asking.current = key;
     const settle = (change: { answer: A } | { problem: string }): void => {
-      isAsking.current = false;
-      if (!isGone.current) setKnown((before) => ({ answer: before.answer, problem: null, ...change, key }));
+      asking.current = null;
+      if (!life.current.signal.aborted)
+        setKnown((before) => ({ answer: before.answer, problem: null, ...change, key }));
     };
     ask(JSON.parse(key) as Q).then(
       (answer) => settle({ answer }),
