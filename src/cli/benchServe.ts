@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { messageOf, OptionError } from '../core/errors.js';
 import { parseTrace, type Trace } from '../fleet/traces.js';
-import { openLineOf } from '../load/lines.js';
 import { formatLoad } from '../load/report.js';
 import { runLoad } from '../load/run.js';
 import { serverFacts } from '../load/server.js';
@@ -116,6 +115,7 @@ async function benchServe(flags: LoadFlags, signal: AbortSignal): Promise<void> 
   const seed = flags.seed ?? Math.floor(Math.random() * 2 ** 31);
   const progress = progressBar('requests', 'requests');
   try {
+    const { openLineOf } = await import('../load/lines.js');
     const result = await runLoad({
       api,
       seed,

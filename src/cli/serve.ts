@@ -8,7 +8,7 @@ import { localModels, resolveModel } from '../platform/node/models.js';
 import { parseKeyFile, parseKeyList } from '../server/key-file.js';
 import type { ApiKey } from '../server/keys.js';
 import type { LogLevel } from '../server/log.js';
-import { type RunningServer, startServer } from '../server/serve.js';
+import type { RunningServer } from '../server/serve.js';
 import { INTERRUPTED_EXIT_CODE } from './interrupt.js';
 import { addEngineOptions, type EngineFlags, loadOptions, parseCount, parseNumber } from './options.js';
 
@@ -76,6 +76,8 @@ async function serve(flags: ServeFlags): Promise<void> {
   const tier = { maxWaitingTokens: flags.maxWaitingTokens };
   const tls = tlsOf(flags);
   const keys = keysOf(flags);
+  // Loaded when it is wanted: the other commands start without a web server's packages.
+  const { startServer } = await import('../server/serve.js');
   const server = await startServer({
     load: (onProgress, signal) =>
       load(path, {

@@ -1,9 +1,7 @@
 /** `waferflow ui`: the page on this machine. */
 import { spawn } from 'node:child_process';
 import { type Command, InvalidArgumentError } from 'commander';
-import Fastify from 'fastify';
 import { messageOf, OptionError } from '../core/errors.js';
-import { registerWeb } from '../server/web.js';
 import { interruptible } from './interrupt.js';
 import { parseNumber } from './options.js';
 
@@ -29,6 +27,8 @@ function parsePort(text: string): number {
 
 /** Serves the page on the loopback interface alone, until the signal. */
 async function serveUi(port: number, open: boolean, signal: AbortSignal): Promise<void> {
+  const { default: Fastify } = await import('fastify');
+  const { registerWeb } = await import('../server/web.js');
   const app = Fastify({ forceCloseConnections: true });
   try {
     registerWeb(app, { serves: false });

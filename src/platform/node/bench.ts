@@ -9,7 +9,6 @@ import { promisify } from 'node:util';
 import type { LlamaConfig } from '../../../models/llama.js';
 import { parameterCount } from '../../../models/llama.js';
 import type { Backend } from '../../baseline/device.js';
-import { openBaseline } from '../../baseline/engine.js';
 import { type BenchCase, baselineEntrant, type Entrant, runtimeEntrant } from '../../bench/entrants.js';
 import type { BenchMachine, BenchModel, Contender } from '../../bench/types.js';
 import { EngineError, messageOf } from '../../core/errors.js';
@@ -131,6 +130,8 @@ export async function openBaselineFile(
   const source = await openFileSource(path);
   try {
     const options = { context, signal, ...(backend && { backend }) };
+    // gpu.js takes long to load and is wanted here only.
+    const { openBaseline } = await import('../../baseline/engine.js');
     return baselineEntrant(await openBaseline(source, options), contender);
   } finally {
     await source.close();
