@@ -73,7 +73,9 @@ describe('serve', () => {
     const body = /-d '(.*)'/.exec(greeting)?.[1] ?? '';
     expect(greeting).toContain(`curl ${url}/v1/completions `);
     const answer = await fetch(`${url}/v1/completions`, { method: 'POST', body });
-    expect(await answer.json()).toMatchObject({ model: 'glint', choices: [{ finish_reason: 'length' }] });
+    // Sampled at OpenAI's default temperature: it may end by itself.
+    const finish_reason = expect.stringMatching(/^(length|stop)$/);
+    expect(await answer.json()).toMatchObject({ model: 'glint', choices: [{ finish_reason }] });
     child.kill('SIGTERM');
     expect(await ended()).toBe(0);
   });
