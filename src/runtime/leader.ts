@@ -178,7 +178,8 @@ class Leader {
       () => undefined,
       (error: unknown) => {
         const reason = error instanceof Error ? error : new Error(messageOf(error));
-        for (const sequence of this.scheduler.sequences) sequence.end(reason);
+        // None of them is stepped again, whatever is asked next.
+        for (const sequence of this.scheduler.sequences) this.end(sequence, reason);
       },
     );
   }
