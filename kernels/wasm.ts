@@ -1,6 +1,6 @@
 /** Everything the kernels module exports. */
 export { argmax, logSumExp } from './argmax/wasm';
-export { attention, attentionOfTwo, kvAppend, pageBytes } from './attention/wasm';
+export { attention, attentionOfRun, kvAppend, pageBytes } from './attention/wasm';
 export { readBandwidth } from './bandwidth/wasm';
 export { embedding } from './embedding/wasm';
 export { matmul } from './matmul/wasm';

@@ -1,12 +1,17 @@
 /**
- * One query head over the KV cache of one sequence. The cache is paged: PAGE positions of all KV heads of a layer.
+ * Queries over the KV cache of one sequence. The cache is paged: PAGE positions of all KV heads of a layer.
  * A page holds K as [kv head][position / 4][dim][4 positions], so that a lane belongs to a position and q.k is a
  * plain sum over dims, then V as [kv head][position][dim]; dim is rounded up to a multiple of 4 with zeros.
  *
- * Order of sums: q.k over dims; the softmax sum and V over positions within a position tile (position p lies on
- * tile p mod tiles); tiles in the order of the plan's fold table.
+ * Work goes page by page, so that keys, values and weights stay in the L1 cache however long the context is: weights
+ * are exp(score - largest score so far), and where a page has a larger one, what was summed before is scaled down
+ * (online softmax: Milakov and Gimelshein 2018, arXiv:1805.02867).
+ *
+ * Order of sums: q.k over dims; V over positions within a position tile (position p lies on tile p mod tiles); the
+ * softmax sum likewise, on a single tile as four sums of every fourth position, which then meet as (0 + 1) + (2 + 3);
+ * tiles in the order of the plan's fold table.
  */
-import { expF32x4, f32ToF16, foldPartials, loadFour } from '../common/wasm';
+import { expF32x4, f32ToF16, foldPartials, loadFour, sumLanes } from '../common/wasm';
 
 /** Positions per page of the KV cache. */
 export const PAGE: i32 = 32;
@@ -76,148 +81,10 @@ function scores16<T>(q: usize, k: usize, width: i32, dim: i32, scale: v128, scor
   v128.store(scores, f32x4.mul(s3, scale), 48);
 }
 
-/** out[0, count * 4) = sum over p = first, first + step, ... of weights[p] * V[p][from ...]; count is 1 to 4 vectors. */
-@inline
-function weightedV<T>(
-  layer: usize,
-  pages: usize,
-  bytes: i32,
-  v: usize,
-  rowBytes: usize,
-  weights: usize,
-  first: i32,
-  step: i32,
-  length: i32,
-  count: i32,
-  out: usize,
-): void {
-  let o0 = f32x4.splat(0), o1 = o0, o2 = o0, o3 = o0;
-  let p = first;
-  while (p < length) {
-    const rows = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes + v;
-    const end = min(length, (p | (PAGE - 1)) + 1);
-    for (; p < end; p += step) {
-      const e = v128.load32_splat(weights + <usize>(p << 2));
-      const row = rows + <usize>(p & (PAGE - 1)) * rowBytes;
-      o0 = f32x4.add(o0, f32x4.mul(e, loadFour<T>(row)));
-      if (count > 1) o1 = f32x4.add(o1, f32x4.mul(e, loadFour<T>(row + 4 * sizeof<T>())));
-      if (count > 2) o2 = f32x4.add(o2, f32x4.mul(e, loadFour<T>(row + 8 * sizeof<T>())));
-      if (count > 3) o3 = f32x4.add(o3, f32x4.mul(e, loadFour<T>(row + 12 * sizeof<T>())));
-    }
-  }
-  v128.store(out, o0);
-  if (count > 1) v128.store(out, o1, 16);
-  if (count > 2) v128.store(out, o2, 32);
-  if (count > 3) v128.store(out, o3, 48);
-}
-
-/** scores [length] become exp(score - max); the sum is still to be divided by. Writes up to 3 floats past the end. */
-function softmaxWeights(scores: usize, length: i32): void {
-  for (let p = length; p < ((length + 3) & ~3); p++) store<f32>(scores + <usize>(p << 2), -Infinity);
-  const end = scores + <usize>(((length + 3) & ~3) << 2);
-  let m = v128.load(scores);
-  for (let p = scores + 16; p < end; p += 16) m = f32x4.pmax(m, v128.load(p));
-  const top = f32x4.splat(
-    max(
-      max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
-      max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
-    ),
-  );
-  for (let p = scores; p < end; p += 16) v128.store(p, expF32x4(f32x4.sub(v128.load(p), top)));
-}
-
-function attend<T>(
-  q: usize,
-  dim: i32,
-  layer: usize,
-  pages: usize,
-  kvHead: i32,
-  kvHeads: i32,
-  length: i32,
-  scale: f32,
-  out: usize,
-  scores: usize,
-  folds: usize,
-  scratch: usize,
-): void {
-  const width = padded(dim);
-  const bytes = pageBytes(kvHeads, dim, sizeof<T>());
-  const head = <usize>(PAGE * width) * sizeof<T>();
-  const scales = f32x4.splat(scale);
-  for (let p = 0; p < length; p += 16) {
-    const page = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes;
-    const k = page + <usize>kvHead * head + <usize>((p & (PAGE - 1)) * width) * sizeof<T>();
-    scores16<T>(q, k, width, dim, scales, scores + <usize>(p << 2));
-  }
-
-  softmaxWeights(scores, length);
-
-  // A tile's partial result: [sum of weights, 0, 0, 0] then the weighted V.
-  const tiles = folds == 0 ? 1 : load<i32>(folds);
-  const vectors = width >> 2;
-  const rowBytes = <usize>width * sizeof<T>();
-  for (let t = 0; t < tiles; t++) {
-    const partial = scratch + <usize>((t * (vectors + 1)) << 4);
-    let sum: f32 = 0;
-    for (let p = t; p < length; p += tiles) sum += load<f32>(scores + <usize>(p << 2));
-    v128.store(partial, f32x4.replace_lane(f32x4.splat(0), 0, sum));
-    let d = 0;
-    let v = <usize>(kvHeads + kvHead) * head;
-    let o = partial + 16;
-    for (; d + 4 <= vectors; d += 4, o += 64, v += 16 * sizeof<T>()) {
-      weightedV<T>(layer, pages, bytes, v, rowBytes, scores, t, tiles, length, 4, o);
-    }
-    for (; d < vectors; d++, o += 16, v += 4 * sizeof<T>()) {
-      weightedV<T>(layer, pages, bytes, v, rowBytes, scores, t, tiles, length, 1, o);
-    }
-  }
-  const total = folds == 0 ? scratch : foldPartials(folds, scratch, vectors + 1);
-  const sum = f32x4.splat(load<f32>(total));
-  for (let d = 0; d < dim >> 2; d++) {
-    v128.store(out + <usize>(d << 4), f32x4.div(v128.load(total + 16 + <usize>(d << 4)), sum));
-  }
-  for (let d = dim & ~3; d < dim; d++) {
-    store<f32>(out + <usize>(d << 2), load<f32>(total + 16 + <usize>(d << 2)) / f32x4.extract_lane(sum, 0));
-  }
-}
-
-/**
- * softmax(q K^T * scale) V over positions [0, length): q [dim] -> out [dim], f32.
- * `layer` is the base of the layer's pages, `pages` the sequence's page numbers (i32). `scores` holds
- * length floats rounded up to 16; `scratch` (dim / 4 + 1) vectors a tile; `folds` as in rmsnorm, ends unused.
- */
-export function attention(
-  q: usize,
-  dim: i32,
-  layer: usize,
-  pages: usize,
-  kvHead: i32,
-  kvHeads: i32,
-  length: i32,
-  scale: f32,
-  out: usize,
-  valueBytes: i32,
-  scores: usize,
-  folds: usize,
-  scratch: usize,
-): void {
-  if (valueBytes == 4) attend<f32>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, scores, folds, scratch);
-  else attend<u16>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, scores, folds, scratch);
-}
-
 /** Two queries against 16 positions: as scores16, with the loads of K shared and twice as many sums under way. */
 @inline
-function scores16Of2<T>(
-  q0: usize,
-  q1: usize,
-  k: usize,
-  width: i32,
-  dim: i32,
-  scale: v128,
-  scores0: usize,
-  scores1: usize,
-): void {
-  const group = <usize>(width << 2) * sizeof<T>();
+function scores16Of2<T>(q0: usize, q1: usize, k: usize, dim: i32, scale: v128, scores0: usize, scores1: usize): void {
+  const group = <usize>(dim << 2) * sizeof<T>();
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
   const end = q0 + <usize>(dim << 2);
   for (; q0 < end; q0 += 4, q1 += 4, k += 4 * sizeof<T>()) {
@@ -247,28 +114,100 @@ function scores16Of2<T>(
 }
 
 /**
- * Adds the weighted V of positions [0, length) for two queries, 16 dims from `v`, into 64 bytes at `out0` and `out1`.
+ * The first `count` scores of a page become exp(score - largest so far), those up to a multiple of 4 become 0.
+ * `top` holds the largest so far; where this page has a larger one, the `vectors` sums at `sums` are scaled down.
  */
+function weigh(scores: usize, count: i32, top: usize, sums: usize, vectors: i32): void {
+  const end = scores + <usize>(((count + 3) & ~3) << 2);
+  for (let p = scores + <usize>(count << 2); p < end; p += 4) store<f32>(p, -Infinity);
+  let m = v128.load(scores);
+  for (let p = scores + 16; p < end; p += 16) m = f32x4.pmax(m, v128.load(p));
+  const highest = max(
+    max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
+    max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
+  );
+  const before = load<f32>(top);
+  if (highest > before) {
+    store<f32>(top, highest);
+    const down = expF32x4(f32x4.splat(before - highest));
+    for (const to = sums + <usize>(vectors << 4); sums < to; sums += 16) {
+      v128.store(sums, f32x4.mul(v128.load(sums), down));
+    }
+  }
+  const largest = v128.load32_splat(top);
+  for (let p = scores; p < end; p += 16) v128.store(p, expF32x4(f32x4.sub(v128.load(p), largest)));
+}
+
+/** sums [4] += weights, every fourth into one. */
 @inline
-function weightedVOf2<T>(
-  layer: usize,
-  pages: usize,
-  bytes: i32,
+function addWeights(weights: usize, count: i32, sums: usize): void {
+  let s = v128.load(sums);
+  for (const end = weights + <usize>(((count + 3) & ~3) << 2); weights < end; weights += 16) {
+    s = f32x4.add(s, v128.load(weights));
+  }
+  v128.store(sums, s);
+}
+
+/** out [4 * vectors] += weights[p] * V[p] for p = from, from + step, ... below count; rows of V are `width` long. */
+@inline
+function addValues<T>(
+  weights: usize,
+  from: i32,
+  step: i32,
+  count: i32,
   v: usize,
-  rowBytes: usize,
+  width: i32,
+  vectors: i32,
+  out: usize,
+): void {
+  const rowBytes = <usize>width * sizeof<T>();
+  v += <usize>from * rowBytes;
+  weights += <usize>(from << 2);
+  const weightStep = <usize>(step << 2);
+  const rowStep = <usize>step * rowBytes;
+  let d = 0;
+  for (; d + 4 <= vectors; d += 4, v += 16 * sizeof<T>(), out += 64) {
+    let o0 = v128.load(out), o1 = v128.load(out, 16), o2 = v128.load(out, 32), o3 = v128.load(out, 48);
+    for (let p = from, w = weights, row = v; p < count; p += step, w += weightStep, row += rowStep) {
+      const e = v128.load32_splat(w);
+      o0 = f32x4.add(o0, f32x4.mul(e, loadFour<T>(row)));
+      o1 = f32x4.add(o1, f32x4.mul(e, loadFour<T>(row + 4 * sizeof<T>())));
+      o2 = f32x4.add(o2, f32x4.mul(e, loadFour<T>(row + 8 * sizeof<T>())));
+      o3 = f32x4.add(o3, f32x4.mul(e, loadFour<T>(row + 12 * sizeof<T>())));
+    }
+    v128.store(out, o0);
+    v128.store(out, o1, 16);
+    v128.store(out, o2, 32);
+    v128.store(out, o3, 48);
+  }
+  for (; d < vectors; d++, v += 4 * sizeof<T>(), out += 16) {
+    let o = v128.load(out);
+    for (let p = from, w = weights, row = v; p < count; p += step, w += weightStep, row += rowStep) {
+      o = f32x4.add(o, f32x4.mul(v128.load32_splat(w), loadFour<T>(row)));
+    }
+    v128.store(out, o);
+  }
+}
+
+/** As addValues from the first position on for two queries, with the loads of V shared; dim is a multiple of 16. */
+@inline
+function addValuesOf2<T>(
   weights0: usize,
   weights1: usize,
-  length: i32,
+  count: i32,
+  v: usize,
+  dim: i32,
   out0: usize,
   out1: usize,
 ): void {
-  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-  for (let p = 0; p < length; ) {
-    let row = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes + v;
-    const end = min(length, p + PAGE);
-    for (; p < end; p++, row += rowBytes) {
-      const x = v128.load32_splat(weights0 + <usize>(p << 2));
-      const y = v128.load32_splat(weights1 + <usize>(p << 2));
+  const rowBytes = <usize>dim * sizeof<T>();
+  const end = weights0 + <usize>(count << 2);
+  for (let d = 0; d < dim; d += 16, v += 16 * sizeof<T>(), out0 += 64, out1 += 64) {
+    let a0 = v128.load(out0), a1 = v128.load(out0, 16), a2 = v128.load(out0, 32), a3 = v128.load(out0, 48);
+    let b0 = v128.load(out1), b1 = v128.load(out1, 16), b2 = v128.load(out1, 32), b3 = v128.load(out1, 48);
+    for (let w0 = weights0, w1 = weights1, row = v; w0 < end; w0 += 4, w1 += 4, row += rowBytes) {
+      const x = v128.load32_splat(w0);
+      const y = v128.load32_splat(w1);
       let v4 = loadFour<T>(row);
       a0 = f32x4.add(a0, f32x4.mul(x, v4));
       b0 = f32x4.add(b0, f32x4.mul(y, v4));
@@ -282,112 +221,230 @@ function weightedVOf2<T>(
       a3 = f32x4.add(a3, f32x4.mul(x, v4));
       b3 = f32x4.add(b3, f32x4.mul(y, v4));
     }
+    v128.store(out0, a0);
+    v128.store(out0, a1, 16);
+    v128.store(out0, a2, 32);
+    v128.store(out0, a3, 48);
+    v128.store(out1, b0);
+    v128.store(out1, b1, 16);
+    v128.store(out1, b2, 32);
+    v128.store(out1, b3, 48);
   }
-  v128.store(out0, a0);
-  v128.store(out0, a1, 16);
-  v128.store(out0, a2, 32);
-  v128.store(out0, a3, 48);
-  v128.store(out1, b0);
-  v128.store(out1, b1, 16);
-  v128.store(out1, b2, 32);
-  v128.store(out1, b3, 48);
 }
 
-/** out [16] += weights[p] * V[p] for positions [from, length), then divided by `sum`. */
+/** No sum yet: `vectors` zeros at `sums`, and no score seen. */
 @inline
-function finish16<T>(
-  layer: usize,
-  pages: usize,
-  bytes: i32,
-  v: usize,
-  rowBytes: usize,
-  weights: usize,
-  from: i32,
-  length: i32,
-  sum: f32,
-  out: usize,
-): void {
-  const divisor = f32x4.splat(sum);
-  for (let i: usize = 0; i < 64; i += 16) {
-    let o = v128.load(out + i);
-    for (let p = from; p < length; p++) {
-      const page = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes;
-      const row = page + v + <usize>(p & (PAGE - 1)) * rowBytes + (i >> 2) * sizeof<T>();
-      o = f32x4.add(o, f32x4.mul(v128.load32_splat(weights + <usize>(p << 2)), loadFour<T>(row)));
-    }
-    v128.store(out + i, f32x4.div(o, divisor));
-  }
+function begin(top: usize, sums: usize, vectors: i32): void {
+  store<f32>(top, -Infinity);
+  for (const end = sums + <usize>(vectors << 4); sums < end; sums += 16) v128.store(sums, f32x4.splat(0));
 }
 
-function attendTwo<T>(
-  q0: usize,
-  q1: usize,
+/** out [dim] = the sums of V at `sums` + 16, divided by the sum of weights. */
+@inline
+function finish(sums: usize, sum: f32, dim: i32, out: usize): void {
+  sums += 16;
+  const divisor = f32x4.splat(sum);
+  let d = 0;
+  for (; d + 4 <= dim; d += 4, sums += 16, out += 16) v128.store(out, f32x4.div(v128.load(sums), divisor));
+  for (; d < dim; d++, sums += 4, out += 4) store<f32>(out, load<f32>(sums) / sum);
+}
+
+function attend<T>(
+  q: usize,
   dim: i32,
   layer: usize,
   pages: usize,
   kvHead: i32,
   kvHeads: i32,
-  length0: i32,
-  length1: i32,
+  length: i32,
   scale: f32,
-  out0: usize,
-  out1: usize,
-  scores0: usize,
-  scores1: usize,
+  out: usize,
+  folds: usize,
+  scratch: usize,
 ): void {
+  const width = padded(dim);
+  const vectors = width >> 2;
   const bytes = pageBytes(kvHeads, dim, sizeof<T>());
-  const head = <usize>(PAGE * dim) * sizeof<T>();
+  const head = <usize>(PAGE * width) * sizeof<T>();
   const scales = f32x4.splat(scale);
-  const longer = max(length0, length1);
-  for (let p = 0; p < longer; p += 16) {
-    const page = layer + <usize>load<i32>(pages + <usize>((p / PAGE) << 2)) * <usize>bytes;
-    const k = page + <usize>kvHead * head + <usize>((p & (PAGE - 1)) * dim) * sizeof<T>();
-    scores16Of2<T>(q0, q1, k, dim, dim, scales, scores0 + <usize>(p << 2), scores1 + <usize>(p << 2));
+  const tiles = folds == 0 ? 1 : load<i32>(folds);
+  const top = scratch + SCORES_BYTES;
+  // A tile's sums: [sum of weights, 0, 0, 0] then the weighted V.
+  const partials = top + 16;
+  const partialBytes = <usize>((vectors + 1) << 4);
+  begin(top, partials, tiles * (vectors + 1));
+  for (let start = 0; start < length; start += PAGE, pages += 4) {
+    const k = layer + <usize>load<i32>(pages) * <usize>bytes + <usize>kvHead * head;
+    const v = k + <usize>kvHeads * head;
+    const count = min(PAGE, length - start);
+    for (let p = 0; p < count; p += 16) {
+      scores16<T>(q, k + <usize>(p * width) * sizeof<T>(), width, dim, scales, scratch + <usize>(p << 2));
+    }
+    weigh(scratch, count, top, partials, tiles * (vectors + 1));
+    if (tiles == 1) {
+      addWeights(scratch, count, partials);
+      addValues<T>(scratch, 0, 1, count, v, width, vectors, partials + 16);
+      continue;
+    }
+    for (let first = 0; first < min(count, tiles); first++) {
+      const partial = partials + <usize>((start + first) % tiles) * partialBytes;
+      let sum = load<f32>(partial);
+      for (let p = first; p < count; p += tiles) sum += load<f32>(scratch + <usize>(p << 2));
+      store<f32>(partial, sum);
+      addValues<T>(scratch, first, tiles, count, v, width, vectors, partial + 16);
+    }
   }
-  softmaxWeights(scores0, length0);
-  softmaxWeights(scores1, length1);
-  const both = min(length0, length1);
-  let sum0: f32 = 0;
-  let sum1: f32 = 0;
-  for (let p = 0; p < both; p++) {
-    sum0 += load<f32>(scores0 + <usize>(p << 2));
-    sum1 += load<f32>(scores1 + <usize>(p << 2));
+  if (tiles == 1) {
+    finish(partials, sumLanes(v128.load(partials)), dim, out);
+  } else {
+    const total = foldPartials(folds, partials, vectors + 1);
+    finish(total, load<f32>(total), dim, out);
   }
-  for (let p = both; p < length0; p++) sum0 += load<f32>(scores0 + <usize>(p << 2));
-  for (let p = both; p < length1; p++) sum1 += load<f32>(scores1 + <usize>(p << 2));
-  const rowBytes = <usize>dim * sizeof<T>();
-  let v = <usize>(kvHeads + kvHead) * head;
-  for (let d = 0; d < dim; d += 16, v += 16 * sizeof<T>(), out0 += 64, out1 += 64) {
-    weightedVOf2<T>(layer, pages, bytes, v, rowBytes, scores0, scores1, both, out0, out1);
-    finish16<T>(layer, pages, bytes, v, rowBytes, scores0, both, length0, sum0, out0);
-    finish16<T>(layer, pages, bytes, v, rowBytes, scores1, both, length1, sum1, out1);
+}
+
+/** Bytes of the scores of two queries over a page. */
+const SCORES_BYTES: usize = 8 * PAGE;
+
+/**
+ * softmax(q K^T * scale) V over positions [0, length): q [dim] -> out [dim], f32.
+ * `layer` is the base of the layer's pages, `pages` the sequence's page numbers (i32). `folds` as in rmsnorm, ends
+ * unused; `scratch` holds 272 bytes and (dim / 4 + 1) vectors a tile, and begins with the weights of the last page.
+ */
+export function attention(
+  q: usize,
+  dim: i32,
+  layer: usize,
+  pages: usize,
+  kvHead: i32,
+  kvHeads: i32,
+  length: i32,
+  scale: f32,
+  out: usize,
+  valueBytes: i32,
+  folds: usize,
+  scratch: usize,
+): void {
+  if (valueBytes == 4) attend<f32>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, folds, scratch);
+  else attend<u16>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, folds, scratch);
+}
+
+/** `values` halves to singles. */
+function widen(from: usize, values: i32, to: usize): void {
+  for (const end = from + <usize>(values << 1); from < end; from += 16, to += 32) {
+    v128.store(to, loadFour<u16>(from));
+    v128.store(to, loadFour<u16>(from + 8), 16);
+  }
+}
+
+/** One query of a run over one page. */
+@inline
+function onePage<T>(q: usize, k: usize, v: usize, count: i32, dim: i32, scale: v128, scores: usize, top: usize): void {
+  const sums = top + 16;
+  for (let p = 0; p < count; p += 16) {
+    scores16<T>(q, k + <usize>(p * dim) * sizeof<T>(), dim, dim, scale, scores + <usize>(p << 2));
+  }
+  weigh(scores, count, top, sums, (dim >> 2) + 1);
+  addWeights(scores, count, sums);
+  addValues<T>(scores, 0, 1, count, v, dim, dim >> 2, sums + 16);
+}
+
+/** The queries of a run over the page that begins at position `start`, two at a time; arguments as in attentionOfRun. */
+function runPage<T>(
+  q: usize,
+  qStep: i32,
+  positions: usize,
+  positionStep: i32,
+  queries: i32,
+  k: usize,
+  v: usize,
+  start: i32,
+  dim: i32,
+  scale: v128,
+  scores: usize,
+  top: usize,
+): void {
+  const topStep = <usize>(8 + dim) << 2;
+  const scores1 = scores + (PAGE << 2);
+  for (let i = 0; i < queries; i += 2) {
+    const count0 = min(PAGE, load<i32>(positions) + 1 - start);
+    positions += positionStep;
+    const count1 = i + 1 < queries ? min(PAGE, load<i32>(positions) + 1 - start) : 0;
+    positions += positionStep;
+    const q1 = q + qStep;
+    const top1 = top + topStep;
+    if (count0 > 0 && count1 > 0) {
+      for (let p = 0; p < max(count0, count1); p += 16) {
+        const at = <usize>(p << 2);
+        scores16Of2<T>(q, q1, k + <usize>(p * dim) * sizeof<T>(), dim, scale, scores + at, scores1 + at);
+      }
+      weigh(scores, count0, top, top + 16, (dim >> 2) + 1);
+      weigh(scores1, count1, top1, top1 + 16, (dim >> 2) + 1);
+      addWeights(scores, count0, top + 16);
+      addWeights(scores1, count1, top1 + 16);
+      const both = min(count0, count1);
+      addValuesOf2<T>(scores, scores1, both, v, dim, top + 32, top1 + 32);
+      if (both < count0) addValues<T>(scores, both, 1, count0, v, dim, dim >> 2, top + 32);
+      if (both < count1) addValues<T>(scores1, both, 1, count1, v, dim, dim >> 2, top1 + 32);
+    } else if (count0 > 0) {
+      onePage<T>(q, k, v, count0, dim, scale, scores, top);
+    } else if (count1 > 0) {
+      onePage<T>(q1, k, v, count1, dim, scale, scores, top1);
+    }
+    q = q1 + qStep;
+    top = top1 + topStep;
   }
 }
 
 /**
- * attention for two queries of the same sequence and KV head in one tile, with the same bits as one after the other;
- * dim is a multiple of 16. `scores0` and `scores1` each hold the longer length rounded up to 16.
+ * attention for several queries of one sequence and KV head in one tile, with the same bits as one after the other;
+ * dim is a multiple of 16. Query i lies at q + i * qStep, attends up to the position (i32) at
+ * positions + i * positionStep, and leaves its result at out + i * outStep. `scratch` holds 256 bytes, a page of K and V
+ * of one head as f32, and dim + 8 floats a query.
  */
-export function attentionOfTwo(
-  q0: usize,
-  q1: usize,
+export function attentionOfRun(
+  q: usize,
+  qStep: i32,
+  positions: usize,
+  positionStep: i32,
+  out: usize,
+  outStep: i32,
+  queries: i32,
   dim: i32,
   layer: usize,
   pages: usize,
   kvHead: i32,
   kvHeads: i32,
-  length0: i32,
-  length1: i32,
   scale: f32,
-  out0: usize,
-  out1: usize,
   valueBytes: i32,
-  scores0: usize,
-  scores1: usize,
+  scratch: usize,
 ): void {
-  if (valueBytes == 4) {
-    attendTwo<f32>(q0, q1, dim, layer, pages, kvHead, kvHeads, length0, length1, scale, out0, out1, scores0, scores1);
-  } else {
-    attendTwo<u16>(q0, q1, dim, layer, pages, kvHead, kvHeads, length0, length1, scale, out0, out1, scores0, scores1);
+  const bytes = pageBytes(kvHeads, dim, valueBytes);
+  const head = <usize>(PAGE * dim * valueBytes);
+  const scales = f32x4.splat(scale);
+  const wideK = scratch + SCORES_BYTES;
+  const wideV = wideK + <usize>(PAGE * dim << 2);
+  const tops = wideV + <usize>(PAGE * dim << 2);
+  const topStep = <usize>(8 + dim) << 2;
+  let last = 0;
+  for (let i = 0; i < queries; i++) {
+    last = max(last, load<i32>(positions + <usize>(i * positionStep)));
+    begin(tops + <usize>i * topStep, tops + <usize>i * topStep + 16, (dim >> 2) + 1);
+  }
+  for (let start = 0; start <= last; start += PAGE, pages += 4) {
+    const k = layer + <usize>load<i32>(pages) * <usize>bytes + <usize>kvHead * head;
+    const v = k + <usize>kvHeads * head;
+    if (valueBytes == 4) {
+      runPage<f32>(q, qStep, positions, positionStep, queries, k, v, start, dim, scales, scratch, tops);
+    } else if (queries <= 2) {
+      runPage<u16>(q, qStep, positions, positionStep, queries, k, v, start, dim, scales, scratch, tops);
+    } else {
+      widen(k, PAGE * dim, wideK);
+      widen(v, PAGE * dim, wideV);
+      runPage<f32>(q, qStep, positions, positionStep, queries, wideK, wideV, start, dim, scales, scratch, tops);
+    }
+  }
+  for (let i = 0; i < queries; i++) {
+    const sums = tops + <usize>i * topStep + 16;
+    finish(sums, sumLanes(v128.load(sums)), dim, out + <usize>(i * outStep));
   }
 }

@@ -23,6 +23,8 @@ export const OP_RESIDUAL = 6;
 export const OP_SWIGLU = 7;
 /** Rotates q and k, appends k and v to the KV cache: [q, qStride, k, kStride, v, vStride, layerPages, ropeTable]. */
 export const OP_ROPE_APPEND = 8;
+/** Rows of one sequence that a worker attends to at once. */
+export const ATTENTION_RUN = 32;
 /** out = attention(q): [q, qStride, out, outStride, layerPages, folds]. */
 export const OP_ATTENTION = 9;
 /** The most likely token of every logits row: [logits, stride, vocabulary]. */
@@ -62,14 +64,11 @@ export const CTL_ACT = 37;
 export const CTL_ACT_STRIDE = 38;
 export const CTL_ACTQ = 39;
 export const CTL_ACTQ_STRIDE = 40;
-/** Worker w's own memory is at CTL_PRIVATE + w * CTL_PRIVATE_STRIDE: act, actq, fold scratch, attention scores. */
+/** Worker w's own memory is at CTL_PRIVATE + w * CTL_PRIVATE_STRIDE: act, actq, scratch of the op at work. */
 export const CTL_PRIVATE = 41;
 export const CTL_PRIVATE_STRIDE = 42;
 export const CTL_PRIVATE_ACTQ = 43;
 export const CTL_PRIVATE_SCRATCH = 44;
-export const CTL_PRIVATE_SCORES = 45;
-/** Room for two score vectors, this many bytes apart. */
-export const CTL_PRIVATE_SCORES_BYTES = 51;
 export const CTL_HEADS = 46;
 export const CTL_KV_HEADS = 47;
 export const CTL_HEAD_DIM = 48;

@@ -3,7 +3,7 @@
  * the others at barriers. One call per step; no JavaScript runs per op.
  */
 import { argmax } from '../argmax/wasm';
-import { attention, attentionOfTwo, kvAppend, PAGE, pageBytes } from '../attention/wasm';
+import { attention, attentionOfRun, kvAppend, PAGE, pageBytes } from '../attention/wasm';
 import { embedding } from '../embedding/wasm';
 import { matmul } from '../matmul/wasm';
 import { quantize } from '../quantize/wasm';
@@ -291,44 +291,31 @@ function ropeAppendOp(i: usize, workers: i32): void {
 }
 
 /**
- * Units of work are pairs of queries that share their keys: two rows of a prompt, or two heads of a KV head for a row
- * that is alone in its sequence; what finds no partner goes alone.
+ * A unit of work is a head of a run of rows of one sequence (a piece of a prompt), which share every read of keys and
+ * values. A row that is alone in its sequence shares them between the heads of a KV head: all of them where a batch has
+ * rows for every worker, else two where they come in twos, so that workers get even shares.
  */
 function attentionOp(i: usize, workers: i32): void {
   const rows = word(L.CTL_ROWS);
   const heads = word(L.CTL_HEADS);
   const shared = heads / word(L.CTL_KV_HEADS);
-  const rowStep = rows > 1 ? 2 : 1;
-  const headStep = rows == 1 && (shared & 1) == 0 ? 2 : 1;
-  const perRow = heads / headStep;
-  const all = ((rows + rowStep - 1) / rowStep) * perRow;
-  for (let u = worker; u < all; u += workers) {
-    const m = (u / perRow) * rowStep;
-    const head = (u % perRow) * headStep;
-    if (headStep == 2) attendPair(i, m, head, m, head + 1);
-    else if (m + 1 < rows && pagesOf(m) == pagesOf(m + 1)) attendPair(i, m, head, m + 1, head);
-    else {
-      attendHead(i, m, head, shared);
-      if (m + 1 < rows) attendHead(i, m + 1, head, shared);
+  const few = rows > workers && shared <= L.ATTENTION_RUN ? shared : 2 - (shared & 1);
+  let unit = 0;
+  for (let from = 0, to = 0; from < rows; from = to) {
+    while (to < rows && to - from < L.ATTENTION_RUN && pagesOf(to) == pagesOf(from)) to++;
+    const isAlone = to - from == 1;
+    const step = isAlone ? few : 1;
+    for (let head = 0; head < heads; head += step, unit++) {
+      if (unit % workers != worker) continue;
+      if (isAlone) attendRun(i, from, head, step, true);
+      else attendRun(i, from, head, to - from, false);
     }
   }
-}
-
-/** A head of a row with no partner row: together with the next head if both have the same keys, else alone. */
-@inline
-function attendHead(i: usize, m: i32, head: i32, shared: i32): void {
-  if ((shared & 1) != 0) attendOne(i, m, head);
-  else if ((head & 1) == 0) attendPair(i, m, head, m, head + 1);
 }
 
 @inline
 function pagesOf(m: i32): usize {
   return <usize>load<i32>(<usize>word(L.CTL_PAGES) + <usize>(m << 2));
-}
-
-@inline
-function lengthOf(m: i32): i32 {
-  return load<i32>(<usize>word(L.CTL_POSITIONS) + <usize>(m << 2)) + 1;
 }
 
 /** Where row m of the buffer at operand `index` keeps a head. */
@@ -337,51 +324,36 @@ function headOf(i: usize, index: i32, m: i32, head: i32): usize {
   return <usize>operand(i, index) + <usize>(m * operand(i, index + 1)) + <usize>(head * word(L.CTL_HEAD_DIM) << 2);
 }
 
-function attendPair(i: usize, m0: i32, head0: i32, m1: i32, head1: i32): void {
+/** `queries` heads of row m, or as many rows from m with one head each. */
+function attendRun(i: usize, m: i32, head: i32, queries: i32, isOfHeads: bool): void {
   const dim = word(L.CTL_HEAD_DIM);
-  if (operand(i, 5) != 0 || (dim & 15) != 0) {
-    attendOne(i, m0, head0);
-    attendOne(i, m1, head1);
+  const kvHeads = word(L.CTL_KV_HEADS);
+  const kvHead = head / (word(L.CTL_HEADS) / kvHeads);
+  const folds = <usize>operand(i, 5);
+  const layer = <usize>operand(i, 4);
+  const scale = reinterpret<f32>(word(L.CTL_ATTENTION_SCALE));
+  const valueBytes = word(L.CTL_KV_VALUE_BYTES);
+  const scratch = own(L.CTL_PRIVATE_SCRATCH);
+  const q = headOf(i, 0, m, head);
+  const out = headOf(i, 2, m, head);
+  const qStep = isOfHeads ? dim << 2 : operand(i, 1);
+  const outStep = isOfHeads ? dim << 2 : operand(i, 3);
+  const positions = <usize>word(L.CTL_POSITIONS) + <usize>(m << 2);
+  const positionStep = isOfHeads ? 0 : 4;
+  if (queries > 1 && folds == 0 && (dim & 15) == 0) {
+    attentionOfRun(
+      q, qStep, positions, positionStep, out, outStep, queries,
+      dim, layer, pagesOf(m), kvHead, kvHeads, scale, valueBytes, scratch,
+    );
     return;
   }
-  const kvHeads = word(L.CTL_KV_HEADS);
-  const scores = own(L.CTL_PRIVATE_SCORES);
-  attentionOfTwo(
-    headOf(i, 0, m0, head0),
-    headOf(i, 0, m1, head1),
-    dim,
-    <usize>operand(i, 4),
-    pagesOf(m0),
-    head0 / (word(L.CTL_HEADS) / kvHeads),
-    kvHeads,
-    lengthOf(m0),
-    lengthOf(m1),
-    reinterpret<f32>(word(L.CTL_ATTENTION_SCALE)),
-    headOf(i, 2, m0, head0),
-    headOf(i, 2, m1, head1),
-    word(L.CTL_KV_VALUE_BYTES),
-    scores,
-    scores + <usize>word(L.CTL_PRIVATE_SCORES_BYTES),
-  );
-}
-
-function attendOne(i: usize, m: i32, head: i32): void {
-  const kvHeads = word(L.CTL_KV_HEADS);
-  attention(
-    headOf(i, 0, m, head),
-    word(L.CTL_HEAD_DIM),
-    <usize>operand(i, 4),
-    pagesOf(m),
-    head / (word(L.CTL_HEADS) / kvHeads),
-    kvHeads,
-    lengthOf(m),
-    reinterpret<f32>(word(L.CTL_ATTENTION_SCALE)),
-    headOf(i, 2, m, head),
-    word(L.CTL_KV_VALUE_BYTES),
-    own(L.CTL_PRIVATE_SCORES),
-    <usize>operand(i, 5),
-    own(L.CTL_PRIVATE_SCRATCH),
-  );
+  for (let n = 0; n < queries; n++) {
+    const length = load<i32>(positions + <usize>(n * positionStep)) + 1;
+    attention(
+      q + <usize>(n * qStep), dim, layer, pagesOf(m), kvHead, kvHeads, length, scale,
+      out + <usize>(n * outStep), valueBytes, folds, scratch,
+    );
+  }
 }
 
 /** Each worker finds the best of its own rows of the vocabulary; the leader compares the workers' bests. */

@@ -21,8 +21,26 @@ export interface KernelExports {
       scale: number,
       out: number,
       valueBytes: number,
-      scores: number,
       folds: number,
+      scratch: number,
+    ]
+  ): void;
+  attentionOfRun(
+    ...args: [
+      q: number,
+      qStep: number,
+      positions: number,
+      positionStep: number,
+      out: number,
+      outStep: number,
+      queries: number,
+      dim: number,
+      layer: number,
+      pages: number,
+      kvHead: number,
+      kvHeads: number,
+      scale: number,
+      valueBytes: number,
       scratch: number,
     ]
   ): void;

@@ -1,5 +1,5 @@
 /** Where everything lies in the engine's memory: one pass over the plan and the weights, before anything is loaded. */
-import { CTL_WORDS } from '../../kernels/program/layout.js';
+import { ATTENTION_RUN, CTL_WORDS } from '../../kernels/program/layout.js';
 import { BF16, F16, F32, Q4_0, Q8_0 } from '../../kernels/types.js';
 import type { LlamaConfig } from '../../models/llama.js';
 import type { WeightInfo } from '../formats/gguf.js';
@@ -70,9 +70,6 @@ export interface Layout {
     readonly stride: number;
     readonly actq: number;
     readonly scratch: number;
-    readonly scores: number;
-    /** Distance of the two score vectors. */
-    readonly scoresBytes: number;
   };
   readonly staging: number;
   readonly stagingBytes: number;
@@ -124,8 +121,7 @@ export function layOut(
   const actqStride = quantizedBytes(widest);
   const actBytes = roundUp(config.hiddenSize * 4, 64);
   const scratchBytes = roundUp(scratchOf(plan, maxRows), 64);
-  const scoresBytes = (roundUp(context, 16) + 16) * 4;
-  const ownStride = roundUp(actBytes + actqStride + scratchBytes + 2 * scoresBytes, 128);
+  const ownStride = roundUp(actBytes + actqStride + scratchBytes, 128);
   const layout = {
     workers,
     context,
@@ -159,8 +155,6 @@ export function layOut(
       stride: ownStride,
       actq: actBytes,
       scratch: actBytes + actqStride,
-      scores: actBytes + actqStride + scratchBytes,
-      scoresBytes,
     },
     ropeFactors: other(config.headDim * 2),
     ropeTable: other(context * config.headDim * 4),
@@ -212,6 +206,13 @@ function scratchOfOp(op: PlacedOp, config: LlamaConfig, rows: number): number {
     case 'matmul':
       return Math.max(128 + (16 + 2 * rows) * op.inFeatures, 32 * op.reduce.parts);
     case 'attention':
-      return 16 * (Math.ceil(config.headDim / 4) + 1) * op.reduce.parts;
+      return attentionScratchBytes(config.headDim, op.reduce.parts);
   }
+}
+
+/** As kernels/attention needs: for one query over the tiles, and for a run of queries. */
+function attentionScratchBytes(dim: number, tiles: number): number {
+  const vectors = Math.ceil(dim / 4) + 1;
+  const widePage = 2 * kvPagePositions * dim * 4;
+  return Math.max(272 + 16 * vectors * tiles, 256 + widePage + ATTENTION_RUN * 16 * (vectors + 1));
 }

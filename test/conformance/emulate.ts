@@ -93,7 +93,10 @@ export function rmsnorm(x: Float32Array, weight: Float32Array, eps: number, fold
   return x.map((value, i) => f(value * scale) * weight[i]!);
 }
 
-/** softmax(q K^T * scale) V; position p lies on tile p mod tiles; K and V [length, dim] row by row. */
+/**
+ * softmax(q K^T * scale) V; position p lies on tile p mod tiles; K and V [length, dim] row by row. Page by page of 32
+ * positions; what was summed is scaled down where a page has a larger score than all before.
+ */
 export function attention(
   q: Float32Array,
   k: Float32Array,
@@ -103,23 +106,30 @@ export function attention(
 ): Float32Array {
   const dim = q.length;
   const length = k.length / dim;
-  const scores = Float32Array.from({ length }, (_, p) => {
-    let sum = 0;
-    for (let d = 0; d < dim; d++) sum = f(sum + f(q[d]! * k[p * dim + d]!));
-    return sum * scale;
-  });
-  const top = scores.reduce((a, b) => Math.max(a, b));
-  const weights = scores.map((score) => exp(f(score - top)));
-  // Place 0 is the sum of weights, the others are the weighted sum of V.
-  const [sum, ...out] = fold(folds, (_from, _to, tile) => {
-    const partial = new Float32Array(1 + dim);
-    for (let p = tile; p < length; p += folds.reduce.parts) {
-      partial[0]! += weights[p]!;
-      for (let d = 0; d < dim; d++) partial[1 + d]! += f(weights[p]! * v[p * dim + d]!);
-    }
-    return partial;
-  });
-  return Float32Array.from(out, (value) => value / sum!);
+  const tiles = folds.reduce.parts;
+  // Places 0 to 3 are sums of weights, the others are the weighted sum of V.
+  const partials = Array.from({ length: tiles }, () => new Float32Array(4 + dim));
+  let top = Number.NEGATIVE_INFINITY;
+  for (let start = 0; start < length; start += 32) {
+    const scores = Float32Array.from({ length: Math.min(32, length - start) }, (_, i) => {
+      let sum = 0;
+      for (let d = 0; d < dim; d++) sum = f(sum + f(q[d]! * k[(start + i) * dim + d]!));
+      return sum * scale;
+    });
+    const highest = scores.reduce((a, b) => Math.max(a, b), top);
+    const down = exp(f(top - highest));
+    for (const partial of partials) partial.forEach((value, i) => (partial[i] = value * down));
+    top = highest;
+    scores.forEach((score, i) => {
+      const weight = exp(f(score - top));
+      const partial = partials[(start + i) % tiles]!;
+      partial[tiles === 1 ? i % 4 : 0]! += weight;
+      for (let d = 0; d < dim; d++) partial[4 + d]! += f(weight * v[(start + i) * dim + d]!);
+    });
+  }
+  const total = fold(folds, (_from, _to, tile) => partials[tile]!);
+  const sum = f(f(total[0]! + total[1]!) + f(total[2]! + total[3]!));
+  return total.slice(4).map((value) => value / sum);
 }
 
 /** gate / (1 + exp(-gate)) * up. */

@@ -31,15 +31,12 @@ function attentionExp(machine: KernelMachine, xs: Float32Array): Float32Array {
   machine.reset();
   const { kernels } = machine;
   const dim = 2;
-  const length = 1024;
+  const length = 32;
   const bytes = kernels.pageBytes(1, dim, 4);
-  const pages = machine.input(
-    'pages',
-    Int32Array.from({ length: length / 32 }, (_, page) => page),
-  );
-  const layer = machine.output('KV', (length / 32) * bytes);
-  const scores = machine.output('scores', length * 4);
-  const scratch = machine.output('scratch', 32);
+  const pages = machine.input('pages', Int32Array.of(0));
+  const layer = machine.output('KV', bytes);
+  // Begins with the weights of the last page.
+  const scratch = machine.output('scratch', 272 + 32);
   const out = machine.output('out', dim * 4);
   const q = machine.input('q', Float32Array.of(1, 0));
   const v = machine.input('v', new Float32Array(2));
@@ -49,10 +46,10 @@ function attentionExp(machine: KernelMachine, xs: Float32Array): Float32Array {
     const part = Float32Array.of(0, ...xs.subarray(from, from + length - 1));
     part.forEach((x, p) => {
       machine.write(k, Float32Array.of(x, 0));
-      kernels.kvAppend(layer + (p >> 5) * bytes, p & 31, 0, 1, dim, k, v, 4);
+      kernels.kvAppend(layer, p, 0, 1, dim, k, v, 4);
     });
-    kernels.attention(q, dim, layer, pages, 0, 1, part.length, 1, out, 4, scores, 0, scratch);
-    weights.set(machine.floats(scores, part.length).subarray(1), from);
+    kernels.attention(q, dim, layer, pages, 0, 1, part.length, 1, out, 4, 0, scratch);
+    weights.set(machine.floats(scratch, part.length).subarray(1), from);
   }
   expect(machine.damage()).toEqual([]);
   return weights;

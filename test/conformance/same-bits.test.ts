@@ -169,10 +169,10 @@ describe.each(machines)('on $build', (machine) => {
           // Position p lies on tile p mod parts, so there are no ends.
           const of = foldsOf(algorithm, parts, 0);
           const out = machine.output('out', dim * 4);
-          const scores = machine.output('scores', Math.ceil(length / 16) * 64);
-          const [table, scratch] = placed(machine, of, (Math.ceil(dim / 4) + 1) * 16);
+          const partialBytes = (Math.ceil(dim / 4) + 1) * 16;
+          const [table, scratch] = placed(machine, of, partialBytes, 272 + parts * partialBytes);
           const cache = [layer, pages, head, kvHeads, length] as const;
-          const results = [scale, out, bytes, scores, table, scratch] as const;
+          const results = [scale, out, bytes, table, scratch] as const;
           machine.kernels.attention(machine.input('q', q), dim, ...cache, ...results);
           const stored = (x: Float32Array): Float32Array =>
             Float32Array.from({ length: length * dim }, (_, i) => {
@@ -184,6 +184,43 @@ describe.each(machines)('on $build', (machine) => {
             machine.floats(out, dim),
             emulated.attention(q, stored(k), stored(v), scale, of),
           );
+        }),
+      );
+    },
+  );
+
+  it.each([4, 2] as const)(
+    'attention gives a run of queries what it gives each alone, KV values of %i bytes',
+    (bytes) => {
+      const shape = fc.record({
+        dim: fc.integer({ min: 1, max: 5 }).map((sixteenths) => 16 * sixteenths),
+        kvHeads: fc.integer({ min: 1, max: 3 }),
+        positions: fc.array(fc.integer({ min: 0, max: 150 }), { minLength: 1, maxLength: 7 }),
+      });
+      always(
+        fc.property(shape, seed, ({ dim, kvHeads, positions }, random) => {
+          machine.reset();
+          const rng = new Rng(random);
+          const length = Math.max(...positions) + 1;
+          const q = normals(rng, positions.length * dim);
+          const [k, v] = [normals(rng, length * kvHeads * dim), normals(rng, length * kvHeads * dim)];
+          const { layer, pages } = fillKv(machine, { kvHeads, dim, length, kvValueBytes: bytes }, k, v);
+          const head = kvHeads - 1;
+          const scale = Math.fround(1 / Math.sqrt(dim));
+          const queries = machine.input('q', q);
+          const alone = machine.output('alone', q.length * 4);
+          const scratch = machine.output('scratch', 272 + (dim / 4 + 1) * 16);
+          positions.forEach((position, i) => {
+            const cache = [dim, layer, pages, head, kvHeads, position + 1, scale] as const;
+            const to = alone + i * dim * 4;
+            machine.kernels.attention(queries + i * dim * 4, ...cache, to, bytes, 0, scratch);
+          });
+          const out = machine.output('out', q.length * 4);
+          const wide = machine.output('run scratch', 256 + 256 * dim + positions.length * (dim + 8) * 4);
+          const where = machine.input('positions', Int32Array.from(positions));
+          const run = [queries, dim * 4, where, 4, out, dim * 4, positions.length] as const;
+          machine.kernels.attentionOfRun(...run, dim, layer, pages, head, kvHeads, scale, bytes, wide);
+          expectSame(machine, machine.floats(out, q.length), machine.floats(alone, q.length));
         }),
       );
     },

@@ -154,8 +154,7 @@ function attend(
   const heads = q.length / dim;
   const queries = machine.input('q', q);
   const out = machine.output('out', q.length * 4);
-  const scores = machine.output('scores', Math.ceil(length / 16) * 64);
-  const scratch = machine.output('scratch', (Math.ceil(dim / 4) + 1) * 16);
+  const scratch = machine.output('scratch', 272 + (Math.ceil(dim / 4) + 1) * 16);
   const scale = Math.fround(1 / Math.sqrt(dim));
   for (let head = 0; head < heads; head++) {
     const kvHead = Math.floor((head * kvHeads) / heads);
@@ -171,7 +170,6 @@ function attend(
       scale,
       out + at,
       kvValueBytes,
-      scores,
       0,
       scratch,
     );
