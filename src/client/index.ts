@@ -84,12 +84,9 @@ export class Client {
       cancel: () => this.link.send({ type: 'response.cancel', request }),
       steer: (id, input) => this.link.send({ type: 'response.steer', previous_response_id: id, input }),
     });
-    this.link.send({
-      ...body,
-      type: 'response.create',
-      request,
-      ...(lane !== undefined && { stream_id: lane }),
-    });
+    const own = { type: 'response.create', request, ...(lane !== undefined && { stream_id: lane }) } as const;
+    // Not a spread with more behind it: each property that is new then takes Node.js 20 a microsecond.
+    this.link.send(Object.assign({}, body, own));
     this.streams.set(request, stream);
     if (signal !== undefined) {
       const cancel = (): void => stream.cancel();

@@ -82,7 +82,8 @@ export class Link {
     target.searchParams.set('session', this.session ?? 'new');
     target.searchParams.set('received', String(this.received));
     const socket = await open(target.href, apiKey);
-    socket.binaryType = 'arraybuffer';
+    // `ws` gives a view of what it read, which spares a copy.
+    if (socket.binaryType === 'blob') socket.binaryType = 'arraybuffer';
     await new Promise<void>((resolve, reject) => {
       let isOpen = false;
       socket.onopen = () => {

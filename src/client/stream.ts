@@ -1,6 +1,8 @@
 /** One request's answer: its events as they come, and the whole at the end. */
 import {
+  type BegunResponse,
   type BriefResponse,
+  type EndedResponse,
   entryKind,
   type OutputItem,
   type OutputLogprob,
@@ -166,8 +168,14 @@ export class ResponseStream implements AsyncIterable<ClientStreamEvent> {
         this.steers.clear();
         this.items = [];
         this.text = [];
-        this.brief = event.response;
-        this.emit({ type: 'created', response: event.response });
+        this.brief = {
+          completed_at: null,
+          error: null,
+          incomplete_details: null,
+          usage: null,
+          ...event.response,
+        };
+        this.emit({ type: 'created', response: this.brief });
         return;
       case 'response.queued':
         this.emit({ type: 'queued', position: event.position });
@@ -183,7 +191,7 @@ export class ResponseStream implements AsyncIterable<ClientStreamEvent> {
       case 'response.completed':
       case 'response.incomplete':
       case 'response.failed':
-        this.takeEnd(event.response);
+        this.takeEnd({ ...this.brief!, ...event.response });
         return;
       case 'waferflow.rate_limits':
         this.emit({ type: 'rateLimits', headers: event.headers });
@@ -251,7 +259,7 @@ export class ResponseStream implements AsyncIterable<ClientStreamEvent> {
   }
 
   private whole(brief: BriefResponse): ClientResponse {
-    return { ...brief, output: this.items.map(outputItem), text: this.text.join('') };
+    return { output: this.items.map(outputItem), text: this.text.join(''), ...brief };
   }
 
   private emit(event: ClientStreamEvent): void {
@@ -283,11 +291,11 @@ function outputItem({ item, parts, logprobs, status }: OpenItem): OutputItem {
 
 /** Events as the binary form carries them. */
 type BinaryEvent =
-  | { readonly type: 'response.created'; readonly response: BriefResponse }
+  | { readonly type: 'response.created'; readonly response: BegunResponse }
   | { readonly type: 'response.queued'; readonly position: number }
   | {
       readonly type: 'response.completed' | 'response.incomplete' | 'response.failed';
-      readonly response: BriefResponse;
+      readonly response: EndedResponse;
     }
   | { readonly type: 'response.output_item.added'; readonly output_index: number; readonly item: OutputItem }
   | {

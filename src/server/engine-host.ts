@@ -72,7 +72,7 @@ export class EngineHost {
   }
 
   private async loadOnce(reason: string | null): Promise<Engine> {
-    this.state = { kind: 'loading', progress: { loadedBytes: 0, totalBytes: 0 }, reason };
+    this.state = loading(reason);
     try {
       const engine = await this.load((progress) => {
         if (this.state.kind === 'loading') this.state = { kind: 'loading', progress, reason };
@@ -98,15 +98,13 @@ export class EngineHost {
       const error: Error | null = await engine.ended;
       if (error === null || this.stop.signal.aborted) return;
       this.log.error({ err: error }, 'the engine broke; loading it again');
+      // At once, so that nobody takes what still closes for an engine.
+      this.state = loading(messageOf(error));
       await engine.close().catch(() => undefined);
       if (performance.now() - readyMs > STABLE_MS) failures = 0;
       engine = null;
       while (engine === null && !this.stop.signal.aborted) {
-        this.state = {
-          kind: 'loading',
-          progress: { loadedBytes: 0, totalBytes: 0 },
-          reason: messageOf(error),
-        };
+        this.state = loading(messageOf(error));
         await this.pause(RELOAD_DELAYS_MS[Math.min(failures, RELOAD_DELAYS_MS.length - 1)]!);
         failures++;
         engine = await this.loadOnce(messageOf(error)).catch((again: unknown) => {
@@ -131,4 +129,8 @@ export class EngineHost {
       if (this.stop.signal.aborted) done();
     });
   }
+}
+
+function loading(reason: string | null): EngineState {
+  return { kind: 'loading', progress: { loadedBytes: 0, totalBytes: 0 }, reason };
 }

@@ -9,11 +9,12 @@ export class Lifecycle {
   private readonly drainController = new AbortController();
   private readonly cutController = new AbortController();
   private readonly waiters: (() => void)[] = [];
+  private readonly cutHandlers = new Set<() => void>();
   private inFlight = 0;
 
   constructor() {
-    // Every request listens.
-    setMaxListeners(0, this.draining, this.cut);
+    // Every socket listens.
+    setMaxListeners(0, this.draining);
   }
 
   /** Aborted when no new work is taken any more. */
@@ -24,6 +25,12 @@ export class Lifecycle {
   /** Aborted, with an ApiError as its reason, when work under way has to end now. */
   get cut(): AbortSignal {
     return this.cutController.signal;
+  }
+
+  /** Calls it when work has to end; the function that is returned takes it back. Cheaper than a listener at `cut`. */
+  onCut(end: () => void): () => void {
+    this.cutHandlers.add(end);
+    return () => this.cutHandlers.delete(end);
   }
 
   /** Throws an ApiError when the server takes no new work. */
@@ -47,7 +54,10 @@ export class Lifecycle {
   async drain(deadlineMs: number): Promise<void> {
     this.drainController.abort();
     let last: NodeJS.Timeout | undefined;
-    const timer = setTimeout(() => this.cutController.abort(shuttingDown()), deadlineMs);
+    const timer = setTimeout(() => {
+      this.cutController.abort(shuttingDown());
+      for (const end of [...this.cutHandlers]) end();
+    }, deadlineMs);
     const gaveUp = new Promise<void>((resolve) => {
       last = setTimeout(resolve, deadlineMs + CUT_MS);
     });

@@ -49,7 +49,7 @@ class NullTokenizer implements Tokenizer {
   readonly chatTemplate = null;
 
   encode(text: string): number[] {
-    return [...utf8.encode(text)];
+    return Array.from(utf8.encode(text));
   }
 
   bytesOf(id: number): Uint8Array {

@@ -12,6 +12,7 @@ export class Observer {
   private readonly context: ServerContext;
   private readonly request: CompletionRequest;
   private readonly span: Span;
+  private readonly promptTokens: number;
   private readonly startMs = performance.now();
   private lastMs = 0;
   private isOver: boolean = false;
@@ -19,6 +20,7 @@ export class Observer {
   constructor(context: ServerContext, request: CompletionRequest, promptTokens: number) {
     this.context = context;
     this.request = request;
+    this.promptTokens = promptTokens;
     const operation = request.prompt.kind === 'messages' ? 'chat' : 'text_completion';
     const { maxTokens, temperature } = request.options;
     this.span = tracer.startSpan(`${operation} ${context.model.id}`, {
@@ -32,8 +34,6 @@ export class Observer {
         ...(temperature !== undefined && { 'gen_ai.request.temperature': temperature }),
       },
     });
-    context.metrics.promptTokens.observe(promptTokens);
-    if (maxTokens !== undefined) context.metrics.maxTokens.observe(maxTokens);
   }
 
   /** A piece of the answer with so many tokens. */
@@ -49,8 +49,7 @@ export class Observer {
   }
 
   end({ finishReason, usage, timings }: EndEvent): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.isNoted()) return;
     const { metrics, log } = this.context;
     const { queueMs, prefillMs, decodeMs, ttftMs } = timings;
     const totalMs = performance.now() - this.startMs;
@@ -74,14 +73,13 @@ export class Observer {
     this.span.end();
     const { id: requestId, caller, tier } = this.request;
     log.info(
-      { requestId, caller, tier, finishReason, ...usage, queueMs, ttftMs, prefillMs, decodeMs, totalMs },
+      { requestId, caller, tier, finishReason, queueMs, ttftMs, prefillMs, decodeMs, totalMs, ...usage },
       'done',
     );
   }
 
   fail(error: ApiError): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.isNoted()) return;
     const { metrics, log } = this.context;
     const { code, message } = error.facts;
     metrics.failure.inc({ code });
@@ -94,13 +92,23 @@ export class Observer {
 
   /** The client went, or nobody read the answer to its end. */
   abandon(): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.isNoted()) return;
     this.context.metrics.success.inc({ finished_reason: 'abort' });
     this.span.setAttribute('gen_ai.response.finish_reasons', ['cancelled']);
     this.span.end();
     const { id: requestId, caller, tier } = this.request;
     const totalMs = performance.now() - this.startMs;
     this.context.log.info({ requestId, caller, tier, finishReason: 'abandoned', totalMs }, 'done');
+  }
+
+  /** Notes what is known of every request, once; true when it was already. */
+  private isNoted(): boolean {
+    if (this.isOver) return true;
+    this.isOver = true;
+    const { metrics } = this.context;
+    const { maxTokens } = this.request.options;
+    metrics.promptTokens.observe(this.promptTokens);
+    if (maxTokens !== undefined) metrics.maxTokens.observe(maxTokens);
+    return false;
   }
 }

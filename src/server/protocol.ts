@@ -346,20 +346,17 @@ export type ServerEntry =
       texts: readonly string[],
     ];
 
-/**
- * The response in events of the binary form: what the request said is not said back, and the output is what the items
- * and deltas before it made.
- */
-export type BriefResponse = Pick<
+/** What is new of a response at its end, beside the output, which is what items and deltas have made. */
+export type EndedResponse = Pick<
   ResponseObject,
-  | 'id'
-  | 'created_at'
-  | 'completed_at'
-  | 'status'
-  | 'error'
-  | 'incomplete_details'
-  | 'model'
-  | 'usage'
-  | 'previous_response_id'
-  | 'waferflow'
+  'status' | 'completed_at' | 'error' | 'incomplete_details' | 'usage'
 >;
+
+/** The response in `response.created` of the binary form: what the request said is not said back. */
+export type BegunResponse = Pick<
+  ResponseObject,
+  'id' | 'created_at' | 'status' | 'model' | 'previous_response_id' | 'waferflow'
+>;
+
+/** What a client of the binary form knows of a response beside its output. */
+export type BriefResponse = BegunResponse & EndedResponse;

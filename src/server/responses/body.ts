@@ -137,10 +137,14 @@ function pathOf(where: string, path: readonly PropertyKey[]): string {
 
 /** Throws on values nested so deeply that walking them recursively could exhaust the stack. */
 function requireShallow(value: unknown): void {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > maxDepth)
-      throw badRequest(`The request is nested more than ${maxDepth} levels deep.`, undefined, 'too_deep');
-    level = level.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
-  }
+  if (!isShallow(value, maxDepth))
+    throw badRequest(`The request is nested more than ${maxDepth} levels deep.`, undefined, 'too_deep');
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (levels === 0) return false;
+  for (const key in value)
+    if (!isShallow((value as Readonly<Record<string, unknown>>)[key], levels - 1)) return false;
+  return true;
 }

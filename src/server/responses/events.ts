@@ -145,7 +145,7 @@ export class ResponseMachine {
   private create(status: 'queued' | 'in_progress'): void {
     if (this.state !== 'new') return;
     this.state = 'created';
-    this.response = { ...this.response, status };
+    this.setStatus(status);
     this.lifecycle('response.created');
   }
 
@@ -153,8 +153,12 @@ export class ResponseMachine {
     this.create('in_progress');
     if (this.state !== 'created') return;
     this.state = 'running';
-    this.response = { ...this.response, status: 'in_progress' };
+    this.setStatus('in_progress');
     this.lifecycle('response.in_progress');
+  }
+
+  private setStatus(status: 'queued' | 'in_progress'): void {
+    if (this.response.status !== status) this.response = { ...this.response, status };
   }
 
   private pushText(event: TextEvent): void {
@@ -218,7 +222,6 @@ export class ResponseMachine {
     if (open === null) return;
     this.open = null;
     const { itemId, outputIndex } = open.delta;
-    const place = { item_id: itemId, output_index: outputIndex };
     let item: OutputItem;
     if (open.kind === 'message') {
       const part = textOf(open.text, open.logprobs);
@@ -226,7 +229,8 @@ export class ResponseMachine {
       this.sink.event({
         type: 'response.output_text.done',
         sequence_number: this.sequence++,
-        ...place,
+        item_id: itemId,
+        output_index: outputIndex,
         content_index: 0,
         text,
         logprobs,
@@ -234,7 +238,8 @@ export class ResponseMachine {
       this.sink.event({
         type: 'response.content_part.done',
         sequence_number: this.sequence++,
-        ...place,
+        item_id: itemId,
+        output_index: outputIndex,
         content_index: 0,
         part,
       });
@@ -244,7 +249,8 @@ export class ResponseMachine {
       this.sink.event({
         type: 'response.function_call_arguments.done',
         sequence_number: this.sequence++,
-        ...place,
+        item_id: itemId,
+        output_index: outputIndex,
         name,
         arguments: open.arguments,
       });

@@ -30,13 +30,12 @@ function normalised(item: InputBody, index: number): InputItem {
       if (item.role === undefined) throw badRequest('A message needs a role.', `${path}.role`);
       if (item.content === undefined || item.content === null)
         throw badRequest('A message needs content.', `${path}.content`);
-      return {
-        ...item,
+      return complemented(item, {
         id: item.id ?? newId('msg'),
         type,
         status: 'completed',
         content: typeof item.content === 'string' ? [textPart(item.role, item.content)] : item.content,
-      };
+      });
     case 'function_call':
       if (
         typeof item.call_id !== 'string' ||
@@ -44,16 +43,21 @@ function normalised(item: InputBody, index: number): InputItem {
         typeof item.arguments !== 'string'
       )
         throw badRequest('A function call needs `call_id`, `name` and `arguments`.', path);
-      return { ...item, id: item.id ?? newId('fc'), type, status: 'completed' };
+      return complemented(item, { id: item.id ?? newId('fc'), type, status: 'completed' });
     case 'function_call_output':
       if (typeof item.call_id !== 'string')
         throw badRequest('A function call output needs `call_id`.', `${path}.call_id`);
       if (typeof item.output !== 'string' && !Array.isArray(item.output))
         throw badRequest('The output of a function call is a string or a list of parts.', `${path}.output`);
-      return { ...item, id: item.id ?? newId('fco'), type, status: 'completed' };
+      return complemented(item, { id: item.id ?? newId('fco'), type, status: 'completed' });
     default:
-      return { ...item, id: item.id ?? newId('item'), type };
+      return complemented(item, { id: item.id ?? newId('item'), type });
   }
+}
+
+/** As a spread with more behind it, where each property that is new takes Node.js 20 a microsecond. */
+function complemented(item: InputBody, more: InputItem): InputItem {
+  return Object.assign({}, item, more);
 }
 
 function textPart(role: string, text: string): { type: string; text: string } {

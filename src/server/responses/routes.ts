@@ -23,6 +23,8 @@ const unseen: EventSink = {
 
 const idParams = z.looseObject({ id: z.string() });
 
+const streamField = createBody.pick({ stream: true });
+
 const listQuery = z.looseObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   order: z.enum(['asc', 'desc']).default('desc'),
@@ -87,12 +89,12 @@ async function create(
   reply: FastifyReply,
 ): Promise<ResponseObject | FastifyReply> {
   const caller = request.caller.name;
-  const { stream } = parse(createBody.pick({ stream: true }), request.body);
+  const { stream } = parse(streamField, request.body);
   const prepared = service.prepare(request.body, caller);
   const signal = clientSignal(request, reply);
   if (stream === true) {
     const events = new SseEvents();
-    const run = service.start({ ...prepared, caller, sink: events.sink, signal });
+    const run = service.start({ caller, sink: events.sink, signal, ...prepared });
     await sendStream(service.context, reply, withDone(service.pieces(run, () => events.take())), {
       contentType: sseContentType,
       ping: ssePing,
@@ -101,7 +103,7 @@ async function create(
     });
     return reply;
   }
-  const run = service.start({ ...prepared, caller, sink: unseen, signal });
+  const run = service.start({ caller, sink: unseen, signal, ...prepared });
   await service.drive(run, () => null);
   if (run.error !== null) throw run.error;
   return run.response;

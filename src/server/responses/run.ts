@@ -1,6 +1,6 @@
 /** Makes one response: admits it, runs it, and keeps what a continuation needs. */
 
-import { complete } from '../complete.js';
+import { type Completion, complete } from '../complete.js';
 import type { CompletionEvent, CompletionRequest } from '../completion.js';
 import type { ServerContext } from '../context.js';
 import { type ApiError, toApiError } from '../errors.js';
@@ -32,8 +32,7 @@ export class ResponseRun {
   private readonly options: RunOptions;
   private readonly machine: ResponseMachine;
   /** To be iterated once, each of them given to `take`. */
-  readonly events: AsyncIterable<CompletionEvent>;
-  private readonly stop = new AbortController();
+  readonly events: Completion;
   private reason: IncompleteReason = 'cancelled';
   /** What it failed with. */
   error: ApiError | null = null;
@@ -62,11 +61,16 @@ export class ResponseRun {
       // A warm-up samples one token, since the engine has no fewer, and drops it.
       options: { ...request.options, maxTokens: isWarmUp ? 1 : maxTokens },
     };
-    this.events = complete(context, asked, AbortSignal.any([options.signal, this.stop.signal]));
+    this.events = complete(context, asked, options.signal);
   }
 
   get response(): ResponseObject {
     return this.machine.response;
+  }
+
+  /** Whether its last event is sent. */
+  get isOver(): boolean {
+    return this.machine.isEnded;
   }
 
   /** Whether a function call is being written. */
@@ -82,7 +86,7 @@ export class ResponseRun {
   /** Ends it early; it then ends as `incomplete` with this reason. */
   cut(reason: IncompleteReason): void {
     this.reason = reason;
-    this.stop.abort();
+    this.events.cancel();
   }
 
   /** Takes one of the events, which goes on to the sink in the form of the API. */

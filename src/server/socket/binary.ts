@@ -3,7 +3,8 @@
  * kept until the client says that it has them, so that a cut loses nothing and repeats nothing.
  */
 import {
-  type BriefResponse,
+  type BegunResponse,
+  type EndedResponse,
   entryKind,
   type OutputLogprob,
   type ResponseEvent,
@@ -109,6 +110,20 @@ export class BinaryWire implements Wire {
     this.socket?.sendNow(packFrame([0, this.received, [entryKind.event, 0, event]]));
   }
 
+  flush(): void {
+    if (this.entries.length === 0) return;
+    const bytes = packFrame([++this.frame, this.received, ...this.entries]);
+    this.entries = [];
+    this.bytes = 0;
+    this.open = null;
+    if (this.limits.unreceivedBytes > 0) {
+      // A copy, since packed bytes share a larger buffer.
+      this.unreceived.push({ number: this.frame, bytes: bytes.slice() });
+      this.unreceivedBytes += bytes.length;
+    }
+    this.socket?.sendNow(bytes);
+  }
+
   room(): Promise<void> | null {
     const { socket } = this;
     // The turn ends here where what there is to send would fill a frame.
@@ -180,20 +195,6 @@ export class BinaryWire implements Wire {
     this.turnEnd = null;
     this.flush();
   };
-
-  private flush(): void {
-    if (this.entries.length === 0) return;
-    const bytes = packFrame([++this.frame, this.received, ...this.entries]);
-    this.entries = [];
-    this.bytes = 0;
-    this.open = null;
-    if (this.limits.unreceivedBytes > 0) {
-      // A copy, since packed bytes share a larger buffer.
-      this.unreceived.push({ number: this.frame, bytes: bytes.slice() });
-      this.unreceivedBytes += bytes.length;
-    }
-    this.socket?.sendNow(bytes);
-  }
 }
 
 function nextTurn(): Promise<void> {
@@ -216,39 +217,25 @@ function briefEvent(event: ResponseEvent): object | null {
       return { type, sequence_number, output_index, item: { status: item.status } };
     }
     case 'response.created':
-    case 'response.queued':
+      return { ...event, response: begun(event.response) };
+    case 'response.queued': {
+      const { type, sequence_number, position } = event;
+      return { type, sequence_number, position };
+    }
     case 'response.completed':
     case 'response.incomplete':
     case 'response.failed':
-      return { ...event, response: briefResponse(event.response) };
+      return { ...event, response: ended(event.response) };
     default:
       return event;
   }
 }
 
-function briefResponse(response: ResponseObject): BriefResponse {
-  const {
-    id,
-    created_at,
-    completed_at,
-    status,
-    error,
-    incomplete_details,
-    model,
-    usage,
-    previous_response_id,
-    waferflow,
-  } = response;
-  return {
-    id,
-    created_at,
-    completed_at,
-    status,
-    error,
-    incomplete_details,
-    model,
-    usage,
-    previous_response_id,
-    waferflow,
-  };
+function begun(response: ResponseObject): BegunResponse {
+  const { id, created_at, status, model, previous_response_id, waferflow } = response;
+  return { id, created_at, status, model, previous_response_id, waferflow };
+}
+
+function ended({ status, completed_at, error, incomplete_details, usage }: ResponseObject): EndedResponse {
+  return { status, completed_at, error, incomplete_details, usage };
 }

@@ -1,12 +1,10 @@
 /** What clients send on a socket, checked, and what a socket says beside the events of responses. */
 import { z } from 'zod';
-import { type ApiError, errorHeaders } from '../errors.js';
+import { type ApiError, badRequest, errorHeaders } from '../errors.js';
 import type { RequestErrorEvent, SteerErrorCode, SteerEvent } from '../protocol.js';
 import { parse } from '../responses/body.js';
 
 const number = z.int().min(0);
-
-const envelope = z.looseObject({ type: z.string() });
 
 const createEvent = z.looseObject({
   stream_id: z.string().min(1).max(128).nullish(),
@@ -22,8 +20,14 @@ const cancelEvent = z.looseObject({
   request: number.nullish(),
 });
 
+/** Which event of the client it is. */
+export function typeOf(event: unknown): string {
+  const type = typeof event === 'object' && event !== null && 'type' in event ? event.type : undefined;
+  if (typeof type === 'string') return type;
+  throw badRequest('`type`: it names the event, e.g. "response.create".', 'type');
+}
+
 /** The checks of the fields that the socket itself reads; bodies are checked when their turn comes. */
-export const parseEnvelope = (event: unknown): z.infer<typeof envelope> => parse(envelope, event);
 export const parseCreate = (event: unknown): z.infer<typeof createEvent> => parse(createEvent, event);
 export const parseSteer = (event: unknown): z.infer<typeof steerEvent> => parse(steerEvent, event);
 export const parseCancel = (event: unknown): z.infer<typeof cancelEvent> => parse(cancelEvent, event);

@@ -6,11 +6,11 @@ import type { Prepared, ResponsesService } from '../responses/service.js';
 import {
   parseCancel,
   parseCreate,
-  parseEnvelope,
   parseSteer,
   requestError,
   steerFailed,
   steeringInput,
+  typeOf,
 } from './events.js';
 import { type Active, ConnectionState, type CreateEvent, type Job, type Lane, type Steer } from './lane.js';
 import type { SocketLimits } from './limits.js';
@@ -61,7 +61,7 @@ export class Peer {
   receive(event: unknown): boolean {
     let address = toAll;
     try {
-      const { type } = parseEnvelope(event);
+      const type = typeOf(event);
       switch (type) {
         case 'response.create': {
           const { stream_id, request } = parseCreate(event);
@@ -162,8 +162,10 @@ export class Peer {
     const { address, caller, isWarmUp } = how;
     let prepared = first;
     for (;;) {
+      const { request, previous } = prepared;
       const run = service.start({
-        ...prepared,
+        request,
+        previous,
         caller,
         sink: wire.sinkFor(address),
         signal: this.gone.signal,
@@ -175,6 +177,8 @@ export class Peer {
       await service.drive(run, () => {
         if (isFirst) this.tellLimits(caller, active);
         isFirst = false;
+        // Alone on its connection it shares its last frame with nothing: what is noted afterwards need not wait for.
+        if (run.isOver && this.inFlight === 1) wire.flush();
         return wire.room();
       });
       lane.active = null;

@@ -14,6 +14,8 @@ export interface Address {
 export interface Wire {
   sinkFor(address: Address): EventSink;
   event(event: object, address: Address): void;
+  /** Sends what is due now, not at the end of the turn. */
+  flush(): void;
   /** Null while there is room; else settles when there is again, or when the socket is gone. */
   room(): Promise<void> | null;
 }
@@ -37,6 +39,10 @@ export class JsonWire implements Wire {
 
   event(event: object, { lane }: Address): void {
     this.socket.send(JSON.stringify(lane === null ? event : { ...event, stream_id: lane }));
+  }
+
+  flush(): void {
+    this.socket.flush();
   }
 
   room(): Promise<void> | null {

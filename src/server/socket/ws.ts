@@ -122,6 +122,13 @@ export class Socket {
     this.ws.terminate();
   }
 
+  /** Ends the turn for what `send` collected. */
+  flush(): void {
+    if (this.turnEnd === null) return;
+    clearImmediate(this.turnEnd);
+    this.uncork();
+  }
+
   private readonly uncork = (): void => {
     this.turnEnd = null;
     this.raw.uncork();

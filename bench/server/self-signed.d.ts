@@ -1,0 +1,1 @@
+export declare function selfSigned(): { readonly cert: string; readonly key: string };
