@@ -118,7 +118,7 @@ export function attention(
     });
     const highest = scores.reduce((a, b) => Math.max(a, b), top);
     const down = exp(f(top - highest));
-    for (const partial of partials) partial.forEach((value, i) => (partial[i] = value * down));
+    for (const partial of partials) for (let i = 0; i < partial.length; i++) partial[i]! *= down;
     top = highest;
     scores.forEach((score, i) => {
       const weight = exp(f(score - top));
