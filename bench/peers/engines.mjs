@@ -4,14 +4,16 @@
  * decodes side by side, all their tokens. Best of the runs that fit in a few seconds, since what else the machine does
  * can only slow a run. Every run has a prompt of its own, so that no cache of prefixes helps.
  *
- * A fourth argument such as `{"phase":"decode","promptTokens":16,"generatedTokens":64,"batch":1}` measures that alone.
+ * With a fourth argument, `serve`, it measures the cases that it reads, a line of JSON each such as
+ * `{"phase":"decode","promptTokens":16,"generatedTokens":64,"batch":1}`, once each, and answers with a line of JSON.
  */
-const [engineName, threads, path, only = '{}'] = process.argv.slice(2);
-const { phase, promptTokens, generatedTokens = 129, batch = 8 } = JSON.parse(only);
-const DECODE_PROMPT = promptTokens ?? 8;
-const DECODE_TOKENS = generatedTokens - 1;
-const PREFILL_TOKENS = promptTokens ?? 512;
-const STREAMS = batch;
+import { createInterface } from 'node:readline';
+
+const [engineName, threads, path, mode] = process.argv.slice(2);
+const DECODE_PROMPT = 8;
+const DECODE_TOKENS = 128;
+const PREFILL_TOKENS = 512;
+const STREAMS = 8;
 const RUNS = 5;
 const BUDGET_SECONDS = 4;
 
@@ -61,6 +63,37 @@ async function llamaCpp(threads, path) {
       await sequence.evaluateWithoutGeneratingNewTokens(promptIds(PREFILL_TOKENS));
       return PREFILL_TOKENS / secondsSince(start);
     },
+    /** One case: all its requests at once. */
+    async measure({ phase, promptTokens, generatedTokens, batch }) {
+      const begun = performance.now();
+      const requests = sequences.slice(0, batch).map(async (own) => {
+        await own.clearHistory();
+        const times = [];
+        for await (const _ of own.evaluate(promptIds(promptTokens), {
+          temperature: 0,
+          yieldEogToken: true,
+        })) {
+          times.push(performance.now());
+          if (times.length === generatedTokens) break;
+        }
+        if (times.length < generatedTokens) throw new Error(`${times.length} of ${generatedTokens} tokens`);
+        return times;
+      });
+      const all = await Promise.all(requests);
+      const firsts = all.map((times) => times[0]);
+      const start = phase === 'decode' ? Math.min(...firsts) : begun;
+      const end = Math.max(...(phase === 'prefill' ? firsts : all.map((times) => times.at(-1))));
+      const tokens = {
+        prefill: promptTokens,
+        decode: generatedTokens - 1,
+        request: promptTokens + generatedTokens,
+      };
+      return {
+        tokensPerSecond: (1000 * batch * tokens[phase]) / (end - start),
+        ttftMs: Math.max(...firsts) - begun,
+        itlMs: all.flatMap((times) => times.slice(1).map((time, i) => time - times[i])),
+      };
+    },
     close: () => llama.dispose(),
   };
 }
@@ -88,19 +121,25 @@ async function waferflow(threads, path) {
 }
 
 const engine = await { 'node-llama-cpp': llamaCpp, waferflow }[engineName](Number(threads), path);
-const best = { decode: 0, prefill: 0, batch: 0 };
-const kinds = phase === 'decode' && batch > 1 ? ['batch'] : [phase];
-for (const kind of phase === undefined ? Object.keys(best) : kinds) {
-  const start = performance.now();
-  for (let run = 0; run < RUNS && (run === 0 || secondsSince(start) < BUDGET_SECONDS); run++) {
-    best[kind] = Math.max(best[kind], await engine[kind]());
+if (mode === 'serve') {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const figures = await engine.measure(JSON.parse(line));
+    console.log(JSON.stringify(figures));
   }
+} else {
+  const best = { decode: 0, prefill: 0, batch: 0 };
+  for (const kind of Object.keys(best)) {
+    const start = performance.now();
+    for (let run = 0; run < RUNS && (run === 0 || secondsSince(start) < BUDGET_SECONDS); run++) {
+      best[kind] = Math.max(best[kind], await engine[kind]());
+    }
+  }
+  console.log(
+    JSON.stringify({
+      decodeTokensPerSecond: best.decode,
+      prefillTokensPerSecond: best.prefill,
+      batchTokensPerSecond: best.batch,
+    }),
+  );
 }
 await engine.close();
-console.log(
-  JSON.stringify({
-    decodeTokensPerSecond: best.decode,
-    prefillTokensPerSecond: best.prefill,
-    batchTokensPerSecond: best.batch,
-  }),
-);

@@ -45,11 +45,20 @@ interface Served {
   readonly tokens: number;
 }
 
-/** One request: its own rates. Several: all tokens over the time from the first start, or first token, to the end. */
+/**
+ * A whole request: prompt and answer over the time from the call to the last token. Else, one request: its own rates;
+ * several: all tokens over the time from the first start, or first token, to the end.
+ */
 function sampleOf(served: readonly Served[], { phase, promptTokens, batch }: BenchCase): Sample {
   const only = served[0]!;
   const ttftMs = Math.max(...served.map(({ startMs, firstMs }) => firstMs - startMs));
   const itlMs = served.flatMap((one) => one.itlMs);
+  if (phase === 'request') {
+    const start = Math.min(...served.map(({ startMs }) => startMs));
+    const end = Math.max(...served.map(({ lastMs }) => lastMs));
+    const tokens = served.reduce((sum, one) => sum + promptTokens + one.tokens, 0);
+    return { tokensPerSecond: (1000 * tokens) / (end - start), ttftMs, itlMs };
+  }
   if (batch === 1) {
     const rate = phase === 'prefill' ? only.prefillTokensPerSecond : only.decodeTokensPerSecond;
     return { tokensPerSecond: rate, ttftMs, itlMs };
@@ -128,7 +137,8 @@ export function runtimeEntrant(engine: Engine): Entrant {
 }
 
 /** The GPU-style engine, which serves one request after the other: gpu.js keeps one KV cache per compiled pass. */
-export function baselineEntrant(baseline: Baseline, contender: Contender = 'baseline'): Entrant {
+export function baselineEntrant(baseline: Baseline): Entrant {
+  const contender = 'baseline';
   const serve = async (
     prompt: readonly number[],
     maxTokens: number,

@@ -8,7 +8,7 @@ import type { SimulatedRow } from './types.js';
 
 export const SIMULATED_MACHINES = ['wse-3', 'h100', 'h200', 'b200'];
 
-/** One row per machine for each decode case; machines that cannot hold the model are left out, with the reason. */
+/** One row per machine for each case with an answer; machines that cannot hold the model are left out, with the reason. */
 export function simulatedRows(
   model: string,
   config: LlamaConfig,
@@ -16,7 +16,7 @@ export function simulatedRows(
   note: (text: string) => void,
 ): SimulatedRow[] {
   return cases
-    .filter(({ phase }) => phase === 'decode')
+    .filter(({ phase }) => phase !== 'prefill')
     .flatMap(({ promptTokens, generatedTokens, batch }) =>
       SIMULATED_MACHINES.flatMap((name) => {
         const context = Math.max(config.maxPositionEmbeddings, promptTokens + generatedTokens);

@@ -4,14 +4,14 @@
  */
 import type { MeasuredMs, SimulatedMs } from '../core/units.js';
 
-/**
- * Who did the work. `baseline` is the GPU-style engine on gpu.js's best backend here, `gpu.js cpu` the same engine on its
- * plain JavaScript, for reference; the others are peers that may be installed.
- */
-export type Contender = 'waferflow' | 'baseline' | 'gpu.js cpu' | 'node-llama-cpp' | 'wllama';
+/** Who did the work. `baseline` is the GPU-style engine on gpu.js; the others are peers that may be installed. */
+export type Contender = 'waferflow' | 'baseline' | 'node-llama-cpp' | 'wllama';
 
-/** `prefill`: a prompt and one token; `decode`: tokens after the first, one user or several at once. */
-export type BenchPhase = 'prefill' | 'decode';
+/**
+ * `prefill`: a prompt and one token; `decode`: tokens after the first, one user or several at once; `request`: a prompt
+ * and its answer, from the call to the last token.
+ */
+export type BenchPhase = 'prefill' | 'decode' | 'request';
 
 /** Repeated measurements of one quantity. */
 export interface Spread {
@@ -65,8 +65,12 @@ export interface MeasuredRow {
   readonly generatedTokens: number;
   /** Requests in flight at once. */
   readonly batch: number;
-  /** Of all requests together. In prefill prompt tokens, in decode tokens after the first. */
+  /** The lengths before they were halved until the slowest contender could run them in the time of the case. */
+  readonly wanted: { readonly promptTokens: number; readonly generatedTokens: number };
+  /** Of all requests together. In prefill prompt tokens, in decode tokens after the first, in a request both. */
   readonly tokensPerSecond: Spread;
+  /** Tokens of all rounds that `tokensPerSecond` rests on; its samples are the rounds. */
+  readonly countedTokens: number;
   /** From the call to the first token; null where a peer does not tell. */
   readonly ttftMs: (Spread & { readonly median: MeasuredMs }) | null;
   /** Between two tokens of one request, over all rounds; null in prefill. */
@@ -146,7 +150,10 @@ export interface BenchResult {
   readonly versions: Readonly<Record<string, string>>;
   readonly machine: BenchMachine;
   readonly quick: boolean;
+  /** Rounds of a case at most: one that has used its time ends with fewer. */
   readonly rounds: number;
+  /** Seconds that the run was to take. */
+  readonly budgetSeconds: number;
   readonly models: readonly BenchModel[];
   /**
    * The lowest of the single-user decode ratios against the baseline: the claim that holds for every model here. Null

@@ -1,18 +1,18 @@
 /** `waferflow bench`: the runtime, the GPU-style baseline and peers measured; wafers and GPUs simulated beside them. */
 import type { Command } from 'commander';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Backend } from '../baseline/device.js';
 import type { BenchCase, Entrant } from '../bench/entrants.js';
-import { lowestRatio, measureModel, runCount } from '../bench/run.js';
+import { lowestRatio, measureModel } from '../bench/run.js';
 import { simulatedRows } from '../bench/simulated.js';
 import type { Absent, BenchResult, Contender, MeasuredRow, SimulatedRow } from '../bench/types.js';
-import { messageOf, WaferflowError } from '../core/errors.js';
+import { messageOf } from '../core/errors.js';
+import type { WeightType } from '../formats/tensor-types.js';
 import {
   type BenchFile,
   describeMachine,
   describeModel,
   openBaselineFile,
-  openLlamaCpp,
   openRuntime,
   type ShapeName,
   versions,
@@ -21,18 +21,21 @@ import {
 } from '../platform/node/bench.js';
 import { energyMeter } from '../platform/node/energy.js';
 import { localModels, resolveModel } from '../platform/node/models.js';
+import { openLlamaCpp } from '../platform/node/peer.js';
 import { provideWebGpu } from '../platform/node/webgpu.js';
 import { registerBenchServe } from './benchServe.js';
+import { toText } from './benchText.js';
 import { commandLine } from './commandLine.js';
 import { interruptible } from './interrupt.js';
-import { parseCount } from './options.js';
-import { formatNumber, formatTable, type Progress, printJson, progressBar } from './output.js';
+import { parseCount, parseNumber } from './options.js';
+import { type Progress, printJson, progressBar } from './output.js';
 import { writeReports } from './reports.js';
 
 interface BenchFlags {
   readonly quick?: boolean;
   readonly model?: string;
   readonly rounds?: number;
+  readonly minutes?: number;
   readonly backend: Backend | 'auto';
   readonly html?: string;
   readonly md?: string;
@@ -52,24 +55,36 @@ const prefill = (promptTokens: number): BenchCase => ({
   batch: 1,
 });
 
-const QUICK_CASES = [decode(16, 24), decode(8, 8, 4), prefill(48)];
-const CASES = [decode(16, 64), decode(256, 32), decode(16, 32, 4), prefill(64), prefill(256)];
-/** Where the baseline takes about a second per token. */
-const LARGE_CASES = [decode(16, 24), decode(64, 16), decode(8, 8, 4), prefill(32)];
-const LARGE_PARAMETERS = 60e6;
+const request = (promptTokens: number, generatedTokens: number): BenchCase => ({
+  phase: 'request',
+  promptTokens,
+  generatedTokens,
+  batch: 1,
+});
+
+/** As they are wanted: what is too long for the time is halved. */
+const QUICK_CASES = [decode(16, 24), decode(8, 8, 4), prefill(48), request(96, 12)];
+const CASES = [
+  decode(16, 64),
+  decode(256, 32),
+  decode(16, 32, 4),
+  prefill(64),
+  prefill(256),
+  request(512, 64),
+];
 
 interface ShapeFile {
   readonly shape: ShapeName;
-  readonly type: 'Q8_0' | 'F32';
+  readonly type: WeightType;
 }
 
 const QUICK_SHAPES: readonly ShapeFile[] = [{ shape: '15M', type: 'Q8_0' }];
-const SHAPES: readonly ShapeFile[] = [
-  { shape: '15M', type: 'Q8_0' },
-  { shape: '15M', type: 'F32' },
-  { shape: '135M', type: 'Q8_0' },
-  { shape: '135M', type: 'F32' },
-];
+const SHAPES: readonly ShapeFile[] = (['15M', '135M'] as const).flatMap((shape) =>
+  (['Q8_0', 'Q4_0', 'F32'] as const).map((type) => ({ shape, type })),
+);
+const MINUTES = { full: 5, quick: 0.75 };
+/** A larger model gets so many times the time of a small one. */
+const LARGE_SHARE = 2;
 
 export function registerBench(program: Command): Command {
   const command = program
@@ -77,7 +92,16 @@ export function registerBench(program: Command): Command {
     .description('measure the runtime against a GPU-style engine, beside simulated wafers and GPUs')
     .option('--quick', 'two small models and short runs: under a minute on a quiet machine')
     .option('-m, --model <path|name>', 'a model to measure besides the embedded one and random ones')
-    .option('--rounds <n>', 'runs of each case that count (default: 3 with --quick, else 5)', parseCount)
+    .option(
+      '--rounds <n>',
+      'runs of each case that count, at most (default: 3 with --quick, else 5)',
+      parseCount,
+    )
+    .option(
+      '--minutes <n>',
+      `about how long to measure (default: ${MINUTES.quick} with --quick, else ${MINUTES.full})`,
+      parseMinutes,
+    )
     .addOption(
       new Option('--backend <name>', 'gpu.js backend of the baseline; auto takes WebGPU where it is')
         .choices(['auto', 'webgpu', 'webasm', 'cpu'])
@@ -111,7 +135,7 @@ interface Gathered {
   readonly ratios: BenchResult['ratios'][number][];
   readonly simulated: SimulatedRow[];
   readonly models: BenchResult['models'][number][];
-  readonly absent: Map<Contender, string>;
+  readonly absent: Absent[];
   readonly notes: Set<string>;
 }
 
@@ -119,13 +143,15 @@ async function measure(flags: BenchFlags, signal: AbortSignal): Promise<BenchRes
   const date = new Date().toISOString();
   const quick = flags.quick === true;
   const rounds = flags.rounds ?? (quick ? 3 : 5);
+  const budgetSeconds = 60 * (flags.minutes ?? (quick ? MINUTES.quick : MINUTES.full));
+  const until = performance.now() + 1000 * budgetSeconds;
   const gpu = await provideWebGpu();
   const gathered: Gathered = {
     measured: [],
     ratios: [],
     simulated: [],
     models: [],
-    absent: new Map([['wllama', 'made for browsers: it does not start in Node']]),
+    absent: [{ contender: 'wllama', reason: 'made for browsers: it does not start in Node' }],
     notes: new Set(),
   };
   try {
@@ -133,11 +159,16 @@ async function measure(flags: BenchFlags, signal: AbortSignal): Promise<BenchRes
     const machine = await describeMachine(gpu.adapter);
     signal.throwIfAborted();
     await withTemporaryDirectory(async (directory) => {
-      for (const make of modelFiles(flags, quick, directory, signal)) {
+      const gigabytesPerSecond = Math.max(...machine.bandwidth.map((one) => one.gigabytesPerSecond));
+      const files = modelFiles(flags, quick, directory, signal);
+      let shares = files.reduce((sum, { share }) => sum + share, 0);
+      for (const { share, make } of files) {
+        const now = performance.now();
+        const end = now + ((until - now) * share) / shares;
+        shares -= share;
         const file = await make();
         gathered.models.push(file.model);
-        const gigabytesPerSecond = Math.max(...machine.bandwidth.map((one) => one.gigabytesPerSecond));
-        await measureFile(file, { flags, quick, rounds, gigabytesPerSecond, signal }, gathered);
+        await measureFile(file, { flags, quick, rounds, end, gigabytesPerSecond, signal }, gathered);
       }
     });
     const { measured, ratios, simulated, models, absent, notes } = gathered;
@@ -150,12 +181,13 @@ async function measure(flags: BenchFlags, signal: AbortSignal): Promise<BenchRes
       machine,
       quick,
       rounds,
+      budgetSeconds,
       models,
       ratioToGpuStyleBaseline: lowestRatio(ratios, 'baseline'),
       ratios,
       measured,
       simulated,
-      absent: [...absent].map(([contender, reason]): Absent => ({ contender, reason })),
+      absent: told(absent),
       notes: [...notes],
     };
   } finally {
@@ -168,42 +200,50 @@ const NOTES = [
   'The baseline serves the requests of a batch one after the other: gpu.js compiles a pass for one KV cache.',
   'Random weights have the speed of trained ones of their shape, and write no sense.',
   'The runtime hands tokens to its caller in groups; the gap before a group is shared out over its tokens.',
+  'Cases that are too long for the slowest contender within the time (`--minutes`) are halved, for all contenders alike, and rounds end when the time is used up; each row says how many tokens and rounds it rests on.',
   'Ratios are of runs next to each other in time; the headline is the lowest of those of one user in decode.',
 ];
 
-function* modelFiles(
-  flags: BenchFlags,
-  quick: boolean,
-  directory: string,
-  signal: AbortSignal,
-): Generator<() => Promise<BenchFile>> {
+/** A model to measure, and its share of the time. */
+interface Wanted {
+  readonly share: number;
+  readonly make: () => Promise<BenchFile>;
+}
+
+function modelFiles(flags: BenchFlags, quick: boolean, directory: string, signal: AbortSignal): Wanted[] {
   const path = resolveModel(undefined);
   const name = localModels().find((one) => one.path === path)?.name ?? 'embedded';
-  yield () => describeModel(path, name, 'trained');
   const { model } = flags;
-  if (model !== undefined) yield () => describeModel(resolveModel(model), model, 'trained');
-  for (const { shape, type } of quick ? QUICK_SHAPES : SHAPES) {
-    yield () => {
-      say(`making a model of random weights: ${shape} ${type}`);
-      return writeShape(directory, shape, type, signal);
-    };
-  }
+  return [
+    { share: 1, make: () => describeModel(path, name, 'trained') },
+    ...(model === undefined
+      ? []
+      : [{ share: LARGE_SHARE, make: () => describeModel(resolveModel(model), model, 'trained') }]),
+    ...(quick ? QUICK_SHAPES : SHAPES).map(({ shape, type }) => ({
+      share: shape === '135M' ? LARGE_SHARE : 1,
+      make: () => {
+        say(`making a model of random weights: ${shape} ${type}`);
+        return writeShape(directory, shape, type, signal);
+      },
+    })),
+  ];
 }
 
 interface FileRun {
   readonly flags: BenchFlags;
   readonly quick: boolean;
   readonly rounds: number;
+  /** When it should be done, as `performance.now()` tells. */
+  readonly end: number;
   readonly gigabytesPerSecond: number;
   readonly signal: AbortSignal;
 }
 
 /** All entrants on one model. An entrant that cannot run is named with its reason; the runtime must. */
 async function measureFile(file: BenchFile, run: FileRun, into: Gathered): Promise<void> {
-  const { flags, quick, rounds, gigabytesPerSecond, signal } = run;
-  const large = file.model.parameters > LARGE_PARAMETERS;
+  const { flags, quick, rounds, end, gigabytesPerSecond, signal } = run;
   const room = file.config.maxPositionEmbeddings;
-  const cases = (quick ? QUICK_CASES : large ? LARGE_CASES : CASES).filter(
+  const cases = (quick ? QUICK_CASES : CASES).filter(
     ({ promptTokens, generatedTokens }) => promptTokens + generatedTokens <= room,
   );
   const longest = Math.max(
@@ -211,46 +251,44 @@ async function measureFile(file: BenchFile, run: FileRun, into: Gathered): Promi
   );
   const context = Math.min(room, Math.ceil(longest / 32) * 32);
   const batch = Math.max(...cases.map((one) => one.batch));
+  const required = new Set<Contender>(flags.backend === 'auto' ? ['waferflow'] : ['waferflow', 'baseline']);
   const entrants: Entrant[] = [];
-  const enter = async (contender: Contender, open: () => Promise<Entrant>): Promise<void> => {
+  const enter = async (contender: Contender, open: () => Entrant | Promise<Entrant>): Promise<void> => {
     say(`opening ${contender} on ${file.model.name}`);
     try {
       entrants.push(await open());
     } catch (error) {
       signal.throwIfAborted();
-      const isAskedFor = contender === 'waferflow' || (contender === 'baseline' && flags.backend !== 'auto');
-      if (isAskedFor || !(error instanceof WaferflowError)) throw error;
-      into.absent.set(contender, `${file.model.name}: ${messageOf(error)}`);
+      if (required.has(contender)) throw error;
+      into.absent.push({ contender, reason: messageOf(error) });
     }
   };
   let bar: Progress | null = null;
   try {
     await enter('waferflow', () => openRuntime(file, context, batch, signal));
     const backend = flags.backend === 'auto' ? undefined : flags.backend;
-    await enter('baseline', () => openBaselineFile(file, context, backend, 'baseline', signal));
-    if (!quick && !large) {
-      await enter('gpu.js cpu', () => openBaselineFile(file, context, 'cpu', 'gpu.js cpu', signal));
-    }
-    const peer = openLlamaCpp(file);
-    if (quick) into.absent.set('node-llama-cpp', 'left out of --quick');
-    else if (typeof peer === 'string') into.absent.set('node-llama-cpp', peer);
-    else entrants.push(peer);
-    const total = runCount({ entrants, cases, rounds });
-    let done = 0;
-    bar = progressBar(`measuring ${file.model.name}`, 'runs');
-    const { measured, ratios } = await measureModel({
+    await enter('baseline', () => openBaselineFile(file, context, backend, signal));
+    if (quick) into.absent.push({ contender: 'node-llama-cpp', reason: 'left out of --quick' });
+    else await enter('node-llama-cpp', () => openLlamaCpp(file));
+    bar = progressBar(`measuring ${file.model.name}`, 'seconds');
+    const budgetMs = Math.max(0, end - performance.now());
+    const seconds = (ms: number): number => Math.round(ms / 1000);
+    const { measured, ratios, absent } = await measureModel({
       model: file.model.name,
       vocabSize: file.config.vocabSize,
       entrants,
+      required,
       cases,
       rounds,
+      budgetMs,
       gigabytesPerSecond,
       energy: energyMeter(),
       signal,
-      onRun: () => bar?.update(++done, total),
+      onRun: (spentMs) => bar?.update(Math.min(seconds(spentMs), seconds(budgetMs)), seconds(budgetMs)),
     });
     into.measured.push(...measured);
     into.ratios.push(...ratios);
+    into.absent.push(...absent);
     into.simulated.push(
       ...simulatedRows(file.model.name, file.config, cases, (note) => into.notes.add(note)),
     );
@@ -260,104 +298,18 @@ async function measureFile(file: BenchFile, run: FileRun, into: Gathered): Promi
   }
 }
 
+/** Each reason once: a peer that is not installed is so for every model. */
+function told(absent: readonly Absent[]): Absent[] {
+  return [...new Map(absent.map((one) => [`${one.contender} ${one.reason}`, one])).values()];
+}
+
+function parseMinutes(text: string): number {
+  const minutes = parseNumber(text);
+  if (minutes <= 0) throw new InvalidArgumentError('Expected a number above 0, such as 5.');
+  return minutes;
+}
+
 /** One line of progress on a terminal. */
 function say(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`${text}\n`);
-}
-
-const range = ({ median, min, max }: { median: number; min: number; max: number }): string =>
-  `${formatNumber(median)} (${formatNumber(min)} to ${formatNumber(max)})`;
-
-const lengths = (row: { promptTokens: number; generatedTokens: number }): string =>
-  `${row.promptTokens} + ${row.generatedTokens}`;
-
-function toText(result: BenchResult): string {
-  const { machine, ratioToGpuStyleBaseline: ratio } = result;
-  const bandwidth = machine.bandwidth
-    .map(({ threads, gigabytesPerSecond }) => `${formatNumber(gigabytesPerSecond)} GB/s with ${threads}`)
-    .join(', ');
-  const measured = result.measured.map((row) => {
-    const beside = result.ratios.find(
-      (one) =>
-        one.against === row.contender &&
-        one.model === row.model &&
-        one.phase === row.phase &&
-        one.promptTokens === row.promptTokens &&
-        one.generatedTokens === row.generatedTokens &&
-        one.batch === row.batch,
-    );
-    return [
-      row.model,
-      row.phase,
-      lengths(row),
-      String(row.batch),
-      row.contender,
-      range(row.tokensPerSecond),
-      row.ttftMs === null ? '-' : formatNumber(row.ttftMs.median),
-      row.itlMs === null ? '-' : `${formatNumber(row.itlMs.p50)} / ${formatNumber(row.itlMs.p99)}`,
-      row.gigabytesPerSecond === null
-        ? '-'
-        : `${formatNumber(row.gigabytesPerSecond)} (${Math.round(100 * row.bandwidthShare!)} %)`,
-      beside === undefined ? '-' : range(beside.ratio),
-    ];
-  });
-  const simulated = result.simulated.map((row) => [
-    row.model,
-    lengths(row),
-    String(row.concurrency),
-    `${row.count} x ${row.machine}`,
-    formatNumber(row.tokensPerSecondPerUser),
-    formatNumber(row.tokensPerSecond),
-    formatNumber(row.ttftMs),
-    formatNumber(row.tpotMs),
-    row.tag,
-  ]);
-  const backends = [...new Map(result.measured.map(({ contender, backend }) => [contender, backend]))].map(
-    ([contender, backend]) => `${contender}: ${backend}`,
-  );
-  const missing = result.absent.map(({ contender, reason }) => `${contender} not measured: ${reason}`);
-  return [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.system}; memory read at ${bandwidth} threads`,
-    ...backends,
-    ...missing,
-    '',
-    `measured here, ${result.rounds} rounds, median (lowest to highest)`,
-    formatTable(
-      [
-        'model',
-        'phase',
-        'tokens',
-        '>batch',
-        'contender',
-        '>tokens/s',
-        '>TTFT ms',
-        '>ITL ms p50 / p99',
-        '>GB/s (of memory)',
-        '>waferflow is faster by',
-      ],
-      measured,
-    ),
-    '',
-    'simulated, never measured',
-    formatTable(
-      [
-        'model',
-        'tokens',
-        '>users',
-        'machine',
-        '>tokens/s/user',
-        '>tokens/s',
-        '>TTFT ms',
-        '>TPOT ms',
-        'rests on',
-      ],
-      simulated,
-    ),
-    '',
-    ...result.notes,
-    '',
-    ratio === null
-      ? 'No ratio to the GPU-style baseline: it was not measured.'
-      : `waferflow decodes at least ${formatNumber(ratio)} times as fast as the GPU-style baseline.`,
-  ].join('\n');
 }

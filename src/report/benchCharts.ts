@@ -1,5 +1,5 @@
 /** The charts of a bench. */
-import type { BenchResult, Contender, MeasuredRow } from '../bench/types.js';
+import type { BenchPhase, BenchResult, Contender, MeasuredRow } from '../bench/types.js';
 import { HOW } from './benchHow.js';
 import { CONTENDERS, caseName, contenderName } from './benchNames.js';
 import type { BarChart, XyChart, XySeries } from './chartTypes.js';
@@ -31,11 +31,17 @@ export function ratioChart({ ratios }: BenchResult): BarChart | null {
   };
 }
 
+const RATES: Readonly<Record<BenchPhase, string>> = {
+  decode: 'tokens/s after the first',
+  prefill: 'prompt tokens/s',
+  request: 'tokens/s of prompt and answer',
+};
+
 /** One chart per model and phase: cases down, contenders as bars. */
 export function speedCharts(result: BenchResult): BarChart[] {
   const contenders = present(result);
   return result.models.flatMap(({ name }, at) =>
-    (['decode', 'prefill'] as const).flatMap((phase): BarChart[] => {
+    (['decode', 'prefill', 'request'] as const).flatMap((phase): BarChart[] => {
       const rows = result.measured.filter((row) => row.model === name && row.phase === phase);
       if (rows.length === 0) return [];
       const categories = [...new Set(rows.map((row) => caseName(row, false)))];
@@ -45,7 +51,7 @@ export function speedCharts(result: BenchResult): BarChart[] {
           id: anchor('speed', at, phase),
           title: `${name}: ${phase}`,
           categories,
-          value: { label: phase === 'decode' ? 'tokens/s after the first' : 'prompt tokens/s' },
+          value: { label: RATES[phase] },
           series: contenders.map((contender) => ({
             name: contenderName(contender),
             values: categories.map(

@@ -8,6 +8,7 @@ import { formatFigure } from './format.js';
 export const HOW = {
   speed: 'how-speed',
   ratio: 'how-ratio',
+  tokens: 'how-tokens',
   ttft: 'how-ttft',
   itl: 'how-itl',
   bytes: 'how-bytes',
@@ -20,11 +21,15 @@ export const HOW = {
 const TEXTS: Readonly<Record<keyof typeof HOW, readonly [string, string]>> = {
   speed: [
     'tokens per second',
-    'In prefill prompt tokens over the time to the first token; in decode tokens after the first over the time since the first; of all requests together. Spread: half the distance of the quartiles, over the median.',
+    'In prefill prompt tokens over the time to the first token; in decode tokens after the first over the time since the first, in a request prompt and answer over the time from the call to the last token; of all requests together. Spread: half the distance of the quartiles, over the median.',
   ],
   ratio: [
     'ratio',
     'waferflow and the other contender ran in turns; each round gives one ratio of their speeds, and the median of these is shown. The headline is the lowest single-user decode ratio against the baseline.',
+  ],
+  tokens: [
+    'rounds and tokens',
+    'Rounds that a figure rests on, and the tokens it counts in all of them. A case that is too long for the slowest contender within the time of the run is halved, for all contenders alike; what was wanted stands beside it.',
   ],
   ttft: ['TTFT', 'From the call to the first token, on this machine, model loaded.'],
   itl: ['ITL', 'Between two tokens of one request, every wait of every round; percentiles over all of them.'],

@@ -9,17 +9,10 @@ export interface BenchCase {
   readonly batch: number;
 }
 
-export const CONTENDERS: readonly Contender[] = [
-  'waferflow',
-  'baseline',
-  'gpu.js cpu',
-  'node-llama-cpp',
-  'wllama',
-];
+export const CONTENDERS: readonly Contender[] = ['waferflow', 'baseline', 'node-llama-cpp', 'wllama'];
 
 export function contenderName(contender: Contender): string {
-  if (contender === 'baseline') return 'GPU-style baseline';
-  return contender === 'gpu.js cpu' ? 'the same in plain JavaScript' : contender;
+  return contender === 'baseline' ? 'GPU-style baseline' : contender;
 }
 
 /** `glint: decode 64 + 128 tokens, 4 users`. */

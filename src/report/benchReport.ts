@@ -15,10 +15,10 @@ export const benchHtml = (result: BenchResult): string => pageHtml(benchReport(r
 export const benchMarkdown = (result: BenchResult): string => reportMarkdown(benchReport(result));
 
 function benchReport(result: BenchResult): Report {
-  const { machine, date, quick, rounds } = result;
+  const { machine, date, quick, rounds, budgetSeconds } = result;
   return {
     title: 'waferflow measured on this machine',
-    lead: `${machine.cpu}, ${machine.cores} cores, ${machine.system}, ${formatDate(date)}: ${rounds} rounds${quick ? ' of the quick selection' : ''}, contenders alternating. Measured and simulated figures stand in sections of their own.`,
+    lead: `${machine.cpu}, ${machine.cores} cores, ${machine.system}, ${formatDate(date)}: ${rounds} rounds at most${quick ? ' of the quick selection' : ''} within ${minutes(budgetSeconds)}, contenders alternating. Measured and simulated figures stand in sections of their own.`,
     sections: [
       summary(result),
       ratios(result),
@@ -32,6 +32,15 @@ function benchReport(result: BenchResult): Report {
     ],
   };
 }
+
+const minutes = (seconds: number): string =>
+  seconds < 100 ? `${Math.round(seconds)} seconds` : `${Number((seconds / 60).toFixed(1))} minutes`;
+
+/** The lengths that a case had before it was shortened. */
+const wantedLengths = ({ promptTokens, generatedTokens, wanted }: MeasuredRow): string =>
+  promptTokens === wanted.promptTokens && generatedTokens === wanted.generatedTokens
+    ? ''
+    : `${wanted.promptTokens} + ${wanted.generatedTokens}`;
 
 const known = (value: number | null | undefined, basis: string): Figure => ({ value: value ?? null, basis });
 const share = (value: number | null, basis: string): Figure => ({ value, basis, share: true });
@@ -144,13 +153,25 @@ function speeds(result: BenchResult): Section {
       ...result.models.map(({ name }) =>
         show({
           caption: `${name}: tokens per second`,
-          columns: ['case', 'contender', 'how', ...SPREAD_COLUMNS, 'launches per token'],
+          columns: [
+            'case',
+            'shortened from',
+            'contender',
+            'how',
+            ...SPREAD_COLUMNS,
+            'rounds',
+            'tokens counted',
+            'launches per token',
+          ],
           rows: rowsOf(result, name).map((row) => ({
             header: caseName(row, false),
             cells: [
+              wantedLengths(row),
               contenderName(row.contender),
               row.backend,
               ...spreadCells(row.tokensPerSecond, sampleAnchor(result, row)),
+              known(row.tokensPerSecond.samples.length, HOW.tokens),
+              known(row.countedTokens, HOW.tokens),
               known(row.launchesPerToken, HOW.launches),
             ],
           })),

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openBaseline } from '#src/baseline/engine.js';
+import { fitted } from '#src/bench/cases.js';
 import { type BenchCase, baselineEntrant, type Entrant, runtimeEntrant } from '#src/bench/entrants.js';
-import { measureModel, runCount } from '#src/bench/run.js';
+import { type ModelRun, measureModel } from '#src/bench/run.js';
 import { simulatedRows } from '#src/bench/simulated.js';
 import { bytesSource } from '#src/formats/source.js';
 import { load } from '#src/index.js';
@@ -13,7 +14,25 @@ const cases: BenchCase[] = [
   { phase: 'decode', promptTokens: 5, generatedTokens: 4, batch: 1 },
   { phase: 'decode', promptTokens: 5, generatedTokens: 3, batch: 3 },
   { phase: 'prefill', promptTokens: 20, generatedTokens: 1, batch: 1 },
+  { phase: 'request', promptTokens: 10, generatedTokens: 4, batch: 1 },
 ];
+
+/** A run that has the time for everything. */
+function plain(measuring: readonly Entrant[]): ModelRun {
+  return {
+    model: 'tiny',
+    vocabSize: 320,
+    entrants: measuring,
+    required: new Set(['waferflow']),
+    cases: cases.slice(0, 1),
+    rounds: 1,
+    budgetMs: 1e9,
+    gigabytesPerSecond: 10,
+    energy: { source: 'none here', readJoules: () => Promise.resolve(null) },
+    signal: new AbortController().signal,
+    onRun: () => undefined,
+  };
+}
 
 async function entrants(): Promise<Entrant[]> {
   const path = temporaryFile(tinyModel());
@@ -48,31 +67,29 @@ describe('a bench of one model', () => {
       return spent;
     };
     let told = 0;
-    const { measured, ratios } = await measureModel({
-      model: 'tiny',
-      vocabSize: 320,
-      entrants: measuring,
+    const { measured, ratios, absent } = await measureModel({
+      ...plain(measuring),
       cases,
       rounds: 2,
-      gigabytesPerSecond: 10,
       energy: { source: 'counted', readJoules: () => Promise.resolve(joules()) },
-      signal: new AbortController().signal,
       onRun: () => told++,
     });
-    expect(told).toBe(runCount({ entrants: measuring, cases, rounds: 2 }));
+    expect(absent).toEqual([]);
+    // A warm-up and two rounds of each.
+    expect(told).toBe(2 * cases.length * 3);
     expect(runs.slice(0, 6).map(({ who }) => who)).toEqual([
       'waferflow',
       'baseline',
-      'baseline',
-      'waferflow',
       'waferflow',
       'baseline',
+      'baseline',
+      'waferflow',
     ]);
     // Both entrants of a round get the same prompts, and no round those of another.
     for (let i = 0; i < runs.length; i += 2) expect(runs[i]!.prompts).toBe(runs[i + 1]!.prompts);
     expect(new Set(runs.map(({ prompts }) => prompts)).size).toBe(runs.length / 2);
 
-    expect(measured).toHaveLength(6);
+    expect(measured).toHaveLength(8);
     for (const row of measured) {
       expect(row.tokensPerSecond.samples).toHaveLength(2);
       expect(row.tokensPerSecond.min).toBeGreaterThan(0);
@@ -90,35 +107,108 @@ describe('a bench of one model', () => {
     );
     expect(other!.bandwidthShare).toBeCloseTo(other!.gigabytesPerSecond! / 10, 12);
     expect(measured[4]!.itlMs).toBeNull();
+    // Prompt and answer of a request count, in decode what comes after the first token.
+    expect(measured.map((row) => row.countedTokens)).toEqual([6, 6, 12, 12, 40, 40, 28, 28]);
+    for (const row of measured) {
+      expect(row.wanted).toEqual({ promptTokens: row.promptTokens, generatedTokens: row.generatedTokens });
+    }
+    const [request] = measured.slice(6);
+    expect(request!.tokensPerSecond.max).toBeLessThan((1000 * 14) / request!.ttftMs!.min);
 
-    expect(ratios).toHaveLength(3);
+    expect(ratios).toHaveLength(4);
     const samples = own!.tokensPerSecond.samples.map((rate, i) => rate / other!.tokensPerSecond.samples[i]!);
     expect(ratios[0]!.ratio.samples).toEqual(samples);
   });
 
   it('stops between two runs, and says nothing of energy that is not told', async () => {
     const controller = new AbortController();
-    const measuring = await entrants();
-    const run = {
-      model: 'tiny',
-      vocabSize: 320,
-      entrants: measuring,
-      cases: cases.slice(0, 1),
-      rounds: 1,
-      gigabytesPerSecond: 10,
-      energy: { source: 'none here', readJoules: () => Promise.resolve(null) },
-      signal: controller.signal,
-      onRun: () => undefined,
-    };
+    const run = { ...plain(await entrants()), signal: controller.signal };
     const { measured } = await measureModel(run);
     expect(measured[0]!.energy).toEqual({ joulesPerToken: null, source: 'none here' });
     const stopped = measureModel({ ...run, onRun: () => controller.abort(new Error('enough')) });
     await expect(stopped).rejects.toThrow('enough');
   });
+
+  it('shortens every case to one short round when there is no time, and says so', async () => {
+    const long: BenchCase[] = [
+      { phase: 'decode', promptTokens: 32, generatedTokens: 16, batch: 1 },
+      { phase: 'decode', promptTokens: 16, generatedTokens: 16, batch: 1 },
+      { phase: 'request', promptTokens: 40, generatedTokens: 20, batch: 1 },
+    ];
+    const run = { ...plain(await entrants()), cases: long, rounds: 5, budgetMs: 0 };
+    const { measured, ratios } = await measureModel(run);
+    // The second case became the first.
+    expect(measured.map((row) => `${row.phase} ${row.promptTokens} ${row.generatedTokens}`)).toEqual([
+      'decode 8 4',
+      'decode 8 4',
+      'request 8 4',
+      'request 8 4',
+    ]);
+    expect(measured.map(({ wanted }) => wanted.promptTokens)).toEqual([32, 32, 40, 40]);
+    expect(measured.map(({ countedTokens }) => countedTokens)).toEqual([3, 3, 12, 12]);
+    expect(ratios.map(({ ratio }) => ratio.samples.length)).toEqual([1, 1]);
+  });
+
+  it.each([0, 1, 2])('goes on without a peer that fails in run %i, and says why', async (good) => {
+    const [own, other] = await entrants();
+    let runs = 0;
+    const peer: Entrant = {
+      ...other!,
+      contender: 'wllama',
+      run: (prompts, of, signal) =>
+        runs++ < good ? other!.run(prompts, of, signal) : Promise.reject(new TypeError('no storage backend')),
+    };
+    const run = { ...plain([own!, peer, other!]), cases: cases.slice(0, 2), rounds: 2 };
+    const { measured, ratios, absent } = await measureModel(run);
+    expect(absent).toEqual([{ contender: 'wllama', reason: 'tiny, from decode on: no storage backend' }]);
+    // Half a case is no case: what it did before it failed is not shown beside whole ones.
+    expect(measured.map(({ contender }) => contender)).toEqual([
+      'waferflow',
+      'baseline',
+      'waferflow',
+      'baseline',
+    ]);
+    for (const row of measured) expect(row.tokensPerSecond.samples).toHaveLength(2);
+    expect(ratios.map(({ against }) => against)).toEqual(['baseline', 'baseline']);
+    expect(runs).toBe(good + 1);
+    const needed = measureModel({ ...run, required: new Set(['wllama']) });
+    await expect(needed).rejects.toThrow('no storage backend');
+  });
+});
+
+describe('the lengths of a case', () => {
+  const of = (phase: BenchCase['phase'], promptTokens: number, generatedTokens: number): BenchCase => ({
+    phase,
+    promptTokens,
+    generatedTokens,
+    batch: 2,
+  });
+  /** Room for three rounds of so many tokens of both users together. */
+  const lengths = (wanted: BenchCase, tokens: number): number[] => {
+    const { promptTokens, generatedTokens } = fitted(wanted, 10, 3 * 10 * tokens);
+    return [promptTokens, generatedTokens];
+  };
+
+  it('are halved until three rounds fit', () => {
+    expect(lengths(of('request', 512, 64), 2 * 576)).toEqual([512, 64]);
+    expect(lengths(of('request', 512, 64), 2 * 576 - 1)).toEqual([256, 32]);
+    expect(lengths(of('request', 512, 64), 2 * 70)).toEqual([32, 4]);
+    expect(lengths(of('prefill', 64, 1), 40)).toEqual([16, 1]);
+  });
+
+  it('give up the prompt first where the answer is measured', () => {
+    expect(lengths(of('decode', 256, 32), 2 * 64)).toEqual([32, 32]);
+    expect(lengths(of('decode', 256, 32), 2 * 24)).toEqual([8, 16]);
+  });
+
+  it('end at a length that can be measured', () => {
+    expect(lengths(of('request', 512, 64), 0)).toEqual([8, 4]);
+    expect(lengths(of('decode', 5, 3), 0)).toEqual([5, 3]);
+  });
 });
 
 describe('simulated rows', () => {
-  it('stand beside every decode case, on wafers and GPUs', () => {
+  it('stand beside every case with an answer, on wafers and GPUs', () => {
     const config = {
       hiddenSize: 576,
       intermediateSize: 1536,
@@ -143,6 +233,10 @@ describe('simulated rows', () => {
       'h100 3',
       'h200 3',
       'b200 3',
+      'wse-3 1',
+      'h100 1',
+      'h200 1',
+      'b200 1',
     ]);
     for (const row of rows) {
       expect(row.tokensPerSecondPerUser).toBeCloseTo(1000 / row.tpotMs, 6);

@@ -32,7 +32,9 @@ export function sampleBench(seed: number): BenchResult {
               promptTokens,
               generatedTokens: decode ? 128 : 1,
               batch,
+              wanted: { promptTokens: 8 * promptTokens, generatedTokens: decode ? 128 : 1 },
               tokensPerSecond,
+              countedTokens: 5 * batch * (decode ? 127 : promptTokens),
               ttftMs: spreadOf(rng, ms * promptTokens),
               itlMs: decode ? { count: 635, p50: ms, p90: ms * 1.1, p99: ms * 1.9, max: ms * 7.3 } : null,
               bytesPerToken: decode ? bytes + promptTokens * 1e4 : null,
@@ -75,6 +77,7 @@ export function sampleBench(seed: number): BenchResult {
     },
     quick: false,
     rounds: 5,
+    budgetSeconds: 300,
     models: models.map(({ name, parameters, bytes }) => ({
       name,
       weights: name === 'glint' ? 'trained' : 'random',

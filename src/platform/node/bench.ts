@@ -1,17 +1,13 @@
 /** What a bench needs of this machine: its description, model files, and entrants opened from them. */
-import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { LlamaConfig } from '../../../models/llama.js';
 import { parameterCount } from '../../../models/llama.js';
 import type { Backend } from '../../baseline/device.js';
-import { type BenchCase, baselineEntrant, type Entrant, runtimeEntrant } from '../../bench/entrants.js';
-import type { BenchMachine, BenchModel, Contender } from '../../bench/types.js';
-import { EngineError, messageOf } from '../../core/errors.js';
+import { baselineEntrant, type Entrant, runtimeEntrant } from '../../bench/entrants.js';
+import type { BenchMachine, BenchModel } from '../../bench/types.js';
 import { readGguf } from '../../formats/gguf.js';
 import { llamaConfigOf, llamaWeights } from '../../formats/llama-gguf.js';
 import { type RandomLlama, randomModel } from '../../formats/random-model.js';
@@ -124,7 +120,6 @@ export async function openBaselineFile(
   { path }: BenchFile,
   context: number,
   backend: Backend | undefined,
-  contender: Contender,
   signal: AbortSignal,
 ): Promise<Entrant> {
   const source = await openFileSource(path);
@@ -132,49 +127,10 @@ export async function openBaselineFile(
     const options = { context, signal, ...(backend && { backend }) };
     // gpu.js takes long to load and is wanted here only.
     const { openBaseline } = await import('../../baseline/engine.js');
-    return baselineEntrant(await openBaseline(source, options), contender);
+    return baselineEntrant(await openBaseline(source, options));
   } finally {
     await source.close();
   }
-}
-
-const PEERS = fileURLToPath(new URL('../../../../bench/peers/', import.meta.url));
-
-/** node-llama-cpp with its best number of threads, or why it is not here. */
-export function openLlamaCpp({ path }: BenchFile): Entrant | string {
-  const installed = join(PEERS, 'node_modules/node-llama-cpp/package.json');
-  if (!existsSync(installed)) return 'not installed: run npm install in bench/peers of a checkout';
-  const { version } = JSON.parse(readFileSync(installed, 'utf8')) as { version: string };
-  const measure = async (threads: number, of: BenchCase, signal: AbortSignal): Promise<number> => {
-    const args = [join(PEERS, 'engines.mjs'), 'node-llama-cpp', threads, path, JSON.stringify(of)];
-    const options = { signal, env: { ...process.env, LANG: 'C' } };
-    const { stdout } = await promisify(execFile)(process.execPath, args.map(String), options).catch(
-      (error: unknown) => {
-        signal.throwIfAborted();
-        const todo = 'Install it again in bench/peers.';
-        throw new EngineError({
-          what: 'node-llama-cpp',
-          given: messageOf(error),
-          expected: 'a measurement',
-          todo,
-        });
-      },
-    );
-    const figures = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>;
-    return figures[`${of.batch > 1 ? 'batch' : of.phase}TokensPerSecond`]!;
-  };
-  const counts = [...new Set([1, availableParallelism()])];
-  return {
-    contender: 'node-llama-cpp',
-    backend: `native llama.cpp (node-llama-cpp ${version}), best of ${counts.join(' and ')} threads`,
-    traffic: () => null,
-    async run(_, of, signal) {
-      let best = 0;
-      for (const threads of counts) best = Math.max(best, await measure(threads, of, signal));
-      return { tokensPerSecond: best, ttftMs: null, itlMs: [] };
-    },
-    close: () => Promise.resolve(),
-  };
 }
 
 /** This machine; takes a second, since it measures the memory. */
