@@ -1,14 +1,14 @@
 /** How a case is fitted to the time it may take: an engine at a tenth of another's speed must not hold up the bench. */
 import type { BenchCase } from './entrants.js';
 
-/** Rounds that a case is shortened for; a run that takes longer than its warm-up said ends with fewer. */
+/** Rounds that a case is shortened for; a case that takes longer than was thought ends with fewer. */
 const WANTED_ROUNDS = 3;
-/** Tokens of a warm-up, all users together: enough to tell the speed, and a second or two for the slowest engine. */
-const WARM_PROMPT = 8;
-const WARM_ANSWER = 6;
 /** Shorter runs would time the start of a pass rather than tokens. */
-const LEAST_PROMPT = 8;
-const LEAST_ANSWER = 4;
+const LEAST_PROMPT = 16;
+const LEAST_ANSWER = 8;
+
+/** The short runs that a model begins with: they make what is made on first use, and tell the speed. */
+export const WARM_UP: BenchCase = { phase: 'request', promptTokens: 8, generatedTokens: 6, batch: 1 };
 
 /** Tokens that pass through the model. */
 export const tokensOf = ({ promptTokens, generatedTokens, batch }: BenchCase): number =>
@@ -24,19 +24,10 @@ export function countedTokens({ phase, promptTokens, generatedTokens, batch }: B
   return batch * counted[phase];
 }
 
-/** The short run that a case begins with. */
-export function warmUpOf(of: BenchCase): BenchCase {
-  return {
-    ...of,
-    promptTokens: Math.min(of.promptTokens, Math.max(2, Math.ceil(WARM_PROMPT / of.batch))),
-    generatedTokens: Math.min(of.generatedTokens, Math.max(2, Math.ceil(WARM_ANSWER / of.batch))),
-  };
-}
-
-/** Prompt and answer by turns halved, until `WANTED_ROUNDS` rounds at `msPerToken` fit into the time, or both are least. */
-export function fitted(wanted: BenchCase, msPerToken: number, budgetMs: number): BenchCase {
+/** Halved until `WANTED_ROUNDS` rounds fit into the time, or its lengths are the least that say anything. */
+export function fitted(wanted: BenchCase, roundMs: (of: BenchCase) => number, budgetMs: number): BenchCase {
   let of = wanted;
-  while (WANTED_ROUNDS * msPerToken * tokensOf(of) > budgetMs) {
+  while (WANTED_ROUNDS * roundMs(of) > budgetMs) {
     const { promptTokens, generatedTokens } = halved(of);
     if (promptTokens === of.promptTokens && generatedTokens === of.generatedTokens) break;
     of = { ...of, promptTokens, generatedTokens };

@@ -28,6 +28,8 @@ export interface Entrant {
   readonly contender: Contender;
   /** How it computes, for people. */
   readonly backend: string;
+  /** Serves the requests of a batch one after the other. */
+  readonly isSerial: boolean;
   traffic(position: number): StepTraffic | null;
   /** All prompts at once, each generating exactly as many tokens as the case says. */
   run(prompts: readonly (readonly number[])[], of: BenchCase, signal: AbortSignal): Promise<Sample>;
@@ -126,6 +128,7 @@ export function runtimeEntrant(engine: Engine): Entrant {
   return {
     contender: 'waferflow',
     backend: `WebAssembly ${simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
+    isSerial: false,
     traffic: (position) => ({
       bytes: readBytes + (position + 1) * kvBytesPerToken(config, 4),
       launches: null,
@@ -161,6 +164,7 @@ export function baselineEntrant(baseline: Baseline): Entrant {
   return {
     contender,
     backend: baseline.description,
+    isSerial: true,
     traffic: (position) => baseline.step(position),
     run: async (prompts, of, signal) => {
       const startMs = performance.now();

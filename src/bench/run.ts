@@ -1,10 +1,10 @@
 /** The run of `waferflow bench`: all entrants of a model take turns, so that what else the machine does hits all alike. */
 import { messageOf } from '../core/errors.js';
 import { Rng } from '../core/rng.js';
-import { countedTokens, fitted, tokensOf, warmUpOf } from './cases.js';
+import { countedTokens, fitted, tokensOf, WARM_UP } from './cases.js';
 import type { BenchCase, Entrant, Sample } from './entrants.js';
 import { pairedRatios, percentilesOf, spreadOf } from './stats.js';
-import type { Absent, BenchResult, Contender, Energy, MeasuredRatio, MeasuredRow } from './types.js';
+import type { Absent, BenchResult, Contender, MeasuredRatio, MeasuredRow } from './types.js';
 
 /** Joules that the processor has taken so far; null where the system does not tell. */
 export interface EnergyMeter {
@@ -34,43 +34,44 @@ export interface ModelRun {
 /** Runs of one entrant in one case. */
 interface Collected {
   readonly entrant: Entrant;
-  readonly samples: Sample[];
+  /** One per round. */
+  readonly tokensPerSecond: number[];
+  readonly ttftMs: number[];
+  readonly itlMs: number[];
+  runs: number;
   joules: number | null;
 }
 
 /** Ids below this may be control tokens. */
 const FIRST_PLAIN_ID = 300;
+/** In a round the quicker ones repeat a run until they have had this share of the time of the slowest, up to so often. */
+const REPEAT_SHARE = 0.3;
+const MOST_REPEATS = 8;
 /** A whole request says the most and takes the longest. */
 const shareOf = ({ phase }: BenchCase): number => (phase === 'request' ? 2 : 1);
-
-/** Prompts that were never seen before, so that no prefix cache can answer from memory. */
-function freshPrompts(rng: Rng, { batch, promptTokens }: BenchCase, vocabSize: number): number[][] {
-  const lowest = Math.min(FIRST_PLAIN_ID, vocabSize >> 1);
-  return Array.from({ length: batch }, () =>
-    Array.from({ length: promptTokens }, () => lowest + rng.below(vocabSize - lowest)),
-  );
-}
 
 /** Measures one model: each case gets its share of the time that is left. */
 export async function measureModel(
   run: ModelRun,
 ): Promise<Pick<BenchResult, 'measured' | 'ratios' | 'absent'>> {
   const bench = new ModelBench(run);
+  await bench.warmUp();
   const seen = new Set<string>();
   for (const [at, wanted] of run.cases.entries()) {
     const shares = run.cases.slice(at).reduce((sum, one) => sum + shareOf(one), 0);
     const budgetMs = ((run.budgetMs - bench.spentMs) * shareOf(wanted)) / shares;
-    const until = performance.now() + budgetMs;
-    const warmUp = await bench.warmUp(wanted);
-    const of = fitted(wanted, warmUp, until - performance.now());
+    const of = fitted(wanted, (one) => bench.roundMs(one), budgetMs);
     // Two cases may become one when they are shortened.
     const name = JSON.stringify(of);
     if (seen.has(name)) continue;
     seen.add(name);
-    await bench.measure(wanted, of, until);
+    await bench.measure(wanted, of, performance.now() + budgetMs);
   }
   return bench;
 }
+
+/** What an entrant runs of a case: one that serves a batch request by request has the same speed with one of them. */
+const partOf = ({ isSerial }: Entrant, of: BenchCase): BenchCase => (isSerial ? { ...of, batch: 1 } : of);
 
 class ModelBench {
   readonly measured: MeasuredRow[] = [];
@@ -79,6 +80,7 @@ class ModelBench {
   private readonly run: ModelRun;
   private readonly rng = new Rng(1);
   private readonly begun = performance.now();
+  private readonly msPerToken = new Map<Entrant, number>();
   private entrants: readonly Entrant[];
 
   constructor(run: ModelRun) {
@@ -90,27 +92,41 @@ class ModelBench {
     return performance.now() - this.begun;
   }
 
-  /** One short run of each that does not count; the milliseconds that a token takes of all entrants together. */
-  async warmUp(wanted: BenchCase): Promise<number> {
-    const of = warmUpOf(wanted);
-    const prompts = freshPrompts(this.rng, of, this.run.vocabSize);
-    let perToken = 0;
+  /** Two short runs of each that do not count: the first makes what is made once, the second tells the speed. */
+  async warmUp(): Promise<void> {
     for (const entrant of this.entrants) {
-      const begun = performance.now();
-      await this.attempt(entrant, prompts, of);
-      perToken += (performance.now() - begun) / tokensOf(of);
+      for (let run = 0; run < 2; run++) {
+        if ((await this.attempt(entrant, this.prompts(WARM_UP), WARM_UP)) === null) break;
+      }
     }
-    return perToken;
+  }
+
+  /** What a round of all entrants will take, by the last run of each. */
+  roundMs(of: BenchCase): number {
+    return this.entrants.reduce((sum, one) => sum + this.runMs(one, of) * this.repeats(one, of), 0);
+  }
+
+  private runMs(entrant: Entrant, of: BenchCase): number {
+    return this.msPerToken.get(entrant)! * tokensOf(partOf(entrant, of));
+  }
+
+  /** A run of a few milliseconds would say less about a machine that does other work as well. */
+  private repeats(entrant: Entrant, of: BenchCase): number {
+    const slowest = Math.max(...this.entrants.map((one) => this.runMs(one, of)));
+    const times = Math.floor((REPEAT_SHARE * slowest) / this.runMs(entrant, of));
+    return Math.min(MOST_REPEATS, Math.max(1, times));
   }
 
   /** Rounds until there are enough, or the next would end too late. */
   async measure(wanted: BenchCase, of: BenchCase, until: number): Promise<void> {
-    const collected = this.entrants.map((entrant): Collected => ({ entrant, samples: [], joules: 0 }));
+    const collected = this.entrants.map(
+      (entrant): Collected => ({ entrant, tokensPerSecond: [], ttftMs: [], itlMs: [], runs: 0, joules: 0 }),
+    );
     let roundMs = 0;
     for (let round = 0; round < this.run.rounds; round++) {
       const begun = performance.now();
       if (round > 0 && begun + roundMs > until) break;
-      const prompts = freshPrompts(this.rng, of, this.run.vocabSize);
+      const prompts = Array.from({ length: MOST_REPEATS }, () => this.prompts(of));
       for (const one of round % 2 === 0 ? collected : collected.toReversed()) {
         if (this.entrants.includes(one.entrant)) await this.takeSample(one, prompts, of);
       }
@@ -121,13 +137,36 @@ class ModelBench {
     this.ratios.push(...ratiosOf(this.run, of, whole));
   }
 
-  private async takeSample(into: Collected, prompts: readonly number[][], of: BenchCase): Promise<void> {
+  /** Prompts that were never seen before, so that no prefix cache can answer from memory. */
+  private prompts({ batch, promptTokens }: BenchCase): number[][] {
+    const { vocabSize } = this.run;
+    const lowest = Math.min(FIRST_PLAIN_ID, vocabSize >> 1);
+    return Array.from({ length: batch }, () =>
+      Array.from({ length: promptTokens }, () => lowest + this.rng.below(vocabSize - lowest)),
+    );
+  }
+
+  private async takeSample(
+    into: Collected,
+    prompts: readonly (readonly number[][])[],
+    of: BenchCase,
+  ): Promise<void> {
     const { energy } = this.run;
+    const { entrant } = into;
+    const part = partOf(entrant, of);
+    const repeats = this.repeats(entrant, of);
     const before = await energy.readJoules();
-    const sample = await this.attempt(into.entrant, prompts, of);
+    let secondsPerToken = 0;
+    for (const own of prompts.slice(0, repeats)) {
+      const sample = await this.attempt(entrant, own.slice(0, part.batch), part);
+      if (sample === null) return;
+      secondsPerToken += 1 / sample.tokensPerSecond / repeats;
+      if (sample.ttftMs !== null) into.ttftMs.push(sample.ttftMs);
+      into.itlMs.push(...sample.itlMs);
+    }
     const after = await energy.readJoules();
-    if (sample === null) return;
-    into.samples.push(sample);
+    into.tokensPerSecond.push(1 / secondsPerToken);
+    into.runs += repeats;
     // The counter wraps round now and then: such a difference tells nothing.
     const isKnown = before !== null && after !== null && after >= before && into.joules !== null;
     into.joules = isKnown ? into.joules! + after - before : null;
@@ -141,14 +180,17 @@ class ModelBench {
   ): Promise<Sample | null> {
     const { signal, required, model } = this.run;
     signal.throwIfAborted();
+    const begun = performance.now();
     try {
-      return await entrant.run(prompts, of, signal);
+      const sample = await entrant.run(prompts, of, signal);
+      this.msPerToken.set(entrant, (performance.now() - begun) / tokensOf(of));
+      return sample;
     } catch (error) {
       signal.throwIfAborted();
       const { contender } = entrant;
       if (required.has(contender)) throw error;
       this.entrants = this.entrants.filter((one) => one !== entrant);
-      this.absent.push({ contender, reason: `${model}, from ${of.phase} on: ${messageOf(error)}` });
+      this.absent.push({ contender, reason: `${model}: ${messageOf(error)}` });
       return null;
     } finally {
       this.run.onRun(this.spentMs);
@@ -160,11 +202,13 @@ function rowOf(
   run: ModelRun,
   { promptTokens, generatedTokens }: BenchCase,
   of: BenchCase,
-  { entrant, samples, joules }: Collected,
+  { entrant, ...collected }: Collected,
 ): MeasuredRow {
-  const tokensPerSecond = spreadOf(samples.map((sample) => sample.tokensPerSecond));
-  const waits = samples.flatMap(({ ttftMs }) => (ttftMs === null ? [] : [ttftMs]));
-  const itl = samples.flatMap(({ itlMs }) => itlMs);
+  const { ttftMs, itlMs, runs } = collected;
+  const tokensPerSecond = spreadOf(collected.tokensPerSecond);
+  const part = partOf(entrant, of);
+  // The others of a batch that is served one by one would wait longer than the one that was measured.
+  const tellsWait = ttftMs.length > 0 && part.batch === of.batch;
   const isDecode = of.phase === 'decode';
   const traffic = isDecode ? entrant.traffic(of.promptTokens + (of.generatedTokens >> 1)) : null;
   const gigabytesPerSecond =
@@ -176,31 +220,27 @@ function rowOf(
     ...of,
     wanted: { promptTokens, generatedTokens },
     tokensPerSecond,
-    countedTokens: samples.length * countedTokens(of),
-    ttftMs: waits.length === 0 ? null : spreadOf(waits),
-    itlMs: of.phase !== 'prefill' && itl.length > 0 ? percentilesOf(itl) : null,
+    countedTokens: runs * countedTokens(part),
+    ttftMs: tellsWait ? spreadOf(ttftMs) : null,
+    itlMs: of.phase !== 'prefill' && itlMs.length > 0 ? percentilesOf(itlMs) : null,
     bytesPerToken: traffic?.bytes ?? null,
     gigabytesPerSecond,
     bandwidthShare: gigabytesPerSecond === null ? null : gigabytesPerSecond / run.gigabytesPerSecond,
     launchesPerToken: traffic?.launches ?? null,
-    energy: energyOf(run, of, samples.length, joules),
+    energy: {
+      joulesPerToken: collected.joules === null ? null : collected.joules / (runs * tokensOf(part)),
+      source: run.energy.source,
+    },
   };
 }
 
-/** Of prompt and generated tokens together, since the counter cannot tell them apart. */
-function energyOf(run: ModelRun, of: BenchCase, rounds: number, joules: number | null): Energy {
-  const tokens = rounds * tokensOf(of);
-  return { joulesPerToken: joules === null ? null : joules / tokens, source: run.energy.source };
-}
-
 function ratiosOf(run: ModelRun, of: BenchCase, collected: readonly Collected[]): MeasuredRatio[] {
-  const rates = ({ samples }: Collected): number[] => samples.map((sample) => sample.tokensPerSecond);
   const own = collected.find(({ entrant }) => entrant.contender === 'waferflow');
   if (own === undefined) return [];
   return collected.flatMap((other) => {
     const against = other.entrant.contender;
     if (against === 'waferflow') return [];
-    const ratio = spreadOf(pairedRatios(rates(own), rates(other)));
+    const ratio = spreadOf(pairedRatios(own.tokensPerSecond, other.tokensPerSecond));
     return [{ against, model: run.model, ...of, ratio }];
   });
 }

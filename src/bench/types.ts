@@ -48,7 +48,7 @@ export interface BenchModel {
   readonly fileBytes: number;
 }
 
-/** Joules of the processor package while a case ran; null, with the reason, where the system does not tell. */
+/** Joules of the processor package while a case ran, per token of prompt and answer; null, with the reason, where the system does not tell. */
 export interface Energy {
   readonly joulesPerToken: number | null;
   readonly source: string;
@@ -69,7 +69,7 @@ export interface MeasuredRow {
   readonly wanted: { readonly promptTokens: number; readonly generatedTokens: number };
   /** Of all requests together. In prefill prompt tokens, in decode tokens after the first, in a request both. */
   readonly tokensPerSecond: Spread;
-  /** Tokens of all rounds that `tokensPerSecond` rests on; its samples are the rounds. */
+  /** Tokens that `tokensPerSecond` rests on, whose samples are the rounds; in one the quick repeat what they run. */
   readonly countedTokens: number;
   /** From the call to the first token; null where a peer does not tell. */
   readonly ttftMs: (Spread & { readonly median: MeasuredMs }) | null;

@@ -29,7 +29,7 @@ const TEXTS: Readonly<Record<keyof typeof HOW, readonly [string, string]>> = {
   ],
   tokens: [
     'rounds and tokens',
-    'Rounds that a figure rests on, and the tokens it counts in all of them. A case that is too long for the slowest contender within the time of the run is halved, for all contenders alike; what was wanted stands beside it.',
+    'Rounds that a figure rests on, and the tokens it counts in all of them: in a round, contenders that are done early repeat the case up to eight times. A case that is too long for the slowest contender within the time of the run is halved, for all contenders alike; what was wanted stands beside it.',
   ],
   ttft: ['TTFT', 'From the call to the first token, on this machine, model loaded.'],
   itl: ['ITL', 'Between two tokens of one request, every wait of every round; percentiles over all of them.'],

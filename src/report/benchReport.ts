@@ -1,13 +1,13 @@
 /** The report of `waferflow bench`: what was measured on this machine, and apart from it what is simulated. */
 import type { BenchResult, MeasuredRow, Spread } from '../bench/types.js';
-import { formatBytes } from '../core/units.js';
-import { basisIntro, machineAnchor, machineBasis, NOT_MODELLED, priceConstant } from './basis.js';
+import { machineAnchor } from './basis.js';
+import { basis, setting } from './benchBasis.js';
 import { bandwidthChart, itlChart, ratioChart, speedCharts } from './benchCharts.js';
-import { HOW, howRows, sampleAnchor, sampleRows } from './benchHow.js';
+import { HOW, sampleAnchor } from './benchHow.js';
 import { caseName, contenderName } from './benchNames.js';
 import { type Block, type Cell, type Figure, type Report, type Section, say, show } from './document.js';
 import { formatDate } from './format.js';
-import { asTag, knownMachine } from './machines.js';
+import { asTag } from './machines.js';
 import { reportMarkdown } from './markdown.js';
 import { pageHtml } from './page.js';
 
@@ -346,86 +346,6 @@ function simulated({ simulated: rows }: BenchResult): Section {
           };
         }),
       }),
-    ],
-  };
-}
-
-function setting({ machine, versions, models, date, command }: BenchResult): Section {
-  const pairs: [string, string][] = [
-    ['processor', `${machine.cpu}, ${machine.cores} cores`],
-    ['memory', formatBytes(machine.memoryBytes)],
-    ['system', machine.system],
-    ['GPU of the baseline', machine.gpu ?? 'none: it ran on the processor'],
-    ['load average at the start', machine.load.toFixed(2)],
-    ['date', formatDate(date)],
-    ...Object.entries(versions),
-  ];
-  return {
-    id: 'setting',
-    title: 'Machine, models, versions',
-    blocks: [
-      { kind: 'command', command },
-      show({
-        caption: 'Machine and versions',
-        columns: ['', 'value'],
-        rows: pairs.map(([header, value]) => ({ header, cells: [value] })),
-      }),
-      show({
-        caption: 'Models',
-        columns: [
-          'model',
-          'weights',
-          'stored as',
-          'parameters',
-          'layers',
-          'hidden size',
-          'vocabulary',
-          'file',
-        ],
-        rows: models.map((model) => ({
-          header: model.name,
-          cells: [
-            model.weights === 'random' ? 'random, in the shape of a real model' : model.weights,
-            model.weightType,
-            ...[model.parameters, model.layers, model.hiddenSize, model.vocabSize].map((value) =>
-              known(value, HOW.models),
-            ),
-            formatBytes(model.fileBytes),
-          ],
-        })),
-      }),
-    ],
-  };
-}
-
-function basis(result: BenchResult): Section {
-  const names = [...new Set(result.simulated.map(({ machine }) => machine))];
-  const tables = names.flatMap((name): Block[] => {
-    const machine = knownMachine(name);
-    if (machine) return machineBasis(machine, priceConstant(machine, undefined));
-    return [
-      { kind: 'heading', id: machineAnchor(name), text: name },
-      say('A machine described in a file; its numbers and sources are those of the file.'),
-    ];
-  });
-  return {
-    id: 'basis',
-    title: 'What the numbers rest on',
-    blocks: [
-      show({ caption: 'How each quantity was measured', columns: ['quantity', 'how'], rows: howRows() }),
-      show({
-        caption: 'Every measurement, in the order it was taken',
-        columns: ['case', 'contender', 'samples'],
-        rows: sampleRows(result),
-      }),
-      ...(names.length === 0
-        ? []
-        : [
-            ...basisIntro(),
-            { kind: 'heading' as const, text: 'Not modelled' },
-            { kind: 'list' as const, items: NOT_MODELLED },
-            ...tables,
-          ]),
     ],
   };
 }

@@ -36,6 +36,7 @@ export function openLlamaCpp({ path }: { readonly path: string }, directory = PE
   return {
     contender: 'node-llama-cpp',
     backend: `native llama.cpp (node-llama-cpp ${version}), best of ${counts.join(' and ')} threads`,
+    isSerial: false,
     traffic: () => null,
     async run(_, of, signal) {
       let best: Sample | null = null;
