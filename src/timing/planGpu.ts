@@ -82,7 +82,10 @@ interface GpuChoice {
   readonly replicas: number;
 }
 
-/** The given split, or the smallest power of two of GPUs that holds the model and every user's cache. */
+/**
+ * Of the given GPUs, or of the smallest power of two that holds the model and every user's cache, the best cut into
+ * tensor-parallel groups with a copy of the model each.
+ */
 function chooseGpus(
   card: ModelCard,
   machine: GpuMachine,
@@ -124,39 +127,43 @@ function chooseGpus(
       replicas,
     };
   };
-  if (tensorParallel !== undefined)
-    return attempt(tensorParallel, (count ?? tensorParallel) / tensorParallel);
-  if (count !== undefined) {
-    // As many replicas as the model allows: the largest power of two of GPUs per copy that is needed.
-    let last: unknown = null;
-    for (let tp = 1; tp <= count; tp *= 2) {
-      if (count % tp !== 0 || card.attention.numAttentionHeads % tp !== 0) continue;
+  const totals = count ?? tensorParallel;
+  let best: GpuChoice | null = null;
+  let failure: unknown = null;
+  for (const total of totals === undefined ? powersOfTwo(MAX_AUTO_GPUS) : [totals]) {
+    for (const tp of tensorParallel === undefined ? powersOfTwo(total) : [tensorParallel]) {
+      if (total % tp !== 0) continue;
+      if (tensorParallel === undefined && card.attention.numAttentionHeads % tp !== 0) continue;
       try {
-        const choice = attempt(tp, count / tp);
-        if (choice.served.maxUsers * choice.replicas >= request.concurrency || tp * 2 > count) return choice;
-        last = null;
+        const choice = attempt(tp, total / tp);
+        if (best === null || isBetter(choice, best, request)) best = choice;
       } catch (error) {
-        last = error;
+        failure = error;
       }
     }
-    if (last) throw last;
-    return attempt(count, 1);
+    if (best !== null && admitted(best, request) === request.concurrency) return best;
   }
-  let held: GpuChoice | null = null;
-  let failure: unknown = null;
-  for (let tp = 1; tp <= MAX_AUTO_GPUS && card.attention.numAttentionHeads % tp === 0; tp *= 2) {
-    try {
-      held = attempt(tp, 1);
-      if (held.served.maxUsers >= request.concurrency) return held;
-    } catch (error) {
-      failure = error;
-    }
-  }
-  if (held) return held;
+  if (best !== null) return best;
   throw failure;
 }
 
-/** Beyond this, copies are not cut further but multiplied: give --count. */
+const admitted = ({ served, replicas }: GpuChoice, { concurrency }: PlanRequest): number =>
+  Math.min(concurrency, served.maxUsers * replicas);
+
+/** More users at once; for as many, requests that end sooner. */
+function isBetter(one: GpuChoice, other: GpuChoice, request: PlanRequest): boolean {
+  const more = admitted(one, request) - admitted(other, request);
+  const requestMs = ({ served }: GpuChoice): number =>
+    served.ttftMs + served.tpotMs * (request.outputTokens - 1);
+  return more > 0 || (more === 0 && requestMs(one) < requestMs(other));
+}
+
+/** 1, 2, 4 and so on up to `most`. */
+function powersOfTwo(most: number): number[] {
+  return Array.from({ length: Math.floor(Math.log2(most)) + 1 }, (_, i) => 2 ** i);
+}
+
+/** More GPUs than this have to be asked for with --count. */
 const MAX_AUTO_GPUS = 64;
 /** Between nodes: one 400 Gb/s adapter per GPU, and NVIDIA's planner's point-to-point latency. */
 export const NODE_LINK_BYTES_PER_SECOND = 50e9;

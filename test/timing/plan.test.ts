@@ -7,7 +7,7 @@ import { GPUS, type GpuKey, type GpuMachine } from '#src/machine/gpus.js';
 import { findWafer, WAFERS, type WaferKey, type WaferMachine } from '#src/machine/wafers.js';
 import { loadCard } from '#src/platform/node/cards.js';
 import { plan } from '#src/timing/plan.js';
-import type { Machine, PlanRequest } from '#src/timing/planTypes.js';
+import type { Machine, PlanRequest, PlanResult } from '#src/timing/planTypes.js';
 
 const EIGHT = loadCard('llama-3.1-8b');
 const BASE: PlanRequest = { promptTokens: 1024, outputTokens: 256, concurrency: 4 };
@@ -130,6 +130,35 @@ describe('plan', () => {
         { numRuns: 40, seed: 7 },
       );
     }
+  });
+
+  it.each([
+    [1, 8],
+    [4, 8],
+    [64, 8],
+    [64, 'auto'],
+    [2000, 16],
+  ] as const)('%i users of %s GPUs get the best cut into groups and copies', (concurrency, wanted) => {
+    const request = { ...BASE, concurrency };
+    const chosen = plan(EIGHT, h100, wanted === 'auto' ? request : { ...request, count: wanted });
+    const { count } = chosen;
+    const requestMs = ({ ttftMs, tpotMs }: PlanResult): number =>
+      ttftMs + tpotMs * (request.outputTokens - 1);
+    const cuts = [1, 2, 4, 8, 16].filter((tp) => count % tp === 0);
+    const all = cuts.map((tensorParallel) => plan(EIGHT, h100, { ...request, count, tensorParallel }));
+    const most = Math.min(concurrency, Math.max(...all.map(({ maxUsers }) => maxUsers)));
+    const holding = all.filter(({ maxUsers }) => maxUsers >= most);
+    expect(chosen.maxUsers).toBeGreaterThanOrEqual(most);
+    expect(requestMs(chosen)).toBe(Math.min(...holding.map(requestMs)));
+  });
+
+  it('one user takes all GPUs as one group, and many users copies of the model', () => {
+    const groups = (concurrency: number): string =>
+      plan(EIGHT, h100, { ...BASE, concurrency, count: 8 }).assumptions.find(
+        ({ name }) => name === 'tensor parallelism',
+      )!.value;
+    expect(groups(1)).toBe('8');
+    expect(Number(groups(512))).toBeLessThan(8);
   });
 
   it('FLOPs balance: one user’s decode step does two per active weight and those of attention', () => {
