@@ -6,8 +6,8 @@
 import type { Rng } from '../core/rng.js';
 import { EventHeap } from './heaps.js';
 import { LogHistogram } from './histogram.js';
+import { BLOCK_TOKENS } from './kvMemory.js';
 import { draw, drawTokens, type LengthDistribution } from './lengths.js';
-import { BLOCK_TOKENS } from './replica.js';
 import type { TaskSource } from './simulate.js';
 import { type Arrival, NO_HASHES, type Outcome } from './source.js';
 import type { TaskResult } from './types.js';

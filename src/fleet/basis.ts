@@ -7,8 +7,8 @@ import { WAFER_CONSTANTS } from '../timing/waferConstants.js';
 import type { AgentSpec } from './agents.js';
 import { kvBitsOf, type MachineRequest, typicalContext } from './candidates.js';
 import { QUANTILE_ERROR } from './histogram.js';
+import { BLOCK_TOKENS } from './kvMemory.js';
 import { meanLength } from './lengths.js';
-import { BLOCK_TOKENS } from './replica.js';
 import type { CapacityAssumption, FleetConfiguration, Slo, WorkloadSummary } from './types.js';
 
 /** The known price of a machine; `given` replaces it. */

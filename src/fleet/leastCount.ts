@@ -1,7 +1,7 @@
 /** The fewest copies of the model that meet an SLO: doubling until they do, then bisection. */
 import type { ModelCard } from '../../models/card.js';
 import { buildReplica, type Candidate, kvBitsOf, type MachineRequest, typicalContext } from './candidates.js';
-import type { SchedulerPolicy } from './replica.js';
+import type { SchedulerPolicy } from './scheduling.js';
 import { type Fleet, simulateFleet } from './simulate.js';
 import { promptAttention, type ReplicaModel, stepSeconds } from './stepTimes.js';
 import type { CapacityTrial, FleetConfiguration, FleetResult, Slo, SloOutcome } from './types.js';

@@ -98,7 +98,7 @@ function nearestPrefix(candidates: readonly Replica[], prefix: Prefix): Replica 
 }
 
 /** Blocks of the prefix that are cached, by bisection: a block is only cached with those before it. */
-function cachedBlocks({ cache }: Replica, { blocks, at }: Prefix, atLeast: number): number {
+function cachedBlocks({ memory: { cache } }: Replica, { blocks, at }: Prefix, atLeast: number): number {
   let low = 0;
   let high = blocks;
   if (atLeast >= blocks || !cache.has(at(atLeast))) return 0;

@@ -164,6 +164,58 @@ export class SlotQueue {
   }
 }
 
+/** Sequences with a place in the batch or memory of one copy, oldest first, through `before` and `after`. */
+export class Residents {
+  /** How many are of the batch tier. */
+  ofBatchTier = 0;
+  private readonly sequences: Sequences;
+  private first = NONE;
+  private last = NONE;
+
+  constructor(sequences: Sequences) {
+    this.sequences = sequences;
+  }
+
+  get isEmpty(): boolean {
+    return this.first === NONE;
+  }
+
+  all(): number[] {
+    const slots: number[] = [];
+    for (let slot = this.first; slot !== NONE; slot = this.sequences.after[slot]!) slots.push(slot);
+    return slots;
+  }
+
+  /** The newest of a tier that is in the batch; NONE when there is none. */
+  newest(tier: number): number {
+    const s = this.sequences;
+    let slot = this.last;
+    while (slot !== NONE && (s.tier[slot] !== tier || s.state[slot]! > DECODE)) slot = s.before[slot]!;
+    return slot;
+  }
+
+  enter(slot: number): void {
+    const { before, after, tier } = this.sequences;
+    this.ofBatchTier += tier[slot]!;
+    before[slot] = this.last;
+    after[slot] = NONE;
+    if (this.last === NONE) this.first = slot;
+    else after[this.last] = slot;
+    this.last = slot;
+  }
+
+  leave(slot: number): void {
+    const { before, after, tier } = this.sequences;
+    this.ofBatchTier -= tier[slot]!;
+    const older = before[slot]!;
+    const newer = after[slot]!;
+    if (older === NONE) this.first = newer;
+    else after[older] = newer;
+    if (newer === NONE) this.last = older;
+    else before[newer] = older;
+  }
+}
+
 /** Decoding sequences by the step in which they end; any of them can leave. */
 export class EndHeap {
   private readonly sequences: Sequences;

@@ -2,12 +2,15 @@
 import { MachineError } from '../core/errors.js';
 import { ClockHeap, EventHeap } from './heaps.js';
 import type { LogHistogram } from './histogram.js';
+import { BLOCK_TOKENS } from './kvMemory.js';
 import { Metrics } from './metrics.js';
-import { BLOCK_TOKENS, Replica, type ReplicaListener, type Role, type SchedulerPolicy } from './replica.js';
+import { Replica } from './replica.js';
 import { Router, type Routing } from './router.js';
+import type { ReplicaListener, Role, SchedulerPolicy } from './scheduling.js';
 import { DRAIN, NONE, Sequences, SlotQueue, TRANSFER } from './sequences.js';
 import { emptyArrival, type RequestSource } from './source.js';
 import type { ReplicaModel } from './stepTimes.js';
+import { Timeline } from './timeline.js';
 import type { FleetResult, Slo, TaskResult } from './types.js';
 
 /** A replica that stops at a time and comes back after another; its requests start again elsewhere. */
@@ -43,6 +46,7 @@ export function simulateFleet(fleet: Fleet, source: RequestSource): FleetResult 
 
 class Simulation implements ReplicaListener {
   readonly gaps: readonly [LogHistogram, LogHistogram];
+  readonly timeline = new Timeline();
   private readonly fleet: Fleet;
   private readonly source: RequestSource;
   private readonly metrics: Metrics;
@@ -123,7 +127,7 @@ class Simulation implements ReplicaListener {
     const replica = this.replicas[s.replica[slot]!]!;
     const { requestSeconds, requestPerUserSeconds } = replica.model;
     s.firstToken[slot] = time;
-    s.overhead[slot] = requestSeconds + requestPerUserSeconds * Math.max(0, replica.runningCount - 1);
+    s.overhead[slot] = requestSeconds + requestPerUserSeconds * Math.max(0, replica.running - 1);
   }
 
   drains(slot: number, until: number): void {
@@ -186,6 +190,7 @@ class Simulation implements ReplicaListener {
     if (Number.isNaN(this.firstArrival)) {
       this.firstArrival = now;
       this.lastEnd = now;
+      this.timeline.begin(now);
     }
     metrics.arrived(arrival.tier);
     if (this.router.fits(arrival.promptTokens, arrival.outputTokens)) this.place(slot, now, true);
@@ -304,7 +309,8 @@ class Simulation implements ReplicaListener {
     if (this.sequences.live === 0) this.checkEmpty();
     const rate = (count: number): number => (seconds > 0 ? count / seconds : 0);
     const sum = (of: (replica: Replica) => number): number => replicas.reduce((all, r) => all + of(r), 0);
-    const kv = sum((r) => r.model.kvTokens) * seconds;
+    const kvTokens = sum((r) => r.model.kvTokens);
+    const kv = kvTokens * seconds;
     const watts = sum((r) => r.model.watts);
     const dollarsPerHour = sum((r) => r.model.dollarsPerHour);
     const down = replicas.reduce(
@@ -331,8 +337,8 @@ class Simulation implements ReplicaListener {
       tiers,
       slo: metrics.outcomes(),
       utilisation: seconds > 0 ? sum((r) => r.busySeconds) / (seconds * replicas.length - down) : 0,
-      kvOccupancy: kv > 0 ? sum((r) => r.kvTokenSeconds) / kv : 0,
-      kvOccupancyPeak: Math.max(...replicas.map((r) => r.kvPeakTokens / r.model.kvTokens)),
+      kvOccupancy: kv > 0 ? sum((r) => r.memory.tokenSeconds) / kv : 0,
+      kvOccupancyPeak: Math.max(...replicas.map((r) => r.memory.peakTokens / r.memory.capacity)),
       peakRunning: Math.max(...replicas.map((r) => r.runningPeak)),
       peakWaiting: this.peakWaiting,
       kilowatts: watts / 1e3,
@@ -341,16 +347,17 @@ class Simulation implements ReplicaListener {
       dollarsPerMTokens:
         generatedTokens > 0 ? ((dollarsPerHour * seconds) / 3600 / generatedTokens) * 1e6 : 0,
       tasks: 'tasks' in source ? (source as TaskSource).tasks() : null,
+      timeline: this.timeline.points(kvTokens),
     };
   }
 
   /** When every request has ended, no memory may be held: anything else is an error of the simulator. */
   private checkEmpty(): void {
-    for (const { kvUsed, index, pendingTokens, runningCount } of this.replicas) {
-      if (kvUsed === 0 && pendingTokens === 0 && runningCount === 0) continue;
+    for (const { memory, prompts, index, running } of this.replicas) {
+      if (memory.used === 0 && prompts.pendingTokens === 0 && running === 0) continue;
       throw new MachineError({
         what: `replica ${index} after the last request`,
-        given: `${kvUsed} tokens of KV memory, ${pendingTokens} pending, ${runningCount} running`,
+        given: `${memory.used} tokens of KV memory, ${prompts.pendingTokens} pending, ${running} running`,
         expected: 'none',
         todo: 'Report it: this is an error in the simulator.',
       });

@@ -61,11 +61,11 @@ export interface TaskResult {
   readonly meanThinkMs: SimulatedMs;
 }
 
-/** The state of a fleet over one stretch of a run, for charts: stretches are equal, means are over time. */
+/** The state of a fleet over one stretch of a run: stretches are equal but for the last, which ends with the run. */
 export interface TimelinePoint {
   /** End of the stretch, since the first arrival. */
   readonly seconds: number;
-  /** Share of the KV memory that live sequences held. */
+  /** Share of the KV memory that live sequences held, mean over the stretch. */
   readonly kvOccupancy: number;
 }
 
@@ -104,7 +104,7 @@ export interface FleetResult {
   readonly dollarsPerMTokens: number;
   readonly tasks: TaskResult | null;
   /** A few hundred points at most, however long the run. */
-  readonly timeline?: readonly TimelinePoint[];
+  readonly timeline: readonly TimelinePoint[];
 }
 
 /** How machines of one kind are grouped into copies of the model and what each copy takes at once. */

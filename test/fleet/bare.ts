@@ -1,5 +1,5 @@
 /** Machines with bare numbers, for tests in which only the scheduling matters. */
-import type { SchedulerPolicy } from '#src/fleet/replica.js';
+import type { SchedulerPolicy } from '#src/fleet/scheduling.js';
 import type { ReplicaModel, StepTimes } from '#src/fleet/stepTimes.js';
 
 /** A machine on which every step takes `stepSeconds`, whatever the batch, and prompts cost nothing. */

@@ -174,6 +174,12 @@ describe('a fleet of any kind', () => {
           expect(tier.ttftMs.mean).toBeLessThanOrEqual(tier.e2elMs.mean);
         }
         expect(result.kvOccupancyPeak).toBeLessThanOrEqual(1);
+        const held = result.timeline.reduce(
+          (sum, { seconds, kvOccupancy }, i, all) =>
+            sum + kvOccupancy * (seconds - (all[i - 1]?.seconds ?? 0)),
+          0,
+        );
+        expect(held).toBeCloseTo(result.kvOccupancy * result.seconds, 9);
         expect(result.utilisation).toBeLessThanOrEqual(1.000001);
         expect(result.cachedPromptTokens).toBeLessThanOrEqual(result.promptTokens);
         expect(JSON.stringify(result)).not.toMatch(/null,"(p50|mean)|NaN/);

@@ -1,5 +1,5 @@
 /** One replica simulated token by token with plain objects: slow, short, and the same answer. */
-import type { SchedulerPolicy } from '#src/fleet/replica.js';
+import type { SchedulerPolicy } from '#src/fleet/scheduling.js';
 import { promptAttention, type ReplicaModel, stepSeconds } from '#src/fleet/stepTimes.js';
 
 export interface NaiveRequest {
