@@ -101,7 +101,7 @@ class ModelBench {
     }
   }
 
-  /** What a round of all entrants will take, by the last run of each. */
+  /** What a round of all entrants will take, by the quickest run of each so far: others may have been held up. */
   roundMs(of: BenchCase): number {
     return this.entrants.reduce((sum, one) => sum + this.runMs(one, of) * this.repeats(one, of), 0);
   }
@@ -183,7 +183,8 @@ class ModelBench {
     const begun = performance.now();
     try {
       const sample = await entrant.run(prompts, of, signal);
-      this.msPerToken.set(entrant, (performance.now() - begun) / tokensOf(of));
+      const msPerToken = (performance.now() - begun) / tokensOf(of);
+      this.msPerToken.set(entrant, Math.min(msPerToken, this.msPerToken.get(entrant) ?? Infinity));
       return sample;
     } catch (error) {
       signal.throwIfAborted();
