@@ -1,5 +1,5 @@
 /** The sequences of one copy that take a token in each step: what a step depends on, and who is done when. */
-import type { LogHistogram } from './histogram.js';
+import type { ReplicaListener } from './scheduling.js';
 import { DECODE, EndHeap, NONE, type Sequences } from './sequences.js';
 
 export class Decoding {
@@ -74,20 +74,19 @@ export class Decoding {
   countGaps(
     steps: { readonly first: number; readonly last: number; readonly count: number },
     now: number,
-    gaps: readonly [LogHistogram, LogHistogram],
-    firstToken: (slot: number, time: number) => void,
+    listener: Pick<ReplicaListener, 'gaps' | 'firstToken'>,
   ): void {
     const { sequences: s, joiners } = this;
     const late: [number, number] = [0, 0];
     for (const slot of joiners) {
       const tier = s.tier[slot] as 0 | 1;
       late[tier]++;
-      if (s.generated[slot] === 0) firstToken(slot, now);
-      else gaps[tier].add(now - s.lastToken[slot]!);
+      if (s.generated[slot] === 0) listener.firstToken(slot, now);
+      else listener.gaps[tier].add(now - s.lastToken[slot]!);
     }
     joiners.length = 0;
     const { first, last, count } = steps;
-    gaps[0].addRun(first, last, count, this.size - this.ofBatchTier - late[0]);
-    gaps[1].addRun(first, last, count, this.ofBatchTier - late[1]);
+    listener.gaps[0].addRun(first, last, count, this.size - this.ofBatchTier - late[0]);
+    listener.gaps[1].addRun(first, last, count, this.ofBatchTier - late[1]);
   }
 }

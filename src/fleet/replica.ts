@@ -31,7 +31,7 @@ export class Replica {
   readonly model: ReplicaModel;
   readonly memory: KvMemory;
   readonly prompts: Prompts;
-  isUp = true;
+  isUp: boolean;
   /** In the batch: taking in prompts, draining or decoding. */
   running = 0;
   busySeconds = 0;
@@ -51,8 +51,7 @@ export class Replica {
   private chunkOccupied = 0;
   /** When the last step that is booked ended. */
   private clock = 0;
-  private isBetween = false;
-  private readonly firstToken: (slot: number, time: number) => void;
+  private isBetween: boolean;
 
   constructor(
     index: number,
@@ -63,12 +62,13 @@ export class Replica {
     listener: ReplicaListener,
   ) {
     this.index = index;
+    this.isUp = true;
+    this.isBetween = false;
     this.role = role;
     this.model = model;
     this.policy = policy;
     this.sequences = sequences;
     this.listener = listener;
-    this.firstToken = (slot, time) => listener.firstToken(slot, time);
     this.waiting = [new SlotQueue(sequences), new SlotQueue(sequences)];
     this.prompts = new Prompts(sequences);
     this.decoding = new Decoding(sequences);
@@ -278,7 +278,7 @@ export class Replica {
     if (decoding.size > 0) {
       const first = isMixed ? this.stepTotal : this.leap.step(0);
       const last = isMixed || steps === 1 ? first : this.leap.step(steps - 1);
-      decoding.countGaps({ first, last, count: steps }, now, this.listener.gaps, this.firstToken);
+      decoding.countGaps({ first, last, count: steps }, now, this.listener);
       decoding.advance(steps);
       if (!this.policy.reservesAnswer) memory.grow(decoding.size * steps);
     }

@@ -89,7 +89,7 @@ describe('a bench of one model', () => {
     ]);
     // Two rounds of four cases, in turn; who is done early repeats its run with other prompts.
     const turns = runs.filter(({ who }, i) => who !== runs[i - 1]?.who).map(({ who }) => who);
-    expect(turns.join(' ')).toBe('waferflow' + ' baseline waferflow'.repeat(4));
+    expect(turns.join(' ')).toBe(`waferflow${' baseline waferflow'.repeat(4)}`);
     const own = runs.filter(({ who }) => who === 'waferflow').map(({ prompts }) => prompts);
     const others = runs.filter(({ who }) => who === 'baseline').map(({ prompts }) => prompts);
     expect(new Set(own.map((prompts) => JSON.stringify(prompts))).size).toBe(own.length);
