@@ -1,8 +1,9 @@
 /** Everything the kernels module exports. */
 export { argmax, logSumExp } from './argmax/wasm';
-export { attention, attentionOfRun, kvAppend, pageBytes } from './attention/wasm';
+export { attention, attentionOfRun } from './attention/wasm';
 export { readBandwidth } from './bandwidth/wasm';
 export { embedding } from './embedding/wasm';
+export { kvAppend, pageBytes } from './kv/wasm';
 export { matmul } from './matmul/wasm';
 export { groupBytes, matvec } from './matvec/wasm';
 export { pack16, pack32, packQ4_0, packQ8_0 } from './pack/wasm';

@@ -1,7 +1,5 @@
 /**
- * Queries over the KV cache of one sequence. The cache is paged: PAGE positions of all KV heads of a layer.
- * A page holds K as [kv head][position / 4][dim][4 positions], so that a lane belongs to a position and q.k is a
- * plain sum over dims, then V as [kv head][position][dim]; dim is rounded up to a multiple of 4 with zeros.
+ * Queries over the KV cache of one sequence, in the layout of kv.
  *
  * Work goes page by page, so that keys, values and weights stay in the L1 cache however long the context is: weights
  * are exp(score - largest score so far), and where a page has a larger one, what was summed before is scaled down
@@ -11,56 +9,8 @@
  * softmax sum likewise, on a single tile as four sums of every fourth position, which then meet as (0 + 1) + (2 + 3);
  * tiles in the order of the plan's fold table.
  */
-import { expF32x4, f32ToF16, foldPartials, loadFour, sumLanes } from '../common/wasm';
-
-/** Positions per page of the KV cache. */
-export const PAGE: i32 = 32;
-
-@inline
-function padded(dim: i32): i32 {
-  return (dim + 3) & ~3;
-}
-
-/** Bytes of one page of one layer; `valueBytes` is 4 for f32, 2 for f16. */
-export function pageBytes(kvHeads: i32, dim: i32, valueBytes: i32): i32 {
-  return 2 * kvHeads * PAGE * padded(dim) * valueBytes;
-}
-
-@inline
-function put<T>(ptr: usize, value: f32): void {
-  if (sizeof<T>() == 4) store<f32>(ptr, value);
-  else store<u16>(ptr, <u16>f32ToF16(value));
-}
-
-function appendAs<T>(page: usize, slot: i32, kvHead: i32, kvHeads: i32, dim: i32, k: usize, v: usize): void {
-  const width = padded(dim);
-  const head = <usize>(PAGE * width) * sizeof<T>();
-  let toK = page + <usize>kvHead * head + <usize>(((slot >> 2) * width << 2) + (slot & 3)) * sizeof<T>();
-  let toV = page + <usize>(kvHeads + kvHead) * head + <usize>(slot * width) * sizeof<T>();
-  for (let d = 0; d < width; d++) {
-    put<T>(toK, d < dim ? load<f32>(k) : 0);
-    put<T>(toV, d < dim ? load<f32>(v) : 0);
-    k += 4;
-    v += 4;
-    toK += 4 * sizeof<T>();
-    toV += sizeof<T>();
-  }
-}
-
-/** Stores k and v [dim] of one KV head in `slot` (position mod PAGE) of a page. */
-export function kvAppend(
-  page: usize,
-  slot: i32,
-  kvHead: i32,
-  kvHeads: i32,
-  dim: i32,
-  k: usize,
-  v: usize,
-  valueBytes: i32,
-): void {
-  if (valueBytes == 4) appendAs<f32>(page, slot, kvHead, kvHeads, dim, k, v);
-  else appendAs<u16>(page, slot, kvHead, kvHeads, dim, k, v);
-}
+import { expF32x4, foldPartials, loadFour, sumLanes } from '../common/wasm';
+import { PAGE, padded, pageBytes } from '../kv/wasm';
 
 /** Raw q.k of 16 positions from `k` (four groups of four) into `scores`. */
 @inline
@@ -249,6 +199,35 @@ function finish(sums: usize, sum: f32, dim: i32, out: usize): void {
   for (; d < dim; d++, sums += 4, out += 4) store<f32>(out, load<f32>(sums) / sum);
 }
 
+/** q against the first `count` positions of a page: scores become weights, and what was summed is scaled to fit them. */
+@inline
+function scorePage<T>(
+  q: usize,
+  k: usize,
+  count: i32,
+  dim: i32,
+  scale: v128,
+  scores: usize,
+  top: usize,
+  vectors: i32,
+): void {
+  const width = padded(dim);
+  for (let p = 0; p < count; p += 16) {
+    scores16<T>(q, k + <usize>(p * width) * sizeof<T>(), width, dim, scale, scores + <usize>(p << 2));
+  }
+  weigh(scores, count, top, top + 16, vectors);
+}
+
+/** One query over one page, all on one tile: the largest score so far at `top`, behind it the sums. */
+@inline
+function onePage<T>(q: usize, k: usize, v: usize, count: i32, dim: i32, scale: v128, scores: usize, top: usize): void {
+  const width = padded(dim);
+  const vectors = width >> 2;
+  scorePage<T>(q, k, count, dim, scale, scores, top, vectors + 1);
+  addWeights(scores, count, top + 16);
+  addValues<T>(scores, 0, 1, count, v, width, vectors, top + 32);
+}
+
 function attend<T>(
   q: usize,
   dim: i32,
@@ -277,15 +256,11 @@ function attend<T>(
     const k = layer + <usize>load<i32>(pages) * <usize>bytes + <usize>kvHead * head;
     const v = k + <usize>kvHeads * head;
     const count = min(PAGE, length - start);
-    for (let p = 0; p < count; p += 16) {
-      scores16<T>(q, k + <usize>(p * width) * sizeof<T>(), width, dim, scales, scratch + <usize>(p << 2));
-    }
-    weigh(scratch, count, top, partials, tiles * (vectors + 1));
     if (tiles == 1) {
-      addWeights(scratch, count, partials);
-      addValues<T>(scratch, 0, 1, count, v, width, vectors, partials + 16);
+      onePage<T>(q, k, v, count, dim, scales, scratch, top);
       continue;
     }
+    scorePage<T>(q, k, count, dim, scales, scratch, top, tiles * (vectors + 1));
     for (let first = 0; first < min(count, tiles); first++) {
       const partial = partials + <usize>((start + first) % tiles) * partialBytes;
       let sum = load<f32>(partial);
@@ -334,18 +309,6 @@ function widen(from: usize, values: i32, to: usize): void {
     v128.store(to, loadFour<u16>(from));
     v128.store(to, loadFour<u16>(from + 8), 16);
   }
-}
-
-/** One query of a run over one page. */
-@inline
-function onePage<T>(q: usize, k: usize, v: usize, count: i32, dim: i32, scale: v128, scores: usize, top: usize): void {
-  const sums = top + 16;
-  for (let p = 0; p < count; p += 16) {
-    scores16<T>(q, k + <usize>(p * dim) * sizeof<T>(), dim, dim, scale, scores + <usize>(p << 2));
-  }
-  weigh(scores, count, top, sums, (dim >> 2) + 1);
-  addWeights(scores, count, sums);
-  addValues<T>(scores, 0, 1, count, v, dim, dim >> 2, sums + 16);
 }
 
 /** The queries of a run over the page that begins at position `start`, two at a time; arguments as in attentionOfRun. */

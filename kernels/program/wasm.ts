@@ -3,8 +3,9 @@
  * the others at barriers. One call per step; no JavaScript runs per op.
  */
 import { argmax } from '../argmax/wasm';
-import { attention, attentionOfRun, kvAppend, PAGE, pageBytes } from '../attention/wasm';
+import { attention, attentionOfRun } from '../attention/wasm';
 import { embedding } from '../embedding/wasm';
+import { kvAppend, PAGE, pageBytes } from '../kv/wasm';
 import { matmul } from '../matmul/wasm';
 import { quantize } from '../quantize/wasm';
 import { residual } from '../residual/wasm';

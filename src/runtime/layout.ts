@@ -8,7 +8,7 @@ import type { PlacedOp, Plan } from '../placement/plan.js';
 import { Arena } from './arena.js';
 import type { KvType } from './types.js';
 
-/** Positions per page of the KV cache, as in kernels/attention. */
+/** Positions per page of the KV cache, as in kernels/kv. */
 export const kvPagePositions = 32;
 /** Rows per packed group, as in kernels/pack. */
 export const groupRows = 8;
