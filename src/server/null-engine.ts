@@ -3,6 +3,7 @@
  * is around an engine and for tests; never a stand-in for a model.
  */
 import { EngineError } from '../core/errors.js';
+import type { EncodeOptions } from '../formats/types.js';
 import { validateGenerate } from '../runtime/options.js';
 import type {
   Engine,
@@ -32,6 +33,8 @@ const BYTES = 256;
 const WORDS = 1000;
 const END = BYTES + WORDS;
 const TOKENS_PER_TURN = 512;
+/** Text of the end token, which closes the turns of conversations. */
+const END_TEXT = '</s>';
 const utf8 = new TextEncoder();
 
 /** The text of token i of every answer. */
@@ -48,8 +51,13 @@ class NullTokenizer implements Tokenizer {
   readonly fim = { prefix: 1, suffix: 2, middle: 3 };
   readonly chatTemplate = null;
 
-  encode(text: string): number[] {
-    return Array.from(utf8.encode(text));
+  encode(text: string, { special = false }: EncodeOptions = {}): number[] {
+    const ids: number[] = [];
+    for (const [i, part] of (special ? text.split(END_TEXT) : [text]).entries()) {
+      if (i > 0) ids.push(END);
+      for (const byte of utf8.encode(part)) ids.push(byte);
+    }
+    return ids;
   }
 
   bytesOf(id: number): Uint8Array {
@@ -71,7 +79,7 @@ class NullTokenizer implements Tokenizer {
   }
 
   applyChatTemplate(messages: readonly { role: string; content: string }[]): string {
-    return `${messages.map(({ role, content }) => `${role}: ${content}\n`).join('')}assistant:`;
+    return `${messages.map(({ role, content }) => `${role}: ${content}${END_TEXT}\n`).join('')}assistant:`;
   }
 }
 
@@ -264,8 +272,9 @@ export class NullEngine implements Engine {
 
   private idsOf(prompt: Prompt): readonly number[] {
     if (typeof prompt === 'string') return this.tokenizer.encode(prompt);
-    if (prompt.every((item) => typeof item === 'number')) return prompt;
-    return this.tokenizer.encode(this.tokenizer.applyChatTemplate(prompt as never));
+    if (typeof prompt[0] !== 'object') return prompt as readonly number[];
+    const text = this.tokenizer.applyChatTemplate(prompt as never);
+    return this.tokenizer.encode(text, { special: true });
   }
 
   /** Waits for a place among those that run. */

@@ -3,6 +3,7 @@ import { transcriptStop } from '../formats/chat-template.js';
 import type { Tokenizer } from '../runtime/types.js';
 import type { CompletionPrompt } from './completion.js';
 import { badRequest } from './errors.js';
+import { PromptCache } from './prompt-cache.js';
 import { messagesForTemplate } from './tools.js';
 
 export interface PromptIds {
@@ -23,13 +24,24 @@ export function promptIds(tokenizer: Tokenizer, prompt: CompletionPrompt): Promp
     case 'messages': {
       const { messages, ...options } = messagesForTemplate(tokenizer.chatTemplate, prompt);
       const text = tokenizer.applyChatTemplate(messages, options);
-      const ids = tokenizer.encode(text, { special: true, bos: false });
+      const ids = promptCache(tokenizer).encode(text);
       return { ids, stop: tokenizer.chatTemplate === null ? transcriptStop : null };
     }
     default:
       return prompt satisfies never;
   }
 }
+
+function promptCache(tokenizer: Tokenizer): PromptCache {
+  let cache = promptCaches.get(tokenizer);
+  if (cache === undefined) {
+    cache = new PromptCache(tokenizer);
+    promptCaches.set(tokenizer, cache);
+  }
+  return cache;
+}
+
+const promptCaches = new WeakMap<Tokenizer, PromptCache>();
 
 function infillIds(tokenizer: Tokenizer, prefix: string, suffix: string): number[] {
   const { fim, addBos, bosId } = tokenizer;
