@@ -15,6 +15,17 @@ const TOKENS = [
   1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000,
 ];
 
+/** What goes over WebSockets: counted where it happens, and read when metrics are asked for. */
+export interface SocketCounts {
+  receivedFrames: number;
+  receivedBytes: number;
+  sentFrames: number;
+  sentBytes: number;
+  /** Set by who holds them. */
+  connections: () => number;
+  detachedSessions: () => number;
+}
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The counters that the engine keeps itself; they start again with a new engine, as counters may. */
@@ -73,10 +84,20 @@ export function createMetrics(host: EngineHost) {
       this.inc(host.reloads);
     },
   });
+  const sockets: SocketCounts = {
+    receivedFrames: 0,
+    receivedBytes: 0,
+    sentFrames: 0,
+    sentBytes: 0,
+    connections: () => 0,
+    detachedSessions: () => 0,
+  };
+  registerSockets(sockets, registry);
   const histogram = (name: string, help: string, buckets: number[]): Histogram =>
     new Histogram({ name: `waferflow:${name}`, help, buckets, registers });
   return {
     registry,
+    sockets,
     timeToFirstToken: histogram(
       'time_to_first_token_seconds',
       'From admission to the first token',
@@ -127,4 +148,47 @@ export function createMetrics(host: EngineHost) {
       registers,
     }),
   };
+}
+
+function registerSockets(sockets: SocketCounts, registry: Registry): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name: `waferflow:${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge('websocket_connections', 'WebSockets that are open', () => sockets.connections());
+  gauge('websocket_sessions_detached', 'Sessions that wait for their client to come back', () =>
+    sockets.detachedSessions(),
+  );
+  const counter = (name: string, help: string, received: () => number, sent: () => number): void => {
+    new Counter({
+      name: `waferflow:${name}`,
+      help,
+      labelNames: ['direction'],
+      registers,
+      collect() {
+        this.reset();
+        this.inc({ direction: 'received' }, received());
+        this.inc({ direction: 'sent' }, sent());
+      },
+    });
+  };
+  counter(
+    'websocket_frames_total',
+    'Messages on WebSockets',
+    () => sockets.receivedFrames,
+    () => sockets.sentFrames,
+  );
+  counter(
+    'websocket_bytes_total',
+    'Bytes of messages on WebSockets',
+    () => sockets.receivedBytes,
+    () => sockets.sentBytes,
+  );
 }

@@ -2,7 +2,11 @@
 import { type Span, type Tracer, trace } from '@opentelemetry/api';
 import OpenAI from 'openai';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { type ClientSocket, connect as connectClient } from '#src/client/index.js';
+import { binarySubprotocol } from '#src/server/protocol.js';
 import { metric, testServer } from './server.js';
+import { connect } from './socket-client.js';
 
 const secret = 'the-secret-prompt';
 
@@ -43,6 +47,34 @@ it('counts and times requests under the names that dashboards know', async () =>
   expect(text).toContain('waferflow:inter_token_latency_seconds_bucket{le="0.00005"}');
   expect(text).toContain('waferflow:num_requests_running 0');
   expect(text).toContain('waferflow:kv_cache_usage_perc 0');
+});
+
+it('counts sockets, what goes over them, and sessions that were cut off', async () => {
+  const server = await testServer();
+  const count = (name: string): Promise<number> => metric(server, `websocket_${name}`);
+  const plain = await connect(server.url);
+  const frames = await plain.respond({});
+  expect(await count('connections')).toBe(1);
+  expect(await count('frames_total{direction="received"}')).toBe(1);
+  expect(await count('frames_total{direction="sent"}')).toBe(frames.length);
+  const bytes = frames.reduce((sum, frame) => sum + Buffer.byteLength(JSON.stringify(frame)), 0);
+  expect(await count('bytes_total{direction="sent"}')).toBe(bytes);
+  const options = { url: server.url, reconnect: { attempts: 0 } };
+  let socket: WebSocket | undefined;
+  const client = await connectClient({
+    ...options,
+    openSocket: (url) => {
+      socket = new WebSocket(url, binarySubprotocol);
+      return Promise.resolve(socket as unknown as ClientSocket);
+    },
+  });
+  onTestFinished(() => client.close());
+  await client.respond({ input: secret, max_output_tokens: 1 }).response;
+  expect(await count('connections')).toBe(2);
+  expect(await count('sessions_detached')).toBe(0);
+  socket?.terminate();
+  await vi.waitFor(async () => expect(await count('connections')).toBe(1));
+  expect(await count('sessions_detached')).toBe(1);
 });
 
 it('logs a line per request with its id and no prompt, and traces it', async () => {

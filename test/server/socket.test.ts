@@ -72,6 +72,38 @@ it('evicts what a failed continuation built on, and goes on', async () => {
   expect(responseOf(await client.respond({}))).toMatchObject({ status: 'incomplete' });
 });
 
+it('evicts what a continuation built on that was refused for want of room, with 503 and with 429', async () => {
+  const keys = ['a', 'b'].map((name) => ({
+    name,
+    sha256: hashKey(name),
+    requestsPerMinute: null,
+    tokensPerMinute: null,
+  }));
+  const limits = { maxInFlight: 2, maxPerCaller: 1, maxWaitingTokens: 1000 };
+  const { url } = await testServer({ keys, admission: { interactive: limits } }, { tokensPerSecond: 50 });
+  const open = (name: string) => connect(url, { headers: { authorization: `Bearer ${name}` } });
+  const client = await open('a');
+  const [others, another] = [await open('a'), await open('b')];
+  for (const [status, busy] of [
+    [429, [others]],
+    [503, [others, another]],
+  ] as const) {
+    const { id } = responseOf(await client.respond({ store: false, max_output_tokens: 1 }));
+    for (const one of busy) {
+      one.send({ type: 'response.create', input: 'x' });
+      await one.until(({ type }) => type === 'response.output_text.delta');
+    }
+    const [refused] = await client.respond({ store: false, previous_response_id: id });
+    expect(refused).toMatchObject({ type: 'error', status });
+    for (const one of busy) {
+      one.send({ type: 'response.cancel' });
+      await one.until(isTerminal);
+    }
+    const [evicted] = await client.respond({ store: false, previous_response_id: id });
+    expect(evicted).toMatchObject({ type: 'error', error: { code: 'previous_response_not_found' } });
+  }
+});
+
 it('warms up with generate: false: a whole response without output, to go on from', async () => {
   const { url } = await testServer();
   const client = await connect(url);

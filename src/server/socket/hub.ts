@@ -34,7 +34,11 @@ export class SocketHub {
   constructor(service: ResponsesService, limits: SocketLimits) {
     this.service = service;
     this.limits = limits;
+    const counts = service.context.metrics.sockets;
+    counts.connections = () => this.connections.size;
+    counts.detachedSessions = () => [...this.sessions.values()].filter(({ isDetached }) => isDetached).length;
     this.acceptor = new Acceptor({
+      counts,
       maxMessageBytes: limits.messageBytes,
       maxFragments: limits.fragments,
       chooseProtocol: (offered) =>
@@ -45,11 +49,6 @@ export class SocketHub {
     this.clock = setInterval(() => this.check(), Math.max(10, shortestMs / 4));
     this.clock.unref();
     service.context.lifecycle.draining.addEventListener('abort', () => this.drain());
-  }
-
-  /** Sockets that are open. */
-  get size(): number {
-    return this.connections.size;
   }
 
   /** Takes an upgrade whose key is good. Throws an ApiError where there is no room. */

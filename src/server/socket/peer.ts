@@ -1,4 +1,5 @@
 /** One client on a socket: takes its events, runs its responses in lanes, and remembers what they said. */
+import { setMaxListeners } from 'node:events';
 import { ApiError, badRequest, toApiError } from '../errors.js';
 import type { IncompleteReason, RateLimitsEvent, SteerErrorCode } from '../protocol.js';
 import { newId } from '../responses/ids.js';
@@ -39,6 +40,8 @@ export class Peer {
 
   constructor(options: PeerOptions) {
     this.options = options;
+    // Every response listens.
+    setMaxListeners(0, this.gone.signal);
     this.state = new ConnectionState(options.limits.stateBytes);
   }
 
@@ -151,7 +154,8 @@ export class Peer {
       );
       await this.run(lane, prepared, { address, caller, isWarmUp: generate === false });
     } catch (thrown) {
-      this.evictAfter(thrown, previousId);
+      // A continuation that failed, for whatever reason, takes what it built on with it.
+      if (previousId !== null) this.state.evict(previousId);
       this.tell(thrown, address);
     }
   }
@@ -184,7 +188,8 @@ export class Peer {
       lane.active = null;
       const kept = run.kept();
       if (run.error !== null) {
-        this.evictAfter(run.error, kept.response.previous_response_id);
+        const { previous_response_id: previousId } = kept.response;
+        if (previousId !== null) this.state.evict(previousId);
         this.failSteers(active, 'The response failed.');
         return;
       }
@@ -236,12 +241,6 @@ export class Peer {
         steerFailed(run.id, steer.id, steer.input, 'successor_creation_failed', message),
         address,
       );
-  }
-
-  /** A continuation that failed takes what it built on with it, unless it only came at a bad time. */
-  private evictAfter(thrown: unknown, previousId: string | null): void {
-    const { status } = toApiError(thrown).facts;
-    if (previousId !== null && status !== 429 && status !== 503) this.state.evict(previousId);
   }
 
   private steer(event: unknown): void {

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { SocketCounts } from '../metrics.js';
 
 export interface SocketHandlers {
   onMessage(data: Buffer, isBinary: boolean): void;
@@ -16,13 +17,16 @@ export interface AcceptorOptions {
   readonly maxFragments: number;
   /** Of the subprotocols that a client offers, the one that is spoken. */
   readonly chooseProtocol: (offered: ReadonlySet<string>) => string | false;
+  readonly counts: SocketCounts;
 }
 
 /** Turns upgrades into sockets. */
 export class Acceptor {
   private readonly server: WebSocketServer;
+  private readonly counts: SocketCounts;
 
-  constructor({ maxMessageBytes, maxFragments, chooseProtocol }: AcceptorOptions) {
+  constructor({ maxMessageBytes, maxFragments, chooseProtocol, counts }: AcceptorOptions) {
+    this.counts = counts;
     this.server = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -40,7 +44,7 @@ export class Acceptor {
     handlers: (socket: Socket) => SocketHandlers,
   ): void {
     this.server.handleUpgrade(request, raw, head, (ws) => {
-      const socket = new Socket(ws, raw);
+      const socket = new Socket(ws, raw, this.counts);
       socket.listen(handlers(socket));
     });
   }
@@ -50,12 +54,14 @@ export class Acceptor {
 export class Socket {
   private readonly ws: WebSocket;
   private readonly raw: Duplex;
+  private readonly counts: SocketCounts;
   /** Ends the turn, if something was sent in it. */
   private turnEnd: NodeJS.Immediate | null = null;
 
-  constructor(ws: WebSocket, raw: Duplex) {
+  constructor(ws: WebSocket, raw: Duplex, counts: SocketCounts) {
     this.ws = ws;
     this.raw = raw;
+    this.counts = counts;
   }
 
   get protocol(): string {
@@ -72,8 +78,12 @@ export class Socket {
   }
 
   listen(handlers: SocketHandlers): void {
-    const { ws } = this;
-    ws.on('message', (data, isBinary) => handlers.onMessage(data as Buffer, isBinary));
+    const { ws, counts } = this;
+    ws.on('message', (data, isBinary) => {
+      counts.receivedFrames++;
+      counts.receivedBytes += (data as Buffer).length;
+      handlers.onMessage(data as Buffer, isBinary);
+    });
     ws.on('pong', () => handlers.onPong());
     // `ws` answers a broken frame with the right close code itself; the close follows.
     ws.on('error', () => undefined);
@@ -82,7 +92,10 @@ export class Socket {
 
   /** Sends a frame now. */
   sendNow(data: Uint8Array): void {
-    if (this.isOpen) this.ws.send(data);
+    if (!this.isOpen) return;
+    this.counts.sentFrames++;
+    this.counts.sentBytes += data.length;
+    this.ws.send(data);
   }
 
   /** Sends a frame with those of the same turn of the event loop, in one write. */
@@ -92,6 +105,8 @@ export class Socket {
       this.raw.cork();
       this.turnEnd = setImmediate(this.uncork);
     }
+    this.counts.sentFrames++;
+    this.counts.sentBytes += Buffer.byteLength(data);
     this.ws.send(data);
   }
 
