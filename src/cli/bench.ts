@@ -198,7 +198,7 @@ const NOTES = [
   'The baseline serves the requests of a batch one after the other, since gpu.js compiles a pass for one KV cache: of a batch one request is measured, whose speed is that of all.',
   'Random weights have the speed of trained ones of their shape, and write no sense.',
   'The runtime hands tokens to its caller in groups; the gap before a group is shared out over its tokens.',
-  'Cases that are too long for the slowest contender within the time (`--minutes`) are halved, for all contenders alike, and rounds end when the time is used up; each row says how many tokens and rounds it rests on.',
+  'Cases that are too long for the slowest contender within the time, which --minutes sets, are halved, for all contenders alike, and rounds end when the time is used up; each row says how many tokens and rounds it rests on.',
   'Ratios are of runs next to each other in time; the headline is the lowest of those of one user in decode.',
 ];
 

@@ -72,7 +72,9 @@ export class Decoding {
 
   /** The gaps of steps from `first` to `last` seconds long, of which the last ends now. */
   countGaps(
-    steps: { readonly first: number; readonly last: number; readonly count: number },
+    steps: number,
+    first: number,
+    last: number,
     now: number,
     listener: Pick<ReplicaListener, 'gaps' | 'firstToken'>,
   ): void {
@@ -85,8 +87,7 @@ export class Decoding {
       else listener.gaps[tier].add(now - s.lastToken[slot]!);
     }
     joiners.length = 0;
-    const { first, last, count } = steps;
-    listener.gaps[0].addRun(first, last, count, this.size - this.ofBatchTier - late[0]);
-    listener.gaps[1].addRun(first, last, count, this.ofBatchTier - late[1]);
+    listener.gaps[0].addRun(first, last, steps, this.size - this.ofBatchTier - late[0]);
+    listener.gaps[1].addRun(first, last, steps, this.ofBatchTier - late[1]);
   }
 }

@@ -1,5 +1,6 @@
 /** The KV memory of one copy: what each sequence holds for itself, and the blocks of prompts that all share. */
 import { PrefixCache } from './prefixCache.js';
+import type { ReplicaListener } from './scheduling.js';
 import type { Sequences } from './sequences.js';
 
 /** Tokens of one block of the prefix cache, as in Mooncake's traces. */
@@ -14,19 +15,19 @@ export class KvMemory {
   private ownTokens = 0;
   private readonly sequences: Sequences;
   private readonly keepsBlocks: boolean;
-  private readonly blockOf: (slot: number, index: number) => number;
+  /** Numbers the blocks of a sequence: equal numbers are equal prompts up to there. */
+  private readonly blocks: Pick<ReplicaListener, 'blockOf'>;
 
-  /** `blockOf` numbers the blocks of a sequence; equal numbers are equal prompts up to there. */
   constructor(
     capacity: number,
     keepsBlocks: boolean,
     sequences: Sequences,
-    blockOf: (slot: number, index: number) => number,
+    blocks: Pick<ReplicaListener, 'blockOf'>,
   ) {
     this.capacity = capacity;
     this.keepsBlocks = keepsBlocks;
     this.sequences = sequences;
-    this.blockOf = blockOf;
+    this.blocks = blocks;
   }
 
   get used(): number {
@@ -44,7 +45,7 @@ export class KvMemory {
     let held = 0;
     if (this.keepsBlocks && s.hasPrefix[slot] === 1) {
       const most = Math.floor(this.knownTokens(slot, tokens) / BLOCK_TOKENS);
-      while (held < most && this.cache.hold(this.blockOf(slot, held))) held++;
+      while (held < most && this.cache.hold(this.blocks.blockOf(slot, held))) held++;
     }
     s.heldBlocks[slot] = held;
     return held;
@@ -69,7 +70,7 @@ export class KvMemory {
     const blocks = Math.floor(this.knownTokens(slot, tokens) / BLOCK_TOKENS);
     const from = s.heldBlocks[slot]!;
     for (let i = from; i < blocks; i++) {
-      const block = this.blockOf(slot, i);
+      const block = this.blocks.blockOf(slot, i);
       if (!cache.hold(block)) cache.add(block);
     }
     const moved = Math.max(0, blocks - from) * BLOCK_TOKENS;
@@ -80,7 +81,7 @@ export class KvMemory {
 
   dropBlocks(slot: number): void {
     const { sequences: s, cache } = this;
-    for (let i = s.heldBlocks[slot]! - 1; i >= 0; i--) cache.drop(this.blockOf(slot, i));
+    for (let i = s.heldBlocks[slot]! - 1; i >= 0; i--) cache.drop(this.blocks.blockOf(slot, i));
     s.heldBlocks[slot] = 0;
   }
 

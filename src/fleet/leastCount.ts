@@ -104,7 +104,9 @@ class Search {
 
   private run(copies: number, maxMisses: number): FleetResult {
     const { workload, seed } = this.question;
-    return simulateFleet({ ...this.fleet(copies), maxMisses }, workload.source(seed));
+    // Only a whole run can become an answer.
+    const keepsTimeline = maxMisses === Infinity;
+    return simulateFleet({ ...this.fleet(copies), maxMisses, keepsTimeline }, workload.source(seed));
   }
 
   private fleet(copies: number): Fleet {

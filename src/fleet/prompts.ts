@@ -68,7 +68,7 @@ export class Prompts {
   }
 
   /** Books the step's parts and tells of each prompt that is whole. */
-  finishStep(whole: (slot: number) => void): void {
+  finishStep(now: number, whole: (slot: number, now: number) => void): void {
     const { parts, slots } = this;
     const { target, done } = this.sequences;
     for (let i = 0; i < parts.length; i += 2) {
@@ -78,7 +78,7 @@ export class Prompts {
       this.pendingTokens -= tokens;
       if (done[slot] !== target[slot]) continue;
       slots.splice(slots.indexOf(slot), 1);
-      whole(slot);
+      whole(slot, now);
     }
     parts.length = 0;
   }

@@ -74,9 +74,7 @@ export class Replica {
     this.decoding = new Decoding(sequences);
     this.residents = new Residents(sequences);
     this.leap = new Leap(model.times);
-    this.memory = new KvMemory(model.kvTokens, policy.prefixCache, sequences, (slot, index) =>
-      listener.blockOf(slot, index),
-    );
+    this.memory = new KvMemory(model.kvTokens, policy.prefixCache, sequences, listener);
   }
 
   get waitingCount(): number {
@@ -278,25 +276,25 @@ export class Replica {
     if (decoding.size > 0) {
       const first = isMixed ? this.stepTotal : this.leap.step(0);
       const last = isMixed || steps === 1 ? first : this.leap.step(steps - 1);
-      decoding.countGaps({ first, last, count: steps }, now, this.listener);
+      decoding.countGaps(steps, first, last, now, this.listener);
       decoding.advance(steps);
       if (!this.policy.reservesAnswer) memory.grow(decoding.size * steps);
     }
     memory.account(seconds, held);
-    this.listener.timeline.add(begun, now, held, memory.used);
+    this.listener.timeline?.add(begun, now, held, memory.used);
     for (let slot = decoding.done; slot !== NONE; slot = decoding.done) {
       this.undecode(slot);
       this.end(slot, now);
     }
-    if (isMixed) this.prompts.finishStep((slot) => this.promptDone(slot, now));
+    if (isMixed) this.prompts.finishStep(now, this.promptDone);
     memory.evictOverflow();
   }
 
-  private promptDone(slot: number, now: number): void {
+  private readonly promptDone = (slot: number, now: number): void => {
     this.memory.share(slot, this.sequences.target[slot]!);
     if (this.model.times.promptYieldsToken) this.promptToken(slot, now);
     else this.promptLeft(slot, now);
-  }
+  };
 
   /** The step that took in the last of a prompt has made a token of it. */
   private promptToken(slot: number, now: number): void {

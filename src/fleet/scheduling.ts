@@ -21,7 +21,7 @@ export interface SchedulerPolicy {
 export interface ReplicaListener {
   /** Gaps between tokens, by tier. */
   readonly gaps: readonly [LogHistogram, LogHistogram];
-  readonly timeline: Timeline;
+  readonly timeline: Timeline | null;
   blockOf(slot: number, index: number): number;
   boundary(replica: Replica, time: number): void;
   firstToken(slot: number, time: number): void;

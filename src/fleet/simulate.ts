@@ -28,6 +28,8 @@ export interface Fleet {
   readonly failures?: readonly Failure[];
   /** Interactive requests that missed a limit after which the simulation stops, as the SLO cannot be met any more. */
   readonly maxMisses?: number;
+  /** Keeps the memory over time as well, which costs a few per cent of the speed. */
+  readonly keepsTimeline?: boolean;
 }
 
 type Event =
@@ -46,7 +48,7 @@ export function simulateFleet(fleet: Fleet, source: RequestSource): FleetResult 
 
 class Simulation implements ReplicaListener {
   readonly gaps: readonly [LogHistogram, LogHistogram];
-  readonly timeline = new Timeline();
+  readonly timeline: Timeline | null;
   private readonly fleet: Fleet;
   private readonly source: RequestSource;
   private readonly metrics: Metrics;
@@ -74,6 +76,7 @@ class Simulation implements ReplicaListener {
     this.source = source;
     this.metrics = new Metrics(fleet.slo);
     this.gaps = this.metrics.gaps;
+    this.timeline = fleet.keepsTimeline === true ? new Timeline() : null;
     this.replicas = fleet.replicas.map(
       ({ model, role }, index) => new Replica(index, role, model, fleet.policy, this.sequences, this),
     );
@@ -190,7 +193,7 @@ class Simulation implements ReplicaListener {
     if (Number.isNaN(this.firstArrival)) {
       this.firstArrival = now;
       this.lastEnd = now;
-      this.timeline.begin(now);
+      this.timeline?.begin(now);
     }
     metrics.arrived(arrival.tier);
     if (this.router.fits(arrival.promptTokens, arrival.outputTokens)) this.place(slot, now, true);
@@ -347,7 +350,7 @@ class Simulation implements ReplicaListener {
       dollarsPerMTokens:
         generatedTokens > 0 ? ((dollarsPerHour * seconds) / 3600 / generatedTokens) * 1e6 : 0,
       tasks: 'tasks' in source ? (source as TaskSource).tasks() : null,
-      timeline: this.timeline.points(kvTokens),
+      timeline: this.timeline?.points(kvTokens) ?? null,
     };
   }
 

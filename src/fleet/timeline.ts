@@ -11,6 +11,10 @@ export class Timeline {
   private width = FIRST_WIDTH;
   private origin = 0;
   private end = 0;
+  /** The bin that was added to last, and its edges: nearly every step is within it. */
+  private latest = 0;
+  private low = 0;
+  private high = 0;
 
   /** The time that counts as 0; before anything is added. */
   begin(time: number): void {
@@ -21,12 +25,18 @@ export class Timeline {
   /** Tokens that were held on a straight line from one number to another between two moments. */
   add(from: number, to: number, tokensFrom: number, tokensTo: number): void {
     if (to > this.end) this.end = to;
+    if (from >= this.low && to < this.high) {
+      this.bins[this.latest] = this.bins[this.latest]! + ((to - from) * (tokensFrom + tokensTo)) / 2;
+    } else this.spread(from, to, tokensFrom, tokensTo);
+  }
+
+  private spread(from: number, to: number, tokensFrom: number, tokensTo: number): void {
     const last = this.binOf(to);
     const first = this.binOf(from);
-    if (first === last) {
-      this.bins[last] = this.bins[last]! + ((to - from) * (tokensFrom + tokensTo)) / 2;
-      return;
-    }
+    this.latest = last;
+    this.low = this.origin + last * this.width;
+    this.high = this.low + this.width;
+    if (to === from) return;
     const slope = (tokensTo - tokensFrom) / (to - from);
     let held = tokensFrom;
     let at = from;

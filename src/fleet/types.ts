@@ -103,8 +103,8 @@ export interface FleetResult {
   readonly dollarsPerHour: number;
   readonly dollarsPerMTokens: number;
   readonly tasks: TaskResult | null;
-  /** A few hundred points at most, however long the run. */
-  readonly timeline: readonly TimelinePoint[];
+  /** A few hundred points at most, however long the run; null where it was not asked for. */
+  readonly timeline: readonly TimelinePoint[] | null;
 }
 
 /** How machines of one kind are grouped into copies of the model and what each copy takes at once. */

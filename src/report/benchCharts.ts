@@ -1,5 +1,5 @@
 /** The charts of a bench. */
-import type { BenchPhase, BenchResult, Contender, MeasuredRow } from '../bench/types.js';
+import type { BenchResult, Contender, MeasuredRow } from '../bench/types.js';
 import { HOW } from './benchHow.js';
 import { CONTENDERS, caseName, contenderName } from './benchNames.js';
 import type { BarChart, XyChart, XySeries } from './chartTypes.js';
@@ -31,40 +31,31 @@ export function ratioChart({ ratios }: BenchResult): BarChart | null {
   };
 }
 
-const RATES: Readonly<Record<BenchPhase, string>> = {
-  decode: 'tokens/s after the first',
-  prefill: 'prompt tokens/s',
-  request: 'tokens/s of prompt and answer',
-};
-
-/** One chart per model and phase: cases down, contenders as bars. */
+/** Decode, one chart per model: cases down, contenders as bars. */
 export function speedCharts(result: BenchResult): BarChart[] {
   const contenders = present(result);
-  return result.models.flatMap(({ name }, at) =>
-    (['decode', 'prefill', 'request'] as const).flatMap((phase): BarChart[] => {
-      const rows = result.measured.filter((row) => row.model === name && row.phase === phase);
-      if (rows.length === 0) return [];
-      const categories = [...new Set(rows.map((row) => caseName(row, false)))];
-      return [
-        {
-          kind: 'bars',
-          id: anchor('speed', at, phase),
-          title: `${name}: ${phase}`,
-          categories,
-          value: { label: RATES[phase] },
-          series: contenders.map((contender) => ({
-            name: contenderName(contender),
-            values: categories.map(
-              (category) =>
-                rows.find((row) => row.contender === contender && caseName(row, false) === category)
-                  ?.tokensPerSecond.median ?? null,
-            ),
-          })),
-          basis: categories.map(() => HOW.speed),
-        },
-      ];
-    }),
-  );
+  return result.models.flatMap(({ name }, at): BarChart[] => {
+    const rows = result.measured.filter((row) => row.model === name && row.phase === 'decode');
+    if (rows.length === 0) return [];
+    const categories = [...new Set(rows.map((row) => caseName(row, false)))];
+    const speed = (contender: Contender, category: string): number | null =>
+      rows.find((row) => row.contender === contender && caseName(row, false) === category)?.tokensPerSecond
+        .median ?? null;
+    return [
+      {
+        kind: 'bars',
+        id: anchor('speed', at),
+        title: `${name}: decode`,
+        categories,
+        value: { label: 'tokens/s after the first' },
+        series: contenders.map((contender) => ({
+          name: contenderName(contender),
+          values: categories.map((category) => speed(contender, category)),
+        })),
+        basis: categories.map(() => HOW.speed),
+      },
+    ];
+  });
 }
 
 /** Percentiles of the waits between tokens of a single user. */

@@ -37,10 +37,12 @@ const minutes = (seconds: number): string =>
   seconds < 100 ? `${Math.round(seconds)} seconds` : `${Number((seconds / 60).toFixed(1))} minutes`;
 
 /** The lengths that a case had before it was shortened. */
-const wantedLengths = ({ promptTokens, generatedTokens, wanted }: MeasuredRow): string =>
-  promptTokens === wanted.promptTokens && generatedTokens === wanted.generatedTokens
-    ? ''
+const wantedLengths = ({ phase, promptTokens, generatedTokens, wanted }: MeasuredRow): string => {
+  if (promptTokens === wanted.promptTokens && generatedTokens === wanted.generatedTokens) return '';
+  return phase === 'prefill'
+    ? `${wanted.promptTokens}`
     : `${wanted.promptTokens} + ${wanted.generatedTokens}`;
+};
 
 const known = (value: number | null | undefined, basis: string): Figure => ({ value: value ?? null, basis });
 const share = (value: number | null, basis: string): Figure => ({ value, basis, share: true });
@@ -50,7 +52,8 @@ function spreadCells(spread: Spread | null, basis: string): Cell[] {
     known(spread?.median, basis),
     known(spread?.min, basis),
     known(spread?.max, basis),
-    share(spread?.spread ?? null, basis),
+    // One round has no spread.
+    share(spread && spread.samples.length > 1 ? spread.spread : null, basis),
   ];
 }
 const SPREAD_COLUMNS = ['median', 'lowest', 'highest', '± spread'];
@@ -83,7 +86,7 @@ function summary(result: BenchResult): Section {
             figure: { ...known(ratio, HOW.ratio), unit: '×' },
             note: 'decode, one user, lowest over all models here',
           },
-          ...items.slice(0, 5),
+          ...items.slice(0, 7),
         ],
       },
       ...busy(result),
@@ -147,7 +150,7 @@ function speeds(result: BenchResult): Section {
         (chart): Block => ({
           kind: 'chart',
           chart,
-          text: 'Tokens per second of all requests together, median over the rounds; bars of one case belong together.',
+          text: 'Tokens per second of all requests together, median over the rounds; bars of one case belong together. Prompts and whole requests are in the tables.',
         }),
       ),
       ...result.models.map(({ name }) =>

@@ -109,6 +109,9 @@ export function kvChart(result: CapacityResult): BarChart | null {
   };
 }
 
+/** Per cent of the KV memory from which on the line of all there is helps. */
+const NEAR_FULL = 25;
+
 /** KV occupancy over time, where the simulation kept it. */
 export function kvTimeline(result: CapacityResult): XyChart | null {
   const series = result.answers.flatMap((answer, colour): XySeries[] => {
@@ -125,6 +128,7 @@ export function kvTimeline(result: CapacityResult): XyChart | null {
     ];
   });
   if (series.length === 0) return null;
+  const highest = Math.max(...series.flatMap(({ points }) => points.map(({ y }) => y)));
   return {
     kind: 'xy',
     id: 'kv-timeline',
@@ -132,7 +136,8 @@ export function kvTimeline(result: CapacityResult): XyChart | null {
     x: { label: 'seconds since the first arrival', log: false },
     y: { label: '% of the KV memory', log: false },
     series,
-    limits: [{ axis: 'y', value: 100, label: 'full' }],
+    // Far above all lines it would only press them down.
+    limits: highest > NEAR_FULL ? [{ axis: 'y', value: 100, label: 'full' }] : [],
   };
 }
 

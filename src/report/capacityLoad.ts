@@ -111,7 +111,7 @@ export function memorySection(result: CapacityResult, placed: readonly PlacedWaf
     blocks: [
       ...charted(
         kvTimeline(result),
-        'Share of the KV memory that live sequences hold, over the run; the dashed line is all there is.',
+        'Share of the KV memory that live sequences hold, over the run. Where they come near it, a dashed line shows all there is.',
       ),
       ...charted(
         kvChart(result),

@@ -47,6 +47,8 @@ describe('waferflow capacity', () => {
       const of = configuration!;
       expect(count).toBe(of.machinesPerReplica * (of.replicas + of.prefillReplicas + of.decodeReplicas));
       expect(goodput).toBeGreaterThan(0);
+      expect(result!.timeline!.length).toBeGreaterThan(100);
+      expect(result!.timeline!.at(-1)!.seconds).toBeCloseTo(result!.seconds, 6);
       expect(costPerMTokens).toBeGreaterThan(0);
       for (const outcome of result!.slo) expect(outcome).toMatchObject({ meets: true });
       expect(result!.finished).toBe(1500);

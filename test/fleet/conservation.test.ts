@@ -154,6 +154,7 @@ function fleetOf(s: Scenario): Fleet {
     routing: s.routing,
     slo: { percentile: 95, ttftMs: 100, tpotMs: 5, itlMs: 10 },
     failures: s.failures,
+    keepsTimeline: true,
   };
 }
 
@@ -174,7 +175,7 @@ describe('a fleet of any kind', () => {
           expect(tier.ttftMs.mean).toBeLessThanOrEqual(tier.e2elMs.mean);
         }
         expect(result.kvOccupancyPeak).toBeLessThanOrEqual(1);
-        const held = result.timeline.reduce(
+        const held = result.timeline!.reduce(
           (sum, { seconds, kvOccupancy }, i, all) =>
             sum + kvOccupancy * (seconds - (all[i - 1]?.seconds ?? 0)),
           0,

@@ -63,15 +63,17 @@ describe('a timeline', () => {
       new Rng(3),
     );
     const model = { ...evenMachine(8, 0.01), kvTokens: 1500 };
-    const { timeline, seconds, kvOccupancy, kvOccupancyPeak } = simulateFleet(
+    const { seconds, kvOccupancy, kvOccupancyPeak, ...result } = simulateFleet(
       {
         replicas: [{ model, role: 'both' }],
         policy: policy(),
         routing: 'least-loaded',
         slo: { percentile: 99 },
+        keepsTimeline: true,
       },
       source,
     );
+    const timeline = result.timeline!;
     expect(timeline.length).toBeGreaterThan(MOST / 2 - 1);
     expect(timeline.length).toBeLessThanOrEqual(MOST);
     expect(timeline.at(-1)!.seconds).toBeCloseTo(seconds, 9);

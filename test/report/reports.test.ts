@@ -75,6 +75,20 @@ describe('the report of a bench', () => {
     expect(row(benchHtml({ ...bench, measured }))).not.toContain('<data value="0">');
   });
 
+  it('tells of no spread where there was one round, and what a case was shortened from', () => {
+    const measured = bench.measured.map((row) => {
+      const tokensPerSecond = { ...row.tokensPerSecond, spread: 0, samples: [row.tokensPerSecond.median] };
+      return { ...row, tokensPerSecond };
+    });
+    const [section] = benchHtml({ ...bench, measured })
+      .split('id="speeds"')[1]!
+      .split('</section>');
+    const row = /<th scope="row">decode 64 \+ 128 tokens<\/th>.*/.exec(section!)![0];
+    expect(row).toContain('>512 + 128<');
+    expect(row).toContain('<span title="not measured">–</span>');
+    expect(row).not.toContain('<data value="0">');
+  });
+
   it('is whole when only one contender ran', () => {
     const alone = {
       ...bench,
