@@ -67,7 +67,7 @@ export function bytesOfByteLevelText(text: string): Uint8Array {
   );
 }
 
-/** The part of Hugging Face's tokenizer that is used: text to words, each byte a printable character. */
+/** The part of Hugging Face's tokenizer that is used: text to words. */
 interface WordSplitter {
   pre_tokenize(text: string): string[];
 }
@@ -88,7 +88,7 @@ function wordSplitter(patterns: readonly string[]): WordSplitter {
       decoder: null,
       pre_tokenizer: {
         type: 'Sequence',
-        pretokenizers: [...splits, { type: 'ByteLevel', use_regex: false }],
+        pretokenizers: splits,
       },
       model: { type: 'BPE', vocab: {}, merges: [] },
     },
@@ -138,8 +138,9 @@ export class ByteLevelBpe {
   private encodeWord(word: string): readonly number[] {
     const cached = this.cache.get(word);
     if (cached !== undefined) return cached;
-    const whole = this.ignoreMerges ? this.idOf.get(word) : undefined;
-    const ids = whole === undefined ? this.mergeWord(word) : [whole];
+    const printable = Array.from(utf8.encode(word), (byte) => byteToChar[byte]!).join('');
+    const whole = this.ignoreMerges ? this.idOf.get(printable) : undefined;
+    const ids = whole === undefined ? this.mergeWord(printable) : [whole];
     if (word.length <= maxCachedLength) {
       if (this.cache.size >= maxCachedWords) this.cache.clear();
       this.cache.set(word, ids);
@@ -147,6 +148,7 @@ export class ByteLevelBpe {
     return ids;
   }
 
+  /** `word` has a printable character for each byte, as texts of tokens have. */
   private mergeWord(word: string): readonly number[] {
     const pieces = mergePairs(word, (start, middle, end) => {
       const rank = this.rankOf.get(`${word.slice(start, middle)} ${word.slice(middle, end)}`);

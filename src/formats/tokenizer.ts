@@ -87,7 +87,7 @@ class GgufTokenizer implements Tokenizer {
   encode(text: string, { bos = this.addBos, special = false }: EncodeOptions = {}): number[] {
     const ids: number[] = [];
     let afterSpecial = true;
-    for (const fragment of this.specialTokens.split(replaceLoneSurrogates(text), special)) {
+    for (const fragment of this.specialTokens.split(text.toWellFormed(), special)) {
       if (typeof fragment === 'number') ids.push(fragment);
       else {
         const text = this.codec.spacePrefix && afterSpecial ? ` ${fragment}` : fragment;
@@ -171,9 +171,4 @@ class GgufTokenizer implements Tokenizer {
     if (this.chatTemplate === null) return plainTranscript(this.addBos ? textOf(bosId) : '');
     return compileChatTemplate(this.chatTemplate, { bos: textOf(bosId), eos: textOf(eosId) });
   }
-}
-
-/** Half of a surrogate pair is no character: it becomes U+FFFD, as everywhere on the web platform. */
-function replaceLoneSurrogates(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
