@@ -111,17 +111,20 @@ export function elementsPerWord(type: ElementType): number {
   return type === 'f32' ? 1 : type === 'f16' ? 2 : 4;
 }
 
+/** One vector operation as a program asks for it: from a color or memory, to a color or memory or both. */
+export interface Operation {
+  readonly input: Color | null;
+  readonly output: Color | null;
+  readonly view: View;
+  readonly fold: FoldCode;
+  /** Whether the results stay in memory. */
+  readonly store: boolean;
+  readonly lastMark: Mark;
+}
+
 /** What a running simulation does for a PE; set when the run starts. */
 export interface Executor {
-  issue(
-    pe: Pe,
-    input: Color | null,
-    output: Color | null,
-    view: View,
-    fold: FoldCode,
-    store: boolean,
-    lastMark: Mark,
-  ): Pending;
+  issue(pe: Pe, operation: Operation): Pending;
   compute(pe: Pe, work: Work, action: (() => void) | undefined, name: string): Pending;
   /** Starts a flow of control; `now` is one that is running already, forked off another. */
   spawn(pe: Pe, name: string, program: Program, how: 'now' | 'task' | 'daemon'): Pending;
@@ -169,27 +172,34 @@ export class Pe {
 
   /** Sends a view onto a color, one word per cycle; `lastMark` lets the last wavelet advance switches. */
   send(output: Color, view: View, lastMark: Mark = MARK.none): Pending {
-    return this.running().issue(this, null, output, view, FOLD.copy, false, lastMark);
+    return this.issue({ input: null, output, view, fold: FOLD.copy, store: false, lastMark });
   }
 
   /** Fills a view from a color. */
   receive(input: Color, view: View): Pending {
-    return this.running().issue(this, input, null, view, FOLD.copy, true, MARK.none);
+    return this.issue({ input, output: null, view, fold: FOLD.copy, store: true, lastMark: MARK.none });
   }
 
   /** `view = view (fold) wavelets`, element by element. */
   receiveFold(input: Color, view: View, fold: FoldName): Pending {
-    return this.running().issue(this, input, null, view, foldCode(view, fold), true, MARK.none);
+    return this.issue({
+      input,
+      output: null,
+      view,
+      fold: foldCode(view, fold),
+      store: true,
+      lastMark: MARK.none,
+    });
   }
 
   /** Sends `view (fold) wavelets` on while they arrive: one link of a chain. Memory stays as it is. */
   relayFold(input: Color, view: View, output: Color, fold: FoldName, lastMark: Mark = MARK.none): Pending {
-    return this.running().issue(this, input, output, view, foldCode(view, fold), false, lastMark);
+    return this.issue({ input, output, view, fold: foldCode(view, fold), store: false, lastMark });
   }
 
   /** Keeps what arrives and passes it on. */
   relay(input: Color, view: View, output: Color): Pending {
-    return this.running().issue(this, input, output, view, FOLD.copy, true, MARK.none);
+    return this.issue({ input, output, view, fold: FOLD.copy, store: true, lastMark: MARK.none });
   }
 
   /** Local work on memory; `action` computes the real numbers. */
@@ -223,6 +233,10 @@ export class Pe {
       }
     };
     this.running().spawn(this, `on ${input.name}`, serve.bind(this), 'daemon');
+  }
+
+  private issue(operation: Operation): Pending {
+    return this.running().issue(this, operation);
   }
 
   private running(): Executor {

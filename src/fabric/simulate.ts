@@ -3,13 +3,13 @@
  * can happen, and ends with an account of the run or with an error that says who waits for what.
  */
 import { MachineError } from '../core/errors.js';
-import type { CoreOptions, FabricCore, FoldCode, Mark } from './core.js';
+import type { CoreOptions, FabricCore, FoldCode } from './core.js';
 import { FOLD, THREADS } from './core.js';
 import { cycleLimit, deadlock } from './diagnose.js';
 import { FastCore } from './fast.js';
 import { formatPoint, RAMP } from './geometry.js';
 import type { Color, Mesh } from './mesh.js';
-import type { Executor, Pe, Program, Task, View, Work } from './pe.js';
+import type { Executor, Operation, Pe, Program, Task, Work } from './pe.js';
 import { Pending } from './pe.js';
 import { PlainCore } from './plain.js';
 import type { FabricResult, LocalTotals } from './result.js';
@@ -207,15 +207,7 @@ class Simulation implements Executor {
 
   // ── Vector operations ─────────────────────────────────────────────────────────────────────────────────────
 
-  issue(
-    pe: Pe,
-    input: Color | null,
-    output: Color | null,
-    view: View,
-    fold: FoldCode,
-    store: boolean,
-    lastMark: Mark,
-  ): Pending {
+  issue(pe: Pe, { input, output, view, fold, store, lastMark }: Operation): Pending {
     const pending = new Pending();
     const { words } = view;
     if (words === 0) {

@@ -9,16 +9,8 @@ import type { TilePair } from '../shift.js';
 import { interleavedRing, naturalRing, ringShift, shiftAndMultiply, shiftColors } from '../shift.js';
 import { matmulWork } from '../work.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
-import { meshOf, waveletsOf } from './program.js';
-import {
-  assertSquare,
-  multiplyTiles,
-  product,
-  randomMatrix,
-  readTile,
-  tilesError,
-  writeTile,
-} from './tiles.js';
+import { meshOf } from './program.js';
+import { assertSquare, gemmRun, multiplyTiles } from './tiles.js';
 
 interface Tiles {
   readonly a: TilePair;
@@ -30,8 +22,7 @@ function prepare(size: ProgramSize, ring: readonly number[]): Prepared {
   assertSquare(size);
   const mesh = meshOf(size);
   const pes = mesh.width;
-  const n = size.elements;
-  const t = Math.ceil(n / pes);
+  const t = Math.ceil(size.elements / pes);
   const place = ring.map((_, i) => ring.indexOf(i));
   const tiles = new Map<Pe, Tiles>();
 
@@ -66,28 +57,10 @@ function prepare(size: ProgramSize, ring: readonly number[]): Prepared {
   }
 
   // ── Host run ──
-  let wanted = new Float64Array(0);
-  return {
-    mesh,
-    wavelets: waveletsOf(t * t, size.type),
-    load(rng) {
-      const [a, b] = [randomMatrix(n, rng), randomMatrix(n, rng)];
-      for (const [{ at }, own] of tiles) {
-        const [ringRow, ringColumn] = [place[at.y]!, place[at.x]!];
-        writeTile(own.a.current, a, n, ringRow, ringColumn);
-        writeTile(own.b.current, b, n, ringRow, ringColumn);
-        readTile(own.a.current, a, n, ringRow, ringColumn);
-        readTile(own.b.current, b, n, ringRow, ringColumn);
-      }
-      wanted = product(a, b, n, false);
-    },
-    maxAbsError: () =>
-      tilesError(mesh, wanted, n, (x, y) => ({
-        buffer: tiles.get(mesh.pe({ x, y }))!.c,
-        row: place[y]!,
-        column: place[x]!,
-      })),
-  };
+  return gemmRun(mesh, size, false, (pe) => {
+    const { a, b, c } = tiles.get(pe)!;
+    return { a: a.current, b: b.current, c, row: place[pe.at.y]!, column: place[pe.at.x]! };
+  });
 }
 
 export const SHIFTED_GEMMS: readonly FabricProgram[] = [

@@ -11,16 +11,8 @@ import { interleavedRing, ringShift, shiftColors } from '../shift.js';
 import { elementWork, matmulWork } from '../work.js';
 import { rootGroup } from './collectives.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
-import { meshOf, waveletsOf } from './program.js';
-import {
-  assertSquare,
-  multiplyTiles,
-  product,
-  randomMatrix,
-  readTile,
-  tilesError,
-  writeTile,
-} from './tiles.js';
+import { meshOf } from './program.js';
+import { assertSquare, gemmRun, multiplyTiles } from './tiles.js';
 
 interface Tiles {
   readonly a: Buffer;
@@ -33,8 +25,7 @@ function prepare(size: ProgramSize): Prepared {
   assertSquare(size);
   const mesh = meshOf(size);
   const pes = mesh.width;
-  const n = size.elements;
-  const t = Math.ceil(n / pes);
+  const t = Math.ceil(size.elements / pes);
   const ring = interleavedRing(pes);
   const place = ring.map((_, i) => ring.indexOf(i));
   const tiles = new Map<Pe, Tiles>();
@@ -84,23 +75,10 @@ function prepare(size: ProgramSize): Prepared {
   }
 
   // ── Host run ──
-  let wanted = new Float64Array(0);
-  return {
-    mesh,
-    wavelets: waveletsOf(t * t, size.type),
-    load(rng) {
-      const [a, b] = [randomMatrix(n, rng), randomMatrix(n, rng)];
-      for (const [{ at }, own] of tiles) {
-        writeTile(own.a, a, n, at.y, at.x);
-        writeTile(own.b.current, b, n, at.y, at.x);
-        readTile(own.a, a, n, at.y, at.x);
-        readTile(own.b.current, b, n, at.y, at.x);
-      }
-      wanted = product(a, b, n, true);
-    },
-    maxAbsError: () =>
-      tilesError(mesh, wanted, n, (x, y) => ({ buffer: tiles.get(mesh.pe({ x, y }))!.c, row: y, column: x })),
-  };
+  return gemmRun(mesh, size, true, (pe) => {
+    const { a, b, c } = tiles.get(pe)!;
+    return { a, b: b.current, c, row: pe.at.y, column: pe.at.x };
+  });
 }
 
 export const GEMM_T: FabricProgram = {

@@ -12,16 +12,8 @@ import type { Color } from '../mesh.js';
 import type { Buffer, Pe, Pending } from '../pe.js';
 import { matmulWork } from '../work.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
-import { meshOf, waveletsOf } from './program.js';
-import {
-  assertSquare,
-  multiplyTiles,
-  product,
-  randomMatrix,
-  readTile,
-  tilesError,
-  writeTile,
-} from './tiles.js';
+import { meshOf } from './program.js';
+import { assertSquare, gemmRun, multiplyTiles } from './tiles.js';
 
 interface Tiles {
   readonly a: Buffer;
@@ -79,8 +71,7 @@ function prepare(size: ProgramSize): Prepared {
   assertSquare(size);
   const mesh = meshOf(size);
   const pes = mesh.width;
-  const n = size.elements;
-  const t = Math.ceil(n / pes);
+  const t = Math.ceil(size.elements / pes);
   const tiles = new Map<Pe, Tiles>();
 
   // ── Layout ──
@@ -124,26 +115,7 @@ function prepare(size: ProgramSize): Prepared {
   }
 
   // ── Host run ──
-  let wanted = new Float64Array(0);
-  return {
-    mesh,
-    wavelets: waveletsOf(t * t, size.type),
-    load(rng) {
-      const [a, b] = [randomMatrix(n, rng), randomMatrix(n, rng)];
-      for (const [{ at }, own] of tiles) {
-        for (const [buffer, matrix] of [
-          [own.a, a],
-          [own.b, b],
-        ] as const) {
-          writeTile(buffer, matrix, n, at.y, at.x);
-          readTile(buffer, matrix, n, at.y, at.x);
-        }
-      }
-      wanted = product(a, b, n, false);
-    },
-    maxAbsError: () =>
-      tilesError(mesh, wanted, n, (x, y) => ({ buffer: tiles.get(mesh.pe({ x, y }))!.c, row: y, column: x })),
-  };
+  return gemmRun(mesh, size, false, (pe) => ({ ...tiles.get(pe)!, row: pe.at.y, column: pe.at.x }));
 }
 
 export const SUMMA: FabricProgram = {

@@ -2,9 +2,9 @@
 import { OptionError } from '../../core/errors.js';
 import type { Rng } from '../../core/rng.js';
 import type { Mesh } from '../mesh.js';
-import type { Buffer } from '../pe.js';
-import type { ProgramSize } from './program.js';
-import { largestDifference } from './program.js';
+import type { Buffer, Pe } from '../pe.js';
+import type { Prepared, ProgramSize } from './program.js';
+import { largestDifference, waveletsOf } from './program.js';
 
 /** `OptionError` unless the rectangle is square, as shifts along both axes need it. */
 export function assertSquare({ width, height }: ProgramSize): void {
@@ -17,46 +17,54 @@ export function assertSquare({ width, height }: ProgramSize): void {
   });
 }
 
+/** Which tile of a matrix. */
+interface Place {
+  readonly row: number;
+  readonly column: number;
+}
+
+/** The tiles of A, B and C that lie in one PE, all at the same place of their matrices. */
+export interface PlacedTiles extends Place {
+  readonly a: Buffer;
+  readonly b: Buffer;
+  readonly c: Buffer;
+}
+
 /** A side x side matrix of numbers in [-1, 1). */
-export function randomMatrix(side: number, rng: Rng): Float64Array {
+function randomMatrix(side: number, rng: Rng): Float64Array {
   return Float64Array.from({ length: side * side }, () => 2 * rng.next() - 1);
 }
 
-/** Writes tile (row, column) of a matrix into a buffer, row by row; what lies beyond the matrix is zero. */
-export function writeTile(
-  buffer: Buffer,
-  matrix: Float64Array,
+/** Visits the elements of tile (row, column) of a matrix, t x t, that lie within it: where in the tile, where in all. */
+function eachOfTile(
+  t: number,
   side: number,
-  row: number,
-  column: number,
+  { row, column }: Place,
+  visit: (inTile: number, inMatrix: number) => void,
 ): void {
-  const t = Math.round(Math.sqrt(buffer.length));
-  const values = new Float64Array(buffer.length);
   for (let r = 0; r < t; r++) {
     for (let c = 0; c < t; c++) {
       const [i, j] = [row * t + r, column * t + c];
-      if (i < side && j < side) values[r * t + c] = matrix[i * side + j]!;
+      if (i < side && j < side) visit(r * t + c, i * side + j);
     }
   }
+}
+
+/** Writes a tile of a matrix into a buffer, row by row; what lies beyond the matrix is zero. */
+function writeTile(buffer: Buffer, matrix: Float64Array, side: number, place: Place): void {
+  const values = new Float64Array(buffer.length);
+  eachOfTile(Math.sqrt(buffer.length), side, place, (own, at) => {
+    values[own] = matrix[at]!;
+  });
   buffer.write(values);
 }
 
-/** The values of a matrix as the element type keeps them. */
-export function readTile(
-  buffer: Buffer,
-  matrix: Float64Array,
-  side: number,
-  row: number,
-  column: number,
-): void {
-  const t = Math.round(Math.sqrt(buffer.length));
+/** The values of a tile as the element type keeps them. */
+function readTile(buffer: Buffer, matrix: Float64Array, side: number, place: Place): void {
   const values = buffer.read();
-  for (let r = 0; r < t; r++) {
-    for (let c = 0; c < t; c++) {
-      const [i, j] = [row * t + r, column * t + c];
-      if (i < side && j < side) matrix[i * side + j] = values[r * t + c]!;
-    }
-  }
+  eachOfTile(Math.sqrt(buffer.length), side, place, (own, at) => {
+    matrix[at] = values[own]!;
+  });
 }
 
 export interface TileShape {
@@ -88,7 +96,7 @@ export function multiplyTiles(
 }
 
 /** The product of two side x side matrices in float64; the second one transposed if asked. */
-export function product(
+function product(
   a: Float64Array,
   b: Float64Array,
   side: number,
@@ -105,20 +113,38 @@ export function product(
   return c;
 }
 
-/** The largest difference between the tiles that `tileOf` names and a matrix. */
-export function tilesError(
+/** The host's part of a GEMM: random A and B into the tiles that `tilesOf` names, and the error of C. */
+export function gemmRun(
   mesh: Mesh,
-  matrix: Float64Array,
-  side: number,
-  tileOf: (
-    x: number,
-    y: number,
-  ) => { readonly buffer: Buffer; readonly row: number; readonly column: number },
-): number {
-  const found = new Float64Array(side * side);
-  for (const { at } of mesh.pes.values()) {
-    const { buffer, row, column } = tileOf(at.x, at.y);
-    readTile(buffer, found, side, row, column);
-  }
-  return largestDifference(found, matrix);
+  { elements: side, type, width }: ProgramSize,
+  transposed: boolean,
+  tilesOf: (pe: Pe) => PlacedTiles,
+): Prepared {
+  let wanted = new Float64Array(0);
+  return {
+    mesh,
+    wavelets: waveletsOf(Math.ceil(side / width) ** 2, type),
+    load(rng) {
+      const [a, b] = [randomMatrix(side, rng), randomMatrix(side, rng)];
+      for (const pe of mesh.pes.values()) {
+        const tiles = tilesOf(pe);
+        for (const [buffer, matrix] of [
+          [tiles.a, a],
+          [tiles.b, b],
+        ] as const) {
+          writeTile(buffer, matrix, side, tiles);
+          readTile(buffer, matrix, side, tiles);
+        }
+      }
+      wanted = product(a, b, side, transposed);
+    },
+    maxAbsError() {
+      const found = new Float64Array(side * side);
+      for (const pe of mesh.pes.values()) {
+        const tiles = tilesOf(pe);
+        readTile(tiles.c, found, side, tiles);
+      }
+      return largestDifference(found, wanted);
+    },
+  };
 }
