@@ -1,13 +1,11 @@
 /** A loaded model: prompts in, tokens out. Everything here is the same in Node and in a browser. */
-import { CTL_ABORT, CTL_BARRIER_GENERATION, CTL_EPOCH } from '../../kernels/program/layout.js';
-import { EngineError, messageOf, OptionError } from '../core/errors.js';
+import { EngineError, OptionError } from '../core/errors.js';
 import { simulate } from '../timing/simulate.js';
-import { FEED_QUEUE, FEED_TOKEN, type FeedReader, STAT } from './feed.js';
+import { LeaderCalls, type LeaderLine } from './calls.js';
+import { STAT } from './feed.js';
 import { checkGrammar } from './grammar.js';
-import type { JobOutcome, LeaderApi } from './leader.js';
-import type { Remote } from './link.js';
-import { readLogprobs } from './logprobs.js';
-import { checkIds, stopStrings, validateGenerate } from './options.js';
+import type { JobOutcome } from './leader.js';
+import { checkIds, samplingOf, stopStrings, validateGenerate } from './options.js';
 import type { Job, JobResult } from './sequence.js';
 import { StopMatcher } from './stop.js';
 import { Stream, streamAhead } from './stream.js';
@@ -19,7 +17,6 @@ import type {
   GenerateOptions,
   GenerateTimings,
   Prompt,
-  SamplingOptions,
   ScoreOptions,
   ScoreResult,
   Tokenizer,
@@ -31,32 +28,11 @@ const simulatedMachines = ['wse-3', 'h100'];
 /** Default of `maxTokens`. */
 const defaultMaxTokens = 128;
 
-/** The running workers of an engine, as a platform starts them. */
-export interface Crew {
-  readonly leader: Remote<LeaderApi>;
-  /** Rejects when a worker ends that should not have. */
-  readonly failed: Promise<never>;
-  /** Whether the workers keep the process alive: they do while a job runs. */
-  hold(isBusy: boolean): void;
-  stop(): Promise<void>;
-}
-
-export interface EngineParts {
+export interface EngineParts extends LeaderLine {
   readonly info: EngineInfo;
   readonly tokenizer: Tokenizer;
-  readonly feed: FeedReader;
-  readonly crew: Crew;
-  readonly memory: WebAssembly.Memory;
-  readonly control: number;
   /** Tokens that the KV cache holds. */
   readonly kvTokens: number;
-}
-
-interface Watcher {
-  readonly stream: Stream | null;
-  readonly onPrefill: ((done: number, total: number) => void) | undefined;
-  readonly onQueue: ((position: number) => void) | undefined;
-  readonly total: number;
 }
 
 export class WaferEngine implements Engine {
@@ -64,24 +40,17 @@ export class WaferEngine implements Engine {
   readonly tokenizer: Tokenizer;
   readonly ended: Promise<Error | null>;
   private readonly parts: EngineParts;
-  private readonly watchers = new Map<number, Watcher>();
-  /** Rejects for each call to the leader that has not returned. */
-  private readonly calls = new Set<(error: unknown) => void>();
+  private readonly calls: LeaderCalls;
   private requests = 0;
   private knowsVocabulary: boolean = false;
-  private isFollowing: boolean = false;
   private closed: Promise<void> | null = null;
-  private failure: unknown = null;
-  private settle: (error: Error | null) => void = () => undefined;
 
   constructor(parts: EngineParts) {
     this.parts = parts;
     this.info = parts.info;
     this.tokenizer = parts.tokenizer;
-    this.ended = new Promise((resolve) => {
-      this.settle = resolve;
-    });
-    parts.crew.failed.catch((error: unknown) => this.fail(error));
+    this.calls = new LeaderCalls(parts);
+    this.ended = this.calls.ended;
   }
 
   stats(): EngineStats {
@@ -125,13 +94,13 @@ export class WaferEngine implements Engine {
     const { config } = this.info;
     const promptTokens = promptIds.length;
     const request = this.requests++;
-    const stream = new Stream(request, (tokens) => this.tell(leader.allow(request, tokens)));
-    const cancel = (): void => this.tell(leader.cancel(request));
+    const stream = new Stream(request, (tokens) => this.calls.tell(leader.allow(request, tokens)));
+    const cancel = (): void => this.calls.tell(leader.cancel(request));
     const ids: number[] = [];
     const text: string[] = [];
     const { onPrefill, onQueue, signal } = options;
     if (options.grammar !== undefined) this.sendVocabulary();
-    const job = this.ask(leader.generate(this.jobOf(request, promptIds, options)), {
+    const job = this.calls.ask(leader.generate(this.jobOf(request, promptIds, options)), {
       request,
       stream,
       onPrefill,
@@ -216,10 +185,10 @@ export class WaferEngine implements Engine {
       signal?.throwIfAborted();
       const window = [...bos, ...rest.slice(from, from + size)];
       const request = this.requests++;
-      const cancel = (): void => this.tell(leader.cancel(request));
+      const cancel = (): void => this.calls.tell(leader.cancel(request));
       signal?.addEventListener('abort', cancel);
       try {
-        const scores = await this.ask(leader.score(request, window), { request, total: window.length });
+        const scores = await this.calls.ask(leader.score(request, window), { request, total: window.length });
         if (scores === null) signal?.throwIfAborted();
         else {
           const skip = argmax.length - from;
@@ -240,13 +209,12 @@ export class WaferEngine implements Engine {
     checkIds(ids, this.tokenizer.vocabSize);
     this.requireRoom(ids.length, this.mostTokens, 'ids');
     const request = this.requests++;
-    return await this.ask(this.parts.crew.leader.logits(request, ids), { request, total: ids.length });
+    return await this.calls.ask(this.parts.crew.leader.logits(request, ids), { request, total: ids.length });
   }
 
   close(): Promise<void> {
     if (this.closed === null) {
-      this.settle(null);
-      this.fail(
+      this.calls.close(
         new EngineError({
           what: 'engine',
           given: 'a call after close()',
@@ -259,91 +227,13 @@ export class WaferEngine implements Engine {
     return this.closed;
   }
 
-  /** From here on every call ends in `error`, those under way too; no worker waits for another any more. */
-  private fail(error: unknown): void {
-    this.failure ??= error;
-    if (error instanceof Error) this.settle(error);
-    const words = new Int32Array(this.parts.memory.buffer, this.parts.control);
-    Atomics.store(words, CTL_ABORT, 1);
-    for (const word of [CTL_EPOCH, CTL_BARRIER_GENERATION]) Atomics.notify(words, word);
-    for (const reject of this.calls) reject(this.failure);
-  }
-
-  /** Sends a call whose answer does not matter. */
-  private tell(call: Promise<unknown>): void {
-    this.parts.feed.mail();
-    call.catch(() => undefined);
-  }
-
-  /** The answer of a call for a request, or the failure that keeps it from ever coming. */
-  private async ask<T>(
-    call: Promise<T>,
-    request: Partial<Watcher> & { readonly request: number; readonly total: number },
-  ): Promise<T> {
-    this.parts.feed.mail();
-    const { stream = null, onPrefill, onQueue, total } = request;
-    this.watchers.set(request.request, { stream, onPrefill, onQueue, total });
-    this.parts.crew.hold(true);
-    let breakCall: (error: unknown) => void = () => undefined;
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        breakCall = reject;
-        this.calls.add(reject);
-        if (this.failure !== null) reject(this.failure);
-        call.then(resolve, reject);
-        this.follow();
-      });
-    } catch (error) {
-      if (this.failure !== null) throw this.failure;
-      // Only the message of an error comes across from the leader.
-      const todo = 'Try again; if it happens again, please report it.';
-      const facts = { what: 'worker 0', given: messageOf(error), expected: 'a finished job', todo };
-      throw new EngineError(facts, { cause: error });
-    } finally {
-      // What the leader wrote before it answered has to arrive before the answer.
-      this.drain();
-      this.calls.delete(breakCall);
-      this.watchers.delete(request.request);
-      if (this.watchers.size === 0) this.parts.crew.hold(false);
-    }
-  }
-
-  /** Reads the feed for as long as there are requests. */
-  private follow(): void {
-    if (this.isFollowing) return;
-    this.isFollowing = true;
-    const loop = async (): Promise<void> => {
-      const { feed } = this.parts;
-      while (this.watchers.size > 0 && this.failure === null) {
-        const { turn } = feed;
-        this.drain();
-        await feed.turned(turn);
-      }
-      this.isFollowing = false;
-    };
-    loop().catch((error: unknown) => this.fail(error));
-  }
-
-  private drain(): void {
-    this.parts.feed.drain((request, kind, payload) => {
-      const watcher = this.watchers.get(request);
-      if (watcher === undefined) return;
-      try {
-        hand(watcher, kind, payload);
-      } catch (error) {
-        // A callback of the caller's threw: that ends its own request only.
-        watcher.stream?.fail(error);
-      }
-    });
-  }
-
   /** Grammars are followed where tokens are chosen, which needs to know their bytes: told once. */
   private sendVocabulary(): void {
     if (this.knowsVocabulary) return;
     this.knowsVocabulary = true;
     const { vocabSize, eosIds } = this.tokenizer;
     const bytes = Array.from({ length: vocabSize }, (_, id) => this.tokenizer.bytesOf(id));
-    this.tell(this.parts.crew.leader.setVocabulary(bytes, [...eosIds]));
+    this.calls.tell(this.parts.crew.leader.setVocabulary(bytes, [...eosIds]));
   }
 
   private jobOf(request: number, promptIds: readonly number[], options: GenerateOptions): Job {
@@ -400,43 +290,9 @@ function emptyPrompt(what: string): OptionError {
   });
 }
 
-/** What a record of the feed says, to those who want to know. */
-function hand({ stream, onPrefill, onQueue, total }: Watcher, kind: number, payload: Int32Array): void {
-  if (kind === FEED_TOKEN) stream?.push(payload[0]!, readLogprobs(payload));
-  else if (kind === FEED_QUEUE) onQueue?.(payload[0]!);
-  else onPrefill?.(payload[0]!, total);
-}
-
 function resultOf(outcome: JobOutcome): JobResult {
   if ('refused' in outcome) throw new OptionError(outcome.refused);
   return outcome;
-}
-
-/** What crosses to the leader: functions and signals cannot. */
-function samplingOf(options: GenerateOptions): SamplingOptions {
-  const {
-    temperature,
-    topK,
-    topP,
-    minP,
-    repetitionPenalty,
-    presencePenalty,
-    frequencyPenalty,
-    logitBias,
-    seed,
-  } = options;
-  const all = {
-    temperature,
-    topK,
-    topP,
-    minP,
-    repetitionPenalty,
-    presencePenalty,
-    frequencyPenalty,
-    logitBias,
-    seed,
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 interface Counts {

@@ -64,6 +64,14 @@ function requireNumber(name: string, value: unknown, { test, expected, todo }: R
   throw new OptionError({ what: `option ${name}`, given: show(value), expected, todo });
 }
 
+const samplingNames = [...(Object.keys(RANGES) as (keyof typeof RANGES)[]), 'logitBias'] as const;
+
+/** The sampling options among others, as far as they are given: what crosses to the leader, as functions cannot. */
+export function samplingOf(options: SamplingOptions): SamplingOptions {
+  const all = samplingNames.map((name) => [name, options[name]] as const);
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined));
+}
+
 /**
  * Checks the sampling options against their ranges, and the ids of `logitBias` against the vocabulary where its
  * size is known.

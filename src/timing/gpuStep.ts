@@ -277,21 +277,26 @@ function elementwise(
   return roofline('norms and activations', 0, memory, kernels * c.kernelUs * 1e-6, 0, bytes);
 }
 
+/** An exchange between GPUs: nothing is computed, and the latency comes on top of the bytes. */
+function collective(op: string, fabricSeconds: number, latencySeconds: number): OpCost {
+  return {
+    op,
+    computeSeconds: 0,
+    memorySeconds: 0,
+    fabricSeconds,
+    latencySeconds,
+    seconds: fabricSeconds + latencySeconds,
+    flops: 0,
+    bytes: 0,
+  };
+}
+
 /** One all-reduce of the hidden vectors of `tokens` tokens. */
 function allReduce(card: ModelCard, gpu: GpuNumbers, group: number, tokens: number): OpCost {
   const latency = (gpu.allReduceUs + gpu.allReducePerDoublingUs * (Math.log2(group) - 1)) * 1e-6;
   const bytes = (2 * (group - 1) * tokens * card.hiddenSize * 2) / group;
   const fabric = bytes / (gpu.linkBytesPerSecond * gpu.linkShare);
-  return {
-    op: 'all-reduce',
-    computeSeconds: 0,
-    memorySeconds: 0,
-    fabricSeconds: fabric,
-    latencySeconds: latency,
-    seconds: fabric + latency,
-    flops: 0,
-    bytes: 0,
-  };
+  return collective('all-reduce', fabric, latency);
 }
 
 /** Dispatch and combine of expert parallelism: each token's hidden vector to its experts' GPUs and back. */
@@ -301,14 +306,5 @@ function allToAll(card: ModelCard, gpu: GpuNumbers, setup: GpuSetup, active: num
   const bytes = (2 * tokens * card.hiddenSize * 2 * away) / groups;
   const fabric = bytes / (gpu.linkBytesPerSecond * gpu.linkShare);
   const latency = 2 * gpu.allReduceUs * 1e-6;
-  return {
-    op: 'all-to-all',
-    computeSeconds: 0,
-    memorySeconds: 0,
-    fabricSeconds: fabric,
-    latencySeconds: latency,
-    seconds: fabric + latency,
-    flops: 0,
-    bytes: 0,
-  };
+  return collective('all-to-all', fabric, latency);
 }

@@ -1,6 +1,5 @@
 /** Starts an engine's workers: Web Workers that share memory, or one worker alone. */
-import { EngineError } from '../../core/errors.js';
-import type { Crew } from '../../runtime/engine.js';
+import { type Crew, startThreads } from '../../runtime/crew.js';
 import { createLeader, type LeaderApi, type LeaderInit } from '../../runtime/leader.js';
 import { connect, expose } from '../../runtime/link.js';
 import type { WorkerData } from './worker-entry.js';
@@ -9,47 +8,39 @@ import type { WorkerData } from './worker-entry.js';
 export type StartWorker = (name: string) => Worker;
 
 /** Needs cross-origin isolation. */
-export async function startCrew(init: LeaderInit, startWorker: StartWorker): Promise<Crew> {
-  let isStopping = false;
-  let fail: (error: EngineError) => void = () => undefined;
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  failed.catch(() => undefined);
+export function startCrew(init: LeaderInit, startWorker: StartWorker): Promise<Crew> {
   const { port1, port2 } = new MessageChannel();
-  const threads = Array.from({ length: init.workers }, (_, worker) => {
-    const thread = startWorker(`waferflow-${worker}`);
-    thread.addEventListener('error', ({ message }) => {
-      if (isStopping) return;
-      // A script that cannot be fetched gives an event without a message.
-      const given = message ? `the error "${message}"` : 'a script that does not load';
-      const todo = 'Load the model again; if it happens again, reload the page.';
-      fail(new EngineError({ what: `worker ${worker}`, given, expected: 'a running worker', todo }));
+  return startThreads(port1, (lost) => {
+    const threads = Array.from({ length: init.workers }, (_, worker) => {
+      const thread = startWorker(`waferflow-${worker}`);
+      thread.addEventListener('error', ({ message }) => {
+        // A script that cannot be fetched gives an event without a message.
+        const given = message ? `the error "${message}"` : 'a script that does not load';
+        lost(worker, given, 'Load the model again; if it happens again, reload the page.');
+      });
+      return thread;
     });
-    return thread;
+    const helpers = threads.slice(1);
+    const ready = Promise.all(
+      helpers.map(
+        (thread) => new Promise((resolve) => thread.addEventListener('message', resolve, { once: true })),
+      ),
+    );
+    for (const [worker, thread] of threads.entries()) {
+      const port = worker === 0 ? port2 : null;
+      const data: WorkerData = { worker, init, port };
+      thread.postMessage(data, port === null ? [] : [port]);
+    }
+    return {
+      ready,
+      // Nothing keeps a page alive but the page.
+      hold: () => undefined,
+      stop() {
+        for (const thread of threads) thread.terminate();
+        return Promise.resolve();
+      },
+    };
   });
-  const ready = threads
-    .slice(1)
-    .map((thread) => new Promise((resolve) => thread.addEventListener('message', resolve, { once: true })));
-  for (const [worker, thread] of threads.entries()) {
-    const port = worker === 0 ? port2 : null;
-    const data: WorkerData = { worker, init, port };
-    thread.postMessage(data, port === null ? [] : [port]);
-  }
-  const stop = (): Promise<void> => {
-    isStopping = true;
-    port1.close();
-    for (const thread of threads) thread.terminate();
-    return Promise.resolve();
-  };
-  try {
-    await Promise.race([Promise.all(ready), failed]);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  // Nothing keeps a page alive but the page.
-  return { leader: connect<LeaderApi>(port1), failed, hold: () => undefined, stop };
 }
 
 /** One worker on the engine's own thread, for pages whose threads cannot share memory. */

@@ -1,9 +1,10 @@
 /** The page's hand on the engine worker: loading a model, generating, and what state that is in. */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import glint from '../../../models/glint/glint-q8_0.gguf?url';
-import { EngineError, WaferflowError } from '../../core/errors.js';
-import { callback, connect, type Remote } from '../../runtime/link.js';
+import { WaferflowError } from '../../core/errors.js';
+import { callback, type Remote } from '../../runtime/link.js';
 import type { GenerateEnd, GenerateOptions, LoadProgress, Prompt } from '../../runtime/types.js';
+import { linkTo, type Thread } from '../ui/thread.js';
 import type { EngineApi, Loaded, Outcome } from './api.js';
 
 export type EngineState =
@@ -14,40 +15,22 @@ export type EngineState =
 const state = signal<EngineState>({ kind: 'none' });
 export const engineState: ReadonlySignal<EngineState> = state;
 
-interface Thread {
-  readonly api: Remote<EngineApi>;
-  /** Rejects when the worker itself breaks, so that no call waits for ever. */
-  readonly failed: Promise<never>;
-}
-
-let thread: Thread | null = null;
+let thread: Thread<EngineApi> | null = null;
 /** The load under way, or the last one that worked. */
 let current: Promise<Loaded> | null = null;
 let runs = 0;
 
-function startThread(): Thread {
+function startThread(): Thread<EngineApi> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     type: 'module',
     name: 'waferflow-engine',
   });
-  const failed = new Promise<never>((_, reject) => {
-    worker.addEventListener('error', ({ message }) => {
-      thread = null;
-      current = null;
-      state.value = { kind: 'none' };
-      worker.terminate();
-      reject(
-        new EngineError({
-          what: 'the engine’s thread',
-          given: message ? `the error "${message}"` : 'a script that does not load',
-          expected: 'a running worker',
-          todo: 'Is the server still there? Reload the page.',
-        }),
-      );
-    });
+  return linkTo(worker, 'the engine’s thread', () => {
+    thread = null;
+    current = null;
+    state.value = { kind: 'none' };
+    worker.terminate();
   });
-  failed.catch(() => undefined);
-  return { api: connect<EngineApi>(worker), failed };
 }
 
 async function call<T>(make: (api: Remote<EngineApi>) => Promise<Outcome<T>>): Promise<T> {

@@ -16,6 +16,35 @@ function seriesName({ machine, points }: Sweep): string {
   return `${points[0]?.count ?? 0} × ${machineLabel(machine)}`;
 }
 
+/** The line of one machine. */
+const curve = (sweep: Sweep, index: number) => ({
+  name: seriesName(sweep),
+  type: 'line' as const,
+  symbol: symbols[index % symbols.length]!,
+});
+
+/** One line per machine over the users at once; `yOf` a point is in what `yAxis` says. */
+function overUsers(
+  palette: Palette,
+  sweeps: readonly Sweep[],
+  yAxis: string,
+  yOf: (point: Sweep['points'][number]) => number | null,
+  show: (y: number) => string,
+) {
+  return {
+    grid,
+    legend: legend(palette),
+    tooltip: { trigger: 'axis' as const, valueFormatter: (value: unknown) => show(Number(value)) },
+    xAxis: axis(palette, 'users at once', 'x', 'log'),
+    yAxis: axis(palette, yAxis, 'y', 'log'),
+    series: sweeps.map((sweep, index) => ({
+      ...curve(sweep, index),
+      symbolSize: 6,
+      data: sweep.points.map((point) => [point.users, yOf(point)]),
+    })),
+  };
+}
+
 /** Interactivity against throughput per machine: every point is a number of users. */
 export function Pareto({ sweeps, users }: { sweeps: readonly Sweep[]; users: number }) {
   const option = useCallback(
@@ -33,9 +62,7 @@ export function Pareto({ sweeps, users }: { sweeps: readonly Sweep[]; users: num
       xAxis: axis(palette, 'tokens/s per user', 'x', 'log'),
       yAxis: axis(palette, 'tokens/s per machine', 'y', 'log'),
       series: sweeps.map((sweep, index) => ({
-        name: seriesName(sweep),
-        type: 'line',
-        symbol: symbols[index % symbols.length]!,
+        ...curve(sweep, index),
         data: sweep.points.map(({ users: at, count, tokensPerSecondPerUser, tokensPerSecond }) => ({
           value: [tokensPerSecondPerUser, tokensPerSecond / count, at],
           symbolSize: at === users ? 14 : 6,
@@ -50,29 +77,24 @@ export function Pareto({ sweeps, users }: { sweeps: readonly Sweep[]; users: num
 /** How long each further token takes as users are added, with the SLO as a line. */
 export function Latency({ sweeps, slo }: { sweeps: readonly Sweep[]; slo: Slo }) {
   const option = useCallback(
-    (palette: Palette): EChartsOption => ({
-      grid,
-      legend: legend(palette),
-      tooltip: { trigger: 'axis', valueFormatter: (value) => `${figure(Number(value))} ms` },
-      xAxis: axis(palette, 'users at once', 'x', 'log'),
-      yAxis: axis(palette, 'ms per further token', 'y', 'log'),
-      series: sweeps.map((sweep, index) => ({
-        name: seriesName(sweep),
-        type: 'line',
-        symbol: symbols[index % symbols.length]!,
-        symbolSize: 6,
-        data: sweep.points.map(({ users, tpotMs }) => [users, tpotMs]),
-        ...(index === 0 && {
-          markLine: {
-            silent: true,
-            symbol: 'none',
-            lineStyle: { color: palette.muted, type: 'dashed' as const },
-            label: { formatter: 'SLO', color: palette.muted, position: 'insideEndTop' as const },
-            data: [{ yAxis: slo.tpotMs }],
-          },
-        }),
-      })),
-    }),
+    (palette: Palette): EChartsOption => {
+      const lines = overUsers(
+        palette,
+        sweeps,
+        'ms per further token',
+        ({ tpotMs }) => tpotMs,
+        (ms) => `${figure(ms)} ms`,
+      );
+      const [first, ...others] = lines.series;
+      const markLine = {
+        silent: true,
+        symbol: 'none',
+        lineStyle: { color: palette.muted, type: 'dashed' as const },
+        label: { formatter: 'SLO', color: palette.muted, position: 'insideEndTop' as const },
+        data: [{ yAxis: slo.tpotMs }],
+      };
+      return { ...lines, series: first === undefined ? [] : [{ ...first, markLine }, ...others] };
+    },
     [sweeps, slo.tpotMs],
   );
   return <Chart label="Milliseconds per further token against users" option={option} />;
@@ -81,20 +103,14 @@ export function Latency({ sweeps, slo }: { sweeps: readonly Sweep[]; slo: Slo })
 /** Dollars for a million tokens as users are added. */
 export function Cost({ sweeps }: { sweeps: readonly Sweep[] }) {
   const option = useCallback(
-    (palette: Palette): EChartsOption => ({
-      grid,
-      legend: legend(palette),
-      tooltip: { trigger: 'axis', valueFormatter: (value) => `$${figure(Number(value))}` },
-      xAxis: axis(palette, 'users at once', 'x', 'log'),
-      yAxis: axis(palette, '$ per million generated tokens', 'y', 'log'),
-      series: sweeps.map((sweep, index) => ({
-        name: seriesName(sweep),
-        type: 'line',
-        symbol: symbols[index % symbols.length]!,
-        symbolSize: 6,
-        data: sweep.points.map(({ users, dollarsPerMTokens }) => [users, dollarsPerMTokens]),
-      })),
-    }),
+    (palette: Palette): EChartsOption =>
+      overUsers(
+        palette,
+        sweeps,
+        '$ per million generated tokens',
+        ({ dollarsPerMTokens }) => dollarsPerMTokens,
+        (dollars) => `$${figure(dollars)}`,
+      ),
     [sweeps],
   );
   return <Chart label="Dollars per million generated tokens against users" option={option} />;

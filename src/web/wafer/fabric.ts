@@ -1,7 +1,7 @@
 /** The page's hand on the fabric worker, and the recordings it has made. */
-import { EngineError } from '../../core/errors.js';
 import type { Point } from '../../fabric/geometry.js';
-import { connect, type Remote } from '../../runtime/link.js';
+import type { Remote } from '../../runtime/link.js';
+import { linkTo, type Thread } from '../ui/thread.js';
 import { Activity } from './activity.js';
 import type { Answered, FabricApi } from './api.js';
 import { Loads, type SlowOp, slowestOps } from './loads.js';
@@ -21,23 +21,16 @@ const MOST_SLOW = 8;
 /** Recordings kept, so that going back and forth between two runs does not run them again. */
 const MOST_KEPT = 6;
 
-let link: { readonly api: Remote<FabricApi>; readonly failed: Promise<never> } | null = null;
+let link: Thread<FabricApi> | null = null;
 
-function start(): NonNullable<typeof link> {
+function start(): Thread<FabricApi> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     type: 'module',
     name: 'waferflow-fabric',
   });
-  const failed = new Promise<never>((_, reject) => {
-    worker.addEventListener('error', ({ message }) => {
-      link = null;
-      const given = message ? `the error "${message}"` : 'a script that does not load';
-      const todo = 'Is the server still there? Reload the page.';
-      reject(new EngineError({ what: 'the fabric’s thread', given, expected: 'a running worker', todo }));
-    });
+  return linkTo(worker, 'the fabric’s thread', () => {
+    link = null;
   });
-  failed.catch(() => undefined);
-  return { api: connect<FabricApi>(worker), failed };
 }
 
 function ask<T>(question: (api: Remote<FabricApi>) => Promise<Answered<T>>): Promise<Answered<T>> {
