@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { load } from '#src/index.js';
 import { type RunningServer, startServer } from '#src/server/serve.js';
 import { invalidity } from '../helpers/json-schema.js';
-import { testServer } from './server.js';
+import { breakableServer, testServer } from './server.js';
 
 let server: RunningServer;
 let client: Anthropic;
@@ -209,15 +209,7 @@ describe('errors', () => {
   });
 
   it('come as an event when the stream has begun', async () => {
-    let breakEngine = () => undefined as unknown;
-    const broken = await testServer({
-      load: async () => {
-        const { NullEngine } = await import('#src/server/null-engine.js');
-        const engine = new NullEngine({ tokensPerSecond: 50 });
-        breakEngine = () => engine.break(new Error('gone'));
-        return engine;
-      },
-    });
+    const broken = await breakableServer();
     const response = await fetch(`${broken.url}/v1/messages`, {
       method: 'POST',
       body: JSON.stringify({
@@ -231,7 +223,7 @@ describe('errors', () => {
     const parser = createParser({ onEvent: (event) => events.push(event) });
     for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
       parser.feed(chunk);
-      if (events.some(({ event }) => event === 'content_block_delta')) breakEngine();
+      if (events.some(({ event }) => event === 'content_block_delta')) broken.breakEngine();
     }
     expect(events[0]?.event).toBe('message_start');
     for (const { event, data } of events) expect((JSON.parse(data) as { type: string }).type).toBe(event);

@@ -3,11 +3,9 @@ import OpenAI from 'openai';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { EngineError } from '#src/core/errors.js';
 import type { LoadProgress } from '#src/runtime/types.js';
-import { NullEngine, nullWord } from '#src/server/null-engine.js';
+import { NullEngine } from '#src/server/null-engine.js';
 import { type RunningServer, startServer } from '#src/server/serve.js';
-import { metric, testServer } from './server.js';
-
-const words = (count: number): string => Array.from({ length: count }, (_, i) => nullWord(i)).join('');
+import { metric, testServer, words } from './server.js';
 
 function clientOf({ url }: RunningServer): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });

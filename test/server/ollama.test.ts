@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { load } from '#src/index.js';
 import { type RunningServer, startServer } from '#src/server/serve.js';
 import { invalidity } from '../helpers/json-schema.js';
-import { testServer } from './server.js';
+import { breakableServer } from './server.js';
 
 let server: RunningServer;
 let client: Ollama;
@@ -192,18 +192,10 @@ describe('errors', () => {
   });
 
   it('come as the last line when the stream has begun', async () => {
-    let breakEngine = () => undefined as unknown;
-    const broken = await testServer({
-      load: async () => {
-        const { NullEngine } = await import('#src/server/null-engine.js');
-        const engine = new NullEngine({ tokensPerSecond: 50 });
-        breakEngine = () => engine.break(new Error('gone'));
-        return engine;
-      },
-    });
+    const broken = await breakableServer();
     const stream = await new Ollama({ host: broken.url }).generate({ model: 'null', prompt, stream: true });
     const read = async () => {
-      for await (const _ of stream) breakEngine();
+      for await (const _ of stream) broken.breakEngine();
     };
     await expect(read()).rejects.toThrow();
   });

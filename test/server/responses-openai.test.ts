@@ -5,9 +5,8 @@ import { ResponsesWS } from 'openai/resources/responses/ws';
 import { expect, it, onTestFinished } from 'vitest';
 import { hashKey } from '#src/server/keys.js';
 import { nullWord } from '#src/server/null-engine.js';
-import { testServer } from './server.js';
+import { testServer, words } from './server.js';
 
-const words = (count: number): string => Array.from({ length: count }, (_, i) => nullWord(i)).join('');
 const key = (requestsPerMinute: number | null = null) => ({
   name: 'a',
   sha256: hashKey('good'),

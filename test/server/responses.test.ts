@@ -2,11 +2,9 @@
 import { createParser } from 'eventsource-parser';
 import { expect, it } from 'vitest';
 import { hashKey } from '#src/server/keys.js';
-import { NullEngine, nullWord } from '#src/server/null-engine.js';
+import { NullEngine } from '#src/server/null-engine.js';
 import type { ResponseEvent, ResponseObject } from '#src/server/protocol.js';
-import { testServer } from './server.js';
-
-const words = (count: number): string => Array.from({ length: count }, (_, i) => nullWord(i)).join('');
+import { testServer, textEvents, words } from './server.js';
 
 async function post(url: string, body: unknown, key?: string): Promise<Response> {
   const headers = { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) };
@@ -101,17 +99,7 @@ it('answers with every field of the official schema', async () => {
 it('streams the events of a text in their order, numbered from 0', async () => {
   const { url } = await testServer();
   const events = await streamed(url, {});
-  expect(events.map(({ type }) => type)).toEqual([
-    'response.created',
-    'response.in_progress',
-    'response.output_item.added',
-    'response.content_part.added',
-    ...Array.from({ length: 4 }, () => 'response.output_text.delta'),
-    'response.output_text.done',
-    'response.content_part.done',
-    'response.output_item.done',
-    'response.incomplete',
-  ]);
+  expect(events.map(({ type }) => type)).toEqual(textEvents(4));
   expect(events.map((event) => event.sequence_number)).toEqual(events.map((_, i) => i));
   const deltas = events.flatMap((event) =>
     event.type === 'response.output_text.delta' ? [event.delta] : [],

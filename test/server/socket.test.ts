@@ -2,11 +2,10 @@
 import { request } from 'node:http';
 import { expect, it } from 'vitest';
 import { hashKey } from '#src/server/keys.js';
-import { NullEngine, nullWord } from '#src/server/null-engine.js';
-import { testServer } from './server.js';
+import { NullEngine } from '#src/server/null-engine.js';
+import { testServer, textEvents, words } from './server.js';
 import { connect, type Frame, isTerminal, responseOf } from './socket-client.js';
 
-const words = (count: number): string => Array.from({ length: count }, (_, i) => nullWord(i)).join('');
 const inputTokens = ({ usage }: { readonly [field: string]: unknown }): number =>
   (usage as { input_tokens: number }).input_tokens;
 const typesOf = (frames: readonly Frame[]): string[] => frames.map(({ type }) => type);
@@ -16,17 +15,7 @@ it('answers with the events of SSE, in order, without [DONE], several times', as
   const client = await connect(url);
   for (let turn = 0; turn < 3; turn++) {
     const frames = await client.respond({});
-    expect(typesOf(frames)).toEqual([
-      'response.created',
-      'response.in_progress',
-      'response.output_item.added',
-      'response.content_part.added',
-      ...Array.from({ length: 4 }, () => 'response.output_text.delta'),
-      'response.output_text.done',
-      'response.content_part.done',
-      'response.output_item.done',
-      'response.incomplete',
-    ]);
+    expect(typesOf(frames)).toEqual(textEvents(4));
     expect(frames.map((frame) => frame.sequence_number)).toEqual(frames.map((_, i) => i));
     expect(responseOf(frames)).toMatchObject({
       object: 'response',

@@ -4,9 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { nullWord } from '#src/server/null-engine.js';
 import type { RunningServer } from '#src/server/serve.js';
 import { rawPost, readUntil } from './raw.js';
-import { testServer } from './server.js';
-
-const words = (count: number): string => Array.from({ length: count }, (_, i) => nullWord(i)).join('');
+import { testServer, words } from './server.js';
 
 async function stats({ ready }: RunningServer) {
   return (await ready).stats();

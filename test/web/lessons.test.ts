@@ -1,17 +1,10 @@
 /** The lessons in a real browser: each can be solved by doing what it asks for. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser } from '../helpers/browser.js';
-import { isolatedSite, open, type Site } from './page.js';
+import { isolatedSite, open, type Site, seriousFindings } from './page.js';
 
 const browser = await launchBrowser();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-interface AxeResult {
-  readonly violations: readonly { id: string; impact: string; nodes: readonly { html: string }[] }[];
-}
 
 const knob = (page: Page) => page.locator('.lesson .slider input');
 
@@ -108,10 +101,7 @@ describe.skipIf(browser === null)('the lessons', () => {
     const { page } = await open(browser!, `${site.url}#/lessons?lesson=${id}`, { colorScheme });
     await page.locator('.question').waitFor();
     await page.waitForTimeout(800);
-    await page.evaluate(axe);
-    const { violations } = (await page.evaluate('axe.run()')) as AxeResult;
-    const serious = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
-    expect(serious.map(({ id: rule, nodes }) => `${rule}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
+    expect(await seriousFindings(page)).toEqual([]);
     await page.context().close();
   });
 });
