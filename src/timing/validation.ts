@@ -161,9 +161,10 @@ function gpuCase(row: CsvRow): string {
   return `${row.text('model')} ${row.text('precision')} on ${row.text('gpu')}, ${row.text('engine')}, ${row.text('isl')}/${row.text('osl')}, ${row.text('concurrency')} users, ${split}`;
 }
 
-function gpuOutcomes(row: CsvRow, file: string, card: CardFinder): ValidationRow[] {
+/** A measured row of the table of GPUs as the model is asked for it. */
+export function gpuRowOf(row: CsvRow): GpuRow {
   const tensorParallel = row.number('tp', 1);
-  const given: GpuRow = {
+  return {
     precision: precisionOf(row.text('precision')),
     engine: engineOf(row.text('engine')),
     promptTokens: row.number('isl'),
@@ -177,6 +178,10 @@ function gpuOutcomes(row: CsvRow, file: string, card: CardFinder): ValidationRow
     ttftMs: row.number('ttft_ms'),
     tpotMs: row.number('tpot_ms'),
   };
+}
+
+function gpuOutcomes(row: CsvRow, file: string, card: CardFinder): ValidationRow[] {
+  const given = gpuRowOf(row);
   const machine = gpuNamed(row.text('gpu'));
   if (!machine) throw unknown(`${file}, line ${row.line}, gpu`, row.text('gpu'), 'a GPU of the table');
   const model = card(row.text('model'));

@@ -10,33 +10,16 @@ import type { FleetResult } from '#src/fleet/types.js';
 import { findGpu } from '#src/machine/gpus.js';
 import { plain } from '#src/machine/types.js';
 import { cardOfHubName } from '#src/platform/node/cards.js';
-import { type CsvRow, parseCsv } from '#src/timing/csv.js';
-import { ENGINE_NAMES, gpuConstants } from '#src/timing/gpuConstants.js';
+import { parseCsv } from '#src/timing/csv.js';
+import { gpuConstants } from '#src/timing/gpuConstants.js';
 import { type GpuRow, isInferenceX, rowSetup, waitsForSlot } from '#src/timing/gpuRows.js';
-import { validate } from '#src/timing/validation.js';
+import { gpuRowOf, validate } from '#src/timing/validation.js';
 import { sharedPath } from '../helpers/shared.js';
 
 const file = sharedPath('data/gpu-serving-measured.csv');
 /** What the benchmarks behind the rows send. */
 const REQUESTS_PER_USER = 10;
 const CHUNK = 8192;
-
-function rowOf(row: CsvRow): GpuRow {
-  const tensorParallel = row.number('tp', 1);
-  return {
-    precision: row.text('precision') as GpuRow['precision'],
-    engine: ENGINE_NAMES.find((name) => name === row.text('engine'))!,
-    promptTokens: row.number('isl'),
-    outputTokens: row.number('osl'),
-    concurrency: row.number('concurrency'),
-    tensorParallel,
-    expertTensorParallel: row.number('moe_tp', tensorParallel),
-    expertParallel: row.number('moe_ep', 1),
-    kvBits: /^nvidia\/.*fp8/i.test(row.text('model')) ? 8 : null,
-    ttftMs: row.number('ttft_ms'),
-    tpotMs: row.number('tpot_ms'),
-  };
-}
 
 function replay(row: GpuRow, model: string, gpu: string): FleetResult {
   const card = cardOfHubName(model);
@@ -91,7 +74,7 @@ describe.skipIf(file === null)('replaying measured rows', () => {
     };
     parseCsv(text, file!, ['model', 'gpu']).forEach((csv, index) => {
       const { suspect, published } = judged[2 * index + 1]!;
-      const row = rowOf(csv);
+      const row = gpuRowOf(csv);
       expect(published).toBe(row.tpotMs);
       if (suspect) return;
       const [tier] = replay(row, csv.text('model'), csv.text('gpu')).tiers;
