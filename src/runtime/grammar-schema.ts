@@ -39,6 +39,18 @@ import {
   stringCharacter,
 } from './grammar-json.js';
 import {
+  boundsOf,
+  count,
+  defined,
+  doesBind,
+  isOfType,
+  isTypeKeyword,
+  refuseUnkept,
+  type Type,
+  types,
+  typesOf,
+} from './grammar-keywords.js';
+import {
   areDisjoint,
   isObject,
   mergeSchemas,
@@ -46,43 +58,11 @@ import {
   type SchemaObject,
   schemaError,
 } from './grammar-merge.js';
-import { type Bound, decimalsBetween, integersBetween } from './grammar-number.js';
+import { decimalsBetween, integersBetween } from './grammar-number.js';
 import { parseRegex, searchRegex } from './grammar-regex.js';
 
 const mostDepth = 100;
 const unbounded = Number.POSITIVE_INFINITY;
-
-/** Keywords that bind and cannot be kept here. */
-const unsupported = [
-  'not',
-  'if',
-  'then',
-  'else',
-  'dependencies',
-  'dependentRequired',
-  'dependentSchemas',
-  'patternProperties',
-  'propertyNames',
-  'minProperties',
-  'maxProperties',
-  'contains',
-  'minContains',
-  'maxContains',
-  'multipleOf',
-  '$dynamicRef',
-  '$recursiveRef',
-];
-
-/** Keywords that speak of one type, for schemas that do not name it. */
-const keywordsOf = {
-  object: ['properties', 'required', 'additionalProperties'],
-  array: ['items', 'prefixItems', 'minItems', 'maxItems'],
-  string: ['minLength', 'maxLength', 'pattern', 'format'],
-  number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
-} as const;
-const typeKeywords: readonly string[] = Object.values(keywordsOf).flat();
-const types = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'] as const;
-type Type = (typeof types)[number];
 
 /** Throws OptionError on text that is no JSON schema, and on what it cannot keep. */
 export function schemaRules(source: string): Rules {
@@ -126,18 +106,12 @@ class SchemaCompiler {
   }
 
   private object(schema: SchemaObject, path: string): Expr {
-    for (const keyword of unsupported) {
-      if (schema[keyword] !== undefined) throw schemaError(path, `"${keyword}"`, 'a schema without it');
-    }
-    if (schema.uniqueItems === true) throw schemaError(path, '"uniqueItems"', 'a schema without it');
+    refuseUnkept(schema, path);
     const { $ref: ref, allOf, anyOf, oneOf, ...rest } = schema;
     if (ref !== undefined) {
       if (typeof ref !== 'string')
         throw schemaError(path, '"$ref" that is no text', 'a JSON pointer like #/$defs/a');
-      const binds = Object.keys(schema).some(
-        (key) => typeKeywords.includes(key) || bindingKeywords.includes(key),
-      );
-      if (binds)
+      if (doesBind(schema))
         return this.value(
           mergeSchemas(this.resolve(ref), { ...rest, ...defined({ allOf, anyOf, oneOf }) }, path),
           path,
@@ -157,9 +131,7 @@ class SchemaCompiler {
       const name = anyOf === undefined ? 'oneOf' : 'anyOf';
       const options = this.list(anyOf ?? oneOf, `${path}/${name}`);
       const others: SchemaObject = { ...rest, ...(anyOf === undefined ? {} : defined({ oneOf })) };
-      const binds = Object.keys(others).some(
-        (key) => typeKeywords.includes(key) || bindingKeywords.includes(key),
-      );
+      const binds = doesBind(others);
       if (name === 'oneOf') this.requireDisjoint(options, path);
       return alt(
         ...options.map((option, i) =>
@@ -171,7 +143,7 @@ class SchemaCompiler {
       );
     }
     if ('const' in schema || 'enum' in schema) return this.constants(schema, path);
-    return alt(...this.typesOf(schema, path).map((type) => this.typed(type, schema, path)));
+    return alt(...typesOf(schema, path).map((type) => this.typed(type, schema, path)));
   }
 
   /** A text that matches two branches of `oneOf` is not valid, so no two may overlap. */
@@ -190,7 +162,7 @@ class SchemaCompiler {
   }
 
   private constants(schema: SchemaObject, path: string): Expr {
-    const extra = Object.keys(schema).find((key) => typeKeywords.includes(key) && key !== 'format');
+    const extra = Object.keys(schema).find((key) => isTypeKeyword(key) && key !== 'format');
     if (extra !== undefined) throw schemaError(path, `"${extra}" beside "const" or "enum"`, 'one of them');
     let values: readonly unknown[] = 'const' in schema ? [schema.const] : [];
     if ('enum' in schema) {
@@ -200,25 +172,9 @@ class SchemaCompiler {
       const wanted = values.map((value) => JSON.stringify(value));
       values = 'const' in schema ? all.filter((value) => wanted.includes(JSON.stringify(value))) : all;
     }
-    const allowed = schema.type === undefined ? types : this.typesOf(schema, path);
+    const allowed = schema.type === undefined ? types : typesOf(schema, path);
     const fitting = values.filter((value) => allowed.some((type) => isOfType(value, type)));
     return alt(...fitting.map((value) => text(JSON.stringify(value))));
-  }
-
-  private typesOf(schema: SchemaObject, path: string): readonly Type[] {
-    const { type } = schema;
-    if (type === undefined) {
-      const meant = (['object', 'array', 'string', 'number'] as const).filter((name) =>
-        keywordsOf[name].some((keyword) => schema[keyword] !== undefined),
-      );
-      return meant.length > 0 ? meant : ['object', 'array', 'string', 'number', 'boolean', 'null'];
-    }
-    const names: readonly unknown[] = Array.isArray(type) ? type : [type];
-    return names.map((name) => {
-      const known = types.find((other) => other === name);
-      if (known === undefined) throw schemaError(path, `the type ${JSON.stringify(name)}`, types.join(', '));
-      return known;
-    });
   }
 
   private typed(type: Type, schema: SchemaObject, path: string): Expr {
@@ -240,16 +196,7 @@ class SchemaCompiler {
   }
 
   private number(type: 'integer' | 'number', schema: SchemaObject, path: string): Expr {
-    const low = stricter(
-      bound(schema, 'minimum', false, path),
-      bound(schema, 'exclusiveMinimum', true, path),
-      1,
-    );
-    const high = stricter(
-      bound(schema, 'maximum', false, path),
-      bound(schema, 'exclusiveMaximum', true, path),
-      -1,
-    );
+    const { low, high } = boundsOf(schema, path);
     if (type === 'integer') return low === null && high === null ? anyInteger : integersBetween(low, high);
     return low === null && high === null ? anyNumber : decimalsBetween(low, high);
   }
@@ -380,12 +327,6 @@ class SchemaCompiler {
   }
 }
 
-const bindingKeywords: readonly string[] = ['type', 'const', 'enum', 'allOf', 'anyOf', 'oneOf'];
-
-function defined(keywords: SchemaObject): SchemaObject {
-  return Object.fromEntries(Object.entries(keywords).filter(([, value]) => value !== undefined));
-}
-
 /** A key other than `names`, which end at a node of their tree; without escapes, which could spell them. */
 function keyBeside(names: readonly string[]): Expr {
   const any = repeat(plainCharacter, 0, unbounded);
@@ -406,39 +347,4 @@ function keyBeside(names: readonly string[]): Expr {
       /["\\\p{Cc}\p{Cs}]/u.test(head) ? nothing : seq(text(head), keyBeside(rests)),
     ),
   );
-}
-
-function isOfType(value: unknown, type: Type): boolean {
-  switch (type) {
-    case 'null':
-      return value === null;
-    case 'array':
-      return Array.isArray(value);
-    case 'object':
-      return isObject(value);
-    case 'integer':
-      return Number.isInteger(value);
-    default:
-      return typeof value === type;
-  }
-}
-
-function bound(schema: SchemaObject, keyword: string, isExclusive: boolean, path: string): Bound | null {
-  const value = schema[keyword];
-  if (value === undefined) return null;
-  if (typeof value === 'number' && Number.isFinite(value)) return { value, isExclusive };
-  throw schemaError(path, `"${keyword}": ${JSON.stringify(value)}`, 'a number');
-}
-
-/** The one of two bounds that leaves less; `sign` is 1 for lower bounds. */
-function stricter(a: Bound | null, b: Bound | null, sign: number): Bound | null {
-  if (a === null || b === null) return a ?? b;
-  return b.value * sign >= a.value * sign ? b : a;
-}
-
-function count(schema: SchemaObject, keyword: string, path: string): number | undefined {
-  const value = schema[keyword];
-  if (value === undefined) return undefined;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value;
-  throw schemaError(path, `"${keyword}": ${JSON.stringify(value)}`, 'a whole number from 0');
 }
