@@ -267,6 +267,41 @@ describe('special tokens', () => {
     expect(decode([262, 265, 266, 1])).toBe('a<tool>');
   });
 
+  it('the longest token wins, wherever a shorter one begins', async () => {
+    const texts = ['ab', 'abc', 'cda', 'a', '<a', '<ab>', 'ba', 'bb<'];
+    const kinds = Object.fromEntries(texts.map((text) => [text, 4]));
+    const bare = { 'tokenizer.ggml.add_space_prefix': false };
+    const tokenizer = await tokenizerOf(pieces([...texts, 'b', 'c', 'd', '<', '>'], kinds, bare));
+    // Token by token over the whole text, the longest first, as llama.cpp does it.
+    const cut = (text: string): string[] =>
+      texts
+        .toSorted((a, b) => b.length - a.length || texts.indexOf(a) - texts.indexOf(b))
+        .reduce(
+          (parts, token) =>
+            parts.flatMap((part) =>
+              texts.includes(part)
+                ? [part]
+                : part.split(token).flatMap((rest, i) => (i > 0 ? [token, rest] : [rest])),
+            ),
+          [text],
+        )
+        .filter((part) => part !== '');
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd', '<', '>'), maxLength: 30 }),
+        (text) => {
+          const parts = tokenizer
+            .encode(text, { bos: false })
+            .map((id) => tokenizer.decode([id], { continues: true }));
+          const specials = (all: readonly string[]) => all.filter((part) => texts.includes(part));
+          expect(parts.join('')).toBe(text);
+          expect(specials(parts)).toEqual(specials(cut(text)));
+        },
+      ),
+      { numRuns: 500, seed: 5 },
+    );
+  });
+
   it('the space that was put in front is taken off, unless the tokens go on a text', async () => {
     const tokenizer = await tokenizerOf(file);
     expect(tokenizer.decode([262])).toBe('a');
