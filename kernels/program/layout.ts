@@ -35,13 +35,16 @@ export const ROWS_ALL = 0;
 export const ROWS_LOGITS = 1;
 
 // Control block, in i32 words from its start.
-/** Counts steps; workers sleep on it between steps. */
+/** Counts steps of several workers, above the number of workers that take part; workers sleep on it between steps. */
 export const CTL_EPOCH = 0;
+/** The bits of the epoch that hold the number of workers. */
+export const EPOCH_WORKERS = 255;
 export const CTL_IMAGE = 1;
 /** Batch rows (tokens in this step) and rows whose logits are wanted. */
 export const CTL_ROWS = 2;
 export const CTL_LOGIT_ROWS = 3;
-export const CTL_WORKERS = 4;
+/** Microseconds of all workers' waits within steps that were too long for a worker at work; wraps around. */
+export const CTL_LONG_WAITS_US = 4;
 /** Not zero: every wait ends and every program returns. */
 export const CTL_ABORT = 5;
 export const CTL_BARRIER_COUNT = 8;

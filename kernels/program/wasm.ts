@@ -49,9 +49,10 @@ const LONG_WAIT_MS: f64 = 0.5;
  * Waits until the i32 at `ptr` is not `seen`: polls for a while, then sleeps. False if the engine was aborted.
  *
  * Sleeping and waking takes longer than most waits, so polling pays, but not while the worker that is waited for needs
- * this very core. So a sleep that turns out short doubles the polls, up to CTL_POLLS_MOST, a long one halves them.
+ * this very core. So a sleep that turns out short doubles the polls, up to CTL_POLLS_MOST, a long one halves them; long
+ * waits within a step are added up, since they tell the leader that there may be a worker too many.
  */
-function waitChange(ptr: usize, seen: i32): bool {
+function waitChange(ptr: usize, seen: i32, isWithinStep: bool): bool {
   const least = word(L.CTL_POLLS_LEAST);
   const most = word(L.CTL_POLLS_MOST);
   polls = max(least, min(most, polls));
@@ -65,14 +66,16 @@ function waitChange(ptr: usize, seen: i32): bool {
     atomic.wait<i32>(ptr, seen, 100_000_000);
   }
   atomic.sub<i32>(control + (L.CTL_SLEEPERS << 2), 1);
-  polls = now() - start < LONG_WAIT_MS ? polls << 1 : polls >> 1;
+  const waited = now() - start;
+  const isLong = waited >= LONG_WAIT_MS;
+  polls = isLong ? polls >> 1 : polls << 1;
+  if (isLong && isWithinStep) atomic.add<i32>(control + (L.CTL_LONG_WAITS_US << 2), <i32>(waited * 1000));
   return atomic.load<i32>(control + (L.CTL_ABORT << 2)) == 0;
 }
 
-/** Changes the i32 at `ptr` and wakes who sleeps on it; the sleepers' count saves the call when nobody does. */
+/** Wakes who sleeps on the i32 at `ptr`, which has changed; the sleepers' count saves the call when nobody does. */
 @inline
-function change(ptr: usize): void {
-  atomic.add<i32>(ptr, 1);
+function wake(ptr: usize): void {
   if (atomic.load<i32>(control + (L.CTL_SLEEPERS << 2)) != 0) atomic.notify(ptr, -1);
 }
 
@@ -82,31 +85,37 @@ function barrier(workers: i32): bool {
   const seen = atomic.load<i32>(generation);
   if (atomic.add<i32>(control + (L.CTL_BARRIER_COUNT << 2), 1) + 1 == workers) {
     atomic.store<i32>(control + (L.CTL_BARRIER_COUNT << 2), 0);
-    change(generation);
+    atomic.add<i32>(generation, 1);
+    wake(generation);
     return true;
   }
-  return waitChange(generation, seen);
+  return waitChange(generation, seen, true);
 }
 
-/** The leader's step: wakes the workers, runs the image as worker 0; 0 when all have finished, 1 if aborted. */
-export function step(): i32 {
+/** The leader's step with `workers` of the workers: runs the image as worker 0; 0 when all have finished, 1 if aborted. */
+export function step(workers: i32): i32 {
   // A worker alone meets nobody at a barrier who could tell.
   if (atomic.load<i32>(control + (L.CTL_ABORT << 2)) != 0) return 1;
-  change(control + (L.CTL_EPOCH << 2));
-  return run() ? 0 : 1;
+  if (workers > 1) {
+    const epoch = control + (L.CTL_EPOCH << 2);
+    atomic.store<i32>(epoch, (atomic.load<i32>(epoch) & ~L.EPOCH_WORKERS) + L.EPOCH_WORKERS + 1 + workers);
+    wake(epoch);
+  }
+  return run(workers) ? 0 : 1;
 }
 
-/** A helper's life: runs every step until the engine is aborted. `seen` is the epoch when the helper was made. */
+/** A helper's life: takes part in every step that is for it until the engine is aborted. `seen` is the first epoch. */
 export function serve(seen: i32): void {
   const epoch = control + (L.CTL_EPOCH << 2);
-  while (waitChange(epoch, seen)) {
-    seen++;
-    if (!run()) return;
+  while (waitChange(epoch, seen, false)) {
+    // Steps that went on without this worker may have passed; one that waits for it cannot.
+    seen = atomic.load<i32>(epoch);
+    const workers = seen & L.EPOCH_WORKERS;
+    if (worker < workers && !run(workers)) return;
   }
 }
 
-function run(): bool {
-  const workers = word(L.CTL_WORKERS);
+function run(workers: i32): bool {
   for (let i = <usize>word(L.CTL_IMAGE); load<i32>(i) != L.OP_END; i += L.WORDS << 2) {
     switch (load<i32>(i)) {
       case L.OP_BARRIER:

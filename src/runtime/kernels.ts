@@ -95,7 +95,7 @@ export interface KernelExports {
   packQ8_0(src: number, rowBytes: number, rows: number, blocks: number, dst: number): void;
   attach(controlBlock: number, worker: number): void;
   serve(seenEpoch: number): void;
-  step(): number;
+  step(workers: number): number;
   quantize(x: number, columns: number, out: number): void;
   quantizedBytes(columns: number): number;
   residual(x: number, y: number, n: number): void;

@@ -21,7 +21,6 @@ import {
   CTL_PRIVATE_SCRATCH,
   CTL_PRIVATE_STRIDE,
   CTL_TOKENS,
-  CTL_WORKERS,
 } from '../../kernels/program/layout.js';
 import { type LlamaConfig, parameterCount } from '../../models/llama.js';
 import { OptionError } from '../core/errors.js';
@@ -281,7 +280,6 @@ function writeControl(
   };
   put({
     [CTL_ABORT]: 0,
-    [CTL_WORKERS]: layout.workers,
     [CTL_POLLS_LEAST]: (layout.workers > cores ? crowdedPolls : polls).least,
     [CTL_POLLS_MOST]: (layout.workers > cores ? crowdedPolls : polls).most,
     [CTL_TOKENS]: layout.tokens,

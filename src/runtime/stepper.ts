@@ -4,12 +4,14 @@ import {
   CTL_IMAGE,
   CTL_LOGIT_INDEX,
   CTL_LOGIT_ROWS,
+  CTL_LONG_WAITS_US,
   CTL_PAGES,
   CTL_POSITIONS,
   CTL_ROWS,
   CTL_TOKENS,
 } from '../../kernels/program/layout.js';
 import { EngineError } from '../core/errors.js';
+import { CrewSize } from './crew-size.js';
 import { instantiateKernels, type KernelExports } from './kernels.js';
 
 /** Where the leader finds what it needs in the engine's memory. */
@@ -43,10 +45,14 @@ export class Stepper {
   private readonly argmax: number;
   private rows = 0;
   private logitRows = 0;
+  private readonly crew: CrewSize;
+  /** Workers that took part in the last step. */
+  private workers = 0;
 
   constructor(init: StepperInit) {
     this.init = init;
     this.maxRows = init.maxRows;
+    this.crew = new CrewSize(init.workers);
     this.kernels = instantiateKernels(init.module, init.memory);
     this.kernels.attach(init.control, 0);
     this.words = new Int32Array(init.memory.buffer);
@@ -88,12 +94,17 @@ export class Stepper {
   run(): void {
     const { words, init } = this;
     const control = init.control / 4;
-    words[control + CTL_IMAGE] = this.rows === 1 ? init.decodeImage : init.prefillImage;
-    words[control + CTL_ROWS] = this.rows;
+    const { rows } = this;
+    words[control + CTL_IMAGE] = rows === 1 ? init.decodeImage : init.prefillImage;
+    words[control + CTL_ROWS] = rows;
     words[control + CTL_LOGIT_ROWS] = this.logitRows;
     this.rows = 0;
     this.logitRows = 0;
-    if (this.kernels.step() === 0) return;
+    this.workers = this.crew.size;
+    const startMs = performance.now();
+    const isDone = this.kernels.step(this.workers) === 0;
+    this.crew.note(rows, performance.now() - startMs, words[control + CTL_LONG_WAITS_US]!);
+    if (isDone) return;
     throw new EngineError({
       what: 'step',
       given: 'a worker that ended',
@@ -104,7 +115,7 @@ export class Stepper {
 
   /** The most likely token of a logits row: the best of the workers' bests, the lowest id among equals. */
   best(row: number): number {
-    const { workers } = this.init;
+    const { workers } = this;
     const logits = this.logitsRow(row);
     let best = -1;
     for (let worker = 0; worker < workers; worker++) {
