@@ -1,15 +1,16 @@
 /**
  * Queries over the KV cache of one sequence, in the layout of kv.
  *
- * Work goes page by page, so that keys, values and weights stay in the L1 cache however long the context is: weights
- * are exp(score - largest score so far), and where a page has a larger one, what was summed before is scaled down
- * (online softmax: Milakov and Gimelshein 2018, arXiv:1805.02867).
+ * Work goes page by page, so that keys, values and weights stay in the L1 cache however long the context is. A weight
+ * is e^score / 2^top, where top is the power of two next to e^(largest score so far); where a page has a larger one, what
+ * was summed before is divided by a power of two, which is exact. So bits do not depend on where pages end.
+ * (After the online softmax of Milakov and Gimelshein 2018, arXiv:1805.02867.)
  *
  * Order of sums: q.k over dims; V over positions within a position tile (position p lies on tile p mod tiles); the
  * softmax sum likewise, on a single tile as four sums of every fourth position, which then meet as (0 + 1) + (2 + 3);
  * tiles in the order of the plan's fold table.
  */
-import { expF32x4, foldPartials, loadFour, sumLanes } from '../common/wasm';
+import { expExponent, expMantissa, foldPartials, loadFour, powerOfTwo, sumLanes } from '../common/wasm';
 import { PAGE, padded, pageBytes } from '../kv/wasm';
 
 /** Raw q.k of 16 positions from `k` (four groups of four) into `scores`. */
@@ -63,9 +64,12 @@ function scores16Of2<T>(q0: usize, q1: usize, k: usize, dim: i32, scale: v128, s
   v128.store(scores1, f32x4.mul(b3, scale), 48);
 }
 
+/** Weights less than this power of two below the top one count, the others are 0. */
+const LEAST_EXPONENT: f32 = -125;
+
 /**
- * The first `count` scores of a page become exp(score - largest so far), those up to a multiple of 4 become 0.
- * `top` holds the largest so far; where this page has a larger one, the `vectors` sums at `sums` are scaled down.
+ * The first `count` scores of a page become weights, those up to a multiple of 4 become 0. `top` holds the top power of
+ * two so far; where this page has a larger one, the `vectors` sums at `sums` are scaled down.
  */
 function weigh(scores: usize, count: i32, top: usize, sums: usize, vectors: i32): void {
   const end = scores + <usize>(((count + 3) & ~3) << 2);
@@ -76,16 +80,23 @@ function weigh(scores: usize, count: i32, top: usize, sums: usize, vectors: i32)
     max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)),
     max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)),
   );
-  const before = load<f32>(top);
-  if (highest > before) {
-    store<f32>(top, highest);
-    const down = expF32x4(f32x4.splat(before - highest));
+  const before = v128.load32_splat(top);
+  const largest = f32x4.pmax(before, expExponent(f32x4.splat(highest)));
+  const down = f32x4.sub(before, largest);
+  if (f32x4.extract_lane(down, 0) < 0) {
+    v128.store32_lane(top, largest, 0);
+    const factor = v128.andnot(powerOfTwo(down), f32x4.lt(down, f32x4.splat(LEAST_EXPONENT)));
     for (const to = sums + <usize>(vectors << 4); sums < to; sums += 16) {
-      v128.store(sums, f32x4.mul(v128.load(sums), down));
+      v128.store(sums, f32x4.mul(v128.load(sums), factor));
     }
   }
-  const largest = v128.load32_splat(top);
-  for (let p = scores; p < end; p += 16) v128.store(p, expF32x4(f32x4.sub(v128.load(p), largest)));
+  for (let p = scores; p < end; p += 16) {
+    const score = v128.load(p);
+    const n = expExponent(score);
+    const below = f32x4.sub(n, largest);
+    const weight = f32x4.mul(expMantissa(score, n), powerOfTwo(below));
+    v128.store(p, v128.andnot(weight, f32x4.lt(below, f32x4.splat(LEAST_EXPONENT))));
+  }
 }
 
 /** sums [4] += weights, every fourth into one. */

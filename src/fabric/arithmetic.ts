@@ -39,6 +39,8 @@ const HIGHEST = 88;
 const LOG2E = Math.fround(Math.LOG2E);
 const LN2_HIGH = Math.fround(0.693359375);
 const LN2_LOW = Math.fround(-2.1219444e-4);
+const LARGEST_REST = Math.fround(0.35);
+const LEAST_EXPONENT = -125;
 const COEFFICIENTS = [
   1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
 ].map(Math.fround);
@@ -51,21 +53,36 @@ function nearest(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
+/** The whole power of two next to e^x, as the kernels find it. */
+const exponentOf = (x: number): number => nearest(Math.fround(x * LOG2E));
+
 /**
- * exp in f32 with the bits of the kernels' exp: Cody-Waite reduction and the degree-5 polynomial of Cephes' expf
- * (Moshier, public domain); 0 below -87.3.
+ * e^x / 2^n in f32 with the bits of the kernels: Cody-Waite reduction and the degree-5 polynomial of Cephes' expf
+ * (Moshier, public domain).
  */
+function mantissaOf(x: number, n: number): number {
+  let r = Math.fround(x - Math.fround(n * LN2_HIGH));
+  r = Math.fround(r - Math.fround(n * LN2_LOW));
+  r = Math.max(-LARGEST_REST, Math.min(LARGEST_REST, r));
+  let p = COEFFICIENTS[0]!;
+  for (const coefficient of COEFFICIENTS.slice(1)) p = Math.fround(Math.fround(p * r) + coefficient);
+  return Math.fround(Math.fround(Math.fround(p * Math.fround(r * r)) + r) + 1);
+}
+
+/** exp in f32 with the bits of the kernels' exp; 0 below -87.3. */
 export function expF32(value: number): number {
   const x = Math.fround(value);
   if (!(x >= LOWEST)) return 0;
   const clamped = Math.min(x, HIGHEST);
-  const n = nearest(Math.fround(clamped * LOG2E));
-  let r = Math.fround(clamped - Math.fround(n * LN2_HIGH));
-  r = Math.fround(r - Math.fround(n * LN2_LOW));
-  let p = COEFFICIENTS[0]!;
-  for (const coefficient of COEFFICIENTS.slice(1)) p = Math.fround(Math.fround(p * r) + coefficient);
-  p = Math.fround(Math.fround(Math.fround(p * Math.fround(r * r)) + r) + 1);
-  return Math.fround(p * 2 ** n);
+  const n = exponentOf(clamped);
+  return Math.fround(mantissaOf(clamped, n) * 2 ** n);
+}
+
+/** A score's weight in a softmax with the bits of the kernels' attention: e^score / 2^n, n the exponent of the top score. */
+export function softmaxWeight(score: number, top: number): number {
+  const n = exponentOf(score);
+  const below = n - exponentOf(top);
+  return below < LEAST_EXPONENT ? 0 : Math.fround(mantissaOf(score, n) * 2 ** below);
 }
 
 /** gate / (1 + exp(-gate)) * up. */

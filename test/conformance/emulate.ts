@@ -93,10 +93,7 @@ export function rmsnorm(x: Float32Array, weight: Float32Array, eps: number, fold
   return x.map((value, i) => f(value * scale) * weight[i]!);
 }
 
-/**
- * softmax(q K^T * scale) V; position p lies on tile p mod tiles; K and V [length, dim] row by row. Page by page of 32
- * positions; what was summed is scaled down where a page has a larger score than all before.
- */
+/** softmax(q K^T * scale) V; position p lies on tile p mod tiles; K and V [length, dim] row by row. */
 export function attention(
   q: Float32Array,
   k: Float32Array,
@@ -107,27 +104,25 @@ export function attention(
   const dim = q.length;
   const length = k.length / dim;
   const tiles = folds.reduce.parts;
+  const scores = Float32Array.from({ length }, (_, p) => {
+    let sum = 0;
+    for (let d = 0; d < dim; d++) sum = f(sum + f(q[d]! * k[p * dim + d]!));
+    return sum * scale;
+  });
+  const top = exponent(scores.reduce((a, b) => Math.max(a, b)));
+  const weights = scores.map((score) => {
+    const n = exponent(score);
+    return n - top < -125 ? 0 : mantissa(score, n) * 2 ** (n - top);
+  });
   // Places 0 to 3 are sums of weights, the others are the weighted sum of V.
-  const partials = Array.from({ length: tiles }, () => new Float32Array(4 + dim));
-  let top = Number.NEGATIVE_INFINITY;
-  for (let start = 0; start < length; start += 32) {
-    const scores = Float32Array.from({ length: Math.min(32, length - start) }, (_, i) => {
-      let sum = 0;
-      for (let d = 0; d < dim; d++) sum = f(sum + f(q[d]! * k[(start + i) * dim + d]!));
-      return sum * scale;
-    });
-    const highest = scores.reduce((a, b) => Math.max(a, b), top);
-    const down = exp(f(top - highest));
-    for (const partial of partials) for (let i = 0; i < partial.length; i++) partial[i]! *= down;
-    top = highest;
-    scores.forEach((score, i) => {
-      const weight = exp(f(score - top));
-      const partial = partials[(start + i) % tiles]!;
-      partial[tiles === 1 ? i % 4 : 0]! += weight;
-      for (let d = 0; d < dim; d++) partial[4 + d]! += f(weight * v[(start + i) * dim + d]!);
-    });
-  }
-  const total = fold(folds, (_from, _to, tile) => partials[tile]!);
+  const total = fold(folds, (_from, _to, tile) => {
+    const partial = new Float32Array(4 + dim);
+    for (let p = tile; p < length; p += tiles) {
+      partial[tiles === 1 ? p % 4 : 0]! += weights[p]!;
+      for (let d = 0; d < dim; d++) partial[4 + d]! += f(weights[p]! * v[p * dim + d]!);
+    }
+    return partial;
+  });
   const sum = f(f(total[0]! + total[1]!) + f(total[2]! + total[3]!));
   return total.slice(4).map((value) => value / sum);
 }
@@ -146,11 +141,17 @@ const lowest = f(-87.3);
 export function exp(x: number): number {
   if (x < lowest) return 0;
   const clamped = Math.min(x, 88);
-  const n = roundHalfEven(f(clamped * f(Math.LOG2E)));
-  const r = f(f(clamped - f(n * 0.693359375)) - f(n * f(-2.1219444e-4)));
+  const n = exponent(clamped);
+  return f(mantissa(clamped, n) * 2 ** n);
+}
+
+const exponent = (x: number): number => roundHalfEven(f(x * f(Math.LOG2E)));
+
+function mantissa(x: number, n: number): number {
+  const r = f(f(x - f(n * 0.693359375)) - f(n * f(-2.1219444e-4)));
   let p = polynomial[0]!;
   for (const coefficient of polynomial.slice(1)) p = f(f(p * r) + coefficient);
-  return f(f(f(f(p * f(r * r)) + r) + 1) * 2 ** n);
+  return f(f(f(p * f(r * r)) + r) + 1);
 }
 
 function roundHalfEven(x: number): number {

@@ -94,6 +94,15 @@ describe.each(['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0'] as const)('a tiny model in 
   });
 });
 
+it.each([
+  [1, 1],
+  [2, 2],
+])('a context of more than a page of the runtime has the same bits, %i x %i PEs', async (width, height) => {
+  const path = temporaryFile(tinyModel({ weightType: 'F32' }));
+  const ids = Array.from({ length: 40 }, (_, i) => 3 + ((i * 53) % 250));
+  await compare(path, { width, height }, ids, [31, 32, 39], ROOMY);
+});
+
 const stories = sharedPath('models/stories260K/stories260K-f16.gguf');
 
 describe.skipIf(stories === null)('stories260K', () => {

@@ -1,7 +1,7 @@
 /** One PE's share of attention: some KV heads with their query heads, and every n-th position of the KV cache. */
 import type { LlamaConfig } from '../../../models/llama.js';
 import type { PlacedAttention, PlacedMatmul, Reduce } from '../../placement/plan.js';
-import { expF32, rotate } from '../arithmetic.js';
+import { rotate, softmaxWeight } from '../arithmetic.js';
 import type { Buffer, Pe, Pending } from '../pe.js';
 import { elementWork, matvecWork } from '../work.js';
 import { type Cut, cutOf, Handover, type Lines, type StepInput } from './lines.js';
@@ -166,25 +166,33 @@ export class HeadsPe {
 
   private exponentials(held: number): void {
     const [scores, tops] = [this.scores.f32, this.tops.f32];
-    for (let i = 0; i < tops.length * held; i++) scores[i] = expF32(scores[i]! - tops[Math.floor(i / held)]!);
+    for (let i = 0; i < tops.length * held; i++)
+      scores[i] = softmaxWeight(scores[i]!, tops[Math.floor(i / held)]!);
   }
 
-  /** Per head: the sum of the weights, then the weighted sum of V, positions in order. */
+  /**
+   * Per head: the sum of the weights, then the weighted sum of V, positions in order. On a single tile the weights are
+   * summed as the SIMD lanes of the kernels do: every fourth into one, then (0 + 1) + (2 + 3).
+   */
   private weigh(held: number): void {
     const { headDim } = this.config;
     const [scores, values, sums] = [this.scores.f32, this.values.f32, this.sums.f32];
     const width = this.kvHeads * headDim;
+    const lanes = new Float32Array(4);
+    const mask = this.op.reduce.parts === 1 ? 3 : 0;
     sums.fill(0);
     for (let head = 0; head < this.tops.length; head++) {
       const at = head * (headDim + 1);
       const kv = Math.floor(head / this.group) * headDim;
       for (let p = 0; p < held; p++) {
         const weight = scores[head * held + p]!;
-        sums[at] = sums[at]! + weight;
+        lanes[p & mask]! += weight;
         for (let d = 0; d < headDim; d++) {
           sums[at + 1 + d] = sums[at + 1 + d]! + Math.fround(weight * values[p * width + kv + d]!);
         }
       }
+      sums[at] = Math.fround(lanes[0]! + lanes[1]!) + Math.fround(lanes[2]! + lanes[3]!);
+      lanes.fill(0);
     }
   }
 }
