@@ -1,6 +1,9 @@
 /** How many workers take part, on machines that are made up: times of steps by number of workers. */
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
+import { load } from '#src/index.js';
 import { CrewSize } from '#src/runtime/crew-size.js';
+import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';
 
 interface Machine {
   ms(workers: number): number;
@@ -79,4 +82,25 @@ describe('the number of workers of a step', () => {
   it('is one for one worker', () => {
     expect(new Set(run(new CrewSize(1), busy, 100).sizes)).toEqual(new Set([1]));
   });
+});
+
+it('workers come and go between steps while other threads keep the cores busy, and the tokens stay the same', async () => {
+  const path = temporaryFile(tinyModel({ weightType: 'Q8_0', context: 1024 }));
+  const generate = async (workers: number) => {
+    const engine = await load(path, { workers, context: 1024 });
+    try {
+      for await (const chunk of engine.generate([5, 6, 7], { maxTokens: 900, ignoreEos: true }))
+        if (chunk.done) return chunk.ids;
+    } finally {
+      await engine.close();
+    }
+    throw new Error('no end');
+  };
+  const alone = await generate(1);
+  const busy = [1, 2].map(() => new Worker('for (;;);', { eval: true }));
+  try {
+    expect(await generate(3)).toEqual(alone);
+  } finally {
+    await Promise.all(busy.map((worker) => worker.terminate()));
+  }
 });
