@@ -4,9 +4,9 @@
  * their number. Only waits that are too long for a worker at work start a comparison, so a quiet machine pays nothing.
  */
 
-/** Steps by which another number of workers is judged. */
+/** Steps by which another number of workers is judged, and as many with the old number after them. */
 const trialSteps = 8;
-/** Share of the steps so far that a trial may take at most to be kept. */
+/** Share of the time before and after that a trial may take at most to be kept. */
 const clearlyFaster = 0.85;
 /** Steps between a trial and the next one; doubled by each that fails. */
 const shortestRest = 32;
@@ -25,14 +25,18 @@ export class CrewSize {
   private readonly most: number;
   /** The number that is in use when no other is tried. */
   private settled: number;
-  private rows = 0;
-  /** Mean of the steps with the settled number; NaN before the first. */
-  private meanMs = Number.NaN;
+  private phase: 'watching' | 'trying' | 'checking' = 'watching';
+  /** Mean time of steps with the settled number, by their rows: steps of different work are not compared. */
+  private readonly meanMs = new Map<number, number>();
   private waitedUs = 0;
   private troubled = 0;
+  /** Steps of this phase; in a trial those whose rows have a mean, and the sum of their times in parts of it. */
   private steps = 0;
+  private sum = 0;
+  /** The number that was tried, and its sum. */
+  private tried = 0;
+  private triedSum = 0;
   private rest = shortestRest;
-  private trialMs = 0;
 
   constructor(workers: number) {
     this.most = workers;
@@ -45,49 +49,55 @@ export class CrewSize {
     if (this.most === 1) return;
     const longMs = ((waitedUs - this.waitedUs) | 0) / 1000;
     this.waitedUs = waitedUs;
-    // Steps of different work are not compared.
-    if (rows !== this.rows) {
-      this.rows = rows;
-      this.meanMs = Number.NaN;
-      this.settle(this.settled);
-      return;
+    const mean = this.meanMs.get(rows);
+    if (this.phase === 'watching') {
+      this.meanMs.set(rows, mean === undefined ? ms : mean + weight * (ms - mean));
+      this.watch(longMs >= troubledShare * ms);
+    } else if (mean !== undefined) {
+      this.steps++;
+      this.sum += ms / mean;
+      this.judge();
     }
-    this.steps++;
-    if (this.size !== this.settled) this.judge(ms);
-    else this.watch(ms, longMs >= troubledShare * ms);
   }
 
-  private watch(ms: number, isTroubled: boolean): void {
-    this.meanMs = Number.isNaN(this.meanMs) ? ms : this.meanMs + weight * (ms - this.meanMs);
+  private watch(isTroubled: boolean): void {
+    this.steps++;
     if (isTroubled) this.troubled++;
     if (this.steps < this.rest) return;
-    if (this.troubled >= troubledSteps && this.settled > 1) this.try(this.settled - 1);
-    else if (this.settled < this.most) this.try(this.settled + 1);
+    if (this.troubled >= troubledSteps && this.settled > 1) this.begin('trying', this.settled - 1);
+    else if (this.settled < this.most) this.begin('trying', this.settled + 1);
   }
 
-  private try(size: number): void {
-    this.size = size;
-    this.steps = 0;
-    this.trialMs = 0;
-  }
-
-  private judge(ms: number): void {
-    this.trialMs += ms;
-    const isSlower = this.steps >= soonestEnd && this.trialMs > this.steps * this.meanMs;
-    if (isSlower || this.trialMs > clearlyFaster * trialSteps * this.meanMs) {
-      this.rest = Math.min(2 * this.rest, longestRest);
-      this.settle(this.settled);
-    } else if (this.steps === trialSteps) {
-      this.rest = shortestRest;
-      this.meanMs = this.trialMs / trialSteps;
-      this.settle(this.size);
+  private judge(): void {
+    const { steps, sum } = this;
+    if (this.phase === 'trying') {
+      const isSlower = steps >= soonestEnd && sum > steps;
+      if (isSlower || sum > clearlyFaster * trialSteps) this.settle(this.settled);
+      else if (steps === trialSteps) {
+        this.tried = this.size;
+        this.triedSum = sum;
+        this.begin('checking', this.settled);
+      }
+    } else if (steps === trialSteps) {
+      this.settle(this.triedSum < clearlyFaster * sum ? this.tried : this.settled);
     }
   }
 
   private settle(size: number): void {
+    if (size === this.settled) this.rest = Math.min(2 * this.rest, longestRest);
+    else {
+      this.rest = shortestRest;
+      this.meanMs.clear();
+    }
     this.settled = size;
+    this.troubled = 0;
+    this.begin('watching', size);
+  }
+
+  private begin(phase: typeof this.phase, size: number): void {
+    this.phase = phase;
     this.size = size;
     this.steps = 0;
-    this.troubled = 0;
+    this.sum = 0;
   }
 }

@@ -73,10 +73,26 @@ describe('the number of workers of a step', () => {
     expect(ms).toBeLessThan(1.02 * 2000 * uneven.ms(2));
   });
 
-  it('does not compare steps of different work', () => {
+  it('finds its number where steps of different work alternate', () => {
     const crew = new CrewSize(2);
-    for (let step = 0; step < 2000; step++) run(crew, busy, 1, 1 + (step % 2));
+    const work = (factor: number): Machine => ({
+      ms: (n) => factor * busy.ms(n),
+      longMs: (n) => factor * busy.longMs(n),
+    });
+    for (let step = 0; step < 300; step++) run(crew, work(1 + (step % 3) * 20), 1, 1 + (step % 3));
+    expect(crew.size).toBe(1);
+    for (let step = 0; step < 600; step++) run(crew, quiet, 1, 1 + (step % 3));
     expect(crew.size).toBe(2);
+  });
+
+  it('does not take a pause of the other program for the merit of fewer workers', () => {
+    const crew = new CrewSize(2);
+    // Busy for 32 steps, quiet from the first step of the trial on.
+    run(crew, { ms: () => 12, longMs: () => 9 }, 32);
+    expect(crew.size).toBe(1);
+    run(crew, quiet, 16);
+    expect(crew.size).toBe(2);
+    expect(new Set(run(crew, quiet, 500).sizes)).toEqual(new Set([2]));
   });
 
   it('is one for one worker', () => {
