@@ -39,9 +39,17 @@ const all = (name, list, run) => ({
   },
 });
 
+let texts = 0;
 await printBench('tokenizer', [
   {
-    name: `encode ${ids.length} tokens of source text`,
+    name: `encode ${ids.length} tokens of source text not seen before`,
+    work: bytes,
+    unit: 'B',
+    // Texts that were seen come from a cache.
+    run: () => tokenizer.encode(`${texts++}${text}`),
+  },
+  {
+    name: 'encode them again',
     work: bytes,
     unit: 'B',
     run: () => tokenizer.encode(text),

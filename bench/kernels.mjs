@@ -65,6 +65,33 @@ function matvec(type, rows, columns) {
   };
 }
 
+const kvDim = 64;
+const longest = 65_536;
+const layer = take(kernels.pageBytes(1, kvDim, 4) * (longest / 32));
+const pages = take(
+  4 * (longest / 32),
+  Int32Array.from({ length: longest / 32 }, (_, page) => page),
+);
+const some = normals(4096);
+for (let at = 0; at < kernels.pageBytes(1, kvDim, 4) * (longest / 32); at += 4 * some.length) {
+  new Float32Array(memory.buffer, layer + at, some.length).set(some);
+}
+
+/** `queries` of one KV head over as many positions; their last position is the same. */
+function attention(queries, length) {
+  const q = take(4 * kvDim * queries, normals(kvDim * queries));
+  const out = take(4 * kvDim * queries);
+  const last = take(4, Int32Array.of(length - 1));
+  const scratch = take(256 + 256 * kvDim + queries * 4 * (kvDim + 8));
+  const steps = [4 * kvDim, last, 0, out, 4 * kvDim, queries];
+  return {
+    name: `attention, f32 KV, dim ${kvDim}, ${queries} queries over ${length} positions`,
+    work: 2 * queries * length * kvDim,
+    unit: 'products',
+    run: () => kernels.attentionOfRun(q, ...steps, kvDim, layer, pages, 0, 1, 0.125, 4, scratch),
+  };
+}
+
 const n = 4096;
 const [a, b, c] = [0, 1, 2].map(() => take(4 * n, normals(n)));
 const elementwise = (name, work, run) => ({ name: `${name} of ${n}`, work, unit: 'B', run });
@@ -77,6 +104,9 @@ await printBench(`kernels, ${hasRelaxed ? 'relaxed' : 'plain'} SIMD, one thread`
   matvec('Q4_0', 49_152, 576),
   matvec('F32', 768, 288),
   matvec('F32', 8192, 576),
+  attention(1, 2048),
+  attention(1, longest),
+  attention(32, 2048),
   elementwise('rmsnorm', 12 * n, () => kernels.rmsnorm(a, b, c, n, 1e-5, 0, 0)),
   elementwise('quantize', 4 * n, () => kernels.quantize(a, n, c)),
   elementwise('swiglu', 12 * n, () => kernels.swiglu(c, b, n)),

@@ -3,7 +3,8 @@
  *
  * Work goes page by page, so that keys, values and weights stay in the L1 cache however long the context is. A weight
  * is e^score / 2^top, where top is the power of two next to e^(largest score so far); where a page has a larger one, what
- * was summed before is divided by a power of two, which is exact. So bits do not depend on where pages end.
+ * was summed before is divided by a power of two, which is exact above e^-87 of the top. So bits do not depend on where
+ * pages end.
  * (After the online softmax of Milakov and Gimelshein 2018, arXiv:1805.02867.)
  *
  * Order of sums: q.k over dims; V over positions within a position tile (position p lies on tile p mod tiles); the
