@@ -259,7 +259,8 @@ class Simulation implements ReplicaListener {
     if (this.failing[index]! > 0) return;
     this.downSeconds += this.downUntil(index, this.now);
     this.replicas[index]!.recover(this.now);
-    for (let waiting = this.gateway.size; waiting > 0; waiting--) {
+    // A replica that begins to work may take more of them by itself.
+    for (let waiting = this.gateway.size; waiting > 0 && this.gateway.size > 0; waiting--) {
       this.place(this.gateway.shift(), this.now, false);
     }
   }
@@ -288,6 +289,8 @@ class Simulation implements ReplicaListener {
   }
 
   private reject(slot: number, now: number): void {
+    // An end as well: what failed or came back up to now is within the time of the result.
+    this.lastEnd = now;
     this.metrics.rejected(this.sequences.tier[slot] as 0 | 1);
     this.leaveFleet(slot, true, now, 0, 0);
   }
@@ -320,6 +323,7 @@ class Simulation implements ReplicaListener {
       (all, { isUp, index }) => (isUp ? all : all + this.downUntil(index, this.lastEnd)),
       this.downSeconds,
     );
+    const up = seconds * replicas.length - down;
     const { generatedTokens } = metrics;
     const interactive = tiers.find((tier) => tier.tier === 'interactive') ?? tiers[0];
     const tpot = interactive?.tpotMs.p50 ?? 0;
@@ -339,7 +343,7 @@ class Simulation implements ReplicaListener {
       goodput: rate(metrics.goodRequests),
       tiers,
       slo: metrics.outcomes(),
-      utilisation: seconds > 0 ? sum((r) => r.busySeconds) / (seconds * replicas.length - down) : 0,
+      utilisation: up > 0 ? sum((r) => r.busySeconds) / up : 0,
       kvOccupancy: kv > 0 ? sum((r) => r.memory.tokenSeconds) / kv : 0,
       kvOccupancyPeak: Math.max(...replicas.map((r) => r.memory.peakTokens / r.memory.capacity)),
       peakRunning: Math.max(...replicas.map((r) => r.runningPeak)),

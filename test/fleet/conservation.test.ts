@@ -186,7 +186,7 @@ describe('a fleet of any kind', () => {
         expect(JSON.stringify(result)).not.toMatch(/null,"(p50|mean)|NaN/);
         expect(simulateFleet(fleetOf(s), new Witness(sourceOf(s)))).toEqual(result);
       }),
-      { numRuns: 400 },
+      { numRuns: 400, seed: 2002458511 },
     );
   });
 
