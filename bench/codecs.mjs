@@ -9,7 +9,7 @@ import { resolveModel } from '#src/platform/node/models.js';
 import { printBench } from './table.js';
 
 const tokenizer = createTokenizer(await readGguf(bytesSource(readFileSync(resolveModel(undefined)))));
-const text = readFileSync(new URL('../src/runtime/sampler.ts', import.meta.url), 'utf8');
+const text = readFileSync(new URL('../src/runtime/leader/sampler.ts', import.meta.url), 'utf8');
 const ids = tokenizer.encode(text);
 const bytes = Buffer.byteLength(text);
 

@@ -7,8 +7,8 @@ import { Rng } from '../dist/src/core/rng.js';
 import { findProgram } from '../dist/src/fabric/programs/index.js';
 import { simulate } from '../dist/src/fabric/simulate.js';
 import { findWafer, waferNumbers } from '../dist/src/machine/wafers.js';
-import * as forms from '../dist/src/timing/collectives.js';
-import { predictMeshProgram } from '../dist/src/timing/meshPrograms.js';
+import * as forms from '../dist/src/timing/mesh/collectives.js';
+import { predictMeshProgram } from '../dist/src/timing/mesh/programs.js';
 
 const machine = findWafer('wse-2');
 

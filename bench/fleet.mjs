@@ -5,15 +5,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { Rng } from '../dist/src/core/rng.js';
-import { gpuReplica } from '../dist/src/fleet/gpuReplica.js';
-import { PrefixCache } from '../dist/src/fleet/prefixCache.js';
+import { gpuReplica } from '../dist/src/fleet/replica/gpu-replica.js';
+import { PrefixCache } from '../dist/src/fleet/replica/prefix-cache.js';
+import { emptyArrival, TraceSource } from '../dist/src/fleet/requests/source.js';
+import { parseTrace } from '../dist/src/fleet/requests/traces.js';
 import { simulateFleet } from '../dist/src/fleet/simulate.js';
-import { emptyArrival, TraceSource } from '../dist/src/fleet/source.js';
-import { parseTrace } from '../dist/src/fleet/traces.js';
 import { findGpu } from '../dist/src/machine/gpus.js';
 import { plain } from '../dist/src/machine/types.js';
 import { loadCard } from '../dist/src/platform/node/cards.js';
-import { gpuConstants } from '../dist/src/timing/gpuConstants.js';
+import { gpuConstants } from '../dist/src/timing/gpu/constants.js';
 
 const [, , file, count = '1000000'] = process.argv;
 const requests = Number(count);

@@ -5,7 +5,7 @@ import { F32, Q4_0, Q8_0 } from '#kernels/types.js';
 import { Rng } from '#src/core/rng.js';
 import { quantize } from '#src/formats/quantize.js';
 import { setKernelFlags } from '#src/platform/node/v8-flags.js';
-import { instantiateKernels, reservedBytes } from '#src/runtime/kernels.js';
+import { instantiateKernels, reservedBytes } from '#src/runtime/program/kernels.js';
 import { printBench } from './table.js';
 
 setKernelFlags();

@@ -15,8 +15,8 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { load } from '../dist/src/index.js';
-import { NullEngine } from '../dist/src/server/null-engine.js';
 import { startServer } from '../dist/src/server/serve.js';
+import { NullEngine } from '../dist/src/testing/null-engine.js';
 
 const [trace, minutes = '10', api = 'msgpack', speed = '60', engine = 'glint'] = process.argv.slice(2);
 if (trace === undefined) {

@@ -2,8 +2,9 @@
  * The servers of the transport bench, in a process of their own: a null engine over TCP and over TLS, one that is full,
  * and the CPU time of them all on request.
  */
-import { NullEngine } from '../../dist/src/server/null-engine.js';
+
 import { startServer } from '../../dist/src/server/serve.js';
+import { NullEngine } from '../../dist/src/testing/null-engine.js';
 import { selfSigned } from './self-signed.js';
 
 const start = async (options = {}, engine = {}) => {

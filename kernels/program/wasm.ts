@@ -13,7 +13,7 @@ import { rmsnorm } from '../rmsnorm/wasm';
 import { rope } from '../rope/wasm';
 import { swiglu } from '../swiglu/wasm';
 import { Q4_0, Q8_0 } from '../types';
-import * as L from './layout';
+import * as L from './instructions';
 
 /** The control block's address; set once per instance. */
 let control: usize = 0;

@@ -10,9 +10,9 @@ import { llamaConfigOf, llamaWeights, ropeFactorsOf, ropeStretchOf } from '../fo
 import { dequantize } from '../formats/quantize.js';
 import type { ByteSource } from '../formats/source.js';
 import { createTokenizer } from '../formats/tokenizer.js';
-import type { Tokenizer } from '../formats/types.js';
-import { validateGenerate } from '../runtime/options.js';
-import { Sampler } from '../runtime/sampler.js';
+import type { Tokenizer } from '../formats/tokenizer-types.js';
+import { validateGenerate } from '../runtime/engine/options.js';
+import { Sampler } from '../runtime/leader/sampler.js';
 import type { FinishReason, SamplingOptions } from '../runtime/types.js';
 import { type Backend, bestBackend, type Device, openDevice } from './device.js';
 import { type CompiledPass, CUTS, type Cut, compilePass } from './pass.js';

@@ -1,8 +1,8 @@
 /** What wafers and GPUs would do with the measured models and lengths: simulated, never measured. */
 import type { LlamaConfig } from '../../models/llama.js';
 import { WaferflowError } from '../core/errors.js';
-import { plan } from '../timing/plan.js';
-import { cardOfLlama, findMachine } from '../timing/simulate.js';
+import { plan } from '../timing/estimate.js';
+import { cardOfLlama, findMachine } from '../timing/local-run.js';
 import type { BenchCase } from './entrants.js';
 import type { SimulatedRow } from './types.js';
 

@@ -23,9 +23,9 @@ import { energyMeter } from '../platform/node/energy.js';
 import { localModels, resolveModel } from '../platform/node/models.js';
 import { openLlamaCpp } from '../platform/node/peer.js';
 import { provideWebGpu } from '../platform/node/webgpu.js';
-import { registerBenchServe } from './benchServe.js';
-import { toText } from './benchText.js';
-import { commandLine } from './commandLine.js';
+import { registerBenchServe } from './bench-serve.js';
+import { toText } from './bench-text.js';
+import { commandLine } from './command-line.js';
 import { interruptible } from './interrupt.js';
 import { parseCount, parseNumber } from './options.js';
 import { type Progress, printJson, progressBar } from './output.js';
@@ -120,7 +120,7 @@ export function registerBench(program: Command): Command {
 async function bench(flags: BenchFlags, signal: AbortSignal): Promise<void> {
   const result = await measure(flags, signal);
   await writeReports(flags, async () => {
-    const { benchHtml, benchMarkdown } = await import('../report/benchReport.js');
+    const { benchHtml, benchMarkdown } = await import('../report/bench/report.js');
     return { html: () => benchHtml(result), md: () => benchMarkdown(result) };
   });
   if (flags.json) printJson(result);

@@ -3,23 +3,23 @@ import { readFileSync, statSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ModelCard } from '../../models/card.js';
 import { FormatError, messageOf, OptionError } from '../core/errors.js';
-import { CODING_TASK } from '../fleet/agents.js';
-import type { MachineRequest } from '../fleet/candidates.js';
-import { openSweep, type SweepInputs, searchCapacity } from '../fleet/sweep.js';
+import { CODING_TASK } from '../fleet/requests/agents.js';
+import type { WorkloadSpec } from '../fleet/requests/workload.js';
+import type { MachineRequest } from '../fleet/search/candidates.js';
+import { openSweep, type SweepInputs, searchCapacity } from '../fleet/search/sweep.js';
 import type { CapacityResult, Slo } from '../fleet/types.js';
-import type { WorkloadSpec } from '../fleet/workload.js';
+import { waferPrice } from '../machine/prices.js';
 import { resolveCard } from '../platform/node/cards.js';
-import { ENGINE_NAMES, type EngineName } from '../timing/gpuConstants.js';
-import { type Machine, weightBitsOf } from '../timing/planTypes.js';
-import { waferPrice } from '../timing/prices.js';
-import { capacityText } from './capacityText.js';
-import { commandLine } from './commandLine.js';
+import { type Machine, weightBitsOf } from '../timing/estimate-types.js';
+import { ENGINE_NAMES, type EngineName } from '../timing/gpu/constants.js';
+import { capacityText } from './capacity-text.js';
+import { commandLine } from './command-line.js';
 import { interruptible } from './interrupt.js';
 import { parseCount, parseNumber } from './options.js';
 import { printJson } from './output.js';
 import { machineOf, parsePrices } from './plan.js';
 import { writeReports } from './reports.js';
-import { startSweep } from './sweepRun.js';
+import { startSweep } from './sweep-run.js';
 
 interface CapacityFlags {
   readonly model?: string;
@@ -171,8 +171,8 @@ async function output(
   version: string,
 ): Promise<void> {
   await writeReports(flags, async () => {
-    const { capacityHtml, capacityMarkdown } = await import('../report/capacityReport.js');
-    const { placedWafers } = await import('../report/placed.js');
+    const { capacityHtml, capacityMarkdown } = await import('../report/capacity/report.js');
+    const { placedWafers } = await import('../report/capacity/floor.js');
     const placed = placedWafers(
       card,
       machines.map(({ machine }) => machine),

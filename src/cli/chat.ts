@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { messageOf, WaferflowError } from '../core/errors.js';
 import type { ChatMessage, Engine } from '../index.js';
 import { resolveModel } from '../platform/node/models.js';
-import { validateGenerate } from '../runtime/options.js';
+import { validateGenerate } from '../runtime/engine/options.js';
 import type { GenerateOptions, Prompt } from '../runtime/types.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import {

@@ -6,7 +6,7 @@ import { formatBytes } from '../core/units.js';
 import { type Bandwidth, measureBandwidth } from '../platform/node/bandwidth.js';
 import { kernelBinaries } from '../platform/node/load.js';
 import { type LocalModel, localModels } from '../platform/node/models.js';
-import { compileKernels } from '../runtime/kernels.js';
+import { compileKernels } from '../runtime/program/kernels.js';
 import type { SimdMode } from '../runtime/types.js';
 import { formatNumber, printJson } from './output.js';
 

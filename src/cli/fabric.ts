@@ -10,7 +10,7 @@ import { MAX_CYCLES, simulate } from '../fabric/simulate.js';
 import { Recorder, type Watch } from '../fabric/trace.js';
 import { parseWafer } from '../machine/custom.js';
 import { findWafer, WAFERS, type WaferMachine } from '../machine/wafers.js';
-import { predictMeshProgram } from '../timing/meshPrograms.js';
+import { predictMeshProgram } from '../timing/mesh/programs.js';
 import { parseCount, parseNumber } from './options.js';
 import { formatNumber, formatTable, printJson } from './output.js';
 

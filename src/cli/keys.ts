@@ -1,6 +1,6 @@
 /** `waferflow keys`: makes an API key and the line by which a server knows it. */
 import type { Command } from 'commander';
-import { makeKey } from '../server/key-file.js';
+import { makeKey } from '../server/gate/key-file.js';
 import { parseCount } from './options.js';
 
 interface KeysFlags {

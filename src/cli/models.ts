@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { messageOf, OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import { type GgufFile, readGguf } from '../formats/gguf.js';
-import { parseHubFile } from '../formats/hub.js';
+import { parseHubFile } from '../platform/hub.js';
 import { openFileSource } from '../platform/node/file-source.js';
 import { type LocalModel, localModels, modelsDirectory, resolveModel } from '../platform/node/models.js';
 import { pullModel } from '../platform/node/pull.js';

@@ -3,7 +3,7 @@ import { type Command, CommanderError } from 'commander';
 import { OptionError } from '../core/errors.js';
 import { type Engine, type GenerateEnd, load } from '../index.js';
 import { resolveModel } from '../platform/node/models.js';
-import { validateGenerate } from '../runtime/options.js';
+import { validateGenerate } from '../runtime/engine/options.js';
 import type { GenerateOptions } from '../runtime/types.js';
 import { interruptible } from './interrupt.js';
 import {

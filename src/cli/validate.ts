@@ -3,8 +3,8 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { FormatError, messageOf } from '../core/errors.js';
 import { cardOfHubName } from '../platform/node/cards.js';
-import { PUBLISHED_GPU_CASES, PUBLISHED_WAFER_CASES } from '../timing/publishedCases.js';
-import { type Validation, validate } from '../timing/validation.js';
+import { PUBLISHED_GPU_CASES, PUBLISHED_WAFER_CASES } from '../timing/validation/published-cases.js';
+import { type Validation, validate } from '../timing/validation/validation.js';
 import { formatNumber, formatTable, printJson } from './output.js';
 
 interface ValidateFlags {

@@ -1,5 +1,5 @@
 /** What goes wrong for a client. */
-import type { RequestErrorEvent } from '../server/protocol.js';
+import type { RequestErrorEvent } from '../protocol/protocol.js';
 
 export interface ServerErrorFacts {
   /** As HTTP would say it; 0 where the server gave none. */

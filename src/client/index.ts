@@ -2,7 +2,7 @@
  * Client of a waferflow server, for Node and browsers: one connection, many responses side by side, which go on after a
  * cut without a token lost or repeated.
  */
-import type { ServerEntry, SteerEvent } from '../server/protocol.js';
+import type { ServerEntry, SteerEvent } from '../protocol/protocol.js';
 import { ConnectionError } from './errors.js';
 import { Link, type LinkState, type ReconnectOptions } from './link.js';
 import { type OpenSocket, openSocket } from './socket.js';

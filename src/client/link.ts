@@ -2,8 +2,9 @@
  * Frames in both directions over sockets that may be cut: numbered, repeated until the other side has them, so that each
  * arrives once and in order for as long as the server keeps the session.
  */
-import type { ClientEvent, ServerEntry, SessionEvent } from '../server/protocol.js';
-import { packFrame, unpackFrame } from '../server/socket/msgpack.js';
+
+import { packFrame, unpackFrame } from '../protocol/msgpack.js';
+import type { ClientEvent, ServerEntry, SessionEvent } from '../protocol/protocol.js';
 import { ConnectionError } from './errors.js';
 import type { ClientSocket, OpenSocket } from './socket.js';
 

@@ -1,5 +1,5 @@
 /** A WebSocket as browsers know it, from the platform where it has one. */
-import { binarySubprotocol, keySubprotocolPrefix } from '../server/protocol.js';
+import { binarySubprotocol, keySubprotocolPrefix } from '../protocol/protocol.js';
 
 /** The part of a WebSocket that the client uses. */
 export interface ClientSocket {
@@ -23,7 +23,7 @@ export const openSocket: OpenSocket = async (url, apiKey) => {
     ];
     return new globalThis.WebSocket(url, protocols) as unknown as ClientSocket;
   }
-  const { connectSocket } = await import('../server/socket/ws.js');
+  const { connectSocket } = await import('../protocol/ws.js');
   const headers: Record<string, string> = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
   return connectSocket(url, { protocols: [binarySubprotocol], headers }) as unknown as ClientSocket;
 };

@@ -9,7 +9,7 @@ import {
   type RequestErrorEvent,
   type ServerEntry,
   type SteerEvent,
-} from '../server/protocol.js';
+} from '../protocol/protocol.js';
 import { type ConnectionError, ServerError, serverError } from './errors.js';
 
 /** A response that has ended, put together from its parts. */

@@ -4,11 +4,11 @@
  * that is not waited for runs on a microthread beside it.
  */
 import { MachineError } from '../core/errors.js';
-import type { FoldCode, Mark } from './core.js';
-import { FOLD, MARK } from './core.js';
-import { floatToHalf, halfToFloat } from './f16.js';
+import type { FoldCode, Mark } from './cores/core.js';
+import { FOLD, MARK } from './cores/core.js';
 import type { Point } from './geometry.js';
 import { formatPoint } from './geometry.js';
+import { floatToHalf, halfToFloat } from './local/f16.js';
 import type { Color, Mesh } from './mesh.js';
 
 /** How an arriving element meets the one in memory; `or` joins parts whose other bits are zero. */

@@ -1,8 +1,8 @@
 /** The account of a run: cycles, traffic, use of links and PEs, SRAM and energy. */
-import type { FabricCore } from './core.js';
+import type { FabricCore } from './cores/core.js';
+import type { Tables } from './cores/tables.js';
 import { PORT_COUNT, RAMP } from './geometry.js';
 import type { Mesh } from './mesh.js';
-import type { Tables } from './tables.js';
 
 /** What the local work of one CE added up to. */
 export interface LocalTotals {

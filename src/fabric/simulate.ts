@@ -3,19 +3,19 @@
  * can happen, and ends with an account of the run or with an error that says who waits for what.
  */
 import { MachineError } from '../core/errors.js';
-import type { CoreOptions, FabricCore, FoldCode } from './core.js';
-import { FOLD, THREADS } from './core.js';
-import { cycleLimit, deadlock } from './diagnose.js';
-import { FastCore } from './fast.js';
+import type { CoreOptions, FabricCore, FoldCode } from './cores/core.js';
+import { FOLD, THREADS } from './cores/core.js';
+import { cycleLimit, deadlock } from './cores/diagnose.js';
+import { FastCore } from './cores/fast.js';
+import { PlainCore } from './cores/plain.js';
+import type { Tables } from './cores/tables.js';
+import { compile } from './cores/tables.js';
 import { formatPoint, RAMP } from './geometry.js';
 import type { Color, Mesh } from './mesh.js';
 import type { Executor, Operation, Pe, Program, Task, Work } from './pe.js';
 import { Pending } from './pe.js';
-import { PlainCore } from './plain.js';
 import type { FabricResult, LocalTotals } from './result.js';
 import { account } from './result.js';
-import type { Tables } from './tables.js';
-import { compile } from './tables.js';
 
 /** Far beyond any program that makes sense, and within the 29 bits that a stamp keeps of a cycle. */
 export const MAX_CYCLES = 400_000_000;

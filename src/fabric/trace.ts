@@ -4,13 +4,13 @@
  * wavelet did.
  */
 import { MachineError } from '../core/errors.js';
-import type { HopObserver } from './core.js';
+import type { HopObserver } from './cores/core.js';
+import type { Tables } from './cores/tables.js';
 import type { Point } from './geometry.js';
 import { formatPoint, PORT_COUNT, PORTS, RAMP } from './geometry.js';
 import type { Mesh } from './mesh.js';
 import type { Pe } from './pe.js';
 import type { SpanObserver, VectorColors } from './simulate.js';
-import type { Tables } from './tables.js';
 
 /** One thing to look at. */
 export type Watch = { readonly pe: Point } | { readonly color: string } | { readonly wavelet: number };

@@ -1,14 +1,14 @@
 /** What the answers of a capacity search rest on, each with its source. */
 import type { ModelCard } from '../../models/card.js';
 import { type Constant, type Tag, weakest } from '../core/provenance.js';
-import { GPU_CONSTANTS } from '../timing/gpuConstants.js';
-import { waferPrice } from '../timing/prices.js';
-import { WAFER_CONSTANTS } from '../timing/waferConstants.js';
-import type { AgentSpec } from './agents.js';
-import { kvBitsOf, type MachineRequest, typicalContext } from './candidates.js';
-import { QUANTILE_ERROR } from './histogram.js';
-import { BLOCK_TOKENS } from './kvMemory.js';
-import { meanLength } from './lengths.js';
+import { waferPrice } from '../machine/prices.js';
+import { GPU_CONSTANTS } from '../timing/gpu/constants.js';
+import { WAFER_CONSTANTS } from '../timing/wafer/constants.js';
+import { QUANTILE_ERROR } from './measure/histogram.js';
+import { BLOCK_TOKENS } from './replica/kv-memory.js';
+import type { AgentSpec } from './requests/agents.js';
+import { meanLength } from './requests/lengths.js';
+import { kvBitsOf, type MachineRequest, typicalContext } from './search/candidates.js';
 import type { CapacityAssumption, FleetConfiguration, Slo, WorkloadSummary } from './types.js';
 
 /** The known price of a machine; `given` replaces it. */

@@ -1,5 +1,5 @@
 /** Which replica takes a request. */
-import type { Replica } from './replica.js';
+import type { Replica } from './replica/replica.js';
 
 /** `shared-queue`: requests wait before the fleet and go to the first replica that has room. */
 export type Routing = 'round-robin' | 'least-loaded' | 'prefix-affinity' | 'shared-queue';

@@ -1,16 +1,16 @@
 /** A fleet over time: discrete events over the copies of a model, the same result for the same seed. */
 import { MachineError } from '../core/errors.js';
 import { ClockHeap, EventHeap } from './heaps.js';
-import type { LogHistogram } from './histogram.js';
-import { BLOCK_TOKENS } from './kvMemory.js';
-import { Metrics } from './metrics.js';
-import { Replica } from './replica.js';
+import type { LogHistogram } from './measure/histogram.js';
+import { Metrics } from './measure/metrics.js';
+import { Timeline } from './measure/timeline.js';
+import { BLOCK_TOKENS } from './replica/kv-memory.js';
+import { Replica } from './replica/replica.js';
+import type { ReplicaListener, Role, SchedulerPolicy } from './replica/scheduling.js';
+import { DRAIN, NONE, Sequences, SlotQueue, TRANSFER } from './replica/sequences.js';
+import type { ReplicaModel } from './replica/step-times.js';
+import { emptyArrival, type RequestSource } from './requests/source.js';
 import { Router, type Routing } from './router.js';
-import type { ReplicaListener, Role, SchedulerPolicy } from './scheduling.js';
-import { DRAIN, NONE, Sequences, SlotQueue, TRANSFER } from './sequences.js';
-import { emptyArrival, type RequestSource } from './source.js';
-import type { ReplicaModel } from './stepTimes.js';
-import { Timeline } from './timeline.js';
 import type { FleetResult, Slo, TaskResult } from './types.js';
 
 /** A replica that stops at a time and comes back after another; its requests start again elsewhere. */

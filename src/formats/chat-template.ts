@@ -4,7 +4,7 @@
  */
 import { Template } from '@huggingface/jinja';
 import { FormatError, messageOf, OptionError } from '../core/errors.js';
-import type { ChatMessage, ChatTemplateOptions } from './types.js';
+import type { ChatMessage, ChatTemplateOptions } from './tokenizer-types.js';
 
 export interface TemplateTokens {
   readonly bos: string;

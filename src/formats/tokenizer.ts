@@ -13,7 +13,7 @@ import type {
   EncodeOptions,
   TokenDecoder,
   Tokenizer,
-} from './types.js';
+} from './tokenizer-types.js';
 import { readVocabulary, tokenKind, type Vocabulary, vocabularyError } from './vocabulary.js';
 
 const utf8 = new TextEncoder();

@@ -1,6 +1,6 @@
 /** Counts requests as they end, in memory that does not grow with them; definitions in types.ts. */
 import { messageOf } from '../core/errors.js';
-import { LogHistogram } from '../fleet/histogram.js';
+import { LogHistogram } from '../fleet/measure/histogram.js';
 import type { Goals, LoadResult, LoadUsage } from './types.js';
 
 /** What the result repeats of the options. */

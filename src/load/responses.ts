@@ -1,7 +1,7 @@
 /** Asks over WebSockets that persist: the Responses API in JSON, or in MessagePack through the client library. */
 import { type Client, connect } from '../client/index.js';
-import type { ResponseUsage } from '../server/protocol.js';
-import { connectSocket } from '../server/socket/ws.js';
+import type { ResponseUsage } from '../protocol/protocol.js';
+import { connectSocket } from '../protocol/ws.js';
 import { failure } from './chat.js';
 import type { LoadLine, LoadRequest, LoadTarget, LoadUsage } from './types.js';
 

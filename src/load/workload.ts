@@ -1,7 +1,7 @@
 /** What to ask and when: lengths and times from a trace, or of one's own. */
 import { Rng } from '../core/rng.js';
-import { gamma } from '../fleet/arrivals.js';
-import type { Trace } from '../fleet/traces.js';
+import { gamma } from '../fleet/requests/arrivals.js';
+import type { Trace } from '../fleet/requests/traces.js';
 import type { LoadRequest } from './types.js';
 
 export interface Lengths {

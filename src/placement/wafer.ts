@@ -15,7 +15,7 @@ import { ModelError, OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import type { WaferMachine } from '../machine/wafers.js';
 import type { Rect, Region } from './plan.js';
-import { type Grid, placeHead, placeLayer, type WaferOp } from './waferOps.js';
+import { type Grid, placeHead, placeLayer, type WaferOp } from './wafer-ops.js';
 
 /** What the SRAM of a region's fullest PE holds, in bytes; the parts add up to all of it. */
 export interface PeBudget {

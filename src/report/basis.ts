@@ -1,10 +1,10 @@
 /** What simulated numbers rest on: every constant of a machine and of its timing model, with its source. */
 import type { Constant, Tag } from '../core/provenance.js';
-import { GPU_CONSTANTS } from '../timing/gpuConstants.js';
-import type { Machine } from '../timing/planTypes.js';
-import { waferPrice } from '../timing/prices.js';
-import { WAFER_CONSTANTS } from '../timing/waferConstants.js';
-import { anchor, type Block, type Row, say, show } from './document.js';
+import { waferPrice } from '../machine/prices.js';
+import type { Machine } from '../timing/estimate-types.js';
+import { GPU_CONSTANTS } from '../timing/gpu/constants.js';
+import { WAFER_CONSTANTS } from '../timing/wafer/constants.js';
+import { anchor, type Block, type Row, say, show } from './document/document.js';
 
 export const TAG_MEANINGS: readonly (readonly [Tag, string])[] = [
   ['measured', 'somebody ran it and published the measurement'],

@@ -21,7 +21,7 @@ import {
   CTL_PRIVATE_SCRATCH,
   CTL_PRIVATE_STRIDE,
   CTL_TOKENS,
-} from '../../kernels/program/layout.js';
+} from '../../kernels/program/instructions.js';
 import { type LlamaConfig, parameterCount } from '../../models/llama.js';
 import { OptionError } from '../core/errors.js';
 import { type GgufFile, readGguf } from '../formats/gguf.js';
@@ -37,15 +37,20 @@ import { tensorType } from '../formats/tensor-types.js';
 import { createTokenizer } from '../formats/tokenizer.js';
 import { placeOnRectangle } from '../placement/place.js';
 import type { Plan } from '../placement/plan.js';
-import type { Crew } from './crew.js';
-import { WaferEngine } from './engine.js';
+import type { Crew } from './engine/crew.js';
+import { WaferEngine } from './engine/engine.js';
 import { createFeed, FeedReader } from './feed.js';
-import { compileImage, floatBits } from './image.js';
-import { compileKernels, instantiateKernels, type KernelBinaries, type KernelExports } from './kernels.js';
-import { type Layout, layOut } from './layout.js';
-import type { LeaderInit } from './leader.js';
+import type { LeaderInit } from './leader/leader.js';
+import { compileImage, floatBits } from './program/image.js';
+import {
+  compileKernels,
+  instantiateKernels,
+  type KernelBinaries,
+  type KernelExports,
+} from './program/kernels.js';
+import { type Layout, layOut } from './program/layout.js';
+import { allocate, loadWeights, readFloats } from './program/weights.js';
 import type { LoadOptions } from './types.js';
-import { allocate, loadWeights, readFloats } from './weights.js';
 
 /** What differs between Node and a browser. */
 export interface Platform {

@@ -1,10 +1,10 @@
 /** The engine's public types: what goes into `load` and `generate`, and what comes out. */
 import type { LlamaConfig } from '../../models/llama.js';
 import type { MeasuredMs } from '../core/units.js';
-import type { ChatMessage, Tokenizer } from '../formats/types.js';
-import type { Simulated } from '../timing/simulate.js';
+import type { ChatMessage, Tokenizer } from '../formats/tokenizer-types.js';
+import type { Simulated } from '../timing/local-run.js';
 
-export type { ChatMessage, TokenDecoder, Tokenizer } from '../formats/types.js';
+export type { ChatMessage, TokenDecoder, Tokenizer } from '../formats/tokenizer-types.js';
 
 /** How the key and value vectors of past tokens are stored. */
 export type KvType = 'f16' | 'f32';

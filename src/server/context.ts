@@ -1,15 +1,15 @@
 /** What every surface gets: the engine, who may do what, and where to report. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Admission } from './admission.js';
 import type { EngineHost } from './engine-host.js';
 import { ApiError } from './errors.js';
-import type { Caller, KeyRing } from './keys.js';
-import type { Lifecycle } from './lifecycle.js';
+import type { Admission } from './gate/admission.js';
+import type { Caller, KeyRing } from './gate/keys.js';
+import type { Lifecycle } from './gate/lifecycle.js';
+import type { OriginPolicy } from './gate/origin.js';
+import type { RateLimits } from './gate/rates.js';
 import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
-import type { OriginPolicy } from './origin.js';
-import type { RateLimits } from './rates.js';
 import type { SocketLimits } from './socket/limits.js';
 
 /** The name by which clients know the model that is served. */

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { ApiError, badRequest, errorHeaders, toApiError } from './errors.js';
-import type { Caller } from './keys.js';
+import type { Caller } from './gate/keys.js';
 import type { Log } from './log.js';
 
 declare module 'fastify' {

@@ -6,18 +6,18 @@ import type { Duplex } from 'node:stream';
 import { OptionError } from '../core/errors.js';
 import { MiB } from '../core/units.js';
 import type { Engine } from '../runtime/types.js';
-import { Admission, type AdmissionLimits } from './admission.js';
 import { createApp } from './app.js';
 import { admitCaller, type ServedModel, type ServerContext, type ServerLimits } from './context.js';
 import { EngineHost, type EngineLoader } from './engine-host.js';
 import { ApiError, errorHeaders, toApiError } from './errors.js';
+import { Admission, type AdmissionLimits } from './gate/admission.js';
+import { type ApiKey, KeyRing } from './gate/keys.js';
+import { Lifecycle } from './gate/lifecycle.js';
+import { isLoopback, OriginPolicy } from './gate/origin.js';
+import { RateLimits } from './gate/rates.js';
 import { openAiError } from './http.js';
-import { type ApiKey, KeyRing } from './keys.js';
-import { Lifecycle } from './lifecycle.js';
 import { createLog, type LogLevel } from './log.js';
 import { createMetrics } from './metrics.js';
-import { isLoopback, OriginPolicy } from './origin.js';
-import { RateLimits } from './rates.js';
 
 export interface ServerOptions {
   /** Loads the engine; called again after one broke. */

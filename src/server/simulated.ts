@@ -1,6 +1,6 @@
 /** What simulated machines would take, kept for the next request of the same size: each one costs a millisecond. */
 import type { Engine, GenerateEnd } from '../runtime/types.js';
-import type { Simulated } from '../timing/simulate.js';
+import type { Simulated } from '../timing/local-run.js';
 
 const MOST = 1024;
 

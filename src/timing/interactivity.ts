@@ -1,8 +1,8 @@
 /** Throughput against interactivity: one model on a fixed number of machines under more and more users. */
 import type { ModelCard } from '../../models/card.js';
 import { ModelError, OptionError } from '../core/errors.js';
-import { plan } from './plan.js';
-import type { Machine, PlanRequest, PlanResult } from './planTypes.js';
+import { plan } from './estimate.js';
+import type { Machine, PlanRequest, PlanResult } from './estimate-types.js';
 
 /** Users beyond this change nothing that a chart could show. */
 const MOST_USERS = 1024;

@@ -5,7 +5,7 @@ import type { Backend } from '#src/baseline/device.js';
 import { type Baseline, type BaselineOptions, openBaseline } from '#src/baseline/engine.js';
 import { EngineError, FormatError, ModelError, OptionError } from '#src/core/errors.js';
 import { bytesSource } from '#src/formats/source.js';
-import { argmax } from '#src/runtime/sampler.js';
+import { argmax } from '#src/runtime/leader/sampler.js';
 import { withEngine } from '../helpers/engine.js';
 import { sharedPath } from '../helpers/shared.js';
 import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';

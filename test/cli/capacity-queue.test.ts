@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, hasRedis, type Run, startRedis, startWaferflow, until } from './capacityRuns.js';
+import { freePort, hasRedis, type Run, startRedis, startWaferflow, until } from './capacity-runs.js';
 import { waferflow } from './cli.js';
 
 const SEARCH = [

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWaferflow, until } from './capacityRuns.js';
+import { startWaferflow, until } from './capacity-runs.js';
 import { waferflow } from './cli.js';
 
 let folder = '';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import { HubError, parseHubFile } from '#src/formats/hub.js';
+import { HubError, parseHubFile } from '#src/platform/hub.js';
 import { pullModel } from '#src/platform/node/pull.js';
 import { waferflow } from './cli.js';
 import { type HubServer, type HubServerOptions, startHub } from './hub-server.js';

@@ -2,8 +2,8 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { type Client, type ClientStreamEvent, connect, ServerError } from '#src/client/index.js';
 import { Rng } from '#src/core/rng.js';
-import { hashKey } from '#src/server/keys.js';
-import { NullEngine, nullWord } from '#src/server/null-engine.js';
+import { hashKey } from '#src/server/gate/keys.js';
+import { NullEngine, nullWord } from '#src/testing/null-engine.js';
 import { testServer } from '../server/server.js';
 import { CuttingProxy } from './cutting-proxy.js';
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import { generatedTree, treeCycles } from '#src/fabric/autotree.js';
+import { generatedTree, treeCycles } from '#src/fabric/collectives/autotree.js';
 import { findProgram } from '#src/fabric/programs/index.js';
 import { simulate } from '#src/fabric/simulate.js';
 import { findWafer } from '#src/machine/wafers.js';
-import type { Line } from '#src/timing/collectives.js';
+import type { Line } from '#src/timing/mesh/collectives.js';
 import {
   broadcast2dCycles,
   broadcastCycles,
@@ -16,7 +16,7 @@ import {
   starReduceCycles,
   treeReduceCycles,
   twoPhaseReduceCycles,
-} from '#src/timing/collectives.js';
+} from '#src/timing/mesh/collectives.js';
 
 const RAMP = 2;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import type { HopObserver } from '#src/fabric/core.js';
-import { FastCore } from '#src/fabric/fast.js';
+import type { HopObserver } from '#src/fabric/cores/core.js';
+import { FastCore } from '#src/fabric/cores/fast.js';
 import { PROGRAMS } from '#src/fabric/programs/index.js';
 import type { SimulateOptions } from '#src/fabric/simulate.js';
 import { simulate } from '#src/fabric/simulate.js';

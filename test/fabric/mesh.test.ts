@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MachineError } from '#src/core/errors.js';
-import { MARK } from '#src/fabric/core.js';
-import { FastCore } from '#src/fabric/fast.js';
+import { MARK } from '#src/fabric/cores/core.js';
+import { FastCore } from '#src/fabric/cores/fast.js';
+import { compile } from '#src/fabric/cores/tables.js';
 import { Mesh } from '#src/fabric/mesh.js';
 import { simulate } from '#src/fabric/simulate.js';
-import { compile } from '#src/fabric/tables.js';
 import { parseWafer } from '#src/machine/custom.js';
 import { findWafer } from '#src/machine/wafers.js';
 

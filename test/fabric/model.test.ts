@@ -11,7 +11,7 @@ import { findWafer, type WaferMachine } from '#src/machine/wafers.js';
 import { placeOnRectangle, type RectangleSize } from '#src/placement/place.js';
 import { kernelBinaries } from '#src/platform/node/load.js';
 import { resolveModel } from '#src/platform/node/models.js';
-import { instantiateKernels, reservedBytes } from '#src/runtime/kernels.js';
+import { instantiateKernels, reservedBytes } from '#src/runtime/program/kernels.js';
 import { bitsOf, withEngine } from '../helpers/engine.js';
 import { sharedPath } from '../helpers/shared.js';
 import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';

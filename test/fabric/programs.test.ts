@@ -4,7 +4,7 @@ import type { NumberType } from '#src/fabric/programs/index.js';
 import { findProgram, PROGRAMS } from '#src/fabric/programs/index.js';
 import { simulate } from '#src/fabric/simulate.js';
 import { findWafer, waferNumbers } from '#src/machine/wafers.js';
-import { predictMeshProgram } from '#src/timing/meshPrograms.js';
+import { predictMeshProgram } from '#src/timing/mesh/programs.js';
 
 const machine = findWafer('wse-2');
 

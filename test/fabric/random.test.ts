@@ -2,11 +2,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
+import { row } from '#src/fabric/collectives/line.js';
+import { childrenOf, type ReduceTree, reduceColors, reduceTree } from '#src/fabric/collectives/reduce.js';
 import type { Port } from '#src/fabric/geometry.js';
-import { row } from '#src/fabric/line.js';
 import { Mesh } from '#src/fabric/mesh.js';
 import type { Pe, Pending } from '#src/fabric/pe.js';
-import { childrenOf, type ReduceTree, reduceColors, reduceTree } from '#src/fabric/reduce.js';
 import { simulate } from '#src/fabric/simulate.js';
 import { findWafer } from '#src/machine/wafers.js';
 

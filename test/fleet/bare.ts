@@ -1,6 +1,6 @@
 /** Machines with bare numbers, for tests in which only the scheduling matters. */
-import type { SchedulerPolicy } from '#src/fleet/scheduling.js';
-import type { ReplicaModel, StepTimes } from '#src/fleet/stepTimes.js';
+import type { SchedulerPolicy } from '#src/fleet/replica/scheduling.js';
+import type { ReplicaModel, StepTimes } from '#src/fleet/replica/step-times.js';
 
 /** A machine on which every step takes `stepSeconds`, whatever the batch, and prompts cost nothing. */
 export function evenMachine(maxBatch: number, stepSeconds: number): ReplicaModel {

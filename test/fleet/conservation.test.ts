@@ -2,13 +2,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import { AgentSource, CODING_TASK } from '#src/fleet/agents.js';
-import { STEADY } from '#src/fleet/arrivals.js';
-import { Curve } from '#src/fleet/curve.js';
+import { Curve } from '#src/fleet/replica/curve.js';
+import type { StepTimes } from '#src/fleet/replica/step-times.js';
+import { AgentSource, CODING_TASK } from '#src/fleet/requests/agents.js';
+import { STEADY } from '#src/fleet/requests/arrivals.js';
+import { ClosedLoopSource, OpenSource, type RequestSource, TraceSource } from '#src/fleet/requests/source.js';
 import { ROUTINGS } from '#src/fleet/router.js';
 import { type Fleet, simulateFleet } from '#src/fleet/simulate.js';
-import { ClosedLoopSource, OpenSource, type RequestSource, TraceSource } from '#src/fleet/source.js';
-import type { StepTimes } from '#src/fleet/stepTimes.js';
 import { machine } from './bare.js';
 
 const MOST = 4096;

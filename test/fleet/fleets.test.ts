@@ -1,13 +1,13 @@
 /** What fleets are built for: each feature has the effect that it is there for. */
 import { describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import { AgentSource, CODING_TASK } from '#src/fleet/agents.js';
-import { type ArrivalSpec, arrivalTimes, STEADY } from '#src/fleet/arrivals.js';
+import type { SchedulerPolicy } from '#src/fleet/replica/scheduling.js';
+import type { ReplicaModel, StepTimes } from '#src/fleet/replica/step-times.js';
+import { AgentSource, CODING_TASK } from '#src/fleet/requests/agents.js';
+import { type ArrivalSpec, arrivalTimes, STEADY } from '#src/fleet/requests/arrivals.js';
+import { OpenSource, TraceSource } from '#src/fleet/requests/source.js';
 import type { Routing } from '#src/fleet/router.js';
-import type { SchedulerPolicy } from '#src/fleet/scheduling.js';
 import { type Failure, simulateFleet } from '#src/fleet/simulate.js';
-import { OpenSource, TraceSource } from '#src/fleet/source.js';
-import type { ReplicaModel, StepTimes } from '#src/fleet/stepTimes.js';
 import type { FleetResult } from '#src/fleet/types.js';
 import { machine, policy } from './bare.js';
 

@@ -1,7 +1,7 @@
 /** Streaming quantiles against sorted samples. */
 import { describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import { LogHistogram, QUANTILE_ERROR } from '#src/fleet/histogram.js';
+import { LogHistogram, QUANTILE_ERROR } from '#src/fleet/measure/histogram.js';
 
 function exact(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;

@@ -1,10 +1,10 @@
 /** Leaping over steps in which nothing changes gives what single steps give. */
 import { describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import { Curve } from '#src/fleet/curve.js';
+import { Curve } from '#src/fleet/replica/curve.js';
+import type { StepTimes } from '#src/fleet/replica/step-times.js';
+import { TraceSource } from '#src/fleet/requests/source.js';
 import { simulateFleet } from '#src/fleet/simulate.js';
-import { TraceSource } from '#src/fleet/source.js';
-import type { StepTimes } from '#src/fleet/stepTimes.js';
 import { machine, policy } from './bare.js';
 import { naive } from './naive.js';
 

@@ -1,6 +1,6 @@
 /** One replica simulated token by token with plain objects: slow, short, and the same answer. */
-import type { SchedulerPolicy } from '#src/fleet/scheduling.js';
-import { promptAttention, type ReplicaModel, stepSeconds } from '#src/fleet/stepTimes.js';
+import type { SchedulerPolicy } from '#src/fleet/replica/scheduling.js';
+import { promptAttention, type ReplicaModel, stepSeconds } from '#src/fleet/replica/step-times.js';
 
 export interface NaiveRequest {
   readonly arrival: number;

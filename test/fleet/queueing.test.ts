@@ -1,11 +1,11 @@
 /** Where queueing theory is exact, the simulator has to agree: mean waits of a million requests within 2 %. */
 import { describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import { STEADY } from '#src/fleet/arrivals.js';
-import type { LengthDistribution } from '#src/fleet/lengths.js';
+import { STEADY } from '#src/fleet/requests/arrivals.js';
+import type { LengthDistribution } from '#src/fleet/requests/lengths.js';
+import { OpenSource } from '#src/fleet/requests/source.js';
 import type { Routing } from '#src/fleet/router.js';
 import { simulateFleet } from '#src/fleet/simulate.js';
-import { OpenSource } from '#src/fleet/source.js';
 import { evenMachine, policy } from './bare.js';
 
 const REQUESTS = 1_000_000;

@@ -1,19 +1,19 @@
 /** Measured GPU serving, replayed request by request: closed loops of users, vLLM-like scheduling. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parseCsv } from '#src/core/csv.js';
 import { Rng } from '#src/core/rng.js';
-import { gpuReplica } from '#src/fleet/gpuReplica.js';
-import type { LengthDistribution } from '#src/fleet/lengths.js';
+import { gpuReplica } from '#src/fleet/replica/gpu-replica.js';
+import type { LengthDistribution } from '#src/fleet/requests/lengths.js';
+import { ClosedLoopSource } from '#src/fleet/requests/source.js';
 import { simulateFleet } from '#src/fleet/simulate.js';
-import { ClosedLoopSource } from '#src/fleet/source.js';
 import type { FleetResult } from '#src/fleet/types.js';
 import { findGpu } from '#src/machine/gpus.js';
 import { plain } from '#src/machine/types.js';
 import { cardOfHubName } from '#src/platform/node/cards.js';
-import { parseCsv } from '#src/timing/csv.js';
-import { gpuConstants } from '#src/timing/gpuConstants.js';
-import { type GpuRow, isInferenceX, rowSetup, waitsForSlot } from '#src/timing/gpuRows.js';
-import { gpuRowOf, validate } from '#src/timing/validation.js';
+import { gpuConstants } from '#src/timing/gpu/constants.js';
+import { type GpuRow, isInferenceX, rowSetup, waitsForSlot } from '#src/timing/gpu/rows.js';
+import { gpuRowOf, validate } from '#src/timing/validation/validation.js';
 import { sharedPath } from '../helpers/shared.js';
 
 const file = sharedPath('data/gpu-serving-measured.csv');

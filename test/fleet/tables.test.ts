@@ -1,17 +1,17 @@
 /** The tables that the simulator reads are the timing models: steps within 0.1 %, pipelines within 1 %. */
 import { describe, expect, it } from 'vitest';
-import { gpuReplica, gpuStepTimes } from '#src/fleet/gpuReplica.js';
-import { promptAttention, type StepTimes, stepSeconds } from '#src/fleet/stepTimes.js';
-import { waferReplica } from '#src/fleet/waferReplica.js';
+import { gpuReplica, gpuStepTimes } from '#src/fleet/replica/gpu-replica.js';
+import { promptAttention, type StepTimes, stepSeconds } from '#src/fleet/replica/step-times.js';
+import { waferReplica } from '#src/fleet/replica/wafer-replica.js';
 import { findGpu } from '#src/machine/gpus.js';
 import { plain } from '#src/machine/types.js';
 import { findWafer } from '#src/machine/wafers.js';
 import { layoutOn, usersThatFit } from '#src/placement/wafer.js';
 import { loadCard } from '#src/platform/node/cards.js';
-import { gpuConstants } from '#src/timing/gpuConstants.js';
-import { gpuServing } from '#src/timing/gpuServing.js';
-import { gpuStep } from '#src/timing/gpuStep.js';
-import { Pass } from '#src/timing/waferServing.js';
+import { gpuConstants } from '#src/timing/gpu/constants.js';
+import { gpuServing } from '#src/timing/gpu/serving.js';
+import { gpuStep } from '#src/timing/gpu/step.js';
+import { Pass } from '#src/timing/wafer/serving.js';
 
 const SHAPE = { maxBatch: 256, chunkTokens: 8192, typicalContext: 2100 };
 

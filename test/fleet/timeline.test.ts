@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import { STEADY } from '#src/fleet/arrivals.js';
+import { Timeline } from '#src/fleet/measure/timeline.js';
+import { STEADY } from '#src/fleet/requests/arrivals.js';
+import { OpenSource } from '#src/fleet/requests/source.js';
 import { simulateFleet } from '#src/fleet/simulate.js';
-import { OpenSource } from '#src/fleet/source.js';
-import { Timeline } from '#src/fleet/timeline.js';
 import { evenMachine, policy } from './bare.js';
 
 const MOST = 240;

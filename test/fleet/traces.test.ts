@@ -1,7 +1,7 @@
 /** Readers of request traces: what they take, and the line that they name when they do not. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseTrace } from '#src/fleet/traces.js';
+import { parseTrace } from '#src/fleet/requests/traces.js';
 import { sharedPath } from '../helpers/shared.js';
 
 const AZURE = 'TIMESTAMP,ContextTokens,GeneratedTokens\n';

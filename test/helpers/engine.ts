@@ -1,5 +1,5 @@
 import { load } from '#src/index.js';
-import type { WaferEngine } from '#src/runtime/engine.js';
+import type { WaferEngine } from '#src/runtime/engine/engine.js';
 import type { GenerateChunk, GenerateEnd, LoadOptions } from '#src/runtime/types.js';
 
 /** Loads a model for the time of `use`. */

@@ -3,7 +3,7 @@ import { FormatError, OptionError } from '#src/core/errors.js';
 import { type GgufFile, readGguf } from '#src/formats/gguf.js';
 import { bytesSource } from '#src/formats/source.js';
 import { createTokenizer } from '#src/formats/tokenizer.js';
-import type { Tokenizer } from '#src/formats/types.js';
+import type { Tokenizer } from '#src/formats/tokenizer-types.js';
 
 export function readBytes(bytes: Uint8Array): Promise<GgufFile> {
   return readGguf(bytesSource(bytes, 'test.gguf'));

@@ -1,6 +1,6 @@
 /** Grammars byte by byte, without a model's vocabulary. */
 import fc from 'fast-check';
-import { createGrammarCompiler } from '#src/runtime/grammar.js';
+import { createGrammarCompiler } from '#src/runtime/grammar/grammar.js';
 import type { Grammar } from '#src/runtime/types.js';
 
 /** One token per byte, and 256 ends. */

@@ -6,7 +6,7 @@ import * as types from '#kernels/types.js';
 import type { Rng } from '#src/core/rng.js';
 import { dequantize, quantize } from '#src/formats/quantize.js';
 import { setKernelFlags } from '#src/platform/node/v8-flags.js';
-import { instantiateKernels, type KernelExports, reservedBytes } from '#src/runtime/kernels.js';
+import { instantiateKernels, type KernelExports, reservedBytes } from '#src/runtime/program/kernels.js';
 
 export const kernelTypes = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0'] as const satisfies readonly KernelType[];
 export const typeNumber: Readonly<Record<KernelType, number>> = types;

@@ -1,7 +1,7 @@
 /** Load on a real server: what the metrics mean, and that they say what happened. */
 import { describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
-import { parseTrace } from '#src/fleet/traces.js';
+import { parseTrace } from '#src/fleet/requests/traces.js';
 import { openLineOf } from '#src/load/lines.js';
 import { Recorder } from '#src/load/recorder.js';
 import { formatLoad } from '#src/load/report.js';

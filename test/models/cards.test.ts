@@ -12,8 +12,8 @@ import {
   layerMatrices,
   type ModelCard,
 } from '#models/card.js';
-import { cardFromConfig } from '#models/cardConfig.js';
-import { CARD_NAMES, cardFromGguf } from '#models/cardFile.js';
+import { cardFromConfig } from '#models/card-config.js';
+import { CARD_NAMES, cardFromGguf } from '#models/card-file.js';
 import { loadCard } from '#src/platform/node/cards.js';
 
 interface Published {

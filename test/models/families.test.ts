@@ -1,7 +1,7 @@
 /** Config files of many families, reduced to their shapes, against the published number of parameters. */
 import { describe, expect, it } from 'vitest';
 import { countParameters } from '#models/card.js';
-import { cardFromConfig } from '#models/cardConfig.js';
+import { cardFromConfig } from '#models/card-config.js';
 
 /** Billions of parameters as the Hugging Face hub counts them, and the shape from the model's config.json. */
 const FAMILIES: readonly [string, number, Record<string, unknown>][] = [

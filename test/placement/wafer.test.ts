@@ -1,12 +1,12 @@
 /** Placement of cards on wafers: every weight once, every budget adds up, limits are limits. */
 import { describe, expect, it } from 'vitest';
 import { countParameters } from '#models/card.js';
-import { CARD_NAMES } from '#models/cardFile.js';
+import { CARD_NAMES } from '#models/card-file.js';
 import type { LlamaConfig } from '#models/llama.js';
 import { findWafer } from '#src/machine/wafers.js';
 import { placeOnRectangle } from '#src/placement/place.js';
 import { gridsFor, placeOnWafers, regionsOn, usersThatFit, wafersNeeded } from '#src/placement/wafer.js';
-import { placeLayer } from '#src/placement/waferOps.js';
+import { placeLayer } from '#src/placement/wafer-ops.js';
 import { loadCard } from '#src/platform/node/cards.js';
 
 const wse3 = findWafer('wse-3');

@@ -1,11 +1,11 @@
 /** The report of `plan`: complete, honest about its inputs, and readable in a real browser. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCard } from '#src/platform/node/cards.js';
-import { PLAN_FIGURES } from '#src/report/planFigures.js';
-import { type PlanReportInput, planHtml, planMarkdown } from '#src/report/planReport.js';
+import { PLAN_FIGURES } from '#src/report/plan/figures.js';
+import { type PlanReportInput, planHtml, planMarkdown } from '#src/report/plan/report.js';
+import { plan } from '#src/timing/estimate.js';
 import { interactivity } from '#src/timing/interactivity.js';
-import { plan } from '#src/timing/plan.js';
-import { findMachine } from '#src/timing/simulate.js';
+import { findMachine } from '#src/timing/local-run.js';
 import { launchBrowser } from '../helpers/browser.js';
 import { checkReport, valuesIn } from '../helpers/page-check.js';
 

@@ -1,10 +1,10 @@
 /** The reports of `bench` and `capacity`: every number is there, says what it rests on, and can be read by people. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadCard } from '#src/platform/node/cards.js';
-import { benchHtml, benchMarkdown } from '#src/report/benchReport.js';
-import { capacityHtml, capacityMarkdown } from '#src/report/capacityReport.js';
-import { plan } from '#src/timing/plan.js';
-import { findMachine } from '#src/timing/simulate.js';
+import { benchHtml, benchMarkdown } from '#src/report/bench/report.js';
+import { capacityHtml, capacityMarkdown } from '#src/report/capacity/report.js';
+import { plan } from '#src/timing/estimate.js';
+import { findMachine } from '#src/timing/local-run.js';
 import { launchBrowser } from '../helpers/browser.js';
 import { checkReport, valuesIn } from '../helpers/page-check.js';
 import { sampleBench, sampleCapacity } from './samples.js';

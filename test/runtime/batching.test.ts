@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { OptionError } from '#src/core/errors.js';
 import { Rng } from '#src/core/rng.js';
-import type { WaferEngine } from '#src/runtime/engine.js';
+import type { WaferEngine } from '#src/runtime/engine/engine.js';
 import type { GenerateOptions, LoadOptions } from '#src/runtime/types.js';
 import { bitsOf, endOf, withEngine } from '../helpers/engine.js';
 import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';

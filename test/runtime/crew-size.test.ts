@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { load } from '#src/index.js';
-import { CrewSize } from '#src/runtime/crew-size.js';
+import { CrewSize } from '#src/runtime/leader/crew-size.js';
 import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';
 
 interface Machine {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OptionError } from '#src/core/errors.js';
-import { checkGrammar } from '#src/runtime/grammar.js';
+import { checkGrammar } from '#src/runtime/grammar/grammar.js';
 import type { Grammar } from '#src/runtime/types.js';
 import { accepts, bounds, bytes, jsonSchema } from '../helpers/grammar.js';
 import { invalidity } from '../helpers/json-schema.js';

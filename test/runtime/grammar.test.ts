@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OptionError } from '#src/core/errors.js';
 import { Rng } from '#src/core/rng.js';
-import { createGrammarCompiler } from '#src/runtime/grammar.js';
+import { createGrammarCompiler } from '#src/runtime/grammar/grammar.js';
 import type { Grammar } from '#src/runtime/types.js';
 import { tokenizerOfFile } from '../helpers/gguf.js';
 import { accepts, bounds, bytes, jsonSchema } from '../helpers/grammar.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OptionError } from '#src/core/errors.js';
-import { validateGenerate } from '#src/runtime/options.js';
+import { validateGenerate } from '#src/runtime/engine/options.js';
 import type { GenerateOptions } from '#src/runtime/types.js';
 
 const invalid: readonly (readonly [string, Record<string, unknown>])[] = [

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EngineError } from '#src/core/errors.js';
 import { Rng } from '#src/core/rng.js';
-import { argmax, Sampler } from '#src/runtime/sampler.js';
-import { selectTopK } from '#src/runtime/select.js';
+import { argmax, Sampler } from '#src/runtime/leader/sampler.js';
+import { selectTopK } from '#src/runtime/leader/top-k.js';
 import type { SamplingOptions } from '#src/runtime/types.js';
 
 /** The probabilities that the options give, by sorting and `Math.exp`: the naive way. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { StopMatcher } from '#src/runtime/stop.js';
+import { StopMatcher } from '#src/runtime/engine/stop.js';
 
 /** The text up to the match that ends first, the longest of those; null where there is none. */
 function naive(text: string, stops: readonly string[]): string | null {

@@ -1,8 +1,8 @@
 /** The bounded queue: who is let in, who is refused and how. */
 import OpenAI from 'openai';
 import { expect, it, vi } from 'vitest';
-import { Admission } from '#src/server/admission.js';
 import { ApiError } from '#src/server/errors.js';
+import { Admission } from '#src/server/gate/admission.js';
 import type { RunningServer } from '#src/server/serve.js';
 import { metric, testServer } from './server.js';
 

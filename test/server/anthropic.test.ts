@@ -235,7 +235,7 @@ describe('errors', () => {
   });
 
   it('refuse a wrong key in the same form', async () => {
-    const { parseKeyList } = await import('#src/server/key-file.js');
+    const { parseKeyList } = await import('#src/server/gate/key-file.js');
     const locked = await testServer({ keys: parseKeyList('right-key', 'a test') });
     const denied = new Anthropic({ baseURL: locked.url, apiKey: 'wrong-key', maxRetries: 0 });
     await expect(denied.messages.create({ ...request, model: 'null' })).rejects.toBeInstanceOf(

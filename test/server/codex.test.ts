@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { load } from '#src/index.js';
-import { hashKey } from '#src/server/keys.js';
+import { hashKey } from '#src/server/gate/keys.js';
 import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';
 import { testServer } from './server.js';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { complete } from '#src/server/complete.js';
-import { nullWord } from '#src/server/null-engine.js';
+import { complete } from '#src/server/road/complete.js';
+import { nullWord } from '#src/testing/null-engine.js';
 import { testServer } from './server.js';
 
 it('answers on /health and /ready', async () => {

@@ -4,9 +4,9 @@ import { request } from 'node:http';
 import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
 import { OptionError } from '#src/core/errors.js';
-import { makeKey, parseKeyFile, parseKeyList } from '#src/server/key-file.js';
-import { NullEngine } from '#src/server/null-engine.js';
+import { makeKey, parseKeyFile, parseKeyList } from '#src/server/gate/key-file.js';
 import { startServer } from '#src/server/serve.js';
+import { NullEngine } from '#src/testing/null-engine.js';
 import { testServer } from './server.js';
 
 const made = makeKey('alice');

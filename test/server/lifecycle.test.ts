@@ -3,8 +3,8 @@ import OpenAI from 'openai';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { EngineError } from '#src/core/errors.js';
 import type { LoadProgress } from '#src/runtime/types.js';
-import { NullEngine } from '#src/server/null-engine.js';
 import { type RunningServer, startServer } from '#src/server/serve.js';
+import { NullEngine } from '#src/testing/null-engine.js';
 import { metric, testServer, words } from './server.js';
 
 function clientOf({ url }: RunningServer): OpenAI {

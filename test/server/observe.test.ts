@@ -4,7 +4,7 @@ import OpenAI from 'openai';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { type ClientSocket, connect as connectClient } from '#src/client/index.js';
-import { binarySubprotocol } from '#src/server/protocol.js';
+import { binarySubprotocol } from '#src/protocol/protocol.js';
 import { metric, testServer } from './server.js';
 import { connect } from './socket-client.js';
 

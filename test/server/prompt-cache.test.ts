@@ -1,9 +1,9 @@
 /** Ids of conversations that grow: the same as without any memory of them, and faster. */
 import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
-import type { Tokenizer } from '#src/formats/types.js';
-import { NullEngine } from '#src/server/null-engine.js';
-import { PromptCache } from '#src/server/prompt-cache.js';
+import type { Tokenizer } from '#src/formats/tokenizer-types.js';
+import { PromptCache } from '#src/server/road/prompt-cache.js';
+import { NullEngine } from '#src/testing/null-engine.js';
 import { tokenizerOf } from '../helpers/gguf.js';
 import { tinyModel } from '../helpers/tiny-model.js';
 

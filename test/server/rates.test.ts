@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { ApiError } from '#src/server/errors.js';
-import { duration, RateLimits } from '#src/server/rates.js';
+import { duration, RateLimits } from '#src/server/gate/rates.js';
 
 const caller = { name: 'alice', requestsPerMinute: 60, tokensPerMinute: 600 };
 

@@ -1,11 +1,11 @@
 /** The order of events where a model calls functions, and where a response is cut. */
 import { expect, it } from 'vitest';
-import type { CompletionEvent } from '#src/server/completion.js';
-import type { ResponseEvent, ResponseObject } from '#src/server/protocol.js';
+import type { ResponseEvent, ResponseObject } from '#src/protocol/protocol.js';
 import { createBody, parse } from '#src/server/responses/body.js';
 import { ResponseMachine } from '#src/server/responses/events.js';
 import { jsonSink } from '#src/server/responses/json.js';
 import { responseRequest } from '#src/server/responses/request.js';
+import type { CompletionEvent } from '#src/server/road/completion.js';
 
 function machine(): { machine: ResponseMachine; events: ResponseEvent[] } {
   const body = parse(createBody, { input: 'hi', tools: [{ type: 'function', name: 'f' }] });

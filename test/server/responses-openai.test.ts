@@ -3,8 +3,8 @@ import OpenAI from 'openai';
 import type { ResponsesServerEvent } from 'openai/resources/responses/responses';
 import { ResponsesWS } from 'openai/resources/responses/ws';
 import { expect, it, onTestFinished } from 'vitest';
-import { hashKey } from '#src/server/keys.js';
-import { nullWord } from '#src/server/null-engine.js';
+import { hashKey } from '#src/server/gate/keys.js';
+import { nullWord } from '#src/testing/null-engine.js';
 import { testServer, words } from './server.js';
 
 const key = (requestsPerMinute: number | null = null) => ({

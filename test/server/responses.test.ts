@@ -1,9 +1,9 @@
 /** `/v1/responses` over HTTP, without a model: order of events, objects, storage, refusals. */
 import { createParser } from 'eventsource-parser';
 import { expect, it } from 'vitest';
-import { hashKey } from '#src/server/keys.js';
-import { NullEngine } from '#src/server/null-engine.js';
-import type { ResponseEvent, ResponseObject } from '#src/server/protocol.js';
+import type { ResponseEvent, ResponseObject } from '#src/protocol/protocol.js';
+import { hashKey } from '#src/server/gate/keys.js';
+import { NullEngine } from '#src/testing/null-engine.js';
 import { testServer, textEvents, words } from './server.js';
 
 async function post(url: string, body: unknown, key?: string): Promise<Response> {

@@ -1,7 +1,7 @@
 /** A server for a test, closed with it. */
 import { onTestFinished } from 'vitest';
-import { NullEngine, type NullEngineOptions, nullWord } from '#src/server/null-engine.js';
 import { type RunningServer, type ServerOptions, startServer } from '#src/server/serve.js';
+import { NullEngine, type NullEngineOptions, nullWord } from '#src/testing/null-engine.js';
 
 export async function testServer(
   options: Partial<ServerOptions> = {},

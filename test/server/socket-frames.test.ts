@@ -1,8 +1,8 @@
 /** Hostile frames, by hand on a raw socket: the right close code, and a server that lives on. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { NullEngine } from '#src/server/null-engine.js';
 import { type RunningServer, startServer } from '#src/server/serve.js';
+import { NullEngine } from '#src/testing/null-engine.js';
 
 let server: RunningServer;
 beforeAll(async () => {

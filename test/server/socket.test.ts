@@ -1,8 +1,8 @@
 /** The Responses WebSocket, JSON form, without a model. */
 import { request } from 'node:http';
 import { expect, it } from 'vitest';
-import { hashKey } from '#src/server/keys.js';
-import { NullEngine } from '#src/server/null-engine.js';
+import { hashKey } from '#src/server/gate/keys.js';
+import { NullEngine } from '#src/testing/null-engine.js';
 import { testServer, textEvents, words } from './server.js';
 import { connect, type Frame, isTerminal, responseOf } from './socket-client.js';
 

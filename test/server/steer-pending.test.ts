@@ -2,7 +2,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { connect as connectClient } from '#src/client/index.js';
 import type { GenerateChunk, GenerateOptions, Prompt } from '#src/index.js';
-import { NullEngine } from '#src/server/null-engine.js';
+import { NullEngine } from '#src/testing/null-engine.js';
 import { testServer } from './server.js';
 import { connect, isTerminal, responseOf } from './socket-client.js';
 

@@ -1,8 +1,8 @@
 /** Streams to clients that are slow, silent or gone. */
 import OpenAI from 'openai';
 import { describe, expect, it, vi } from 'vitest';
-import { nullWord } from '#src/server/null-engine.js';
 import type { RunningServer } from '#src/server/serve.js';
+import { nullWord } from '#src/testing/null-engine.js';
 import { rawPost, readUntil } from './raw.js';
 import { testServer, words } from './server.js';
 

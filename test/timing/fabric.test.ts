@@ -7,7 +7,7 @@ import { Rng } from '#src/core/rng.js';
 import { findProgram, type NumberType } from '#src/fabric/programs/index.js';
 import { simulate } from '#src/fabric/simulate.js';
 import { findWafer, waferNumbers } from '#src/machine/wafers.js';
-import { predictMeshProgram } from '#src/timing/meshPrograms.js';
+import { predictMeshProgram } from '#src/timing/mesh/programs.js';
 
 const machine = findWafer('wse-2');
 const numbers = waferNumbers(machine);

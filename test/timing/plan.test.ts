@@ -2,12 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countParameters, flopsPerToken } from '#models/card.js';
-import { CARD_NAMES } from '#models/cardFile.js';
+import { CARD_NAMES } from '#models/card-file.js';
 import { GPUS, type GpuKey, type GpuMachine } from '#src/machine/gpus.js';
 import { findWafer, WAFERS, type WaferKey, type WaferMachine } from '#src/machine/wafers.js';
 import { loadCard } from '#src/platform/node/cards.js';
-import { plan } from '#src/timing/plan.js';
-import type { Machine, PlanRequest, PlanResult } from '#src/timing/planTypes.js';
+import { plan } from '#src/timing/estimate.js';
+import type { Machine, PlanRequest, PlanResult } from '#src/timing/estimate-types.js';
 
 const EIGHT = loadCard('llama-3.1-8b');
 const BASE: PlanRequest = { promptTokens: 1024, outputTokens: 256, concurrency: 4 };

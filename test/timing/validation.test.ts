@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { cardOfHubName } from '#src/platform/node/cards.js';
-import { PUBLISHED_GPU_CASES, PUBLISHED_WAFER_CASES } from '#src/timing/publishedCases.js';
-import { type Validation, validate } from '#src/timing/validation.js';
+import { PUBLISHED_GPU_CASES, PUBLISHED_WAFER_CASES } from '#src/timing/validation/published-cases.js';
+import { type Validation, validate } from '#src/timing/validation/validation.js';
 
 const wafer = (text: string): Validation => validate({ text, file: 'w.csv' }, null, cardOfHubName);
 const gpu = (text: string): Validation => validate(null, { text, file: 'g.csv' }, cardOfHubName);

@@ -10,9 +10,9 @@ import {
   toScreen,
   toWafer,
   zoomAt,
-} from '../../src/web/wafer/camera.js';
-import { Intervals } from '../../src/web/wafer/intervals.js';
-import { Player } from '../../src/web/wafer/player.js';
+} from '../../src/web/wafer/draw/camera.js';
+import { Player } from '../../src/web/wafer/play/player.js';
+import { Intervals } from '../../src/web/wafer/record/intervals.js';
 
 const WAFER = { x: 0, y: 0, width: 755, height: 1170 };
 const VIEW = { width: 900, height: 600 };

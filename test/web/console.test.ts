@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { load } from '#src/index.js';
-import { NullEngine } from '#src/server/null-engine.js';
 import { type RunningServer, startServer } from '#src/server/serve.js';
+import { NullEngine } from '#src/testing/null-engine.js';
 import { launchBrowser } from '../helpers/browser.js';
 import { endOf } from '../helpers/engine.js';
 import { testServer } from '../server/server.js';
@@ -134,7 +134,7 @@ describe.skipIf(browser === null)('the console', () => {
   });
 
   it('asks for a key where the server wants one, and works with it', async () => {
-    const { hashKey } = await import('#src/server/keys.js');
+    const { hashKey } = await import('#src/server/gate/keys.js');
     const key = { name: 'me', sha256: hashKey('secret'), requestsPerMinute: 100, tokensPerMinute: 10_000 };
     const server = await testServer({ keys: [key] });
     const { page } = await open(browser!, `${server.url}/#/console?max=16`);

@@ -2,14 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { loadCard } from '#src/platform/node/cards.js';
 import { findWafer } from '../../src/machine/wafers.js';
-import { planOnWafers } from '../../src/timing/planWafer.js';
-import { Activity, STATES } from '../../src/web/wafer/activity.js';
-import { waveletsAt } from '../../src/web/wafer/anatomy.js';
-import { Loads, slowestOps } from '../../src/web/wafer/loads.js';
-import { decodePhases, momentAt, phaseCycles } from '../../src/web/wafer/phases.js';
-import { Recording } from '../../src/web/wafer/recording.js';
-import { memoryAfter, type RunRequest, record } from '../../src/web/wafer/run.js';
-import { tilesOf, weightBytesByPe } from '../../src/web/wafer/tiles.js';
+import { planOnWafers } from '../../src/timing/wafer/estimate.js';
+import { waveletsAt } from '../../src/web/wafer/draw/anatomy.js';
+import { decodePhases, momentAt, phaseCycles } from '../../src/web/wafer/placed/phases.js';
+import { tilesOf, weightBytesByPe } from '../../src/web/wafer/placed/tiles.js';
+import { Activity, STATES } from '../../src/web/wafer/record/activity.js';
+import { Loads, slowestOps } from '../../src/web/wafer/record/loads.js';
+import { Recording } from '../../src/web/wafer/record/recording.js';
+import { memoryAfter, type RunRequest, record } from '../../src/web/wafer/record/run.js';
 
 async function runOf(program: string, width: number, height: number, elements: number) {
   const request: RunRequest = { program, width, height, elements, type: 'f32', machine: 'wse-2' };

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { hashKey } from '#src/server/keys.js';
+import { hashKey } from '#src/server/gate/keys.js';
 import { testServer } from '../server/server.js';
 
 it('the server shows the page at its root, to anyone, isolated, and says that it serves tokens', async () => {

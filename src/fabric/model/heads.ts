@@ -1,9 +1,9 @@
 /** One PE's share of attention: some KV heads with their query heads, and every n-th position of the KV cache. */
 import type { LlamaConfig } from '../../../models/llama.js';
 import type { PlacedAttention, PlacedMatmul, Reduce } from '../../placement/plan.js';
-import { rotate, softmaxWeight } from '../arithmetic.js';
+import { rotate, softmaxWeight } from '../local/arithmetic.js';
+import { elementWork, matvecWork } from '../local/work.js';
 import type { Buffer, Pe, Pending } from '../pe.js';
-import { elementWork, matvecWork } from '../work.js';
 import { type Cut, cutOf, Handover, type Lines, type StepInput } from './lines.js';
 import { lengthOf, type Span } from './tile.js';
 

@@ -1,8 +1,8 @@
 /** The ways of a model on its rectangle: all-reduces along both axes, and values handed to where they are needed. */
 import { type Axis, type Reduce, type Split, tileStart } from '../../placement/plan.js';
-import { allreduce, allreduceColors } from '../allreduce.js';
-import type { Part } from '../line.js';
-import { column, row } from '../line.js';
+import { allreduce, allreduceColors } from '../collectives/allreduce.js';
+import type { Part } from '../collectives/line.js';
+import { column, row } from '../collectives/line.js';
 import type { Mesh } from '../mesh.js';
 import type { Buffer, FoldName, Pe, Pending } from '../pe.js';
 import { lengthOf, type Span } from './tile.js';

@@ -12,7 +12,7 @@ import type { FabricResult } from '../result.js';
 import type { SimulateOptions } from '../simulate.js';
 import { simulate } from '../simulate.js';
 import { Lines, type StepInput } from './lines.js';
-import { ModelPe } from './pe.js';
+import { ModelPe } from './model-pe.js';
 import type { StoredWeight } from './tile.js';
 
 export interface ModelSource {

@@ -1,7 +1,7 @@
 /** A tile of a stored weight matrix in one PE, and its product with the PE's part of an activation. */
 import { dequantize, fromF16 } from '../../formats/quantize.js';
 import { bytesOfElements, tensorType, type WeightType } from '../../formats/tensor-types.js';
-import { matvec } from '../arithmetic.js';
+import { matvec } from '../local/arithmetic.js';
 import type { Buffer, Pe } from '../pe.js';
 
 /** A whole weight as its file has it: `rows` rows of `columns` elements. */

@@ -2,14 +2,21 @@
  * Broadcast, reduces and all-reduces as programs of their own. On one row or column they run along it; on a
  * rectangle along all rows and then along the first column (reduces) or all columns (all-reduces).
  */
-import { allreduce, allreduceColors, ringAllreduce, ringColors } from '../allreduce.js';
-import { generatedTree, treeCycles } from '../autotree.js';
-import type { Line, Part } from '../line.js';
-import { column, row } from '../line.js';
+import { allreduce, allreduceColors, ringAllreduce, ringColors } from '../collectives/allreduce.js';
+import { generatedTree, treeCycles } from '../collectives/autotree.js';
+import type { Line, Part } from '../collectives/line.js';
+import { column, row } from '../collectives/line.js';
+import type { ReduceTree } from '../collectives/reduce.js';
+import {
+  binaryTree,
+  chainTree,
+  reduceColors,
+  reduceTree,
+  starTree,
+  twoPhaseTree,
+} from '../collectives/reduce.js';
 import type { Mesh, Route } from '../mesh.js';
 import type { Buffer, Pe } from '../pe.js';
-import type { ReduceTree } from '../reduce.js';
-import { binaryTree, chainTree, reduceColors, reduceTree, starTree, twoPhaseTree } from '../reduce.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { fillRandom, largestDifference, meshOf, waveletsOf, worstOf } from './program.js';
 

@@ -4,13 +4,13 @@
  * so nothing is ever transposed; K and V lie with their dims along x and their positions along y. Exactly ten
  * all-reduces. As in that paper's benchmark there is one head of the full width.
  */
-import { allreduce, allreduceColors } from '../allreduce.js';
-import { expF32, matvec, rmsScale, scaleBy, sumSquares, swiglu } from '../arithmetic.js';
-import type { Part } from '../line.js';
-import { column, row } from '../line.js';
+import { allreduce, allreduceColors } from '../collectives/allreduce.js';
+import type { Part } from '../collectives/line.js';
+import { column, row } from '../collectives/line.js';
+import { expF32, matvec, rmsScale, scaleBy, sumSquares, swiglu } from '../local/arithmetic.js';
+import { elementWork, matvecWork } from '../local/work.js';
 import type { Mesh } from '../mesh.js';
 import type { Buffer, FoldName, Pe, Pending } from '../pe.js';
-import { elementWork, matvecWork } from '../work.js';
 import { rootGroup } from './collectives.js';
 import { decodeReference, decodeWeights, type LayerShape, type LayerWeights, layerShape } from './layer.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';

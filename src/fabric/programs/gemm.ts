@@ -3,11 +3,17 @@
  * after both have been aligned. Cannon's algorithm shifts around the natural ring, MeshGEMM around the interleaved
  * one, whose ways are at most two hops; otherwise they are the same program. SUMMA is in summa.ts.
  */
-import { column, row } from '../line.js';
+import { column, row } from '../collectives/line.js';
+import type { TilePair } from '../collectives/shift.js';
+import {
+  interleavedRing,
+  naturalRing,
+  ringShift,
+  shiftAndMultiply,
+  shiftColors,
+} from '../collectives/shift.js';
+import { matmulWork } from '../local/work.js';
 import type { Buffer, Pe, Pending } from '../pe.js';
-import type { TilePair } from '../shift.js';
-import { interleavedRing, naturalRing, ringShift, shiftAndMultiply, shiftColors } from '../shift.js';
-import { matmulWork } from '../work.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { meshOf } from './program.js';
 import { assertSquare, gemmRun, multiplyTiles } from './tiles.js';

@@ -3,12 +3,12 @@
  * the interleaved ring, and in each of P steps the rows of PEs add up one tile of C (GEMM-T of He et al., "WaferLLM",
  * OSDI 2025). The sum goes to the whole row; the PE whose tile it is keeps it.
  */
-import { allreduce, allreduceColors } from '../allreduce.js';
-import { column, row } from '../line.js';
+import { allreduce, allreduceColors } from '../collectives/allreduce.js';
+import { column, row } from '../collectives/line.js';
+import type { TilePair } from '../collectives/shift.js';
+import { interleavedRing, ringShift, shiftColors } from '../collectives/shift.js';
+import { elementWork, matmulWork } from '../local/work.js';
 import type { Buffer, Pe } from '../pe.js';
-import type { TilePair } from '../shift.js';
-import { interleavedRing, ringShift, shiftColors } from '../shift.js';
-import { elementWork, matmulWork } from '../work.js';
 import { rootGroup } from './collectives.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { meshOf } from './program.js';

@@ -3,11 +3,11 @@
  * and is the same in every column of PEs. Partial sums are reduced down each column and handed to all of it.
  * With the K-tree this is MeshGEMV (He et al., "WaferLLM", OSDI 2025), with the chain the vendor's way.
  */
-import { allreduce, allreduceColors } from '../allreduce.js';
-import { matvec } from '../arithmetic.js';
-import { column } from '../line.js';
+import { allreduce, allreduceColors } from '../collectives/allreduce.js';
+import { column } from '../collectives/line.js';
+import { matvec } from '../local/arithmetic.js';
+import { matvecWork } from '../local/work.js';
 import type { Buffer } from '../pe.js';
-import { matvecWork } from '../work.js';
 import { rootGroup } from './collectives.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { fillRandom, largestDifference, meshOf, waveletsOf } from './program.js';

@@ -1,6 +1,6 @@
 /** One transformer layer with made-up weights: its shape, its numbers, and what it computes in float64. */
 import type { Rng } from '../../core/rng.js';
-import { floatToHalf, halfToFloat } from '../f16.js';
+import { floatToHalf, halfToFloat } from '../local/f16.js';
 import type { NumberType } from './program.js';
 
 export interface LayerShape {

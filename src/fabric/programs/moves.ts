@@ -1,6 +1,6 @@
 /** Programs that move data between PEs and compute nothing: the balanced KV cache, and the hand-over of activations. */
 import { OptionError } from '../../core/errors.js';
-import { broadcast, column, connect, row } from '../line.js';
+import { broadcast, column, connect, row } from '../collectives/line.js';
 import type { Buffer, Pe } from '../pe.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { fillRandom, largestDifference, meshOf, waveletsOf, worstOf } from './program.js';

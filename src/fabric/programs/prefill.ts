@@ -3,14 +3,14 @@
  * along y, features along x, weights along both. Matrix products are MeshGEMMs, scores are GEMM-T, norms and the
  * softmax reduce along the rows of PEs. One causal head of the full width; as many tokens as features.
  */
-import { allreduce, allreduceColors } from '../allreduce.js';
-import { expF32, rmsScale, sumSquares, swiglu } from '../arithmetic.js';
-import type { Part } from '../line.js';
-import { column, row } from '../line.js';
+import { allreduce, allreduceColors } from '../collectives/allreduce.js';
+import type { Part } from '../collectives/line.js';
+import { column, row } from '../collectives/line.js';
+import type { Shift, TilePair } from '../collectives/shift.js';
+import { interleavedRing, ringShift, shiftAndMultiply, shiftColors } from '../collectives/shift.js';
+import { expF32, rmsScale, sumSquares, swiglu } from '../local/arithmetic.js';
+import { elementWork, matmulWork } from '../local/work.js';
 import type { Buffer, FoldName, Pe, Pending } from '../pe.js';
-import type { Shift, TilePair } from '../shift.js';
-import { interleavedRing, ringShift, shiftAndMultiply, shiftColors } from '../shift.js';
-import { elementWork, matmulWork } from '../work.js';
 import { rootGroup } from './collectives.js';
 import { EXP_PASSES } from './decode.js';
 import { decodeWeights, type LayerShape, type LayerWeights, layerShape, prefillReference } from './layer.js';

@@ -5,12 +5,12 @@
  * turn to the next root before the flood has passed the ends of the line, so both ends answer to the whole line.
  */
 
-import { MARK } from '../core.js';
-import type { Line } from '../line.js';
-import { broadcast, column, row } from '../line.js';
+import type { Line } from '../collectives/line.js';
+import { broadcast, column, row } from '../collectives/line.js';
+import { MARK } from '../cores/core.js';
+import { matmulWork } from '../local/work.js';
 import type { Color } from '../mesh.js';
 import type { Buffer, Pe, Pending } from '../pe.js';
-import { matmulWork } from '../work.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { meshOf } from './program.js';
 import { assertSquare, gemmRun, multiplyTiles } from './tiles.js';

@@ -1,6 +1,6 @@
 /** Starts an engine's workers: Web Workers that share memory, or one worker alone. */
-import { type Crew, startThreads } from '../../runtime/crew.js';
-import { createLeader, type LeaderApi, type LeaderInit } from '../../runtime/leader.js';
+import { type Crew, startThreads } from '../../runtime/engine/crew.js';
+import { createLeader, type LeaderApi, type LeaderInit } from '../../runtime/leader/leader.js';
 import { connect, expose } from '../../runtime/link.js';
 import type { WorkerData } from './worker-entry.js';
 

@@ -1,7 +1,8 @@
 /** What runs in a Web Worker: worker 0 leads, the others help. */
-import { instantiateKernels } from '../../runtime/kernels.js';
-import { createLeader, type LeaderInit } from '../../runtime/leader.js';
+
+import { createLeader, type LeaderInit } from '../../runtime/leader/leader.js';
 import { expose } from '../../runtime/link.js';
+import { instantiateKernels } from '../../runtime/program/kernels.js';
 
 export interface WorkerData {
   readonly worker: number;

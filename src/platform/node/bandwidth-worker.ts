@@ -1,6 +1,6 @@
 /** A worker of `measureBandwidth`: reads its part of the memory once per message, and says when it is done. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { instantiateKernels } from '../../runtime/kernels.js';
+import { instantiateKernels } from '../../runtime/program/kernels.js';
 
 export interface BandwidthTask {
   readonly module: WebAssembly.Module;

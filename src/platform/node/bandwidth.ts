@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { MiB } from '../../core/units.js';
-import { reservedBytes } from '../../runtime/kernels.js';
+import { reservedBytes } from '../../runtime/program/kernels.js';
 import type { BandwidthTask } from './bandwidth-worker.js';
 import { kernelBinaries } from './load.js';
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ModelCard } from '../../../models/card.js';
-import { CARD_NAMES, cardFromGguf, cardFromJson } from '../../../models/cardFile.js';
+import { CARD_NAMES, cardFromGguf, cardFromJson } from '../../../models/card-file.js';
 import { FormatError, OptionError } from '../../core/errors.js';
 import { parseJson } from '../../core/json.js';
 import { type GgufFile, readGguf } from '../../formats/gguf.js';

@@ -1,7 +1,7 @@
 /** Starts an engine's workers as threads of Node. */
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { type Crew, startThreads } from '../../runtime/crew.js';
-import type { LeaderInit } from '../../runtime/leader.js';
+import { type Crew, startThreads } from '../../runtime/engine/crew.js';
+import type { LeaderInit } from '../../runtime/leader/leader.js';
 import type { WorkerData } from './worker-entry.js';
 
 const todo = 'Load the model again.';

@@ -12,7 +12,7 @@ import {
   type HubFileInfo,
   hubFileBody,
   hubFileInfo,
-} from '../../formats/hub.js';
+} from '../hub.js';
 
 export interface PullOptions extends HubAccess {
   /** Where models are kept; the file goes to `directory/OWNER/REPO/FILE`. */

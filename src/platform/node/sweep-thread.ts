@@ -1,7 +1,13 @@
 /** What runs in a thread of a sweep: one job after another, the inputs read once. */
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { messageOf, WaferflowError } from '../../core/errors.js';
-import { type OpenSweep, openSweep, runJob, type SweepInputs, type SweepJob } from '../../fleet/sweep.js';
+import {
+  type OpenSweep,
+  openSweep,
+  runJob,
+  type SweepInputs,
+  type SweepJob,
+} from '../../fleet/search/sweep.js';
 import { expose } from '../../runtime/link.js';
 
 /** A result, or why there is none: comlink would lose the class of an error. */

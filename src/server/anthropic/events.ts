@@ -1,6 +1,6 @@
 /** The events of an answer in Anthropic's form; a whole answer is what they add up to, so both always agree. */
-import type { CompletionEvent } from '../completion.js';
-import { type EndEvent, type UsageExtension, usageExtension } from '../usage.js';
+import type { CompletionEvent } from '../road/completion.js';
+import { type EndEvent, type UsageExtension, usageExtension } from '../road/usage.js';
 
 export type AnswerBlock =
   | { readonly type: 'text'; readonly text: string; readonly citations: null }

@@ -1,9 +1,9 @@
 /** The body of Anthropic's `POST /v1/messages`, checked, and the completion that it asks for. */
 import { z } from 'zod';
 import type { GenerateOptions } from '../../runtime/types.js';
-import type { CompletionRequest, Message, Tool, ToolChoice } from '../completion.js';
 import { badRequest } from '../errors.js';
-import type { MessagesPrompt } from '../tools.js';
+import type { CompletionRequest, Message, Tool, ToolChoice } from '../road/completion.js';
+import type { MessagesPrompt } from '../road/tools.js';
 
 const text = z.string();
 const textBlock = z.object({ type: z.literal('text'), text });

@@ -1,11 +1,11 @@
 /** Anthropic's Messages API: `POST /v1/messages`, whole and streamed, and `POST /v1/messages/count_tokens`. */
 import type { FastifyInstance } from 'fastify';
-import { complete } from '../complete.js';
 import { requireModel, type ServerContext } from '../context.js';
 import type { ApiErrorFacts } from '../errors.js';
 import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
-import { promptIds } from '../prompt.js';
 import { newId } from '../responses/ids.js';
+import { complete } from '../road/complete.js';
+import { promptIds } from '../road/prompt.js';
 import { type StreamForm, sendStream, sseContentType } from '../stream.js';
 import { type AnswerEvent, answerEvents, wholeMessage } from './events.js';
 import { completionRequest, messagesBody, promptBody, promptOf } from './request.js';

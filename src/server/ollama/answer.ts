@@ -1,7 +1,7 @@
 /** The lines of an answer in Ollama's form; a whole answer is what they add up to, so both always agree. */
 import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
-import type { CompletionEvent } from '../completion.js';
-import type { EndEvent } from '../usage.js';
+import type { CompletionEvent } from '../road/completion.js';
+import type { EndEvent } from '../road/usage.js';
 
 /** What is left out has no place in the answer. */
 export interface AnswerLine {

@@ -1,8 +1,8 @@
 /** The bodies of Ollama's `/api/generate` and `/api/chat`, checked, and the completions that they ask for. */
 import { z } from 'zod';
 import type { GenerateOptions, Grammar, Tokenizer } from '../../runtime/types.js';
-import type { CompletionPrompt, Message, Tool, ToolCall } from '../completion.js';
 import { badRequest } from '../errors.js';
+import type { CompletionPrompt, Message, Tool, ToolCall } from '../road/completion.js';
 
 const text = z.string();
 const images = z.array(z.unknown()).max(0, 'this model reads text only').nullish();

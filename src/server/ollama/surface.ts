@@ -1,12 +1,12 @@
 /** Ollama's API: `/api/generate`, `/api/chat`, and what its clients ask about models. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { complete } from '../complete.js';
-import type { CompletionPrompt } from '../completion.js';
 import { requireModel, type ServerContext } from '../context.js';
 import { ApiError } from '../errors.js';
 import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
 import { version } from '../operations.js';
+import { complete } from '../road/complete.js';
+import type { CompletionPrompt } from '../road/completion.js';
 import { type StreamForm, sendStream } from '../stream.js';
 import { type AnswerLine, answerLines, chatJson, generateJson, wholeLine } from './answer.js';
 import { listedModel, runningModel, shownModel } from './models.js';

@@ -1,7 +1,7 @@
 /** The messages and tools of OpenAI's chat API, checked, and as the server's own kind. */
 import { z } from 'zod';
-import type { Message, Tool, ToolChoice } from '../completion.js';
 import { badRequest } from '../errors.js';
+import type { Message, Tool, ToolChoice } from '../road/completion.js';
 
 const text = z.string();
 const textPart = z.object({ type: z.literal('text', 'this model reads text only'), text });

@@ -1,9 +1,9 @@
 /** The body of `POST /v1/chat/completions`, checked, and the completions that it asks for. */
 import { z } from 'zod';
 import type { GenerateOptions, Grammar } from '../../runtime/types.js';
-import type { CompletionPrompt, CompletionRequest } from '../completion.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
+import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
 import { messages, toMessages, toolChoice, tools, toToolChoice, toTools } from './chat-messages.js';
 import { isGiven, optionsOfChoice, samplingFields, samplingOptions, tierOf } from './sampling.js';
 

@@ -1,6 +1,6 @@
 /** The chunks of a streamed chat completion. */
 import type { Tokenizer } from '../../runtime/types.js';
-import type { EndEvent } from '../usage.js';
+import type { EndEvent } from '../road/usage.js';
 import type { ChoiceEvent } from './choices.js';
 import { chatLogprobs, finishName, openAiUsage, streamDone } from './shared.js';
 

@@ -1,11 +1,11 @@
 /** `POST /v1/chat/completions`, whole and streamed. */
 import type { FastifyInstance } from 'fastify';
 import type { Tokenizer } from '../../runtime/types.js';
-import type { ToolCall } from '../completion.js';
 import { requireModel, type ServerContext } from '../context.js';
 import { clientSignal, parseBody } from '../http.js';
+import type { ToolCall } from '../road/completion.js';
+import type { EndEvent } from '../road/usage.js';
 import { sendStream } from '../stream.js';
-import type { EndEvent } from '../usage.js';
 import { chatBody, chatRequests } from './chat-request.js';
 import { type ChatHead, chatChunks } from './chat-stream.js';
 import { type ChoiceEvent, completeAll } from './choices.js';

@@ -1,8 +1,8 @@
 /** Several completions for one request: all of them get a place, or none does. */
 
-import { type Completion, complete } from '../complete.js';
-import type { CompletionEvent, CompletionRequest } from '../completion.js';
 import type { ServerContext } from '../context.js';
+import { type Completion, complete } from '../road/complete.js';
+import type { CompletionEvent, CompletionRequest } from '../road/completion.js';
 
 /** The events of one of several completions. */
 export interface ChoiceEvent {

@@ -1,8 +1,8 @@
 /** The fields by which OpenAI's chat and text completions steer a generation, and what the engine makes of them. */
 import { z } from 'zod';
 import type { GenerateOptions, Grammar } from '../../runtime/types.js';
-import type { ServiceTier } from '../completion.js';
 import { badRequest } from '../errors.js';
+import type { ServiceTier } from '../road/completion.js';
 
 export const MAX_CHOICES = 16;
 const MAX_STOPS = 16;

@@ -1,11 +1,11 @@
 /** What chat and text completions have in common on the wire. */
 import { randomUUID } from 'node:crypto';
 import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
-import type { CompletionFinish } from '../completion.js';
 import { openAiError } from '../http.js';
+import type { CompletionFinish } from '../road/completion.js';
+import { type EndEvent, sumUsage, type UsageExtension, usageExtension } from '../road/usage.js';
 import type { StreamForm } from '../stream.js';
 import { sseContentType, ssePing } from '../stream.js';
-import { type EndEvent, sumUsage, type UsageExtension, usageExtension } from '../usage.js';
 
 export function newId(prefix: string): string {
   return `${prefix}-${randomUUID().replaceAll('-', '')}`;

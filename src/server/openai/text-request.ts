@@ -1,8 +1,8 @@
 /** The body of `POST /v1/completions`, checked, and the completions that it asks for. */
 import { z } from 'zod';
 import type { GenerateOptions } from '../../runtime/types.js';
-import type { CompletionPrompt, CompletionRequest } from '../completion.js';
 import { badRequest } from '../errors.js';
+import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
 import {
   isGiven,
   MAX_CHOICES,

@@ -1,11 +1,11 @@
 /** `POST /v1/completions`, whole and streamed. */
 import type { FastifyInstance } from 'fastify';
 import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
-import type { CompletionPrompt } from '../completion.js';
 import { requireModel, type ServerContext } from '../context.js';
 import { clientSignal, parseBody } from '../http.js';
+import type { CompletionPrompt } from '../road/completion.js';
+import type { EndEvent } from '../road/usage.js';
 import { sendStream } from '../stream.js';
-import type { EndEvent } from '../usage.js';
 import { type ChoiceEvent, completeAll } from './choices.js';
 import { finishName, newId, openAiStream, openAiUsage, streamDone, tokenText } from './shared.js';
 import { textBody, textRequests } from './text-request.js';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { requireModel, type ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { parseBody } from '../http.js';
-import { promptIds, promptLength } from '../prompt.js';
+import { promptIds, promptLength } from '../road/prompt.js';
 import { messages, toMessages } from './chat-messages.js';
 import { isGiven } from './sampling.js';
 

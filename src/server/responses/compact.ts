@@ -1,5 +1,5 @@
 /** Compaction: a conversation becomes a summary of it, which a client sends in its place. */
-import type { InputItem } from '../protocol.js';
+import type { InputItem } from '../../protocol/protocol.js';
 
 const mark = 'waferflow.summary.v1.';
 const utf8 = { encode: new TextEncoder(), decode: new TextDecoder() };

@@ -1,5 +1,5 @@
 /** From what the engine says to the events of a response: a state machine that only knows the order of events. */
-import type { CompletionEvent } from '../completion.js';
+
 import type {
   IncompleteReason,
   OutputFunctionCall,
@@ -11,8 +11,9 @@ import type {
   ResponseEvent,
   ResponseObject,
   ResponseUsage,
-} from '../protocol.js';
-import { usageExtension } from '../usage.js';
+} from '../../protocol/protocol.js';
+import type { CompletionEvent } from '../road/completion.js';
+import { usageExtension } from '../road/usage.js';
 import { newId } from './ids.js';
 
 /** Takes the events of one response. Deltas come as parts, since their number decides what a token costs. */

@@ -1,7 +1,8 @@
 /** Items of the Responses API, which clients send, and the messages that a model understands. */
-import type { Message, ToolCall } from '../completion.js';
+
+import type { InputItem, OutputItem } from '../../protocol/protocol.js';
 import { badRequest } from '../errors.js';
-import type { InputItem, OutputItem } from '../protocol.js';
+import type { Message, ToolCall } from '../road/completion.js';
 import type { CreateBody, InputBody } from './body.js';
 import { summaryOf } from './compact.js';
 import { newId } from './ids.js';

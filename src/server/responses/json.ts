@@ -1,5 +1,5 @@
 /** Events as JSON text. Deltas are put together by hand: there is one for every token. */
-import type { OutputLogprob, ResponseEvent } from '../protocol.js';
+import type { OutputLogprob, ResponseEvent } from '../../protocol/protocol.js';
 import type { Delta, EventSink } from './events.js';
 
 /** Takes an event's type and its JSON text. */

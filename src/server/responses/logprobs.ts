@@ -1,6 +1,7 @@
 /** Log-probabilities as clients read them: with the token's text and bytes. */
+
+import type { OutputLogprob } from '../../protocol/protocol.js';
 import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
-import type { OutputLogprob } from '../protocol.js';
 
 const decoder = new TextDecoder();
 

@@ -1,8 +1,9 @@
 /** From a checked body to what is asked of the engine, and the response object that it begins with. */
+
+import type { FunctionTool, InputItem, ResponseObject, TextFormat } from '../../protocol/protocol.js';
 import type { GenerateOptions, Grammar } from '../../runtime/types.js';
-import type { CompletionPrompt, ServiceTier, Tool, ToolChoice } from '../completion.js';
 import { badRequest } from '../errors.js';
-import type { FunctionTool, InputItem, ResponseObject, TextFormat } from '../protocol.js';
+import type { CompletionPrompt, ServiceTier, Tool, ToolChoice } from '../road/completion.js';
 import { type CreateBody, functionTool, parse } from './body.js';
 import { newId } from './ids.js';
 import { type Item, inputItems, leadingSystem, type Shown, shownMessages } from './items.js';

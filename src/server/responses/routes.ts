@@ -1,9 +1,9 @@
 /** `/v1/responses` over HTTP: created, streamed, asked for again, cancelled and deleted. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { ResponseObject } from '../../protocol/protocol.js';
 import { badRequest } from '../errors.js';
 import { clientSignal } from '../http.js';
-import type { ResponseObject } from '../protocol.js';
 import { sendStream, sseContentType, ssePing } from '../stream.js';
 import { createBody, parse } from './body.js';
 import { compactionItem, summaryRequest, summaryTokens } from './compact.js';

@@ -1,10 +1,10 @@
 /** Makes one response: admits it, runs it, and keeps what a continuation needs. */
 
-import { type Completion, complete } from '../complete.js';
-import type { CompletionEvent, CompletionRequest } from '../completion.js';
+import type { IncompleteReason, ResponseObject } from '../../protocol/protocol.js';
 import type { ServerContext } from '../context.js';
 import { type ApiError, toApiError } from '../errors.js';
-import type { IncompleteReason, ResponseObject } from '../protocol.js';
+import { type Completion, complete } from '../road/complete.js';
+import type { CompletionEvent, CompletionRequest } from '../road/completion.js';
 import { type EventSink, ResponseMachine } from './events.js';
 import { outputLogprobs } from './logprobs.js';
 import type { ResponseRequest } from './request.js';

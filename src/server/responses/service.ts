@@ -1,9 +1,9 @@
 /** What HTTP and WebSocket share: requests in, runs under way, and responses kept. */
 import { MiB } from '../../core/units.js';
-import type { CompletionPrompt } from '../completion.js';
+import type { ResponseObject } from '../../protocol/protocol.js';
 import { requireModel, type ServerContext } from '../context.js';
-import { promptIds } from '../prompt.js';
-import type { ResponseObject } from '../protocol.js';
+import type { CompletionPrompt } from '../road/completion.js';
+import { promptIds } from '../road/prompt.js';
 import { type CreateBody, createBody, parse } from './body.js';
 import type { EventSink } from './events.js';
 import { type ResponseRequest, responseRequest } from './request.js';

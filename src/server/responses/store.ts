@@ -1,6 +1,7 @@
 /** Responses that can be asked for again: bounded in number and in bytes, each seen by its owner only. */
+
+import type { InputItem, ResponseObject } from '../../protocol/protocol.js';
 import { ApiError } from '../errors.js';
-import type { InputItem, ResponseObject } from '../protocol.js';
 import type { Item } from './items.js';
 
 export interface KeptResponse {

@@ -2,6 +2,8 @@
  * The binary form: what is due within one turn of the event loop shares a frame. Frames are numbered and, in a session,
  * kept until the client says that it has them, so that a cut loses nothing and repeats nothing.
  */
+
+import { packFrame } from '../../protocol/msgpack.js';
 import {
   type BegunResponse,
   type EndedResponse,
@@ -10,11 +12,10 @@ import {
   type ResponseEvent,
   type ResponseObject,
   type ServerEntry,
-} from '../protocol.js';
+} from '../../protocol/protocol.js';
+import type { Socket } from '../../protocol/ws.js';
 import type { Delta, EventSink } from '../responses/events.js';
-import { packFrame } from './msgpack.js';
 import type { Address, Wire } from './wire.js';
-import type { Socket } from './ws.js';
 
 /** Bytes of entries that are not waiting for the end of the turn any more. */
 const flushBytes = 16 * 1024;

@@ -1,13 +1,14 @@
 /** The two forms of a channel: JSON, and MessagePack with sessions that outlive a socket. */
+
+import { unpackFrame } from '../../protocol/msgpack.js';
+import type { SessionEvent } from '../../protocol/protocol.js';
+import type { Socket } from '../../protocol/ws.js';
 import type { ApiError } from '../errors.js';
-import type { SessionEvent } from '../protocol.js';
 import { BinaryWire } from './binary.js';
 import type { Channel } from './connection.js';
 import type { SocketLimits } from './limits.js';
-import { unpackFrame } from './msgpack.js';
 import type { Peer, PeerOptions } from './peer.js';
 import { JsonWire, toAll } from './wire.js';
-import type { Socket } from './ws.js';
 
 export type MakePeer = (wire: PeerOptions['wire']) => Peer;
 

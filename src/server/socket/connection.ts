@@ -1,8 +1,9 @@
 /** One socket of a client, from upgrade to close: its frames, its timers, and what happens when they run out. */
+
+import type { Socket, SocketHandlers } from '../../protocol/ws.js';
 import { ApiError, badRequest } from '../errors.js';
 import { requestError } from './events.js';
 import type { SocketLimits } from './limits.js';
-import type { Socket, SocketHandlers } from './ws.js';
 
 /** Close codes of RFC 6455 that are used here. */
 export const closeCode = {

@@ -1,7 +1,7 @@
 /** What clients send on a socket, checked, and what a socket says beside the events of responses. */
 import { z } from 'zod';
+import type { RequestErrorEvent, SteerErrorCode, SteerEvent } from '../../protocol/protocol.js';
 import { type ApiError, badRequest, errorHeaders } from '../errors.js';
-import type { RequestErrorEvent, SteerErrorCode, SteerEvent } from '../protocol.js';
 import { parse } from '../responses/body.js';
 
 const number = z.int().min(0);

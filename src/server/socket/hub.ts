@@ -1,16 +1,16 @@
 /** All sockets and sessions of the server: which may open, which must go. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { binarySubprotocol, jsonSubprotocol } from '../../protocol/protocol.js';
+import { Acceptor, type Socket } from '../../protocol/ws.js';
 import { ApiError, unavailable } from '../errors.js';
-import type { Caller } from '../keys.js';
-import { binarySubprotocol, jsonSubprotocol } from '../protocol.js';
+import type { Caller } from '../gate/keys.js';
 import { newId } from '../responses/ids.js';
 import type { ResponsesService } from '../responses/service.js';
 import { JsonChannel, type MakePeer, Session } from './channels.js';
 import { type Channel, Connection, closeCode } from './connection.js';
 import type { SocketLimits } from './limits.js';
 import { Peer } from './peer.js';
-import { Acceptor, type Socket } from './ws.js';
 
 /** How long a client has to answer a close. */
 const goodbyeMs = 250;

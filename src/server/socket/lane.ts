@@ -1,5 +1,5 @@
 /** Lanes of a connection: in each one response after the other, and the state to go on with. */
-import type { ClientEvent } from '../protocol.js';
+import type { ClientEvent } from '../../protocol/protocol.js';
 import type { ResponseRun } from '../responses/run.js';
 import type { KeptResponse } from '../responses/store.js';
 import type { Address } from './wire.js';

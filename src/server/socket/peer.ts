@@ -1,7 +1,7 @@
 /** One client on a socket: takes its events, runs its responses in lanes, and remembers what they said. */
 import { setMaxListeners } from 'node:events';
+import type { IncompleteReason, RateLimitsEvent, SteerErrorCode } from '../../protocol/protocol.js';
 import { ApiError, badRequest, toApiError } from '../errors.js';
-import type { IncompleteReason, RateLimitsEvent, SteerErrorCode } from '../protocol.js';
 import { newId } from '../responses/ids.js';
 import type { Prepared, ResponsesService } from '../responses/service.js';
 import {

@@ -1,7 +1,8 @@
 /** How a peer speaks: one interface, and its JSON form. */
+
+import type { Socket } from '../../protocol/ws.js';
 import type { EventSink } from '../responses/events.js';
 import { jsonSink } from '../responses/json.js';
-import type { Socket } from './ws.js';
 
 /** Whom an event is for. */
 export interface Address {

@@ -2,8 +2,8 @@
 import type { EChartsOption } from 'echarts';
 import { useCallback } from 'preact/hooks';
 import type { CapacityAnswer, CapacityResult, FrontierPoint } from '../../fleet/types.js';
+import { machineLabel } from '../plan/ask/cards.js';
 import type { Settings } from '../plan/settings.js';
-import { machineLabel } from '../planner/cards.js';
 import { readNumber, route, setParams } from '../state.js';
 import { axis, Chart, type Palette } from '../ui/chart.js';
 import { duration, figure } from '../ui/format.js';
@@ -101,7 +101,7 @@ export function Fleet({ settings }: { settings: Settings }) {
 }
 
 async function saveReport(result: CapacityResult): Promise<void> {
-  const { capacityHtml } = await import('../../report/capacityReport.js');
+  const { capacityHtml } = await import('../../report/capacity/report.js');
   saveFile(capacityHtml(result), `waferflow-capacity-${result.model}.html`, 'text/html');
 }
 

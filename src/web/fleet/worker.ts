@@ -6,12 +6,12 @@ import {
   type SweepInputs,
   type SweepJobResult,
   searchCapacity,
-} from '../../fleet/sweep.js';
+} from '../../fleet/search/sweep.js';
+import { waferPrice } from '../../machine/prices.js';
 import { expose } from '../../runtime/link.js';
-import { weightBitsOf } from '../../timing/planTypes.js';
-import { waferPrice } from '../../timing/prices.js';
-import { findMachine } from '../../timing/simulate.js';
-import { cardNamed } from '../planner/cards.js';
+import { weightBitsOf } from '../../timing/estimate-types.js';
+import { findMachine } from '../../timing/local-run.js';
+import { cardNamed } from '../plan/ask/cards.js';
 import type { FleetApi, FleetQuestion } from './api.js';
 import { commandLine } from './command.js';
 

@@ -1,5 +1,5 @@
 /** The all-reduces of a decode layer, found in its recording: every one ends with a flood on every PE. */
-import type { Recording } from '../wafer/recording.js';
+import type { Recording } from '../wafer/record/recording.js';
 
 export interface Band {
   /** The local work whose results are added up. */

@@ -1,13 +1,13 @@
 /** A small fleet under a steady stream of requests, for the last lesson; runs in a worker. */
 import type { ModelCard } from '../../../models/card.js';
 import { Rng } from '../../core/rng.js';
-import { STEADY } from '../../fleet/arrivals.js';
+import { waferReplica } from '../../fleet/replica/wafer-replica.js';
+import { STEADY } from '../../fleet/requests/arrivals.js';
+import { OpenSource } from '../../fleet/requests/source.js';
 import { simulateFleet } from '../../fleet/simulate.js';
-import { OpenSource } from '../../fleet/source.js';
 import type { FleetResult } from '../../fleet/types.js';
-import { waferReplica } from '../../fleet/waferReplica.js';
+import { waferPrice } from '../../machine/prices.js';
 import { findWafer } from '../../machine/wafers.js';
-import { waferPrice } from '../../timing/prices.js';
 
 /** What the lesson fixes: everyone gets the same requests. */
 export const DEMAND = {

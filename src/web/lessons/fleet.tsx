@@ -1,7 +1,7 @@
 /** Lesson 8: from one user to a fleet: requests come when they want, and the slowest of a hundred counts. */
 import { useMemo } from 'preact/hooks';
 import { connect } from '../../runtime/link.js';
-import { useAsked } from '../planner/use-asked.js';
+import { useAsked } from '../plan/ask/use-asked.js';
 import { figure, plural } from '../ui/format.js';
 import { Notice } from '../ui/notice.js';
 import { Slider } from '../ui/slider.js';

@@ -1,6 +1,6 @@
 /** Lesson 1: a GPU reads all weights for every token, and waits for them. */
-import { ask } from '../planner/planner.js';
-import { useAsked } from '../planner/use-asked.js';
+import { ask } from '../plan/ask/planner.js';
+import { useAsked } from '../plan/ask/use-asked.js';
 import { figure, plural } from '../ui/format.js';
 import { Notice } from '../ui/notice.js';
 import { doublings, Slider } from '../ui/slider.js';

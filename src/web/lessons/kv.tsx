@@ -1,12 +1,12 @@
 /** Lesson 7: the KV cache lies beside the weights, in the same SRAM. */
 import { formatBytes } from '../../core/units.js';
-import { ask } from '../planner/planner.js';
-import { useAsked } from '../planner/use-asked.js';
+import { ask } from '../plan/ask/planner.js';
+import { useAsked } from '../plan/ask/use-asked.js';
 import { figure, plural } from '../ui/format.js';
 import { Notice } from '../ui/notice.js';
 import { Slider } from '../ui/slider.js';
-import type { SramSegment } from '../wafer/draw-pe.js';
-import { MemoryMap } from '../wafer/memory-map.js';
+import type { SramSegment } from '../wafer/draw/draw-pe.js';
+import { MemoryMap } from '../wafer/placed/memory-map.js';
 import { range, useKnob } from './knob.js';
 import { Question } from './parts.js';
 

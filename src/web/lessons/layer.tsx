@@ -2,7 +2,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { figure, plural } from '../ui/format.js';
 import { Slider } from '../ui/slider.js';
-import { Player } from '../wafer/player.js';
+import { Player } from '../wafer/play/player.js';
 import { allreducesOf } from './bands.js';
 import { useKnob } from './knob.js';
 import { Problems, playableOf, Question, useRuns, Watch } from './parts.js';

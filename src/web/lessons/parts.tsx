@@ -5,16 +5,16 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { messageOf } from '../../core/errors.js';
 import { figure } from '../ui/format.js';
 import { Notice } from '../ui/notice.js';
-import type { Camera } from '../wafer/camera.js';
-import { FabricPicture } from '../wafer/draw-fabric.js';
-import { type Playable, play } from '../wafer/fabric.js';
-import { Legend } from '../wafer/legend.js';
-import { PictureView } from '../wafer/picture-view.js';
-import { easySpeed, type Player } from '../wafer/player.js';
-import type { RunRequest } from '../wafer/run.js';
-import { fabricStrip } from '../wafer/strips.js';
-import { Timeline } from '../wafer/timeline.js';
-import { Transport } from '../wafer/transport.js';
+import type { Camera } from '../wafer/draw/camera.js';
+import { FabricPicture } from '../wafer/draw/draw-fabric.js';
+import { Legend } from '../wafer/draw/legend.js';
+import { PictureView } from '../wafer/draw/picture-view.js';
+import { easySpeed, type Player } from '../wafer/play/player.js';
+import { fabricStrip } from '../wafer/play/strips.js';
+import { Timeline } from '../wafer/play/timeline.js';
+import { Transport } from '../wafer/play/transport.js';
+import { type Playable, play } from '../wafer/record/fabric.js';
+import type { RunRequest } from '../wafer/record/run.js';
 import { solve, solved } from './progress.js';
 
 /** A question; once `isRight` it is solved for good and says why. */

@@ -1,10 +1,10 @@
 /** Lesson 2: a processing element is a small computer with its own memory and nothing else. */
 import { useMemo } from 'preact/hooks';
 import { Slider } from '../ui/slider.js';
-import { segmentsOf } from '../wafer/draw-fabric.js';
-import { MemoryMap } from '../wafer/memory-map.js';
-import { Player } from '../wafer/player.js';
-import type { RunRequest } from '../wafer/run.js';
+import { segmentsOf } from '../wafer/draw/draw-fabric.js';
+import { MemoryMap } from '../wafer/placed/memory-map.js';
+import { Player } from '../wafer/play/player.js';
+import type { RunRequest } from '../wafer/record/run.js';
 import { range, useKnob } from './knob.js';
 import { Problems, playableOf, Question, useRuns, Watch } from './parts.js';
 

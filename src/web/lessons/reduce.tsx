@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import { plural } from '../ui/format.js';
 import { doublings, Slider } from '../ui/slider.js';
-import { Player } from '../wafer/player.js';
+import { Player } from '../wafer/play/player.js';
 import { useKnob } from './knob.js';
 import { Bars, Problems, playableOf, Question, useRuns, Watch } from './parts.js';
 

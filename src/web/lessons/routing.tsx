@@ -2,8 +2,8 @@
 import { useMemo } from 'preact/hooks';
 import { figure } from '../ui/format.js';
 import { Slider } from '../ui/slider.js';
-import type { Playable } from '../wafer/fabric.js';
-import { Player } from '../wafer/player.js';
+import { Player } from '../wafer/play/player.js';
+import type { Playable } from '../wafer/record/fabric.js';
 import { range, useKnob } from './knob.js';
 import { Problems, playableOf, Question, useRuns, Watch } from './parts.js';
 

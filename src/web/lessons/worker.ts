@@ -1,7 +1,7 @@
 /** The fleet simulator in its own thread. */
 import type { FleetResult } from '../../fleet/types.js';
 import { expose } from '../../runtime/link.js';
-import { cardNamed } from '../planner/cards.js';
+import { cardNamed } from '../plan/ask/cards.js';
 import { runFleet } from './fleet-run.js';
 
 export interface FleetApi {

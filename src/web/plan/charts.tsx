@@ -1,11 +1,11 @@
 /** The planner's pictures: speed against throughput, latency against users, and what a step waits for. */
 import type { EChartsOption } from 'echarts';
 import { useCallback } from 'preact/hooks';
-import type { PlanResult } from '../../timing/planTypes.js';
-import type { Slo, Sweep } from '../planner/api.js';
-import { machineLabel } from '../planner/cards.js';
+import type { PlanResult } from '../../timing/estimate-types.js';
 import { axis, Chart, type Palette } from '../ui/chart.js';
 import { figure, plural } from '../ui/format.js';
+import type { Slo, Sweep } from './ask/api.js';
+import { machineLabel } from './ask/cards.js';
 
 const grid = { left: 8, right: 24, top: 44, bottom: 36, containLabel: true };
 const symbols = ['circle', 'rect', 'triangle'];

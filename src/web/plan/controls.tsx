@@ -1,8 +1,9 @@
 /** The sliders of the planner. */
-import { CARDS, machineLabel } from '../planner/cards.js';
+
 import { setParams } from '../state.js';
 import { duration, figure, plural } from '../ui/format.js';
 import { doublings, Select, Slider } from '../ui/slider.js';
+import { CARDS, machineLabel } from './ask/cards.js';
 import { GPU_NAMES, type Settings, WAFER_NAMES, WEIGHTS } from './settings.js';
 
 const promptSteps = doublings(16, 131072, true);

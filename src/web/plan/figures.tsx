@@ -1,9 +1,9 @@
 /** The answer as a table: one column per machine, the SLO judged where it applies. */
-import { PLAN_FIGURES } from '../../report/planFigures.js';
-import type { PlanResult } from '../../timing/planTypes.js';
-import type { Slo, Sweep } from '../planner/api.js';
-import { machineLabel } from '../planner/cards.js';
+import { PLAN_FIGURES } from '../../report/plan/figures.js';
+import type { PlanResult } from '../../timing/estimate-types.js';
 import { figure } from '../ui/format.js';
+import type { Slo, Sweep } from './ask/api.js';
+import { machineLabel } from './ask/cards.js';
 
 interface FiguresProps {
   readonly results: readonly PlanResult[];

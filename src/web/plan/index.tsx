@@ -1,15 +1,15 @@
 /** The planner: sliders, figures and charts that follow them at once, and a way to take the answer along. */
 import './plan.css';
+import type { PlanResult } from '../../timing/estimate-types.js';
 import { interactivity } from '../../timing/interactivity.js';
-import type { PlanResult } from '../../timing/planTypes.js';
-import { findMachine } from '../../timing/simulate.js';
+import { findMachine } from '../../timing/local-run.js';
 import { Fleet } from '../fleet/section.js';
-import { machineLabel } from '../planner/cards.js';
-import { ask } from '../planner/planner.js';
-import { useAsked } from '../planner/use-asked.js';
 import { route } from '../state.js';
 import { Notice, Told } from '../ui/notice.js';
 import { CopyButton, CopyLink, saveFile } from '../ui/save.js';
+import { machineLabel } from './ask/cards.js';
+import { ask } from './ask/planner.js';
+import { useAsked } from './ask/use-asked.js';
 import { Cost, Latency, Pareto, Waits } from './charts.js';
 import { Controls } from './controls.js';
 import { Figures } from './figures.js';
@@ -26,7 +26,7 @@ export default function PlanView() {
   const command = commandLines(settings);
   const saveReport = async (): Promise<void> => {
     // The report brings its chart library along: loaded by those who want one.
-    const { planHtml } = await import('../../report/planReport.js');
+    const { planHtml } = await import('../../report/plan/report.js');
     const machines = results.map(({ machine }) => findMachine(machine));
     const requests = machines.map(({ name }) => questions.find(({ machine }) => machine === name)!.request);
     const frontiers = results.map((result, at) => interactivity(card, machines[at]!, requests[at]!, result));

@@ -1,9 +1,9 @@
 /** What the planner is asked, read from the address: every value is possible, and what was changed is told. */
 import type { ModelCard } from '../../../models/card.js';
-import type { PlanRequest } from '../../timing/planTypes.js';
-import type { PlanQuestion, Slo } from '../planner/api.js';
-import { CARDS, cardNamed, MACHINES } from '../planner/cards.js';
+import type { PlanRequest } from '../../timing/estimate-types.js';
 import { type Read, type Route, readChoice, readNumber } from '../state.js';
+import type { PlanQuestion, Slo } from './ask/api.js';
+import { CARDS, cardNamed, MACHINES } from './ask/cards.js';
 
 export interface Settings {
   readonly card: ModelCard;

@@ -2,9 +2,9 @@
 import './race.css';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { EnginePanel } from '../engine/panel.js';
-import { CARDS, cardNamed, MACHINES, machineLabel } from '../planner/cards.js';
-import { ask } from '../planner/planner.js';
-import { useAsked } from '../planner/use-asked.js';
+import { CARDS, cardNamed, MACHINES, machineLabel } from '../plan/ask/cards.js';
+import { ask } from '../plan/ask/planner.js';
+import { useAsked } from '../plan/ask/use-asked.js';
 import { serves } from '../serves.js';
 import { readChoice, readNumber, route, setParams } from '../state.js';
 import { plural } from '../ui/format.js';

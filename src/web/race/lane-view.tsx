@@ -1,8 +1,8 @@
 /** One lane: who writes, how fast, and the text so far. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { engineState } from '../engine/engine.js';
-import type { Planned } from '../planner/api.js';
-import { machineLabel } from '../planner/cards.js';
+import type { Planned } from '../plan/ask/api.js';
+import { machineLabel } from '../plan/ask/cards.js';
 import { duration, figure, plural } from '../ui/format.js';
 import { finishMs, simulatedLane, tokensAt } from './lanes.js';
 import type { Race } from './run.js';

@@ -1,7 +1,7 @@
 /** A race as data: who writes the tokens how fast, and how far each is at a moment. Milliseconds since the start. */
 import type { MeasuredMs, SimulatedMs } from '../../core/units.js';
-import type { Planned } from '../planner/api.js';
-import { machineLabel } from '../planner/cards.js';
+import type { Planned } from '../plan/ask/api.js';
+import { machineLabel } from '../plan/ask/cards.js';
 
 /** A machine that is only simulated; the model is the one that was chosen for the race. */
 export interface SimulatedLane {

@@ -1,5 +1,5 @@
 /** The result of a race as one picture to share: bars, their figures, and which of them were measured. */
-import { escapeMarkup } from '../../report/svg.js';
+import { escapeMarkup } from '../../report/document/svg.js';
 import { duration, figure } from '../ui/format.js';
 import { finishMs, type Lane } from './lanes.js';
 

@@ -6,9 +6,9 @@ import { plural } from '../ui/format.js';
 import { Notice } from '../ui/notice.js';
 import { Controls } from './controls.js';
 import { FabricView } from './fabric-view.js';
-import { type FrameReport, frames } from './frames.js';
-import { ModelView } from './model-view.js';
 import { readState, type WaferState } from './params.js';
+import { ModelView } from './placed/model-view.js';
+import { type FrameReport, frames } from './play/frames.js';
 
 export default function Wafer() {
   const state = readState(route.value.params);

@@ -1,11 +1,11 @@
 /** What the wafer view shows, as its address says it; anything that makes no sense is replaced and told. */
-import { CARD_NAMES } from '../../../models/cardFile.js';
+import { CARD_NAMES } from '../../../models/card-file.js';
 import { PROGRAMS } from '../../fabric/programs/index.js';
 import { WAFERS } from '../../machine/wafers.js';
 import { readChoice, readNumber } from '../state.js';
-import { type Camera, parseCamera } from './camera.js';
-import type { RunRequest } from './run.js';
-import { TINY_MODEL } from './tiny-shape.js';
+import { type Camera, parseCamera } from './draw/camera.js';
+import type { RunRequest } from './record/run.js';
+import { TINY_MODEL } from './record/tiny-shape.js';
 
 export const COLOURINGS = ['op', 'utilisation', 'congestion', 'sram'] as const;
 export type Colouring = (typeof COLOURINGS)[number];

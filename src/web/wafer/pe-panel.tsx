@@ -3,12 +3,12 @@ import { useEffect, useState } from 'preact/hooks';
 import { messageOf } from '../../core/errors.js';
 import { isDark } from '../theme.js';
 import { figure, plural } from '../ui/format.js';
-import { segmentsOf } from './draw-fabric.js';
-import { memoryAfter, type Playable } from './fabric.js';
-import { MemoryMap } from './memory-map.js';
-import { paletteOf } from './palette.js';
-import type { Player } from './player.js';
-import type { BufferNumbers } from './run.js';
+import { segmentsOf } from './draw/draw-fabric.js';
+import { paletteOf } from './draw/palette.js';
+import { MemoryMap } from './placed/memory-map.js';
+import type { Player } from './play/player.js';
+import { memoryAfter, type Playable } from './record/fabric.js';
+import type { BufferNumbers } from './record/run.js';
 
 const SHOWN_WAVELETS = 4;
 const SHOWN_NUMBERS = 12;

@@ -2,8 +2,8 @@
 import { effect, type Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { setParams } from '../state.js';
-import { type Camera, formatCamera } from './camera.js';
-import type { Player } from './player.js';
+import { type Camera, formatCamera } from './draw/camera.js';
+import type { Player } from './play/player.js';
 
 const REST_MS = 300;
 

@@ -1,0 +1,81 @@
+/**
+ * The program image and the control block, word by word: shared by the TypeScript that writes them
+ * (src/runtime/program/image.ts) and the AssemblyScript that runs them (wasm.ts), so: no type annotations here.
+ *
+ * An image is a list of instructions of WORDS i32 words: [op, operands ...], ended by OP_END.
+ */
+export const WORDS = 16;
+
+export const OP_END = 0;
+/** All workers meet. Needed where a worker reads what another one wrote. */
+export const OP_BARRIER = 1;
+/** x rows = W[token]: [weights, type, columns, x, xStride]. */
+export const OP_EMBEDDING = 2;
+/** activation = rmsnorm(x): [x, xStride, weight, columns, eps (f32 bits), folds, rows, quantise]. */
+export const OP_RMSNORM = 3;
+/** activation = quantised buffer: [source, sourceStride, columns, rows]. */
+export const OP_QUANTIZE = 4;
+/** y = W activation: [type, weights, outRows, columns, x or 0 for the normed activation, xStride, y, yStride, folds, rows]. */
+export const OP_MATMUL = 5;
+/** x += y on the rows of the matmul before: [x, xStride, y, yStride, outRows, rows]. */
+export const OP_RESIDUAL = 6;
+/** gate = silu(gate) * up on the rows of the matmuls before: [gate, gateStride, up, upStride, outRows, rows]. */
+export const OP_SWIGLU = 7;
+/** Rotates q and k, appends k and v to the KV cache: [q, qStride, k, kStride, v, vStride, layerPages, ropeTable]. */
+export const OP_ROPE_APPEND = 8;
+/** Rows of one sequence that a worker attends to at once. */
+export const ATTENTION_RUN = 32;
+/** out = attention(q): [q, qStride, out, outStride, layerPages, folds]. */
+export const OP_ATTENTION = 9;
+/** The most likely token of every logits row: [logits, stride, vocabulary]. */
+export const OP_ARGMAX = 10;
+
+/** Which rows an instruction works on: all of the batch, or those whose logits are wanted. */
+export const ROWS_ALL = 0;
+export const ROWS_LOGITS = 1;
+
+// Control block, in i32 words from its start.
+/** Counts steps of several workers, above the number of workers that take part; workers sleep on it between steps. */
+export const CTL_EPOCH = 0;
+/** The bits of the epoch that hold the number of workers. */
+export const EPOCH_WORKERS = 255;
+export const CTL_IMAGE = 1;
+/** Batch rows (tokens in this step) and rows whose logits are wanted. */
+export const CTL_ROWS = 2;
+export const CTL_LOGIT_ROWS = 3;
+/** Microseconds of all workers' waits within steps that were too long for a worker at work; wraps around. */
+export const CTL_LONG_WAITS_US = 4;
+/** Not zero: every wait ends and every program returns. */
+export const CTL_ABORT = 5;
+export const CTL_BARRIER_COUNT = 8;
+export const CTL_BARRIER_GENERATION = 16;
+export const CTL_SLEEPERS = 24;
+/** Bounds of how many polls a waiting worker makes before it sleeps. */
+export const CTL_POLLS_LEAST = 25;
+export const CTL_POLLS_MOST = 26;
+// Addresses and sizes that kernels need and that do not change after loading.
+export const CTL_TOKENS = 32;
+export const CTL_POSITIONS = 33;
+/** i32 per row: the address of its sequence's page numbers. */
+export const CTL_PAGES = 34;
+/** i32 per logits row: which batch row it is. */
+export const CTL_LOGIT_INDEX = 35;
+/** i32 per logits row and worker: the best token of the worker's share. */
+export const CTL_ARGMAX = 36;
+/** Normed activations: f32 rows and quantised rows, shared by all workers. */
+export const CTL_ACT = 37;
+export const CTL_ACT_STRIDE = 38;
+export const CTL_ACTQ = 39;
+export const CTL_ACTQ_STRIDE = 40;
+/** Worker w's own memory is at CTL_PRIVATE + w * CTL_PRIVATE_STRIDE: act, actq, scratch of the op at work. */
+export const CTL_PRIVATE = 41;
+export const CTL_PRIVATE_STRIDE = 42;
+export const CTL_PRIVATE_ACTQ = 43;
+export const CTL_PRIVATE_SCRATCH = 44;
+export const CTL_HEADS = 46;
+export const CTL_KV_HEADS = 47;
+export const CTL_HEAD_DIM = 48;
+export const CTL_KV_VALUE_BYTES = 49;
+/** 1 / sqrt(headDim) as f32 bits. */
+export const CTL_ATTENTION_SCALE = 50;
+export const CTL_WORDS = 64;

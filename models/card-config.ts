@@ -1,0 +1,344 @@
+/**
+ * Reads a Hugging Face config.json into a model card. What families share is read by its usual name; what they
+ * do differently without saying so in the file stands in cardFamilies.ts. A field that is neither read here nor
+ * known to leave shapes alone is an error: a planner must not guess about weights it cannot see.
+ */
+import { FormatError } from '../src/core/errors.js';
+import type { Tag } from '../src/core/provenance.js';
+import type { Attention, DenseMlp, LayerKind, ModelCard, MoeMlp } from './card.js';
+import { type Family, familyOf, isNeutral } from './card-families.js';
+import { Fields, isObject, type Json } from './card-fields.js';
+
+export interface CardOrigin {
+  readonly name: string;
+  readonly source: string;
+  readonly tag?: Tag;
+  readonly notes?: readonly string[];
+}
+
+/**
+ * The card of a config.json that has been parsed already.
+ *
+ * @throws FormatError for a field of the wrong type or range, ModelError for a shape that cannot be planned
+ */
+export function cardFromConfig(config: unknown, origin: CardOrigin): ModelCard {
+  if (!isObject(config)) {
+    throw new FormatError({
+      what: `config of ${origin.name}`,
+      given: config === null ? 'null' : Array.isArray(config) ? 'an array' : typeof config,
+      expected: 'a JSON object',
+      todo: 'Pass the config.json of a text model.',
+    });
+  }
+  if (isObject(config.attn_config) || isObject(config.ffn_config)) {
+    const { attn_config, ffn_config, ...rest } = config;
+    const flat = {
+      ...(isObject(attn_config) ? attn_config : {}),
+      ...(isObject(ffn_config) ? ffn_config : {}),
+    };
+    return cardFromConfig({ ...withoutTypes(flat), ...rest }, origin);
+  }
+  const nested = config.text_config ?? config.llm_config ?? config.language_config;
+  if (isObject(nested)) {
+    const quantized = nested.quantization_config ?? config.quantization_config;
+    const inner = {
+      model_type: config.model_type,
+      ...nested,
+      ...(quantized ? { quantization_config: quantized } : {}),
+    };
+    return cardFromConfig(inner, {
+      ...origin,
+      notes: [...(origin.notes ?? []), 'text part only: encoders for images or sound are not planned'],
+    });
+  }
+  return new Reader(config, origin).card();
+}
+
+/** Parts of a config name their own type, which is not the model's. */
+function withoutTypes({ model_type: _, ...rest }: Record<string, unknown>): Json {
+  return rest;
+}
+
+/** More layers than this are a mistake, not a model. */
+const MAX_LAYERS = 10_000;
+
+/** Puts a card together from the fields of one config. */
+class Reader {
+  private readonly notes: string[] = [];
+  private readonly config: Json;
+  private readonly origin: CardOrigin;
+  private readonly family: Family;
+  private readonly fields: Fields;
+
+  constructor(config: Json, origin: CardOrigin) {
+    this.config = config;
+    this.origin = origin;
+    this.fields = new Fields(config, origin.name);
+    const modelType = config.model_type;
+    this.family = familyOf(typeof modelType === 'string' ? modelType : '');
+    if (!this.family.known) this.notes.push(`model_type ${JSON.stringify(modelType)} is read as Llama-like`);
+  }
+
+  card(): ModelCard {
+    const hiddenSize = this.fields.size('hidden_size', 'n_embd', 'n_embed', 'd_model', 'dim');
+    const layers = this.fields.size('num_hidden_layers', 'n_layer', 'n_layers', 'num_layers');
+    if (layers > MAX_LAYERS)
+      this.fields.fail('num_hidden_layers', String(layers), `at most ${MAX_LAYERS} layers`);
+    const vocabSize = this.fields.size('vocab_size');
+    const maxPositionEmbeddings =
+      this.fields.optional('max_position_embeddings', 'n_positions', 'max_seq_len') ?? 2048;
+    const attention = this.attention(hiddenSize);
+    const { kinds, index } = this.layerKinds(layers);
+    const { weightBits, quantized } = this.quantization();
+    const tie = this.fields.flag('tie_word_embeddings') ?? this.family.tied;
+    const headBias = this.fields.flag('lm_head_bias') ?? this.family.headBias;
+    this.fields.refuseUnread(
+      (field, value) => this.family.neutral.includes(field) || isNeutral(field, value),
+    );
+    const { family, origin } = this;
+    return {
+      name: origin.name,
+      modelType: typeof this.config.model_type === 'string' ? this.config.model_type : 'unknown',
+      hiddenSize,
+      vocabSize,
+      maxPositionEmbeddings,
+      tieWordEmbeddings: tie,
+      attention,
+      kinds,
+      layers: index,
+      normsPerLayer: family.normsPerLayer,
+      finalNorms: family.normsPerLayer === 0 ? 0 : 1,
+      normBias: family.normBias,
+      headBias,
+      evenRouting: family.evenRouting,
+      learnedPositions: family.learnedPositions ? maxPositionEmbeddings : 0,
+      weightBits,
+      quantized,
+      tag: origin.tag ?? (family.known ? 'published' : 'guessed'),
+      source: origin.source,
+      notes: [...(origin.notes ?? []), ...this.notes],
+    };
+  }
+
+  private attention(hiddenSize: number): Attention {
+    const heads = this.fields.size('num_attention_heads', 'n_head', 'n_heads');
+    const mla = this.fields.optional('kv_lora_rank');
+    if (mla !== null) return this.latentAttention(heads, mla);
+    const kvHeads = this.kvHeads(heads);
+    if (heads % kvHeads !== 0) {
+      this.fields.fail('num_key_value_heads', String(kvHeads), `a divisor of the ${heads} attention heads`);
+    }
+    const headDim = this.fields.optional('head_dim', 'attention_head_dim') ?? hiddenSize / heads;
+    if (!Number.isInteger(headDim)) {
+      this.fields.fail(
+        'num_attention_heads',
+        String(heads),
+        `a divisor of hidden_size ${hiddenSize}, or a head_dim`,
+      );
+    }
+    const { family } = this;
+    const bias = this.fields.flag('attention_bias', 'use_bias', 'bias');
+    const qkvBias = this.fields.flag('qkv_bias', 'use_qkv_bias') ?? bias ?? family.qkvBias;
+    const outputBias =
+      this.fields.flag('attention_out_bias', 'o_proj_bias') ?? (family.outputBiasFollows ? bias : null);
+    const qkNorm = this.fields.flag('use_qk_norm', 'qk_layernorm');
+    return {
+      kind: 'gqa',
+      numAttentionHeads: heads,
+      numKeyValueHeads: kvHeads,
+      headDim,
+      qkvBias,
+      outputBias: outputBias ?? family.outputBias,
+      qkNorm:
+        qkNorm === false
+          ? 'none'
+          : qkNorm === true && family.qkNorm === 'none'
+            ? family.qkNormKind
+            : family.qkNorm,
+      sinks: family.sinks,
+    };
+  }
+
+  private kvHeads(heads: number): number {
+    if (this.fields.flag('multi_query') === true && this.fields.flag('new_decoder_architecture') !== true)
+      return 1;
+    return (
+      this.fields.optional('num_key_value_heads', 'num_kv_heads', 'n_kv_heads', 'kv_n_heads', 'n_head_kv') ??
+      heads
+    );
+  }
+
+  private latentAttention(heads: number, kvLoraRank: number): Attention {
+    const indexHeads = this.fields.optional('index_n_heads');
+    this.fields.optional('num_key_value_heads', 'head_dim', 'qk_head_dim', 'v_head_dim');
+    this.fields.flag('attention_bias');
+    return {
+      kind: 'mla',
+      numAttentionHeads: heads,
+      qLoraRank: this.fields.optional('q_lora_rank'),
+      kvLoraRank,
+      qkNopeHeadDim: this.fields.size('qk_nope_head_dim'),
+      qkRopeHeadDim: this.fields.size('qk_rope_head_dim'),
+      vHeadDim: this.fields.size('v_head_dim'),
+      indexer:
+        indexHeads === null
+          ? null
+          : {
+              heads: indexHeads,
+              headDim: this.fields.size('index_head_dim'),
+              topK: this.fields.size('index_topk'),
+            },
+    };
+  }
+
+  private layerKinds(layers: number): { kinds: LayerKind[]; index: number[] } {
+    const windows = this.windows(layers);
+    const mlps = this.mlps(layers);
+    const kinds: LayerKind[] = [];
+    const seen = new Map<string, number>();
+    const index = Array.from({ length: layers }, (_, layer) => {
+      const kind = { window: windows[layer]!, mlp: mlps[layer]! };
+      const key = `${kind.window} ${kind.mlp.kind}`;
+      let at = seen.get(key);
+      if (at === undefined) {
+        at = kinds.push(kind) - 1;
+        seen.set(key, at);
+      }
+      return at;
+    });
+    return { kinds, index };
+  }
+
+  /** The attention window of every layer; null: full attention. */
+  private windows(layers: number): (number | null)[] {
+    const window = this.fields.optional('sliding_window', 'attention_chunk_size');
+    const used = this.fields.flag('use_sliding_window');
+    const from = this.fields.optional('max_window_layers');
+    const pattern = this.windowPattern() ?? this.family.windowPattern;
+    const types = this.fields.strings('layer_types');
+    if (types !== null) {
+      if (types.length !== layers)
+        this.fields.fail('layer_types', `${types.length} entries`, `${layers}, one per layer`);
+      return types.map((type) => {
+        if (type === 'full_attention') return null;
+        if ((type === 'sliding_attention' || type === 'chunked_attention') && window !== null) return window;
+        return this.fields.fail(
+          'layer_types',
+          JSON.stringify(type),
+          'full_attention, or sliding_attention with a sliding_window',
+        );
+      });
+    }
+    const every = Array.from({ length: layers }, (_, layer) => layer);
+    if (window === null || used === false) return every.map(() => null);
+    if (pattern !== null) return every.map((layer) => ((layer + 1) % pattern === 0 ? null : window));
+    return every.map((layer) => (used === true && from !== null && layer < from ? null : window));
+  }
+
+  /** Every n-th layer sees everything; also written as a word such as LLLG, local and global. */
+  private windowPattern(): number | null {
+    const word = this.config.sliding_window_pattern;
+    if (typeof word !== 'string')
+      return this.fields.optional('sliding_window_pattern', '_sliding_window_pattern');
+    this.fields.take('sliding_window_pattern');
+    if (/^L+G$/.test(word)) return word.length;
+    return this.fields.fail(
+      'sliding_window_pattern',
+      JSON.stringify(word),
+      'a number, or local layers and a global one as LLLG',
+    );
+  }
+
+  private mlps(layers: number): (DenseMlp | MoeMlp)[] {
+    const experts = this.fields.optional(
+      'num_experts',
+      'num_local_experts',
+      'n_routed_experts',
+      'moe_num_experts',
+    );
+    const width = this.fields.optional('intermediate_size', 'n_inner', 'ffn_dim', 'ffn_hidden_size');
+    const bias = this.fields.flag('mlp_bias') ?? this.fields.flag('use_bias', 'bias') ?? this.family.mlpBias;
+    const gated = this.family.gated;
+    const denseWidth = this.fields.optional('intermediate_size_mlp') ?? width;
+    const dense = (): DenseMlp => ({
+      kind: 'dense',
+      intermediateSize:
+        denseWidth ??
+        this.family.defaultWidth * this.fields.size('hidden_size', 'n_embd', 'n_embed', 'd_model', 'dim'),
+      gated,
+      bias,
+    });
+    if (experts === null || experts <= 1) return Array.from({ length: layers }, dense);
+    const first = this.fields.optional('first_k_dense_replace', 'moe_layer_start_index') ?? 0;
+    const step =
+      this.fields.optional(
+        'moe_layer_freq',
+        'decoder_sparse_step',
+        'interleave_moe_layer_step',
+        'moe_layer_interval',
+      ) ?? 1;
+    const only = new Set(this.fields.numbers('mlp_only_layers') ?? []);
+    const moe = this.moe(experts, width, bias);
+    return Array.from({ length: layers }, (_, layer) => {
+      // DeepSeek counts sparse layers from 0, Qwen and Llama 4 from 1; with a step of 1 all are sparse.
+      const sparse = layer >= first && !only.has(layer) && (layer + 1) % step === 0;
+      return sparse ? moe : dense();
+    });
+  }
+
+  private moe(numExperts: number, width: number | null, bias: boolean): MoeMlp {
+    const perToken = this.fields.size(
+      'num_experts_per_tok',
+      'moe_k',
+      'moe_top_k',
+      'experts_per_token',
+      'moe_topk',
+      'num_experts_per_token',
+    );
+    if (perToken > numExperts) {
+      this.fields.fail('num_experts_per_tok', String(perToken), `at most the ${numExperts} experts`);
+    }
+    const own = this.fields.optional('moe_intermediate_size', 'expert_intermediate_size') ?? width;
+    if (own === null) this.fields.fail('moe_intermediate_size', 'nothing', 'the width of an expert');
+    const sharedCount = this.fields.optional(
+      'n_shared_experts',
+      'num_shared_experts',
+      'moe_num_shared_experts',
+    );
+    const sharedWidth = this.fields.optional('shared_expert_intermediate_size', 'shared_intermediate_size');
+    const shared = sharedWidth ?? (sharedCount ?? this.family.sharedExperts) * own!;
+    return {
+      kind: 'moe',
+      numExperts,
+      numExpertsPerTok: perToken,
+      moeIntermediateSize: own!,
+      sharedIntermediateSize: shared,
+      sharedGate: shared > 0 && this.family.sharedGate,
+      gated: this.family.gated,
+      bias: this.family.expertBias ?? bias,
+      routerBias: this.family.routerBias,
+    };
+  }
+
+  private quantization(): { weightBits: number; quantized: 'linear' | 'experts' } {
+    const given = this.config.quantization_config;
+    this.fields.take('quantization_config');
+    if (given === undefined || given === null) return { weightBits: 16, quantized: 'linear' };
+    if (!isObject(given)) this.fields.fail('quantization_config', typeof given, 'an object');
+    const method = String((given as Json).quant_method ?? (given as Json).quant_algo ?? '').toLowerCase();
+    const skipped = (given as Json).modules_to_not_convert;
+    const experts = Array.isArray(skipped) && skipped.some((m) => String(m).includes('self_attn'));
+    const bits = (given as Json).bits;
+    const weightBits =
+      typeof bits === 'number' && bits > 0 && bits <= 16
+        ? bits
+        : /fp4|int4|awq|gptq|w4/.test(method)
+          ? 4
+          : /fp8|int8|w8/.test(method)
+            ? 8
+            : 16;
+    if (weightBits === 16)
+      this.notes.push(`quantization method "${method}" is not known: weights counted as 16 bit`);
+    return { weightBits, quantized: experts ? 'experts' : 'linear' };
+  }
+}

@@ -1,0 +1,77 @@
+/** Why a run does not end, in words: who waits for what, and what lies in the queues. */
+import { MachineError } from '../../core/errors.js';
+import { formatPoint, PORTS } from '../geometry.js';
+import type { Mesh } from '../mesh.js';
+import type { Pe, Task } from '../pe.js';
+import type { ActiveOp } from '../simulate.js';
+import type { FabricCore, QueueContent } from './core.js';
+import type { Tables } from './tables.js';
+
+/** Enough to see the pattern; a stuck wafer can have a million queues. */
+const SHOWN = 6;
+
+type Ops = readonly (ActiveOp | undefined)[];
+
+/** Work in flight and nothing moves. */
+export function deadlock(
+  mesh: Mesh,
+  tables: Tables,
+  core: FabricCore,
+  ops: Ops,
+  blocked: readonly Task[],
+): MachineError {
+  const busy = new Set(ops.map((op) => op?.pe));
+  const idle = blocked.filter((task) => !busy.has(task.pe));
+  const waiters = [...describeOps(core, ops), ...idle.map((task) => describeTask(task))];
+  return new MachineError({
+    what: `mesh program on ${mesh.width} x ${mesh.height} PEs, cycle ${core.now}`,
+    given: `a deadlock: nothing moves; ${list(waiters, 'waiting')}; ${list(describeQueues(tables, core), 'queues')}`,
+    expected: 'every wavelet to be taken and every program to end',
+    todo: 'Check that senders and receivers agree on colors, counts and switch positions.',
+  });
+}
+
+export function cycleLimit(
+  mesh: Mesh,
+  tables: Tables,
+  core: FabricCore,
+  ops: Ops,
+  limit: number,
+): MachineError {
+  return new MachineError({
+    what: `mesh program on ${mesh.width} x ${mesh.height} PEs`,
+    given: `more than ${limit} cycles; ${list(describeOps(core, ops), 'active')}; ${list(describeQueues(tables, core), 'queues')}`,
+    expected: `an end within ${limit} cycles`,
+    todo: 'Raise the cycle limit, or make the program smaller.',
+  });
+}
+
+function describeOps(core: FabricCore, ops: Ops): string[] {
+  return ops.flatMap((op, slot) => {
+    if (op === undefined) return [];
+    const left = `${core.remaining(slot)} of ${op.words} words left`;
+    const from = op.input === null ? '' : ` from color "${op.input.name}"`;
+    const to = op.output === null ? '' : ` to color "${op.output.name}"`;
+    return [`PE ${formatPoint(op.pe.at)}${from}${to}, ${left}`];
+  });
+}
+
+function describeTask({ pe, name }: { readonly pe: Pe; readonly name: string }): string {
+  return `task "${name}" of PE ${formatPoint(pe.at)}`;
+}
+
+function describeQueues(tables: Tables, core: FabricCore): string[] {
+  return core.contents().map(({ node, where, words }: QueueContent) => {
+    const { router, color } = tables.nodes[node]!;
+    const place = where === 'CE' ? 'CE input' : `input ${PORTS[where]}`;
+    const shown = words.slice(0, 3).map((word) => `0x${(word >>> 0).toString(16).padStart(8, '0')}`);
+    const more = words.length > shown.length ? ', ...' : '';
+    return `PE ${formatPoint(tables.routers[router]!)} ${place} color "${tables.colors[color]!.name}" holds ${words.length} [${shown.join(', ')}${more}]`;
+  });
+}
+
+function list(items: readonly string[], title: string): string {
+  if (items.length === 0) return `${title}: none`;
+  const more = items.length > SHOWN ? ` and ${items.length - SHOWN} more` : '';
+  return `${title}: ${items.slice(0, SHOWN).join('; ')}${more}`;
+}

@@ -1,0 +1,318 @@
+/** A loaded model: prompts in, tokens out. Everything here is the same in Node and in a browser. */
+import { EngineError, OptionError } from '../../core/errors.js';
+import { simulate } from '../../timing/local-run.js';
+import { STAT } from '../feed.js';
+import { checkGrammar } from '../grammar/grammar.js';
+import type { JobOutcome } from '../leader/leader.js';
+import type { Job, JobResult } from '../leader/sequence.js';
+import type {
+  Engine,
+  EngineInfo,
+  EngineStats,
+  GenerateChunk,
+  GenerateOptions,
+  GenerateTimings,
+  Prompt,
+  ScoreOptions,
+  ScoreResult,
+  Tokenizer,
+} from '../types.js';
+import { LeaderCalls, type LeaderLine } from './leader-calls.js';
+import { checkIds, samplingOf, stopStrings, validateGenerate } from './options.js';
+import { StopMatcher } from './stop.js';
+import { Stream, streamAhead } from './stream.js';
+
+/** The wafer and the GPU that every generation is compared with. */
+const simulatedMachines = ['wse-3', 'h100'];
+
+/** Default of `maxTokens`. */
+const defaultMaxTokens = 128;
+
+export interface EngineParts extends LeaderLine {
+  readonly info: EngineInfo;
+  readonly tokenizer: Tokenizer;
+  /** Tokens that the KV cache holds. */
+  readonly kvTokens: number;
+}
+
+export class WaferEngine implements Engine {
+  readonly info: EngineInfo;
+  readonly tokenizer: Tokenizer;
+  readonly ended: Promise<Error | null>;
+  private readonly parts: EngineParts;
+  private readonly calls: LeaderCalls;
+  private requests = 0;
+  private knowsVocabulary: boolean = false;
+  private closed: Promise<void> | null = null;
+
+  constructor(parts: EngineParts) {
+    this.parts = parts;
+    this.info = parts.info;
+    this.tokenizer = parts.tokenizer;
+    this.calls = new LeaderCalls(parts);
+    this.ended = this.calls.ended;
+  }
+
+  stats(): EngineStats {
+    const { stats } = this.parts.feed;
+    const at = (place: keyof typeof STAT): number => stats[STAT[place]]!;
+    const total = Math.ceil(this.parts.kvTokens / 32);
+    return {
+      running: at('running'),
+      waiting: at('waiting'),
+      waitingTokens: at('waitingTokens'),
+      kvPages: { total, used: at('usedPages'), cached: at('cachedPages') },
+      preemptions: at('preemptions'),
+      prefixQueryTokens: at('prefixQueryTokens'),
+      prefixHitTokens: at('prefixHitTokens'),
+      steps: at('steps'),
+      promptTokens: at('promptTokens'),
+      generatedTokens: at('generatedTokens'),
+    };
+  }
+
+  generate(prompt: Prompt, options: GenerateOptions = {}): AsyncIterable<GenerateChunk> {
+    const startMs = performance.now();
+    validateGenerate(options, this.tokenizer.vocabSize);
+    if (options.grammar !== undefined) checkGrammar(options.grammar);
+    const promptIds = this.promptIds(prompt);
+    this.requireRoom(promptIds.length, this.mostTokens - 1, 'prompt');
+    return this.run(promptIds, options, startMs);
+  }
+
+  /** Tokens that one sequence can have. */
+  private get mostTokens(): number {
+    return Math.min(this.info.context, this.parts.kvTokens);
+  }
+
+  private async *run(
+    promptIds: readonly number[],
+    options: GenerateOptions,
+    startMs: number,
+  ): AsyncGenerator<GenerateChunk, void, void> {
+    const { leader } = this.parts.crew;
+    const { config } = this.info;
+    const promptTokens = promptIds.length;
+    const request = this.requests++;
+    const stream = new Stream(request, (tokens) => this.calls.tell(leader.allow(request, tokens)));
+    const cancel = (): void => this.calls.tell(leader.cancel(request));
+    const ids: number[] = [];
+    const text: string[] = [];
+    const { onPrefill, onQueue, signal } = options;
+    if (options.grammar !== undefined) this.sendVocabulary();
+    const job = this.calls.ask(leader.generate(this.jobOf(request, promptIds, options)), {
+      request,
+      stream,
+      onPrefill,
+      onQueue,
+      total: promptTokens,
+    });
+    job.then(
+      () => stream.end(),
+      (error: unknown) => stream.fail(error),
+    );
+    let isOver = false;
+    try {
+      signal?.addEventListener('abort', cancel);
+      if (signal?.aborted) cancel();
+      const decoder = this.tokenizer.decoder({ continues: true });
+      const stops = new StopMatcher(stopStrings(options.stop));
+      while (!stops.stopped) {
+        const fresh = await stream.take();
+        if (fresh === null) break;
+        let piece = '';
+        let used = 0;
+        while (used < fresh.ids.length && !stops.stopped)
+          piece += stops.push(decoder.push(fresh.ids[used++]!));
+        const delta = { ids: fresh.ids.slice(0, used), logprobs: fresh.logprobs.slice(0, used) };
+        ids.push(...delta.ids);
+        text.push(piece);
+        yield {
+          done: false,
+          text: piece,
+          ids: delta.ids,
+          ...(options.logprobs === undefined ? {} : { logprobs: delta.logprobs }),
+        };
+      }
+      if (stops.stopped) cancel();
+      const result = resultOf(await job);
+      isOver = true;
+      const rest = stops.push(decoder.end()) + stops.end();
+      if (rest !== '') {
+        text.push(rest);
+        yield {
+          done: false,
+          text: rest,
+          ids: [],
+          ...(options.logprobs === undefined ? {} : { logprobs: [] }),
+        };
+      }
+      yield {
+        done: true,
+        text: text.join(''),
+        ids,
+        promptIds,
+        finishReason: stops.stopped ? 'stop' : result.finishReason,
+        stopString: stops.found,
+        timings: timingsOf(result, { promptTokens, generated: ids.length, startMs, firstMs: stream.firstMs }),
+        get simulated() {
+          return simulatedMachines.map((name) => simulate(config, promptTokens, ids.length, name));
+        },
+      };
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      // A consumer that leaves early ends the job within one step.
+      if (!isOver) {
+        cancel();
+        await job.catch(() => undefined);
+      }
+    }
+  }
+
+  async score(ids: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
+    checkIds(ids, this.tokenizer.vocabSize);
+    if (ids.length === 0) throw emptyPrompt('ids');
+    const { leader } = this.parts.crew;
+    const { signal } = options;
+    const argmax: number[] = [];
+    const nll: number[] = [];
+    // Every window starts with BOS where the ids do, and repeats half a window of context.
+    const bos = ids[0] === this.tokenizer.bosId ? [ids[0]] : [];
+    const size = this.mostTokens - bos.length;
+    const stride = Math.max(1, size >> 1);
+    const rest = ids.slice(bos.length);
+    for (let from = 0; ; from += stride) {
+      signal?.throwIfAborted();
+      const window = [...bos, ...rest.slice(from, from + size)];
+      const request = this.requests++;
+      const cancel = (): void => this.calls.tell(leader.cancel(request));
+      signal?.addEventListener('abort', cancel);
+      try {
+        const scores = await this.calls.ask(leader.score(request, window), { request, total: window.length });
+        if (scores === null) signal?.throwIfAborted();
+        else {
+          const skip = argmax.length - from;
+          argmax.push(...scores.argmax.subarray(skip));
+          nll.push(...scores.nll.subarray(skip > 0 ? skip - 1 : 0));
+        }
+      } finally {
+        signal?.removeEventListener('abort', cancel);
+      }
+      options.onProgress?.(argmax.length, ids.length);
+      if (from + size >= rest.length) break;
+    }
+    return { tokens: ids.length, argmax, nll };
+  }
+
+  /** The logits [vocabSize] after the last of `ids`; for tests and tools that look inside. */
+  async logits(ids: readonly number[]): Promise<Float32Array> {
+    checkIds(ids, this.tokenizer.vocabSize);
+    this.requireRoom(ids.length, this.mostTokens, 'ids');
+    const request = this.requests++;
+    return await this.calls.ask(this.parts.crew.leader.logits(request, ids), { request, total: ids.length });
+  }
+
+  close(): Promise<void> {
+    if (this.closed === null) {
+      this.calls.close(
+        new EngineError({
+          what: 'engine',
+          given: 'a call after close()',
+          expected: 'an open engine',
+          todo: 'Load the model again.',
+        }),
+      );
+      this.closed = this.parts.crew.stop();
+    }
+    return this.closed;
+  }
+
+  /** Grammars are followed where tokens are chosen, which needs to know their bytes: told once. */
+  private sendVocabulary(): void {
+    if (this.knowsVocabulary) return;
+    this.knowsVocabulary = true;
+    const { vocabSize, eosIds } = this.tokenizer;
+    const bytes = Array.from({ length: vocabSize }, (_, id) => this.tokenizer.bytesOf(id));
+    this.calls.tell(this.parts.crew.leader.setVocabulary(bytes, [...eosIds]));
+  }
+
+  private jobOf(request: number, promptIds: readonly number[], options: GenerateOptions): Job {
+    const { prediction } = options;
+    return {
+      request,
+      promptIds,
+      maxTokens: Math.min(options.maxTokens ?? defaultMaxTokens, this.mostTokens - promptIds.length),
+      // A grammar's end is an end token.
+      eosIds: options.ignoreEos && options.grammar === undefined ? [] : [...this.tokenizer.eosIds],
+      sampling: samplingOf(options),
+      priority: options.priority ?? 0,
+      shareKey: options.shareKey ?? '',
+      allowed: streamAhead,
+      logprobs: options.logprobs ?? null,
+      prediction:
+        typeof prediction === 'string'
+          ? this.tokenizer.encode(prediction, { bos: false })
+          : (prediction ?? null),
+      promptLookup: options.promptLookup ?? false,
+      grammar: options.grammar ?? null,
+    };
+  }
+
+  private promptIds(prompt: Prompt): number[] {
+    if (typeof prompt === 'string') return this.tokenizer.encode(prompt);
+    if (prompt.length === 0) throw emptyPrompt('prompt');
+    if (typeof prompt[0] === 'number') {
+      checkIds(prompt as readonly number[], this.tokenizer.vocabSize, 'prompt');
+      return [...(prompt as readonly number[])];
+    }
+    const text = this.tokenizer.applyChatTemplate(prompt as Exclude<Prompt, string | readonly number[]>);
+    return this.tokenizer.encode(text, { special: true, bos: false });
+  }
+
+  private requireRoom(tokens: number, most: number, what: string): void {
+    if (tokens === 0) throw emptyPrompt(what);
+    if (tokens <= most) return;
+    throw new OptionError({
+      what,
+      given: `${tokens} tokens`,
+      expected: `at most ${most}, as the context is ${this.info.context}`,
+      todo: 'Shorten it, or load the model with a larger context.',
+    });
+  }
+}
+
+function emptyPrompt(what: string): OptionError {
+  return new OptionError({
+    what,
+    given: 'no tokens',
+    expected: 'at least one',
+    todo: 'Give some text: this model does not begin a text by itself.',
+  });
+}
+
+function resultOf(outcome: JobOutcome): JobResult {
+  if ('refused' in outcome) throw new OptionError(outcome.refused);
+  return outcome;
+}
+
+interface Counts {
+  readonly promptTokens: number;
+  readonly generated: number;
+  readonly startMs: number;
+  readonly firstMs: number;
+}
+
+function timingsOf(
+  { finishReason: _, ...result }: JobResult,
+  { promptTokens, generated, startMs, firstMs }: Counts,
+): GenerateTimings {
+  const { prefillMs, decodeMs, cachedTokens } = result;
+  return {
+    ...result,
+    promptTokens,
+    generatedTokens: generated,
+    ttftMs: generated > 0 ? firstMs - startMs : 0,
+    prefillTokensPerSecond: prefillMs > 0 ? (1000 * (promptTokens - cachedTokens)) / prefillMs : 0,
+    decodeTokensPerSecond: generated > 1 && decodeMs > 0 ? (1000 * (generated - 1)) / decodeMs : 0,
+  };
+}

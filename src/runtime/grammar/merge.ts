@@ -1,0 +1,146 @@
+/** Two JSON schemas that must both hold as one, and whether two can hold together. */
+import { OptionError } from '../../core/errors.js';
+
+/** Anything until it is looked at. */
+export type Schema = unknown;
+export type SchemaObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is SchemaObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function schemaError(path: string, given: unknown, expected: string): OptionError {
+  return new OptionError({
+    what: `JSON schema at ${path}`,
+    given: typeof given === 'string' ? given : `${JSON.stringify(given)}`,
+    expected,
+    todo: 'Change the schema there.',
+  });
+}
+
+/** Keywords that say nothing about which values are valid. */
+const annotations = new Set([
+  'title',
+  'description',
+  'default',
+  'examples',
+  'deprecated',
+  'readOnly',
+  'writeOnly',
+  'discriminator',
+  '$comment',
+  '$schema',
+  '$id',
+  '$defs',
+  'definitions',
+]);
+
+/** The schema of the values that both allow. Throws OptionError where two keywords cannot become one. */
+export function mergeSchemas(a: Schema, b: Schema, path: string): Schema {
+  if (a === true || a === false) return a ? b : false;
+  if (b === true || b === false) return b ? a : false;
+  if (!isObject(a) || !isObject(b)) throw schemaError(path, isObject(a) ? b : a, 'an object, true or false');
+  if (hasOwnProperties(a, b) || hasOwnProperties(b, a)) {
+    throw schemaError(path, '"additionalProperties" in a part of "allOf"', 'it beside all the properties');
+  }
+  const merged: Record<string, unknown> = { ...a };
+  for (const [keyword, value] of Object.entries(b)) {
+    const other = merged[keyword];
+    const isSame = other === undefined || JSON.stringify(other) === JSON.stringify(value);
+    merged[keyword] = isSame || annotations.has(keyword) ? value : both(keyword, other, value, path);
+  }
+  return merged;
+}
+
+/** `closed` says something about properties that `open` names and it does not. */
+function hasOwnProperties(closed: SchemaObject, open: SchemaObject): boolean {
+  const extra = closed.additionalProperties ?? true;
+  if (extra === true || !isObject(open.properties)) return false;
+  const known = isObject(closed.properties) ? closed.properties : {};
+  return Object.keys(open.properties).some((name) => !Object.hasOwn(known, name));
+}
+
+function both(keyword: string, a: unknown, b: unknown, path: string): unknown {
+  switch (keyword) {
+    case 'properties': {
+      if (!isObject(a) || !isObject(b)) break;
+      const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+      return Object.fromEntries(
+        [...names].map((name) => [name, mergeSchemas(own(a, name), own(b, name), `${path}/${name}`)]),
+      );
+    }
+    case 'items':
+    case 'additionalProperties':
+      return mergeSchemas(a, b, `${path}/${keyword}`);
+    case 'required':
+      if (Array.isArray(a) && Array.isArray(b)) return [...new Set<unknown>([...a, ...b])];
+      break;
+    case 'type':
+      return commonTypes(a, b);
+    case 'enum':
+      if (Array.isArray(a) && Array.isArray(b)) {
+        const wanted = new Set(b.map((value) => JSON.stringify(value)));
+        return a.filter((value) => wanted.has(JSON.stringify(value)));
+      }
+      break;
+    case 'minimum':
+    case 'exclusiveMinimum':
+    case 'minLength':
+    case 'minItems':
+      if (typeof a === 'number' && typeof b === 'number') return Math.max(a, b);
+      break;
+    case 'maximum':
+    case 'exclusiveMaximum':
+    case 'maxLength':
+    case 'maxItems':
+      if (typeof a === 'number' && typeof b === 'number') return Math.min(a, b);
+      break;
+  }
+  throw schemaError(path, `"${keyword}" twice with different values`, 'one of them');
+}
+
+function commonTypes(a: unknown, b: unknown): readonly unknown[] {
+  const [left, right] = [typeNames(a), typeNames(b)];
+  const covers = (names: readonly unknown[], name: unknown): boolean =>
+    names.includes(name) || (name === 'integer' && names.includes('number'));
+  return [
+    ...left.filter((name) => covers(right, name)),
+    ...right.filter((name) => covers(left, name) && !left.includes(name)),
+  ];
+}
+
+function typeNames(type: unknown): readonly unknown[] {
+  return Array.isArray(type) ? type : [type];
+}
+
+/** True where no value can be valid for both. */
+export function areDisjoint(a: Schema, b: Schema): boolean {
+  if (a === false || b === false) return true;
+  if (!isObject(a) || !isObject(b)) return false;
+  const [left, right] = [constantsOf(a), constantsOf(b)];
+  if (left !== null && right !== null) return !left.some((value) => right.includes(value));
+  if (a.type === undefined || b.type === undefined) return false;
+  if (commonTypes(a.type, b.type).length === 0) return true;
+  if (a.type !== 'object' || b.type !== 'object') return false;
+  const [{ properties: mine, required: needed }, { properties: theirs, required: alsoNeeded }] = [a, b];
+  if (!isObject(mine) || !isObject(theirs) || !Array.isArray(needed) || !Array.isArray(alsoNeeded))
+    return false;
+  return needed.some(
+    (name: unknown) =>
+      typeof name === 'string' &&
+      alsoNeeded.includes(name) &&
+      areDisjoint(own(mine, name), own(theirs, name)),
+  );
+}
+
+/** The JSON texts of the values that a schema lists. */
+function constantsOf(schema: SchemaObject): readonly string[] | null {
+  if ('const' in schema) return [JSON.stringify(schema.const)];
+  if (Array.isArray(schema.enum)) return schema.enum.map((value) => JSON.stringify(value));
+  return null;
+}
+
+/** The schema of a property; names like "constructor" are everywhere but not its own. */
+function own(properties: SchemaObject, name: string): Schema {
+  return Object.hasOwn(properties, name) ? properties[name] : true;
+}

@@ -1,0 +1,343 @@
+/**
+ * JSON Schema to rules. Every text of the language validates; of the valid texts it has those with properties in the
+ * order of the schema, with no properties beyond those named unless `additionalProperties` asks for them, and with
+ * little white space. A keyword that would be broken is refused, one that says nothing about validity is passed over.
+ */
+import { messageOf } from '../../core/errors.js';
+import { grammarError } from './automaton.js';
+import {
+  alt,
+  type CodePoints,
+  chars,
+  codePointsOf,
+  type Expr,
+  empty,
+  nothing,
+  optional,
+  type Rules,
+  repeat,
+  rootRule,
+  rule,
+  seq,
+  text,
+  without,
+} from './expr.js';
+import { stringFormats } from './formats.js';
+import {
+  anyArray,
+  anyInteger,
+  anyNumber,
+  anyObject,
+  anyString,
+  anyValue,
+  comma,
+  insideString,
+  jsonParts,
+  plainCharacter,
+  plainCharacters,
+  space,
+  stringCharacter,
+} from './json.js';
+import {
+  boundsOf,
+  count,
+  defined,
+  doesBind,
+  isOfType,
+  isTypeKeyword,
+  refuseUnkept,
+  type Type,
+  types,
+  typesOf,
+} from './keywords.js';
+import { areDisjoint, isObject, mergeSchemas, type Schema, type SchemaObject, schemaError } from './merge.js';
+import { decimalsBetween, integersBetween } from './number.js';
+import { parseRegex, searchRegex } from './regex.js';
+
+const mostDepth = 100;
+const unbounded = Number.POSITIVE_INFINITY;
+
+/** Throws OptionError on text that is no JSON schema, and on what it cannot keep. */
+export function schemaRules(source: string): Rules {
+  let schema: unknown;
+  try {
+    schema = JSON.parse(source);
+  } catch (thrown) {
+    throw grammarError(`a schema that is no JSON (${messageOf(thrown)})`, 'a JSON schema', 'Correct it.');
+  }
+  return new SchemaCompiler(schema).compile();
+}
+
+class SchemaCompiler {
+  private readonly root: unknown;
+  private readonly rules = new Map(jsonParts);
+  /** References met and not compiled yet. */
+  private readonly pending: string[] = ['#'];
+  private depth = 0;
+
+  constructor(root: unknown) {
+    this.root = root;
+  }
+
+  compile(): Rules {
+    this.rules.set(rootRule, rule('#'));
+    for (let pointer = this.pending.pop(); pointer !== undefined; pointer = this.pending.pop()) {
+      if (!this.rules.has(pointer)) this.rules.set(pointer, this.value(this.resolve(pointer), pointer));
+    }
+    return this.rules;
+  }
+
+  /** The language of the values that `schema`, found at `path`, allows. */
+  private value(schema: Schema, path: string): Expr {
+    if (schema === true) return anyValue;
+    if (schema === false) return nothing;
+    if (!isObject(schema)) throw schemaError(path, schema, 'an object, true or false');
+    if (++this.depth > mostDepth) throw schemaError(path, 'deeper schemas', `at most ${mostDepth} levels`);
+    const expr = this.object(schema, path);
+    this.depth--;
+    return expr;
+  }
+
+  private object(schema: SchemaObject, path: string): Expr {
+    refuseUnkept(schema, path);
+    const { $ref: ref, allOf, anyOf, oneOf, ...rest } = schema;
+    if (ref !== undefined) {
+      if (typeof ref !== 'string')
+        throw schemaError(path, '"$ref" that is no text', 'a JSON pointer like #/$defs/a');
+      if (doesBind(schema))
+        return this.value(
+          mergeSchemas(this.resolve(ref), { ...rest, ...defined({ allOf, anyOf, oneOf }) }, path),
+          path,
+        );
+      this.pending.push(ref);
+      return rule(ref);
+    }
+    if (allOf !== undefined) {
+      const parts = this.list(allOf, `${path}/allOf`).map((part) => this.dereferenced(part, path));
+      const others: Schema = { ...rest, ...defined({ anyOf, oneOf }) };
+      return this.value(
+        parts.reduce((all, part) => mergeSchemas(all, part, path), others),
+        path,
+      );
+    }
+    if (anyOf !== undefined || oneOf !== undefined) {
+      const name = anyOf === undefined ? 'oneOf' : 'anyOf';
+      const options = this.list(anyOf ?? oneOf, `${path}/${name}`);
+      const others: SchemaObject = { ...rest, ...(anyOf === undefined ? {} : defined({ oneOf })) };
+      const binds = doesBind(others);
+      if (name === 'oneOf') this.requireDisjoint(options, path);
+      return alt(
+        ...options.map((option, i) =>
+          this.value(
+            binds ? mergeSchemas(others, this.dereferenced(option, path), path) : option,
+            `${path}/${name}/${i}`,
+          ),
+        ),
+      );
+    }
+    if ('const' in schema || 'enum' in schema) return this.constants(schema, path);
+    return alt(...typesOf(schema, path).map((type) => this.typed(type, schema, path)));
+  }
+
+  /** A text that matches two branches of `oneOf` is not valid, so no two may overlap. */
+  private requireDisjoint(options: readonly Schema[], path: string): void {
+    const resolved = options.map((option) => this.dereferenced(option, path));
+    for (const [i, a] of resolved.entries()) {
+      for (const b of resolved.slice(0, i)) {
+        if (areDisjoint(a, b)) continue;
+        throw schemaError(
+          path,
+          '"oneOf" with branches that may both hold',
+          'branches of different types, or objects that a required constant tells apart; or "anyOf"',
+        );
+      }
+    }
+  }
+
+  private constants(schema: SchemaObject, path: string): Expr {
+    const extra = Object.keys(schema).find((key) => isTypeKeyword(key) && key !== 'format');
+    if (extra !== undefined) throw schemaError(path, `"${extra}" beside "const" or "enum"`, 'one of them');
+    let values: readonly unknown[] = 'const' in schema ? [schema.const] : [];
+    if ('enum' in schema) {
+      const listed = schema.enum;
+      if (!Array.isArray(listed)) throw schemaError(path, '"enum" that is no list', 'a list of values');
+      const all: readonly unknown[] = listed;
+      const wanted = values.map((value) => JSON.stringify(value));
+      values = 'const' in schema ? all.filter((value) => wanted.includes(JSON.stringify(value))) : all;
+    }
+    const allowed = schema.type === undefined ? types : typesOf(schema, path);
+    const fitting = values.filter((value) => allowed.some((type) => isOfType(value, type)));
+    return alt(...fitting.map((value) => text(JSON.stringify(value))));
+  }
+
+  private typed(type: Type, schema: SchemaObject, path: string): Expr {
+    switch (type) {
+      case 'null':
+        return text('null');
+      case 'boolean':
+        return alt(text('true'), text('false'));
+      case 'integer':
+      case 'number':
+        return this.number(type, schema, path);
+      case 'string':
+        return this.string(schema, path);
+      case 'array':
+        return this.array(schema, path);
+      case 'object':
+        return this.properties(schema, path);
+    }
+  }
+
+  private number(type: 'integer' | 'number', schema: SchemaObject, path: string): Expr {
+    const { low, high } = boundsOf(schema, path);
+    if (type === 'integer') return low === null && high === null ? anyInteger : integersBetween(low, high);
+    return low === null && high === null ? anyNumber : decimalsBetween(low, high);
+  }
+
+  private string(schema: SchemaObject, path: string): Expr {
+    const { pattern, format } = schema;
+    const least = count(schema, 'minLength', path) ?? 0;
+    const most = count(schema, 'maxLength', path) ?? unbounded;
+    const hasLength = least > 0 || most < unbounded;
+    const quoted = (inside: Expr): Expr => seq(text('"'), inside, text('"'));
+    if (pattern !== undefined) {
+      if (typeof pattern !== 'string')
+        throw schemaError(path, '"pattern" that is no text', 'a regular expression');
+      if (hasLength) throw schemaError(path, '"pattern" with a length', 'the length within the pattern');
+      return quoted(insideString(searchRegex(pattern)));
+    }
+    if (hasLength) return least > most ? nothing : quoted(repeat(stringCharacter, least, most));
+    const known = typeof format === 'string' ? stringFormats.get(format) : undefined;
+    if (known !== undefined) return quoted(insideString(parseRegex(known).get(rootRule)!));
+    return anyString;
+  }
+
+  private array(schema: SchemaObject, path: string): Expr {
+    const least = count(schema, 'minItems', path) ?? 0;
+    const prefix =
+      schema.prefixItems === undefined ? [] : this.list(schema.prefixItems, `${path}/prefixItems`);
+    const more = least > prefix.length ? true : prefix.length === 0;
+    const items = schema.items === undefined ? more : schema.items;
+    const most = count(schema, 'maxItems', path) ?? unbounded;
+    if (least > most) return nothing;
+    if (prefix.length === 0 && items === true && least === 0 && most === unbounded) return anyArray;
+    const item = this.value(items, `${path}/items`);
+    const repeated = (i: number): Expr => repeat(seq(comma, item), Math.max(0, least - i), most - i);
+    let elements: Expr;
+    if (prefix.length === 0) {
+      const all = most === 0 ? empty : seq(item, repeated(1));
+      elements = least > 0 ? all : optional(all);
+    } else {
+      elements = most > prefix.length ? repeated(prefix.length) : empty;
+      for (let i = Math.min(prefix.length, most) - 1; i >= 0; i--) {
+        const element = this.value(prefix[i]!, `${path}/prefixItems/${i}`);
+        const rest = seq(i === 0 ? empty : comma, element, this.shared(elements));
+        elements = i < least ? rest : optional(rest);
+      }
+    }
+    return seq(text('['), space, elements, space, text(']'));
+  }
+
+  private properties(schema: SchemaObject, path: string): Expr {
+    const given = schema.properties;
+    if (given !== undefined && !isObject(given))
+      throw schemaError(path, '"properties" that is no object', 'an object');
+    const required = schema.required ?? [];
+    if (!Array.isArray(required) || !required.every((name) => typeof name === 'string')) {
+      throw schemaError(path, '"required" that is no list of names', 'a list of names');
+    }
+    const extra = schema.additionalProperties ?? (given === undefined && required.length === 0);
+    const named = new Map<string, Schema>(Object.entries(given ?? {}));
+    for (const name of required) if (!named.has(name)) named.set(name, schema.additionalProperties ?? true);
+    if (named.size === 0 && extra === true) return anyObject;
+
+    const pairs = [...named].map(([name, value]) => ({
+      pair: seq(text(`${JSON.stringify(name)}:`), space, this.value(value, `${path}/properties/${name}`)),
+      isRequired: required.includes(name),
+    }));
+    let first: Expr = empty;
+    let next: Expr = empty;
+    if (extra !== false) {
+      const value = this.value(extra, `${path}/additionalProperties`);
+      const pair = seq(text('"'), keyBeside([...named.keys()]), text('":'), space, value);
+      next = repeat(seq(comma, pair), 0, unbounded);
+      first = optional(seq(pair, next));
+    }
+    for (const { pair, isRequired } of pairs.reverse()) {
+      const [restFirst, restNext] = [this.shared(first), this.shared(next)];
+      const [asFirst, asNext] = [seq(pair, restNext), seq(comma, pair, restNext)];
+      first = isRequired ? asFirst : alt(asFirst, restFirst);
+      next = isRequired ? asNext : alt(asNext, restNext);
+    }
+    return seq(text('{'), space, first, space, text('}'));
+  }
+
+  /** A rule for what would be copied otherwise. */
+  private shared(expr: Expr): Expr {
+    if (expr === empty || expr.kind === 'rule') return expr;
+    const name = `part ${this.rules.size}`;
+    this.rules.set(name, expr);
+    return rule(name);
+  }
+
+  private list(value: unknown, path: string): readonly Schema[] {
+    if (Array.isArray(value) && value.length > 0) return value;
+    throw schemaError(path, 'no list', 'a list of schemas');
+  }
+
+  private dereferenced(schema: Schema, path: string): Schema {
+    let at = schema;
+    for (let hops = 0; isObject(at) && typeof at.$ref === 'string'; hops++) {
+      if (hops > mostDepth) throw schemaError(path, 'a "$ref" that leads to itself', 'a schema at its end');
+      const { $ref: ref, ...rest } = at;
+      at = mergeSchemas(this.resolve(ref as string), rest, path);
+    }
+    return at;
+  }
+
+  private resolve(pointer: string): Schema {
+    let at: unknown = this.root;
+    const missing = (): never => {
+      throw schemaError(
+        pointer,
+        'nothing there',
+        'a JSON pointer to a part of this schema, like #/$defs/name',
+      );
+    };
+    if (!/^#(?:\/|$)/.test(pointer)) return missing();
+    for (const part of pointer.split('/').slice(1)) {
+      let key = part;
+      try {
+        key = decodeURIComponent(part);
+      } catch {
+        // Not percent-encoded, then.
+      }
+      key = key.replaceAll('~1', '/').replaceAll('~0', '~');
+      if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return missing();
+      at = (at as Readonly<Record<string, unknown>>)[key];
+    }
+    return at;
+  }
+}
+
+/** A key other than `names`, which end at a node of their tree; without escapes, which could spell them. */
+function keyBeside(names: readonly string[]): Expr {
+  const any = repeat(plainCharacter, 0, unbounded);
+  if (names.length === 0) return any;
+  const next = new Map<string, string[]>();
+  for (const name of names) {
+    const [head] = name;
+    if (head === undefined) continue;
+    const rests = next.get(head) ?? [];
+    rests.push(name.slice(head.length));
+    next.set(head, rests);
+  }
+  const others: CodePoints = without(plainCharacters, codePointsOf([...next.keys()].join('')));
+  return alt(
+    names.includes('') ? nothing : empty,
+    seq(chars(others), any),
+    ...[...next].map(([head, rests]) =>
+      /["\\\p{Cc}\p{Cs}]/u.test(head) ? nothing : seq(text(head), keyBeside(rests)),
+    ),
+  );
+}

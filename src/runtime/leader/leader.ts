@@ -1,0 +1,345 @@
+/**
+ * Worker 0: runs the steps of all requests and samples, so that between two tokens nothing waits for the thread that
+ * called. Calls come by messages, which it reads between steps when the feed says that there are some; tokens leave
+ * through the feed.
+ */
+import { type ErrorFacts, messageOf, OptionError, WaferflowError } from '../../core/errors.js';
+import { FEED_PREFILL, FEED_TOKEN, type FeedMemory, FeedWriter, STAT } from '../feed.js';
+import { createGrammarCompiler, type GrammarCompiler } from '../grammar/grammar.js';
+import type { FinishReason } from '../types.js';
+import { Drafter } from './draft.js';
+import { logprobsRecord } from './logprobs.js';
+import { PagePool } from './pages.js';
+import { Sampler, SamplerScratch } from './sampler.js';
+import { Scheduler, type SchedulerLimits, type Share } from './scheduler.js';
+import { type Job, type JobResult, type Purpose, Sequence, type WindowScores } from './sequence.js';
+import { Stepper, type StepperInit } from './stepper.js';
+
+/** Enough for the batch path with its pairs and fours. */
+const warmUpTokens = 8;
+/** Turns of the event loop within which a message that was announced arrives. */
+const mailTurns = 50;
+/** Turns by a channel of one's own are quick, but Node hands out many of them before it looks at another channel. */
+const quickTurns = 4;
+
+/** What worker 0 needs to know of the layout. */
+export interface LeaderInit extends StepperInit, SchedulerLimits {
+  readonly feed: FeedMemory;
+  /** Pages of the KV cache. */
+  readonly pages: number;
+}
+
+/** A job's end, or why it was not begun. */
+export type JobOutcome = JobResult | { readonly refused: ErrorFacts };
+
+export interface LeaderApi {
+  /** Runs both paths once, so that the first prompt does not wait for compilers and fresh pages. */
+  warmUp(): void;
+  generate(job: Job): Promise<JobOutcome>;
+  /** Bytes of each token and the end tokens, before the first job with a grammar. */
+  setVocabulary(vocabulary: readonly Uint8Array[], eosIds: readonly number[]): void;
+  /** Scores up to `context` ids. Null if cancelled. */
+  score(request: number, ids: readonly number[]): Promise<WindowScores | null>;
+  /** The logits [vocabSize] after the last of `ids`. */
+  logits(request: number, ids: readonly number[]): Promise<Float32Array>;
+  /** Ends a request, wherever it is; one that is unknown or has ended is left alone. */
+  cancel(request: number): void;
+  /** A request's answer may have so many tokens by now; with as many it is paused. */
+  allow(request: number, tokens: number): void;
+}
+
+/** The functions of worker 0; nothing else of it is exposed. */
+export function createLeader(init: LeaderInit): LeaderApi {
+  const leader = new Leader(init);
+  const read = <A extends unknown[], R>(call: (...args: A) => R): ((...args: A) => R) => {
+    return (...args) => {
+      leader.onMessage();
+      return call(...args);
+    };
+  };
+  return {
+    warmUp: () => leader.warmUp(),
+    generate: read((job) => leader.generate(job)),
+    setVocabulary: read((vocabulary, eosIds) => leader.setVocabulary(vocabulary, eosIds)),
+    score: read((request, ids) => leader.score(request, ids)),
+    logits: read((request, ids) => leader.logits(request, ids)),
+    cancel: read((request) => leader.cancel(request)),
+    allow: read((request, tokens) => leader.allow(request, tokens)),
+  };
+}
+
+class Leader {
+  /** Calls read so far. */
+  private messages = 0;
+  /** Announced calls that are not waited for any more: they could not be sent, or are late. */
+  private missing = 0;
+  private readonly init: LeaderInit;
+  private readonly stepper: Stepper;
+  private readonly feed: FeedWriter;
+  private readonly scheduler: Scheduler;
+  private readonly scratch: SamplerScratch;
+  private readonly channel = new MessageChannel();
+  private grammars: GrammarCompiler | null = null;
+  private isLooping: boolean = false;
+  private hasSettled: boolean = false;
+  private requests = 0;
+
+  constructor(init: LeaderInit) {
+    this.init = init;
+    this.stepper = new Stepper(init);
+    this.feed = new FeedWriter(init.feed);
+    this.scheduler = new Scheduler(this.stepper, new PagePool(init.pages), this.feed, init);
+    this.scratch = new SamplerScratch(init.vocabSize);
+  }
+
+  warmUp(): void {
+    this.stepper.setPage(0, 0, 0);
+    const rows = Math.min(warmUpTokens, this.stepper.maxRows);
+    for (let row = 0; row < rows; row++) this.stepper.add(0, 0, row, row === rows - 1);
+    this.stepper.run();
+    this.stepper.add(0, 0, 0, true);
+    this.stepper.run();
+  }
+
+  generate(job: Job): Promise<JobOutcome> {
+    const { request, promptIds, priority, shareKey } = job;
+    const purpose: Purpose = {
+      kind: 'generate',
+      job,
+      sampler: new Sampler(this.init.vocabSize, job.sampling, promptIds, this.scratch),
+      drafter: drafterOf(job),
+      matcher: job.grammar === null ? null : this.grammars!.compile(job.grammar),
+    };
+    return new Promise((resolve, reject) => {
+      const sequence = this.submit({ request, ids: promptIds, purpose, priority, shareKey }, (outcome) => {
+        if (outcome instanceof OptionError) resolve({ refused: outcome.facts });
+        else if (outcome instanceof Error) reject(outcome);
+        else resolve(sequence.result(outcome));
+      });
+    });
+  }
+
+  setVocabulary(vocabulary: readonly Uint8Array[], eosIds: readonly number[]): void {
+    this.grammars = createGrammarCompiler(vocabulary, eosIds);
+  }
+
+  score(request: number, ids: readonly number[]): Promise<WindowScores | null> {
+    const scores = {
+      argmax: new Int32Array(ids.length),
+      nll: new Float64Array(Math.max(0, ids.length - 1)),
+    };
+    const purpose: Purpose = { kind: 'score', scores };
+    return new Promise((resolve, reject) => {
+      this.submit({ request, ids, purpose, priority: 0, shareKey: '' }, (outcome) => {
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome === 'cancelled' ? null : scores);
+      });
+    });
+  }
+
+  logits(request: number, ids: readonly number[]): Promise<Float32Array> {
+    const purpose: Purpose = { kind: 'logits', logits: new Float32Array(0) };
+    return new Promise((resolve, reject) => {
+      this.submit({ request, ids, purpose, priority: 0, shareKey: '' }, (outcome) => {
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(purpose.logits);
+      });
+    });
+  }
+
+  cancel(request: number): void {
+    const sequence = this.scheduler.find(request);
+    if (sequence === undefined) return;
+    this.end(sequence, 'cancelled');
+    this.start();
+  }
+
+  allow(request: number, tokens: number): void {
+    const sequence = this.scheduler.find(request);
+    if (sequence === undefined) return;
+    sequence.allowed = tokens;
+    this.start();
+  }
+
+  private submit(
+    facts: Omit<ConstructorParameters<typeof Sequence>[0], 'order'>,
+    settled: (outcome: FinishReason | Error) => void,
+  ): Sequence {
+    const sequence = new Sequence({ ...facts, order: this.requests++ }, settled);
+    this.scheduler.submit(sequence);
+    this.start();
+    return sequence;
+  }
+
+  private start(): void {
+    if (this.isLooping) return;
+    this.isLooping = true;
+    this.loop().then(
+      () => undefined,
+      (error: unknown) => {
+        const reason = error instanceof Error ? error : new Error(messageOf(error));
+        // None of them is stepped again, whatever is asked next.
+        for (const sequence of this.scheduler.sequences) this.end(sequence, reason);
+      },
+    );
+  }
+
+  /** Steps for as long as any request can move. */
+  private async loop(): Promise<void> {
+    try {
+      await this.readMail();
+      for (let shares = this.scheduler.plan(); shares.length > 0; shares = this.scheduler.plan()) {
+        this.stepper.run();
+        this.feed.stats[STAT.steps]! += 1;
+        for (const share of shares) this.advance(share);
+        this.feed.turn(false);
+        // The answer to a call leaves when promises get their turn.
+        if (this.hasSettled) await null;
+        this.hasSettled = false;
+        await this.readMail();
+      }
+    } finally {
+      this.isLooping = false;
+      this.feed.turn(true);
+    }
+  }
+
+  /** Lets calls come in that the engine has announced. */
+  private async readMail(): Promise<void> {
+    if (this.feed.isOneThread) await this.pause();
+    for (let turn = 0; this.feed.mail - this.messages > this.missing; turn++) {
+      if (turn === mailTurns) this.missing = this.feed.mail - this.messages;
+      else if (turn < quickTurns) await this.pause();
+      else await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+
+  /** A call has come. */
+  onMessage(): void {
+    this.messages++;
+    this.missing = Math.min(this.missing, Math.max(0, this.feed.mail - this.messages));
+  }
+
+  /** One turn of the event loop. */
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.channel.port1.onmessage = () => resolve();
+      this.channel.port2.postMessage(null);
+    });
+  }
+
+  /** Takes what the step computed for a sequence. */
+  private advance({ sequence, rows }: Share): void {
+    const { purpose } = sequence;
+    try {
+      if (purpose.kind === 'generate') this.advanceAnswer(sequence, purpose, rows);
+      else this.advanceReading(sequence, purpose, rows);
+    } catch (error) {
+      if (!(error instanceof WaferflowError)) throw error;
+      this.end(sequence, error);
+    }
+  }
+
+  private advanceReading(
+    sequence: Sequence,
+    purpose: Exclude<Purpose, { kind: 'generate' }>,
+    rows: number,
+  ): void {
+    const { ids, computed, firstLogits, promptTokens } = sequence;
+    if (purpose.kind === 'score') {
+      for (let row = 0; row < rows; row++) {
+        const position = computed + row;
+        purpose.scores.argmax[position] = this.stepper.best(firstLogits + row);
+        const next = ids[position + 1];
+        if (next === undefined) continue;
+        const logits = this.stepper.logitsRow(firstLogits + row);
+        purpose.scores.nll[position] = this.stepper.logSumExp(firstLogits + row) - logits[next]!;
+      }
+    } else if (firstLogits >= 0) {
+      purpose.logits = this.stepper.logitsRow(firstLogits).slice();
+    }
+    this.scheduler.advance(sequence, computed + rows);
+    this.feed.write(sequence.request, FEED_PREFILL, [sequence.computed]);
+    if (sequence.computed === promptTokens) this.end(sequence, 'stop');
+  }
+
+  private advanceAnswer(
+    sequence: Sequence,
+    purpose: Extract<Purpose, { kind: 'generate' }>,
+    rows: number,
+  ): void {
+    const { ids, firstLogits, drafts, promptTokens } = sequence;
+    const reached = sequence.computed + rows - drafts.length;
+    if (sequence.computed < promptTokens) {
+      this.feed.write(sequence.request, FEED_PREFILL, [Math.min(reached, promptTokens)]);
+      this.feed.stats[STAT.promptTokens]! += Math.min(reached, promptTokens) - sequence.computed;
+    }
+    if (firstLogits < 0) {
+      this.scheduler.advance(sequence, reached);
+      return;
+    }
+    let accepted = 0;
+    let ended: FinishReason | null = null;
+    for (;;) {
+      ended = this.choose(sequence, purpose, firstLogits + accepted);
+      if (ended !== null || accepted === drafts.length || drafts[accepted] !== ids.at(-1)) break;
+      accepted++;
+    }
+    purpose.drafter?.learn(drafts.length, accepted);
+    sequence.draftTokens += drafts.length;
+    sequence.acceptedTokens += accepted;
+    if (ended !== null) this.end(sequence, ended);
+    else this.scheduler.advance(sequence, ids.length - 1);
+  }
+
+  /** Samples a token from a row of logits and takes it in; says why the answer ends there, if it does. */
+  private choose(
+    sequence: Sequence,
+    { job, sampler, drafter, matcher }: Extract<Purpose, { kind: 'generate' }>,
+    row: number,
+  ): FinishReason | null {
+    const record = job.logprobs === null ? null : logprobsRecord(this.stepper, row, job.logprobs);
+    const mask = matcher?.mask() ?? null;
+    if (mask !== null) forbid(this.stepper.logitsRow(row), mask);
+    const id =
+      mask === null && sampler.isArgmax
+        ? this.stepper.best(row)
+        : sampler.sample(this.stepper.logitsRow(row));
+    if (job.eosIds.includes(id)) return 'stop';
+    sampler.accept(id);
+    matcher?.accept(id);
+    drafter?.push(id);
+    sequence.ids.push(id);
+    sequence.lastMs = performance.now();
+    this.feed.stats[STAT.generatedTokens]! += 1;
+    this.feed.write(sequence.request, FEED_TOKEN, record === null ? [id] : [id, ...record(id)]);
+    if (sequence.firstMs === 0) {
+      sequence.firstMs = sequence.lastMs;
+      this.feed.turn(true);
+    }
+    return sequence.ids.length - sequence.promptTokens >= job.maxTokens ? 'length' : null;
+  }
+
+  private end(sequence: Sequence, outcome: FinishReason | Error): void {
+    this.scheduler.remove(sequence);
+    sequence.end(outcome);
+    this.hasSettled = true;
+  }
+}
+
+function drafterOf({ prediction, promptLookup, promptIds }: Job): Drafter | null {
+  if (prediction === null && !promptLookup) return null;
+  return new Drafter(prediction ?? [], promptIds);
+}
+
+/** -Infinity for every token whose bit is not set. */
+function forbid(logits: Float32Array, mask: Int32Array): void {
+  for (let word = 0; word < mask.length; word++) {
+    const bits = mask[word]!;
+    if (bits === -1) continue;
+    const end = Math.min(32, logits.length - word * 32);
+    for (let bit = 0; bit < end; bit++) {
+      if ((bits & (1 << bit)) === 0) logits[word * 32 + bit] = Number.NEGATIVE_INFINITY;
+    }
+  }
+}

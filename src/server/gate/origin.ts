@@ -1,0 +1,67 @@
+/**
+ * Which pages may talk to the server. A browser sends any page's requests to a server on this machine, and with a
+ * name that a page's owner points here they even look as if they came from the server's own page.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import { ApiError } from '../errors.js';
+
+export class OriginPolicy {
+  private readonly allowed: ReadonlySet<string>;
+  private readonly loopbackOnly: boolean;
+
+  /**
+   * @param allowed origins such as `https://example.org`; the server's own pages are always allowed
+   * @param loopbackOnly whether only names of this machine are answered to: without keys nothing else protects it
+   */
+  constructor(allowed: readonly string[], loopbackOnly: boolean) {
+    this.allowed = new Set(allowed);
+    this.loopbackOnly = loopbackOnly;
+  }
+
+  /** Throws an ApiError with status 403 on a page or a name that is not allowed. */
+  check({ origin, host }: IncomingHttpHeaders): void {
+    if (this.loopbackOnly && host !== undefined && !isLoopback(hostName(host)))
+      throw forbidden('host_not_allowed', 'Without API keys this server answers to localhost only.');
+    if (origin === undefined || this.allowed.has(origin)) return;
+    if (URL.canParse(origin) && new URL(origin).host === host) return;
+    throw forbidden(
+      'origin_not_allowed',
+      `Pages of ${origin.slice(0, 100)} may not use this server; --origin allows one.`,
+    );
+  }
+
+  /** What tells a browser that a page of another origin may read the answer. Call after `check`. */
+  headers(origin: string | undefined): Record<string, string> {
+    if (origin === undefined) return {};
+    return {
+      'access-control-allow-origin': origin,
+      'access-control-expose-headers': '*',
+      vary: 'origin',
+    };
+  }
+
+  /** What answers a browser that asks first. */
+  preflightHeaders(asked: string | undefined): Record<string, string> {
+    return {
+      'access-control-allow-methods': 'GET, POST, DELETE',
+      'access-control-allow-headers': asked ?? 'authorization, content-type',
+      'access-control-max-age': '600',
+    };
+  }
+}
+
+export function isLoopback(name: string): boolean {
+  return name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
+}
+
+/** Without port and brackets. */
+function hostName(host: string): string {
+  return host
+    .replace(/:\d*$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
+}
+
+function forbidden(code: string, message: string): ApiError {
+  return new ApiError({ status: 403, type: 'permission_error', code, message });
+}

@@ -1,0 +1,88 @@
+/**
+ * The one road from the API surfaces to the engine. A surface (OpenAI chat, Responses, Anthropic, Ollama) turns what its
+ * client sent into a `CompletionRequest` and the events into what its client expects, and knows nothing of the others.
+ */
+import type { GenerateOptions, GenerateTimings, TokenLogprobs } from '../../runtime/types.js';
+import type { Simulated } from '../../timing/local-run.js';
+
+/** A function that the model may call; `parameters` is a JSON schema. */
+export interface Tool {
+  readonly name: string;
+  readonly description?: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+export interface ToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text. */
+  readonly arguments: string;
+}
+
+/** A turn of a conversation, richer than what a chat template takes for granted. */
+export interface Message {
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
+  readonly content: string;
+  readonly toolCalls?: readonly ToolCall[];
+  /** Of role `tool`: the call that this answers. */
+  readonly toolCallId?: string;
+}
+
+export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string };
+
+export type CompletionPrompt =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'ids'; readonly ids: readonly number[] }
+  /** Fill in the middle: needs a tokenizer with such tokens. */
+  | { readonly kind: 'infill'; readonly prefix: string; readonly suffix: string }
+  | {
+      readonly kind: 'messages';
+      readonly messages: readonly Message[];
+      readonly tools?: readonly Tool[];
+      readonly toolChoice?: ToolChoice;
+      readonly parallelToolCalls?: boolean;
+    };
+
+export type ServiceTier = 'interactive' | 'batch';
+
+export interface CompletionRequest {
+  /** Stands in logs, in headers and in the engine. */
+  readonly id: string;
+  readonly prompt: CompletionPrompt;
+  /** Who asks: the name of an API key, or the one anonymous caller. */
+  readonly caller: string;
+  readonly tier: ServiceTier;
+  /** `signal`, `priority`, `shareKey` and `onQueue` are set by `complete`. */
+  readonly options: Omit<GenerateOptions, 'signal' | 'priority' | 'shareKey' | 'onQueue' | 'onPrefill'>;
+}
+
+export interface CompletionUsage {
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  readonly acceptedPredictionTokens: number;
+  readonly rejectedPredictionTokens: number;
+}
+
+export type CompletionFinish = 'stop' | 'length' | 'tool_calls' | 'cancelled';
+
+/** `queued`* then `started`, then text and tool calls in order, then `end`; or the iteration throws an `ApiError`. */
+export type CompletionEvent =
+  | { readonly type: 'queued'; readonly position: number }
+  | { readonly type: 'started'; readonly promptTokens: number }
+  | {
+      readonly type: 'text';
+      readonly text: string;
+      readonly ids: readonly number[];
+      readonly logprobs?: readonly TokenLogprobs[];
+    }
+  | { readonly type: 'toolCallStart'; readonly index: number; readonly id: string; readonly name: string }
+  | { readonly type: 'toolCallArguments'; readonly index: number; readonly text: string }
+  | {
+      readonly type: 'end';
+      readonly finishReason: CompletionFinish;
+      readonly stopString: string | null;
+      readonly usage: CompletionUsage;
+      readonly timings: GenerateTimings;
+      readonly simulated: readonly Simulated[];
+    };

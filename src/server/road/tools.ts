@@ -1,0 +1,155 @@
+/**
+ * Functions that a model may call: how its template is told of them, and which text is a call. A template that knows
+ * the variable `tools` speaks for its model; any other model gets a plain description and JSON to answer with.
+ */
+import type { ChatMessage, ChatTool } from '../../formats/tokenizer-types.js';
+import type { Grammar } from '../../runtime/types.js';
+import type { CompletionPrompt, Message, Tool } from './completion.js';
+
+export type MessagesPrompt = Extract<CompletionPrompt, { readonly kind: 'messages' }>;
+
+/** How a model writes calls. */
+export interface ToolForm {
+  /** Text that a call begins with, where the model has one. */
+  readonly open: string | null;
+  /** Text after a call. */
+  readonly close: string | null;
+}
+
+const HERMES: ToolForm = { open: '<tool_call>', close: '</tool_call>' };
+/** The mark is a control token in most vocabularies and then has no text; the list after it is enough. */
+const MISTRAL: ToolForm = { open: '[TOOL_CALLS]', close: null };
+/** Llama 3 as well: an object, with `arguments` or `parameters`, and nothing before it. */
+const BARE: ToolForm = { open: null, close: null };
+
+export function toolForm(template: string | null): ToolForm {
+  return [HERMES, MISTRAL].find(({ open }) => template?.includes(open!)) ?? BARE;
+}
+
+/** The tools that may be called; none with the choice `none`. */
+export function callableTools({ tools = [], toolChoice = 'auto' }: MessagesPrompt): readonly Tool[] {
+  if (toolChoice === 'none') return [];
+  return typeof toolChoice === 'string' ? tools : tools.filter(({ name }) => name === toolChoice.name);
+}
+
+/** Whether the answer has to be a call. */
+export function mustCall({ tools = [], toolChoice = 'auto' }: MessagesPrompt): boolean {
+  return tools.length > 0 && toolChoice !== 'auto' && toolChoice !== 'none';
+}
+
+export interface TemplateInput {
+  readonly messages: readonly ChatMessage[];
+  readonly tools?: readonly ChatTool[];
+}
+
+/** What to give to the chat template; `null` is the plain transcript of a model without one. */
+export function messagesForTemplate(template: string | null, prompt: MessagesPrompt): TemplateInput {
+  const tools = callableTools(prompt);
+  if (template !== null && /\btools\b/.test(template)) {
+    const messages = prompt.messages.map((message) => templateMessage(message, template, prompt.messages));
+    return tools.length === 0 ? { messages } : { messages, tools: tools.map(templateTool) };
+  }
+  const messages = prompt.messages.map(plainMessage);
+  // Merged last: what a later system message adds stands after the functions, so the text before stays as it was.
+  return { messages: mergeTurns(tools.length === 0 ? messages : withDescription(messages, tools)) };
+}
+
+function templateTool({ name, description = '', parameters }: Tool): ChatTool {
+  const none = { type: 'object', properties: {} };
+  return { type: 'function', function: { name, description, parameters: parameters ?? none } };
+}
+
+function templateMessage(message: Message, template: string, all: readonly Message[]): ChatMessage {
+  const { role, content, toolCalls, toolCallId } = message;
+  const idFor = (id: string): string => (template.includes(MISTRAL.open!) ? mistralId(id) : id);
+  const call = all.flatMap((other) => other.toolCalls ?? []).find(({ id }) => id === toolCallId);
+  return {
+    role,
+    content,
+    ...(toolCalls && {
+      tool_calls: toolCalls.map(({ id, name, arguments: text }) => ({
+        id: idFor(id),
+        type: 'function' as const,
+        function: { name, arguments: parsed(text) ?? text },
+      })),
+    }),
+    ...(toolCallId !== undefined && { tool_call_id: idFor(toolCallId) }),
+    ...(call && { name: call.name }),
+  };
+}
+
+/** Mistral's templates insist on nine letters and digits. */
+function mistralId(id: string): string {
+  return id
+    .replace(/[^A-Za-z0-9]/g, '')
+    .slice(-9)
+    .padStart(9, '0');
+}
+
+/** A turn for a template that knows neither calls nor their results. */
+function plainMessage({ role, content, toolCalls = [], toolCallId }: Message): ChatMessage {
+  if (role === 'tool') return { role: 'user', content: `Result of the call ${toolCallId ?? ''}: ${content}` };
+  const calls = toolCalls.map(({ name, arguments: text }) =>
+    JSON.stringify({ name, arguments: parsed(text) ?? text }),
+  );
+  return { role, content: [content, ...calls].filter((part) => part !== '').join('\n') };
+}
+
+/** Turns of one role in a row become one, since templates insist on alternation. */
+function mergeTurns(messages: readonly ChatMessage[]): ChatMessage[] {
+  const merged: ChatMessage[] = [];
+  for (const message of messages) {
+    const last = merged.at(-1);
+    if (last?.role !== message.role) merged.push(message);
+    else merged[merged.length - 1] = { ...last, content: `${last.content}\n${message.content}` };
+  }
+  return merged;
+}
+
+function withDescription(messages: readonly ChatMessage[], tools: readonly Tool[]): ChatMessage[] {
+  const lines = tools.map((tool) => JSON.stringify(templateTool(tool).function));
+  const description = [
+    'You can call these functions:',
+    ...lines,
+    'To call one, answer with nothing but {"name": "...", "arguments": {...}}.',
+  ].join('\n');
+  const [first, ...rest] = messages;
+  if (first?.role !== 'system') return [{ role: 'system', content: description }, ...messages];
+  return [{ role: 'system', content: `${first.content}\n\n${description}` }, ...rest];
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The language of one call, for answers that must be one: JSON that every model's form is read from. */
+export function toolGrammar(tools: readonly Tool[]): Grammar {
+  const schemas = tools.map(({ name, parameters }, i) => ({
+    type: 'object',
+    properties: {
+      name: { const: name },
+      arguments: moved(parameters ?? { type: 'object' }, `#/anyOf/${i}/properties/arguments`),
+    },
+    required: ['name', 'arguments'],
+    additionalProperties: false,
+  }));
+  return { type: 'jsonSchema', schema: JSON.stringify({ anyOf: schemas }) };
+}
+
+/** A schema whose references still lead to its own parts once it lies at `place` of another one. */
+function moved(schema: unknown, place: string): unknown {
+  if (Array.isArray(schema)) return schema.map((part) => moved(part, place));
+  if (typeof schema !== 'object' || schema === null) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, value]: [string, unknown]) => [
+      key,
+      key === '$ref' && typeof value === 'string' && value.startsWith('#')
+        ? `${place}${value.slice(1)}`
+        : moved(value, place),
+    ]),
+  );
+}

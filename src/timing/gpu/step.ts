@@ -1,0 +1,310 @@
+/**
+ * One iteration of a serving engine on a group of GPUs, op by op: a roofline with measured shares, plus what
+ * every kernel costs to start and what tensor parallelism adds. A step may hold decoding sequences and a chunk
+ * of prompts at once, as continuous batching makes them.
+ */
+import {
+  attentionFlops,
+  attentionSpan,
+  headMatrix,
+  kindCounts,
+  kvElementsPerLayer,
+  type LayerKind,
+  layerMatrices,
+  type Matrix,
+  type ModelCard,
+  meanAttended,
+} from '../../../models/card.js';
+import type { GpuKey } from '../../machine/gpus.js';
+import type { Plain } from '../../machine/types.js';
+import { type OpCost, type StepCost, stepOf } from '../cost.js';
+import type { EngineName, GpuConstants } from './constants.js';
+
+/** A GPU in bare numbers, with the operand widths that it multiplies natively. */
+export interface GpuNumbers extends Plain<GpuKey> {
+  readonly nativeBits: readonly number[];
+}
+
+/** How a model is spread over GPUs and stored. */
+export interface GpuSetup {
+  readonly tensorParallel: number;
+  /** Experts are cut over `expertTensorParallel` GPUs and dealt to `expertParallel` groups of them. */
+  readonly expertTensorParallel: number;
+  readonly expertParallel: number;
+  /** Groups of `tensorParallel` GPUs that share the users out for attention while experts serve them all. */
+  readonly dataParallel: number;
+  readonly weightBits: number;
+  readonly kvBits: number;
+  readonly engine: EngineName;
+  /** Sequences that the server takes at once, whatever the memory holds; Infinity: as many as fit. */
+  readonly slots: number;
+}
+
+/** What one step processes. */
+export interface StepLoad {
+  readonly decodeSequences: number;
+  /** Tokens that each of them takes in this step: 1, or 1 and the drafted ones. */
+  readonly tokensPerSequence: number;
+  /** Tokens in the cache of each decoding sequence. */
+  readonly decodeContext: number;
+  readonly prefillTokens: number;
+  /** Length of the prompts that these tokens belong to. */
+  readonly promptTokens: number;
+  /** Prompts whose last token is in this step. */
+  readonly promptsDone: number;
+}
+
+/** Stored bits per weight; 4-bit formats carry a scale per block of 32 (OCP MX) or 16 (NVFP4). */
+export function storedBits(weightBits: number): number {
+  return weightBits === 4 ? 4.25 : weightBits;
+}
+
+/** Bits of a matrix's weights: what is not quantised stays at 16. */
+function matrixBits(card: ModelCard, matrix: Matrix, weightBits: number): number {
+  if (matrix.part === 'head' || matrix.name === 'router') return 16;
+  if (card.quantized === 'experts' && matrix.part !== 'experts') return 16;
+  return weightBits;
+}
+
+/**
+ * The width that a product is multiplied at. Experts published in 4 bits (OCP MX) take 8-bit activations, so their
+ * products run at the 8-bit rate; where there are no 4-bit units, 4-bit weights are widened to 16.
+ */
+function multiplyBits(card: ModelCard, gpu: GpuNumbers, bits: number): 16 | 8 | 4 {
+  if (bits <= 4 && gpu.nativeBits.includes(4)) return card.quantized === 'experts' ? 8 : 4;
+  if (bits === 8 && gpu.nativeBits.includes(8)) return 8;
+  return 16;
+}
+
+/** Costs a step. Seconds; `load` may describe fractions of sequences, for averages. */
+export function gpuStep(
+  card: ModelCard,
+  gpu: GpuNumbers,
+  setup: GpuSetup,
+  load: StepLoad,
+  c: GpuConstants,
+): StepCost {
+  const ops: OpCost[] = [];
+  const share = 1 / setup.dataParallel;
+  const own: StepLoad = {
+    ...load,
+    decodeSequences: load.decodeSequences * share,
+    prefillTokens: load.prefillTokens * share,
+    promptsDone: load.promptsDone * share,
+  };
+  const decodeTokens = own.decodeSequences * own.tokensPerSequence;
+  const tokens = decodeTokens + own.prefillTokens;
+  for (const { kind, count } of kindCounts(card)) {
+    if (count === 0) continue;
+    for (const matrix of layerMatrices(card, kind)) {
+      ops.push(
+        scaled(
+          product(
+            card,
+            gpu,
+            setup,
+            matrix,
+            matrix.part === 'experts' ? tokens * setup.dataParallel : tokens,
+            c,
+          ),
+          count,
+        ),
+      );
+    }
+    ops.push(...attention(card, gpu, setup, kind, own, c).map((op) => scaled(op, count)));
+    ops.push(scaled(elementwise(card, gpu, setup, kind, tokens, c), count));
+    if (setup.tensorParallel > 1)
+      ops.push(scaled(allReduce(card, gpu, setup.tensorParallel, tokens), 2 * count));
+    if (setup.expertParallel > 1 && kind.mlp.kind === 'moe') {
+      ops.push(
+        scaled(allToAll(card, gpu, setup, kind.mlp.numExpertsPerTok, tokens * setup.dataParallel), count),
+      );
+    }
+  }
+  const heads = decodeTokens + own.promptsDone;
+  if (heads > 0) ops.push(product(card, gpu, setup, headMatrix(card), heads, c));
+  const hostUs = c.stepUs[setup.engine] + heads * c.sequenceUs;
+  ops.push(fixed('engine', hostUs * 1e-6));
+  return stepOf(ops);
+}
+
+function scaled(op: OpCost, count: number): OpCost {
+  return {
+    op: op.op,
+    computeSeconds: op.computeSeconds * count,
+    memorySeconds: op.memorySeconds * count,
+    fabricSeconds: op.fabricSeconds * count,
+    latencySeconds: op.latencySeconds * count,
+    seconds: op.seconds * count,
+    flops: op.flops * count,
+    bytes: op.bytes * count,
+  };
+}
+
+function fixed(op: string, seconds: number): OpCost {
+  return {
+    op,
+    computeSeconds: 0,
+    memorySeconds: 0,
+    fabricSeconds: 0,
+    latencySeconds: seconds,
+    seconds,
+    flops: 0,
+    bytes: 0,
+  };
+}
+
+/** Compute and memory traffic overlap; what remains is fixed. */
+function roofline(
+  op: string,
+  compute: number,
+  memory: number,
+  latency: number,
+  flops: number,
+  bytes: number,
+): OpCost {
+  const seconds = Math.max(compute, memory) + latency;
+  return {
+    op,
+    computeSeconds: compute,
+    memorySeconds: memory,
+    fabricSeconds: 0,
+    latencySeconds: latency,
+    seconds,
+    flops,
+    bytes,
+  };
+}
+
+/** Experts that so many tokens reach which each take `active` of `stored` at random. */
+function expertsRead(stored: number, active: number, tokens: number): number {
+  return stored * (1 - (1 - active / stored) ** Math.max(1, tokens));
+}
+
+function product(
+  card: ModelCard,
+  gpu: GpuNumbers,
+  setup: GpuSetup,
+  matrix: Matrix,
+  tokens: number,
+  c: GpuConstants,
+): OpCost {
+  const experts = matrix.part === 'experts';
+  const bits = matrixBits(card, matrix, setup.weightBits);
+  const at = multiplyBits(card, gpu, bits);
+  const cut = experts
+    ? setup.expertTensorParallel * setup.expertParallel
+    : matrix.split === 'none'
+      ? 1
+      : setup.tensorParallel;
+  const spread = card.evenRouting ? 1 : c.routingSpread;
+  const read = experts ? expertsRead(matrix.stored, matrix.active, tokens * spread) : 1;
+  const perCopy = matrix.rows * matrix.columns;
+  const activations = (tokens * matrix.active * (matrix.rows + matrix.columns) * 2) / cut;
+  const bytes = (read * perCopy * storedBits(bits)) / 8 / cut + activations;
+  const flops = (2 * tokens * matrix.active * perCopy) / cut;
+  const [peak, share] =
+    at === 4
+      ? [gpu.flops4, gpu.computeShare4]
+      : at === 8
+        ? [gpu.flops8, gpu.computeShare8]
+        : [gpu.flops16, gpu.computeShare16];
+  const startUs = at === 4 ? gpu.gemmStart4Us : at === 8 ? gpu.gemmStart8Us : gpu.gemmStart16Us;
+  const bandwidthShare = bits <= 4 ? gpu.bandwidthShare4 : gpu.bandwidthShare;
+  const memory = bytes / (gpu.memoryBytesPerSecond * bandwidthShare * (experts ? c.expertBandwidthShare : 1));
+  const compute = flops / (peak * share * (experts ? gpu.expertComputeShare : 1));
+  const name = experts ? `expert ${matrix.name}` : matrix.name;
+  return roofline(name, compute, memory, startUs * c.gemmStartShare * 1e-6, flops, bytes);
+}
+
+function attention(
+  card: ModelCard,
+  gpu: GpuNumbers,
+  setup: GpuSetup,
+  kind: LayerKind,
+  load: StepLoad,
+  c: GpuConstants,
+): OpCost[] {
+  const span = attentionSpan(card, kind);
+  // A latent cache is one vector for all heads: every GPU of the group keeps all of it.
+  const a = card.attention;
+  const cut = setup.tensorParallel;
+  const kvCut = a.kind === 'gqa' ? Math.min(cut, a.numKeyValueHeads) : 1;
+  const ops: OpCost[] = [];
+  if (load.decodeSequences > 0) {
+    const seen = Math.min(load.decodeContext, span);
+    const bytes = (load.decodeSequences * seen * kvElementsPerLayer(card) * setup.kvBits) / 8 / kvCut;
+    const queries = load.decodeSequences * load.tokensPerSequence;
+    const flops = (queries * attentionFlops(card, seen, load.decodeContext, 'decode')) / cut;
+    const memory = bytes / (gpu.memoryBytesPerSecond * c.kvShare);
+    ops.push(
+      roofline(
+        'decode attention',
+        flops / (gpu.flops16 * c.attentionShare),
+        memory,
+        c.kernelUs * 1e-6,
+        flops,
+        bytes,
+      ),
+    );
+  }
+  if (load.prefillTokens > 0) {
+    const seen = meanAttended(load.promptTokens, span);
+    const flops = (load.prefillTokens * attentionFlops(card, seen, load.promptTokens / 2, 'prefill')) / cut;
+    const compute = flops / (gpu.flops16 * c.attentionShare);
+    ops.push(roofline('prefill attention', compute, 0, c.kernelUs * 1e-6, flops, 0));
+  }
+  return ops;
+}
+
+/** Norms, RoPE, activation, routing: kernels that move hidden vectors and compute little. */
+function elementwise(
+  card: ModelCard,
+  gpu: GpuNumbers,
+  setup: GpuSetup,
+  kind: LayerKind,
+  tokens: number,
+  c: GpuConstants,
+): OpCost {
+  const mlp = kind.mlp;
+  const kernels = mlp.kind === 'moe' ? 8 : 4;
+  const width =
+    mlp.kind === 'moe'
+      ? (mlp.numExpertsPerTok * mlp.moeIntermediateSize) / setup.expertTensorParallel / setup.expertParallel
+      : mlp.intermediateSize / setup.tensorParallel;
+  const bytes = tokens * 2 * (c.elementwisePasses * card.hiddenSize + 3 * width);
+  const memory = bytes / (gpu.memoryBytesPerSecond * gpu.bandwidthShare);
+  return roofline('norms and activations', 0, memory, kernels * c.kernelUs * 1e-6, 0, bytes);
+}
+
+/** An exchange between GPUs: nothing is computed, and the latency comes on top of the bytes. */
+function collective(op: string, fabricSeconds: number, latencySeconds: number): OpCost {
+  return {
+    op,
+    computeSeconds: 0,
+    memorySeconds: 0,
+    fabricSeconds,
+    latencySeconds,
+    seconds: fabricSeconds + latencySeconds,
+    flops: 0,
+    bytes: 0,
+  };
+}
+
+/** One all-reduce of the hidden vectors of `tokens` tokens. */
+function allReduce(card: ModelCard, gpu: GpuNumbers, group: number, tokens: number): OpCost {
+  const latency = (gpu.allReduceUs + gpu.allReducePerDoublingUs * (Math.log2(group) - 1)) * 1e-6;
+  const bytes = (2 * (group - 1) * tokens * card.hiddenSize * 2) / group;
+  const fabric = bytes / (gpu.linkBytesPerSecond * gpu.linkShare);
+  return collective('all-reduce', fabric, latency);
+}
+
+/** Dispatch and combine of expert parallelism: each token's hidden vector to its experts' GPUs and back. */
+function allToAll(card: ModelCard, gpu: GpuNumbers, setup: GpuSetup, active: number, tokens: number): OpCost {
+  const groups = setup.expertParallel;
+  const away = ((groups - 1) / groups) * Math.min(active, groups);
+  const bytes = (2 * tokens * card.hiddenSize * 2 * away) / groups;
+  const fabric = bytes / (gpu.linkBytesPerSecond * gpu.linkShare);
+  const latency = 2 * gpu.allReduceUs * 1e-6;
+  return collective('all-to-all', fabric, latency);
+}

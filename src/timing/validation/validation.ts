@@ -1,0 +1,252 @@
+/** Predicted against published: rows of CSV files or of the project's own cases, errors by group. */
+import type { ModelCard } from '../../../models/card.js';
+import { type CsvRow, parseCsv } from '../../core/csv.js';
+import { OptionError, WaferflowError } from '../../core/errors.js';
+import { findGpu } from '../../machine/gpus.js';
+import { plain } from '../../machine/types.js';
+import { findWafer } from '../../machine/wafers.js';
+import { type EngineName, gpuConstants } from '../gpu/constants.js';
+import { type GpuRow, predictRow, suspicion } from '../gpu/rows.js';
+import { predictWaferRow, type WaferRow } from '../wafer/rows.js';
+
+export interface ValidationRow {
+  readonly case: string;
+  readonly metric: string;
+  readonly published: number;
+  readonly predicted: number;
+  readonly group: string;
+  /** Why the published number cannot be what it says; it still counts in "all rows". */
+  readonly suspect?: string;
+}
+
+export interface ValidationGroup {
+  readonly group: string;
+  readonly metric: string;
+  readonly rows: number;
+  /** Mean and largest absolute error, in percent of the published value. */
+  readonly mape: number;
+  readonly worst: number;
+}
+
+export interface Validation {
+  readonly rows: readonly ValidationRow[];
+  readonly groups: readonly ValidationGroup[];
+  /** Rows of models or machines that are not known here, with the reason. */
+  readonly skipped: readonly { readonly case: string; readonly reason: string }[];
+}
+
+/** The card of a hub name such as `nvidia/Llama-3.1-8B-Instruct-FP8`. */
+export type CardFinder = (hubName: string) => ModelCard;
+
+const WAFER_COLUMNS = [
+  'source',
+  'kind',
+  'machine',
+  'clock_ghz',
+  'model',
+  'hidden',
+  'intermediate',
+  'layers',
+  'kv_full_width',
+  'prefill_grid',
+  'decode_grid',
+  'prompt',
+  'output',
+  'metric',
+  'published',
+];
+const GPU_COLUMNS = [
+  'model',
+  'gpu',
+  'precision',
+  'engine',
+  'isl',
+  'osl',
+  'concurrency',
+  'tp',
+  'moe_tp',
+  'moe_ep',
+  'ttft_ms',
+  'tpot_ms',
+];
+
+type Outcome = ValidationRow | { readonly case: string; readonly reason: string };
+
+/** Validates the rows of a wafer file, a GPU file, or both. */
+export function validate(
+  wafer: { readonly text: string; readonly file: string } | null,
+  gpu: { readonly text: string; readonly file: string } | null,
+  card: CardFinder,
+): Validation {
+  const outcomes: Outcome[] = [];
+  if (wafer) {
+    for (const row of parseCsv(wafer.text, wafer.file, WAFER_COLUMNS)) {
+      outcomes.push(...guarded(waferCase(row), () => [waferOutcome(row, wafer.file, card)]));
+    }
+  }
+  if (gpu) {
+    for (const row of parseCsv(gpu.text, gpu.file, GPU_COLUMNS)) {
+      outcomes.push(...guarded(gpuCase(row), () => gpuOutcomes(row, gpu.file, card)));
+    }
+  }
+  const rows = outcomes.filter((outcome): outcome is ValidationRow => 'predicted' in outcome);
+  const skipped = outcomes.filter((outcome) => !('predicted' in outcome)) as Validation['skipped'];
+  return { rows, groups: groupsOf(rows), skipped };
+}
+
+/** A row that this version does not know is named, not fatal; a file that cannot be read is. */
+function guarded(name: string, outcomes: () => Outcome[]): Outcome[] {
+  try {
+    return outcomes();
+  } catch (error) {
+    if (error instanceof WaferflowError && error.name !== 'FormatError') {
+      return [{ case: name, reason: error.message }];
+    }
+    throw error;
+  }
+}
+
+function waferCase(row: CsvRow): string {
+  const grids = [row.text('prefill_grid'), row.text('decode_grid')].filter((grid) => grid !== '').join('/');
+  return `${row.text('model')} ${row.text('kind')} on ${row.text('machine')} ${grids}, ${row.text('prompt')}/${row.text('output') || 0}`;
+}
+
+function waferOutcome(row: CsvRow, file: string, card: CardFinder): ValidationRow {
+  const kind = row.text('kind');
+  if (kind !== 'prefill' && kind !== 'decode' && kind !== 'end_to_end') {
+    throw unknown(`${file}, line ${row.line}, kind`, kind, 'prefill, decode or end_to_end');
+  }
+  if (row.text('metric') !== 'tokens_per_second') {
+    throw unknown(`${file}, line ${row.line}, metric`, row.text('metric'), 'tokens_per_second');
+  }
+  const side = (column: string, needed: boolean): number | null => {
+    if (!needed) return null;
+    const value = row.number(column);
+    if (Number.isInteger(value) && value >= 1 && value <= 4096) return value;
+    throw unknown(
+      `${file}, line ${row.line}, ${column}`,
+      String(value),
+      'a whole number of PEs from 1 to 4096',
+    );
+  };
+  const given: WaferRow = {
+    kind,
+    model: row.text('model'),
+    hidden: row.number('hidden'),
+    intermediate: row.number('intermediate'),
+    layers: row.number('layers'),
+    kvHeads: row.number('kv_full_width') === 1 ? null : kvHeadsOf(card(row.text('model'))),
+    prefillSide: side('prefill_grid', kind !== 'decode'),
+    decodeSide: side('decode_grid', kind !== 'prefill'),
+    prompt: row.number('prompt'),
+    output: row.number('output', 0),
+  };
+  const numbers = plain(findWafer(row.text('machine')).facts);
+  return {
+    case: waferCase(row),
+    metric: 'tokens_per_second',
+    published: row.number('published'),
+    predicted: predictWaferRow(given, numbers, row.number('clock_ghz') * 1e9),
+    group: `wafer ${kind}`,
+  };
+}
+
+function kvHeadsOf(card: ModelCard): number {
+  const a = card.attention;
+  return a.kind === 'gqa' ? a.numKeyValueHeads : 1;
+}
+
+function gpuCase(row: CsvRow): string {
+  const split = `tp ${row.text('tp')}, moe ${row.text('moe_tp')} x ${row.text('moe_ep')}`;
+  return `${row.text('model')} ${row.text('precision')} on ${row.text('gpu')}, ${row.text('engine')}, ${row.text('isl')}/${row.text('osl')}, ${row.text('concurrency')} users, ${split}`;
+}
+
+/** A measured row of the table of GPUs as the model is asked for it. */
+export function gpuRowOf(row: CsvRow): GpuRow {
+  const tensorParallel = row.number('tp', 1);
+  return {
+    precision: precisionOf(row.text('precision')),
+    engine: engineOf(row.text('engine')),
+    promptTokens: row.number('isl'),
+    outputTokens: row.number('osl'),
+    concurrency: row.number('concurrency'),
+    tensorParallel,
+    expertTensorParallel: row.number('moe_tp', tensorParallel),
+    expertParallel: row.number('moe_ep', 1),
+    // NVIDIA's FP8 checkpoints say in their quantisation config that the cache is FP8 too.
+    kvBits: /^nvidia\/.*fp8/i.test(row.text('model')) ? 8 : null,
+    ttftMs: row.number('ttft_ms'),
+    tpotMs: row.number('tpot_ms'),
+  };
+}
+
+function gpuOutcomes(row: CsvRow, file: string, card: CardFinder): ValidationRow[] {
+  const given = gpuRowOf(row);
+  const machine = gpuNamed(row.text('gpu'));
+  if (!machine) throw unknown(`${file}, line ${row.line}, gpu`, row.text('gpu'), 'a GPU of the table');
+  const model = card(row.text('model'));
+  const numbers = { ...plain(machine.facts), nativeBits: machine.nativeBits };
+  const predicted = predictRow(given, model, numbers, gpuConstants);
+  const reason = suspicion(given, model, numbers, predicted, gpuConstants);
+  const shared = {
+    case: gpuCase(row),
+    group: `gpu ${model.name} ${machine.name} ${given.precision} ${given.engine}`,
+    ...(reason === null ? {} : { suspect: reason }),
+  };
+  return [
+    { ...shared, metric: 'ttft_ms', published: given.ttftMs, predicted: predicted.ttftMs },
+    { ...shared, metric: 'tpot_ms', published: given.tpotMs, predicted: predicted.tpotMs },
+  ];
+}
+
+/** `H100`, `h100_sxm`, `NVIDIA H100 80GB`: the longest known name that occurs in it. */
+function gpuNamed(name: string): ReturnType<typeof findGpu> {
+  const words = name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+  const known = ['a100', 'h100', 'h200', 'b200', 'gb200', 'b300', 'l40s', 'l4', 'rtx-5090', 'mi300x'];
+  const match = known.filter(
+    (gpu) =>
+      words.split('-').includes(gpu) || words === gpu || words.includes(`-${gpu}`) || words.startsWith(gpu),
+  );
+  return findGpu(match.sort((a, b) => b.length - a.length)[0] ?? name);
+}
+
+function precisionOf(text: string): GpuRow['precision'] {
+  if (/4/.test(text)) return 'fp4';
+  return /8/.test(text) ? 'fp8' : 'bf16';
+}
+
+function engineOf(text: string): EngineName {
+  if (/trt|tensorrt/i.test(text)) return 'trtllm';
+  return /sglang/i.test(text) ? 'sglang' : 'vllm';
+}
+
+function unknown(what: string, given: string, expected: string): OptionError {
+  return new OptionError({
+    what,
+    given: JSON.stringify(given),
+    expected,
+    todo: 'Correct or remove the row.',
+  });
+}
+
+function groupsOf(rows: readonly ValidationRow[]): ValidationGroup[] {
+  const groups = new Map<string, ValidationRow[]>();
+  const add = (group: string, row: ValidationRow): void => {
+    const key = `${group}\t${row.metric}`;
+    const members = groups.get(key);
+    if (members) members.push(row);
+    else groups.set(key, [row]);
+  };
+  for (const row of rows) add(row.group, row);
+  for (const row of rows) add(row.group.startsWith('gpu') ? 'gpu, all rows' : 'wafer, all rows', row);
+  for (const row of rows) {
+    if (row.group.startsWith('gpu'))
+      add(row.suspect ? 'gpu, suspect rows' : 'gpu, rows that are not suspect', row);
+  }
+  return [...groups].map(([key, members]) => {
+    const [group, metric] = key.split('\t') as [string, string];
+    const errors = members.map((row) => Math.abs(row.predicted / row.published - 1) * 100);
+    const mape = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+    return { group, metric, rows: members.length, mape, worst: Math.max(...errors) };
+  });
+}

@@ -1,0 +1,73 @@
+/**
+ * Rows of published wafer rates (WaferLLM, OSDI 2025): one layer on a given square, times the layers; no head, no
+ * sampling, keys and values in full width where the row says so.
+ */
+import type { ModelCard } from '../../../models/card.js';
+import { cardFromConfig } from '../../../models/card-config.js';
+import type { WaferNumbers } from '../../machine/wafers.js';
+import { placeLayer } from '../../placement/wafer-ops.js';
+import { decodeOpCycles, prefillOpCycles } from './op-cycles.js';
+
+export interface WaferRow {
+  readonly kind: 'prefill' | 'decode' | 'end_to_end';
+  readonly model: string;
+  readonly hidden: number;
+  readonly intermediate: number;
+  readonly layers: number;
+  /** Keys and values as wide as queries; otherwise `kvHeads` says how wide. */
+  readonly kvHeads: number | null;
+  readonly prefillSide: number | null;
+  readonly decodeSide: number | null;
+  readonly prompt: number;
+  readonly output: number;
+}
+
+const HEAD_DIM = 128;
+
+function rowCard(row: WaferRow): ModelCard {
+  const heads = Math.max(1, Math.round(row.hidden / HEAD_DIM));
+  return cardFromConfig(
+    {
+      model_type: 'llama',
+      hidden_size: row.hidden,
+      intermediate_size: row.intermediate,
+      num_hidden_layers: row.layers,
+      num_attention_heads: heads,
+      num_key_value_heads: row.kvHeads ?? heads,
+      head_dim: row.hidden / heads,
+      vocab_size: 32000,
+    },
+    { name: row.model, source: 'the row itself' },
+  );
+}
+
+/** Cycles of one decode layer with `context` tokens in the cache. */
+function decodeLayerCycles(card: ModelCard, side: number, context: number, wafer: WaferNumbers): number {
+  const kind = card.kinds[0]!;
+  return placeLayer(card, kind, { width: side, height: side }, 1).reduce((sum, op) => {
+    const cycles = decodeOpCycles(op, card, kind, context, 1, wafer);
+    return sum + cycles.computeCycles + cycles.fabricCycles + cycles.latencyCycles;
+  }, 0);
+}
+
+/** Cycles of one prefill layer for a whole prompt at once, scores of all pairs of tokens computed. */
+function prefillLayerCycles(card: ModelCard, side: number, tokens: number, wafer: WaferNumbers): number {
+  const kind = card.kinds[0]!;
+  return placeLayer(card, kind, { width: side, height: side }, 1).reduce((sum, op) => {
+    const cycles = prefillOpCycles(op, card, kind, tokens, tokens, wafer);
+    return cycles ? sum + cycles.computeCycles + cycles.fabricCycles + cycles.latencyCycles : sum;
+  }, 0);
+}
+
+/** Tokens per second of a row: prompt tokens for prefill, generated ones for decode and end to end. */
+export function predictWaferRow(row: WaferRow, wafer: WaferNumbers, clockHz: number): number {
+  const card = rowCard(row);
+  const prefill = (): number =>
+    (prefillLayerCycles(card, row.prefillSide!, row.prompt, wafer) * row.layers) / clockHz;
+  const decode = (context: number): number =>
+    (decodeLayerCycles(card, row.decodeSide!, context, wafer) * row.layers) / clockHz;
+  if (row.kind === 'prefill') return row.prompt / prefill();
+  if (row.kind === 'decode') return 1 / decode(row.prompt);
+  // The context grows by one with every token; its mean stands for the sum, as the cost is linear in it.
+  return row.output / (prefill() + row.output * decode(row.prompt + row.output / 2));
+}

@@ -1,0 +1,66 @@
+/** What one PE of a large model's plan holds: its tile of every matrix, and so its SRAM to the byte of weights. */
+import { type Split, tileStart } from '../../../placement/plan.js';
+import type { WaferPlan, WaferRegion } from '../../../placement/wafer.js';
+import type { WaferMatmul } from '../../../placement/wafer-ops.js';
+
+/** One PE's tile of a matrix; `copies` such tiles lie in it (layers, experts). */
+export interface TileInfo {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly copies: number;
+  readonly bytes: number;
+}
+
+const lengthOf = (split: Split, t: number): number => tileStart(split, t + 1) - tileStart(split, t);
+
+/** The matrices of a region with how many layers have each. */
+function matmulsOf(region: WaferRegion): { op: WaferMatmul; count: number }[] {
+  const found: { op: WaferMatmul; count: number }[] = [];
+  for (const { ops, count } of region.layers) {
+    for (const op of ops) if (op.kind === 'matmul') found.push({ op, count });
+  }
+  for (const op of region.headOps) if (op.kind === 'matmul') found.push({ op, count: 1 });
+  return found;
+}
+
+/** Bits of an op's stored weights: 4-bit formats carry a scale per block of 32, head and router stay at 16. */
+function bitsOf({ card, weightBits }: WaferPlan, op: WaferMatmul): number {
+  if (op.name === 'lmHead' || op.name === 'router') return 16;
+  if (card.quantized === 'experts' && !op.expert) return 16;
+  return weightBits === 4 ? 4.25 : weightBits;
+}
+
+/** The tiles of the PE at (x, y) of a region. */
+export function tilesOf(plan: WaferPlan, region: WaferRegion, x: number, y: number): TileInfo[] {
+  return matmulsOf(region).map(({ op, count }) => {
+    // Experts that are dealt to blocks lie on one block each.
+    const [bx, by] = [x % op.grid.width, y % op.grid.height];
+    const rows = lengthOf(op.rows, op.rows.axis === 'x' ? bx : by);
+    const columns = lengthOf(op.columns, op.columns.axis === 'x' ? bx : by);
+    const copies = (count * op.stored) / op.blocks;
+    const name = op.expert ? `expert ${op.name}` : op.name;
+    return { name, rows, columns, copies, bytes: (rows * columns * copies * bitsOf(plan, op)) / 8 };
+  });
+}
+
+/** Bytes of matrices in each PE of a region, row by row: every op is a product of its two cuts. */
+export function weightBytesByPe(plan: WaferPlan, region: WaferRegion): Float32Array {
+  const { width, height } = region.rect;
+  const bytes = new Float32Array(width * height);
+  for (const { op, count } of matmulsOf(region)) {
+    const perElement = ((count * op.stored) / op.blocks) * (bitsOf(plan, op) / 8);
+    const along = (axis: 'x' | 'y', length: number): Float32Array => {
+      const split = op.rows.axis === axis ? op.rows : op.columns;
+      const side = axis === 'x' ? op.grid.width : op.grid.height;
+      return Float32Array.from({ length }, (_, i) => lengthOf(split, i % side));
+    };
+    const across = along('x', width);
+    const down = along('y', height);
+    for (let y = 0; y < height; y++) {
+      const row = down[y]! * perElement;
+      for (let x = 0; x < width; x++) bytes[y * width + x]! += row * across[x]!;
+    }
+  }
+  return bytes;
+}
