@@ -7,13 +7,7 @@ import type { WaferMachine, WaferNumbers } from '../machine/wafers.js';
 import { waferNumbers } from '../machine/wafers.js';
 import type { Point, Port } from './geometry.js';
 import { formatPoint, neighbour, opposite } from './geometry.js';
-import { Pe } from './pe.js';
-
-/** A virtual channel: the same number all over the rectangle, with a route of its own at every router. */
-export interface Color {
-  readonly id: number;
-  readonly name: string;
-}
+import { type Color, Pe, type Sram } from './pe.js';
 
 /** What a router does with a color in one switch position: take from any of `rx`, give to all of `tx`. */
 export interface Route {
@@ -35,7 +29,7 @@ export interface RouterColor {
 /** The largest ones, so that the message says what to make smaller. */
 const SHOWN_BUFFERS = 4;
 
-export class Mesh {
+export class Mesh implements Sram {
   readonly machine: WaferMachine;
   readonly numbers: WaferNumbers;
   readonly width: number;

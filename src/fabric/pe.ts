@@ -4,12 +4,28 @@
  * that is not waited for runs on a microthread beside it.
  */
 import { MachineError } from '../core/errors.js';
+import type { WaferNumbers } from '../machine/wafers.js';
 import type { FoldCode, Mark } from './cores/core.js';
 import { FOLD, MARK } from './cores/core.js';
 import type { Point } from './geometry.js';
 import { formatPoint } from './geometry.js';
 import { floatToHalf, halfToFloat } from './local/f16.js';
-import type { Color, Mesh } from './mesh.js';
+
+/** A virtual channel: the same number all over the rectangle, with a route of its own at every router. */
+export interface Color {
+  readonly id: number;
+  readonly name: string;
+}
+
+/** What a PE needs of the mesh it lies in: room in the simulator's memory, and the machine's numbers. */
+export interface Sram {
+  readonly numbers: WaferNumbers;
+  readonly width: number;
+  readonly height: number;
+  readonly memory: ArrayBuffer;
+  /** Room for `words` words; their first. */
+  reserve(words: number): number;
+}
 
 /** How an arriving element meets the one in memory; `or` joins parts whose other bits are zero. */
 export type FoldName = 'add' | 'max' | 'or';
@@ -57,9 +73,9 @@ export class Buffer {
   /** First word in the simulator's memory. */
   readonly offset: number;
   readonly words: number;
-  private readonly mesh: Mesh;
+  private readonly mesh: Sram;
 
-  constructor(mesh: Mesh, name: string, type: ElementType, length: number) {
+  constructor(mesh: Sram, name: string, type: ElementType, length: number) {
     this.mesh = mesh;
     this.name = name;
     this.type = type;
@@ -132,7 +148,7 @@ export interface Executor {
 }
 
 export class Pe {
-  readonly mesh: Mesh;
+  readonly mesh: Sram;
   readonly at: Point;
   /** Number among the PEs of a run that have a program; -1 for none. */
   ce = -1;
@@ -141,7 +157,7 @@ export class Pe {
   main: Program | null = null;
   private executor: Executor | null = null;
 
-  constructor(mesh: Mesh, at: Point) {
+  constructor(mesh: Sram, at: Point) {
     this.mesh = mesh;
     this.at = at;
   }

@@ -3,6 +3,7 @@
  * can happen, and ends with an account of the run or with an error that says who waits for what.
  */
 import { MachineError } from '../core/errors.js';
+import type { ActiveOp } from './cores/active-op.js';
 import type { CoreOptions, FabricCore, FoldCode } from './cores/core.js';
 import { FOLD, THREADS } from './cores/core.js';
 import { cycleLimit, deadlock } from './cores/diagnose.js';
@@ -11,8 +12,8 @@ import { PlainCore } from './cores/plain.js';
 import type { Tables } from './cores/tables.js';
 import { compile } from './cores/tables.js';
 import { formatPoint, RAMP } from './geometry.js';
-import type { Color, Mesh } from './mesh.js';
-import type { Executor, Operation, Pe, Program, Task, Work } from './pe.js';
+import type { Mesh } from './mesh.js';
+import type { Color, Executor, Operation, Pe, Program, Task, Work } from './pe.js';
 import { Pending } from './pe.js';
 import type { FabricResult, LocalTotals } from './result.js';
 import { account } from './result.js';
@@ -41,18 +42,6 @@ export interface SimulateOptions extends CoreOptions {
   readonly spans?: SpanObserver;
   /** Called once before the first cycle, e.g. to name the links of a trace. */
   readonly onTables?: (tables: Tables) => void;
-}
-
-/** A vector operation on its microthread. */
-export interface ActiveOp {
-  readonly pe: Pe;
-  readonly input: Color | null;
-  readonly output: Color | null;
-  readonly fold: FoldCode;
-  readonly store: boolean;
-  readonly words: number;
-  readonly pending: Pending;
-  readonly startCycle: number;
 }
 
 /** Local work of a CE, which vector operations that need its arithmetic may stretch. */

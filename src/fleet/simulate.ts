@@ -46,7 +46,7 @@ export function simulateFleet(fleet: Fleet, source: RequestSource): FleetResult 
   return new Simulation(fleet, source).run();
 }
 
-class Simulation implements ReplicaListener {
+class Simulation implements ReplicaListener<Replica> {
   readonly gaps: readonly [LogHistogram, LogHistogram];
   readonly timeline: Timeline | null;
   private readonly fleet: Fleet;

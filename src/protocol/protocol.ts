@@ -4,7 +4,8 @@
  * library and tests take their types from here.
  */
 
-import type { UsageExtension } from '../server/road/usage.js';
+import type { MeasuredMs } from '../core/units.js';
+import type { Simulated } from '../timing/local-run.js';
 
 /** Subprotocol of the binary mode. */
 export const binarySubprotocol = 'waferflow.v1.msgpack';
@@ -12,6 +13,21 @@ export const binarySubprotocol = 'waferflow.v1.msgpack';
 export const jsonSubprotocol = 'waferflow.v1.json';
 /** Prefix of a subprotocol that carries an API key in base64url, for browsers, which cannot set headers. */
 export const keySubprotocolPrefix = 'waferflow.key.';
+
+/** Our own part of a `usage` object. */
+export interface UsageExtension {
+  /** On this machine. */
+  readonly measured: {
+    readonly queueMs: MeasuredMs;
+    readonly ttftMs: MeasuredMs;
+    readonly prefillMs: MeasuredMs;
+    readonly decodeMs: MeasuredMs;
+    readonly prefillTokensPerSecond: number;
+    readonly decodeTokensPerSecond: number;
+  };
+  /** What other machines would take for the same tokens: simulated, nothing of it was measured. */
+  readonly simulated: readonly Simulated[];
+}
 
 export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'incomplete' | 'failed' | 'cancelled';
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';

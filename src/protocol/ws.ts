@@ -2,7 +2,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { SocketCounts } from '../server/metrics.js';
+
+/** What goes over WebSockets: counted where it happens, and read when metrics are asked for. */
+export interface SocketCounts {
+  receivedFrames: number;
+  receivedBytes: number;
+  sentFrames: number;
+  sentBytes: number;
+  /** Set by who holds them. */
+  connections: () => number;
+  detachedSessions: () => number;
+}
 
 export interface SocketHandlers {
   onMessage(data: Buffer, isBinary: boolean): void;

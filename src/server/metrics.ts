@@ -1,5 +1,6 @@
 /** Prometheus metrics: vLLM's names under our prefix, with buckets fine enough for tokens of 50 microseconds. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { SocketCounts } from '../protocol/ws.js';
 import type { EngineStats } from '../runtime/types.js';
 import type { EngineHost } from './engine-host.js';
 
@@ -14,17 +15,6 @@ const REQUEST_SECONDS = [
 const TOKENS = [
   1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000,
 ];
-
-/** What goes over WebSockets: counted where it happens, and read when metrics are asked for. */
-export interface SocketCounts {
-  receivedFrames: number;
-  receivedBytes: number;
-  sentFrames: number;
-  sentBytes: number;
-  /** Set by who holds them. */
-  connections: () => number;
-  detachedSessions: () => number;
-}
 
 export type Metrics = ReturnType<typeof createMetrics>;
 

@@ -1,7 +1,8 @@
 /** A whole model on the fabric and on the runtime, from one plan: the same logits bit for bit. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { FabricModel, type ModelSource } from '#src/fabric/model/model.js';
+import { FabricModel } from '#src/fabric/model/model.js';
+import type { ModelSource } from '#src/fabric/model/source.js';
 import { readGguf, type TensorInfo } from '#src/formats/gguf.js';
 import { llamaConfigOf, llamaWeights } from '#src/formats/llama-gguf.js';
 import { bytesSource } from '#src/formats/source.js';

@@ -9,7 +9,8 @@ import { tilesOf, weightBytesByPe } from '../../src/web/wafer/placed/tiles.js';
 import { Activity, STATES } from '../../src/web/wafer/record/activity.js';
 import { Loads, slowestOps } from '../../src/web/wafer/record/loads.js';
 import { Recording } from '../../src/web/wafer/record/recording.js';
-import { memoryAfter, type RunRequest, record } from '../../src/web/wafer/record/run.js';
+import type { RunRequest } from '../../src/web/wafer/record/request.js';
+import { memoryAfter, record } from '../../src/web/wafer/record/run.js';
 
 async function runOf(program: string, width: number, height: number, elements: number) {
   const request: RunRequest = { program, width, height, elements, type: 'f32', machine: 'wse-2' };

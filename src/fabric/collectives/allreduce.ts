@@ -4,8 +4,7 @@
  */
 import type { Reduce } from '../../placement/plan.js';
 import { foldRoot } from '../../placement/reduce.js';
-import type { Color } from '../mesh.js';
-import type { FoldName, View } from '../pe.js';
+import type { Color, FoldName, View } from '../pe.js';
 import type { Line, Part } from './line.js';
 import { broadcast, connect } from './line.js';
 

@@ -1,7 +1,7 @@
 /** A line of PEs along one axis, the stage on which collectives play. */
 import type { Point, Port } from '../geometry.js';
-import type { Color, Mesh, Route } from '../mesh.js';
-import type { Pe, Pending, View } from '../pe.js';
+import type { Mesh, Route } from '../mesh.js';
+import type { Color, Pe, Pending, View } from '../pe.js';
 
 /** PEs in a row (`x`, eastward) or a column (`y`, southward), numbered from 0. */
 export interface Line {

@@ -4,8 +4,7 @@
  * two-phase and generated reductions differ in the tree alone (Luczynski et al., HPDC 2024).
  */
 import { MARK } from '../cores/core.js';
-import type { Color } from '../mesh.js';
-import type { FoldName } from '../pe.js';
+import type { Color, FoldName } from '../pe.js';
 import type { Line, Part } from './line.js';
 
 /** `parent[i] < i` for every PE but the root, PE 0; the children of a PE follow it with their subtrees. */

@@ -7,8 +7,7 @@
  * credit wavelet goes back along the same way. A step thus takes two ways, the credit's and the tile's.
  */
 
-import type { Color } from '../mesh.js';
-import type { Buffer, Pe, Pending } from '../pe.js';
+import type { Buffer, Color, Pe, Pending } from '../pe.js';
 import type { Line } from './line.js';
 import { connect } from './line.js';
 

@@ -3,7 +3,7 @@ import { MachineError } from '../../core/errors.js';
 import { formatPoint, PORTS } from '../geometry.js';
 import type { Mesh } from '../mesh.js';
 import type { Pe, Task } from '../pe.js';
-import type { ActiveOp } from '../simulate.js';
+import type { ActiveOp } from './active-op.js';
 import type { FabricCore, QueueContent } from './core.js';
 import type { Tables } from './tables.js';
 

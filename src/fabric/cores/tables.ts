@@ -5,8 +5,8 @@
  */
 import type { Point } from '../geometry.js';
 import { neighbour, opposite, PORT_COUNT, PORTS, portNumber, RAMP } from '../geometry.js';
-import type { Color, Mesh, RouterColor } from '../mesh.js';
-import type { Pe } from '../pe.js';
+import type { Mesh, RouterColor } from '../mesh.js';
+import type { Color, Pe } from '../pe.js';
 
 export interface NodeTable {
   readonly router: number;

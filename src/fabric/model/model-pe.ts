@@ -15,7 +15,7 @@ import { elementWork, matvecWork } from '../local/work.js';
 import type { Buffer, Pe, Pending } from '../pe.js';
 import { HeadsPe } from './heads.js';
 import { type Cut, cutOf, Handover, type Lines, type StepInput } from './lines.js';
-import type { ModelSource } from './model.js';
+import type { ModelSource } from './source.js';
 import { lengthOf, type Span, WeightTile } from './tile.js';
 
 type Flow = Generator<Pending, void, void>;

@@ -13,14 +13,7 @@ import type { SimulateOptions } from '../simulate.js';
 import { simulate } from '../simulate.js';
 import { Lines, type StepInput } from './lines.js';
 import { ModelPe } from './model-pe.js';
-import type { StoredWeight } from './tile.js';
-
-export interface ModelSource {
-  /** A weight by its Hugging Face name. */
-  weight(name: string): StoredWeight;
-  /** [cos, sin] for each pair of a head's dims at a position, with the bits that the runtime uses. */
-  angles(position: number): Float32Array;
-}
+import type { ModelSource } from './source.js';
 
 export interface TokenResult {
   readonly logits: Float32Array;

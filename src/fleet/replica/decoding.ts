@@ -76,7 +76,7 @@ export class Decoding {
     first: number,
     last: number,
     now: number,
-    listener: Pick<ReplicaListener, 'gaps' | 'firstToken'>,
+    listener: Pick<ReplicaListener<never>, 'gaps' | 'firstToken'>,
   ): void {
     const { sequences: s, joiners } = this;
     const late: [number, number] = [0, 0];

@@ -16,13 +16,13 @@ export class KvMemory {
   private readonly sequences: Sequences;
   private readonly keepsBlocks: boolean;
   /** Numbers the blocks of a sequence: equal numbers are equal prompts up to there. */
-  private readonly blocks: Pick<ReplicaListener, 'blockOf'>;
+  private readonly blocks: Pick<ReplicaListener<never>, 'blockOf'>;
 
   constructor(
     capacity: number,
     keepsBlocks: boolean,
     sequences: Sequences,
-    blocks: Pick<ReplicaListener, 'blockOf'>,
+    blocks: Pick<ReplicaListener<never>, 'blockOf'>,
   ) {
     this.capacity = capacity;
     this.keepsBlocks = keepsBlocks;

@@ -40,7 +40,7 @@ export class Replica {
 
   private readonly policy: SchedulerPolicy;
   private readonly sequences: Sequences;
-  private readonly listener: ReplicaListener;
+  private readonly listener: ReplicaListener<Replica>;
   private readonly waiting: readonly [SlotQueue, SlotQueue];
   private readonly decoding: Decoding;
   private readonly residents: Residents;
@@ -60,7 +60,7 @@ export class Replica {
     model: ReplicaModel,
     policy: SchedulerPolicy,
     sequences: Sequences,
-    listener: ReplicaListener,
+    listener: ReplicaListener<Replica>,
   ) {
     this.index = index;
     this.isUp = true;

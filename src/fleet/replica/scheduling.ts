@@ -1,7 +1,6 @@
 /** How a copy of the model is scheduled, and what it tells the fleet it belongs to. */
 import type { LogHistogram } from '../measure/histogram.js';
 import type { Timeline } from '../measure/timeline.js';
-import type { Replica } from './replica.js';
 
 export type Role = 'both' | 'prefill' | 'decode';
 
@@ -17,19 +16,19 @@ export interface SchedulerPolicy {
   readonly reservesAnswer: boolean;
 }
 
-/** What a replica tells the fleet it belongs to. */
-export interface ReplicaListener {
+/** What a replica of type `R` tells the fleet it belongs to. */
+export interface ReplicaListener<R> {
   /** Gaps between tokens, by tier. */
   readonly gaps: readonly [LogHistogram, LogHistogram];
   readonly timeline: Timeline | null;
   blockOf(slot: number, index: number): number;
-  boundary(replica: Replica, time: number): void;
+  boundary(replica: R, time: number): void;
   firstToken(slot: number, time: number): void;
   drains(slot: number, until: number): void;
   /** The prompt of a prefill copy is done; it keeps its memory until `release`. */
   transfers(slot: number, time: number): void;
   ended(slot: number, time: number): void;
   /** Between two steps: the moment to give it more to do. */
-  between(replica: Replica, time: number): void;
+  between(replica: R, time: number): void;
   preempted(slot: number): void;
 }

@@ -1,6 +1,8 @@
 /** The events of an answer in Anthropic's form; a whole answer is what they add up to, so both always agree. */
+
+import type { UsageExtension } from '../../protocol/protocol.js';
 import type { CompletionEvent } from '../road/completion.js';
-import { type EndEvent, type UsageExtension, usageExtension } from '../road/usage.js';
+import { type EndEvent, usageExtension } from '../road/usage.js';
 
 export type AnswerBlock =
   | { readonly type: 'text'; readonly text: string; readonly citations: null }

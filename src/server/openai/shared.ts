@@ -1,9 +1,10 @@
 /** What chat and text completions have in common on the wire. */
 import { randomUUID } from 'node:crypto';
+import type { UsageExtension } from '../../protocol/protocol.js';
 import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
 import { openAiError } from '../http.js';
 import type { CompletionFinish } from '../road/completion.js';
-import { type EndEvent, sumUsage, type UsageExtension, usageExtension } from '../road/usage.js';
+import { type EndEvent, sumUsage, usageExtension } from '../road/usage.js';
 import type { StreamForm } from '../stream.js';
 import { sseContentType, ssePing } from '../stream.js';
 

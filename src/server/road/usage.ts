@@ -1,24 +1,8 @@
 /** What a completion cost, for the `usage` of every API. Measured and simulated stand apart and are named so. */
-import type { MeasuredMs } from '../../core/units.js';
-import type { Simulated } from '../../timing/local-run.js';
+import type { UsageExtension } from '../../protocol/protocol.js';
 import type { CompletionEvent, CompletionUsage } from './completion.js';
 
 export type EndEvent = Extract<CompletionEvent, { readonly type: 'end' }>;
-
-/** Our own part of a `usage` object. */
-export interface UsageExtension {
-  /** On this machine. */
-  readonly measured: {
-    readonly queueMs: MeasuredMs;
-    readonly ttftMs: MeasuredMs;
-    readonly prefillMs: MeasuredMs;
-    readonly decodeMs: MeasuredMs;
-    readonly prefillTokensPerSecond: number;
-    readonly decodeTokensPerSecond: number;
-  };
-  /** What other machines would take for the same tokens: simulated, nothing of it was measured. */
-  readonly simulated: readonly Simulated[];
-}
 
 export function usageExtension({ timings, simulated }: EndEvent): UsageExtension {
   const { queueMs, ttftMs, prefillMs, decodeMs } = timings;

@@ -3,7 +3,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { figure, plural } from '../ui/format.js';
 import { Slider } from '../ui/slider.js';
 import { Player } from '../wafer/play/player.js';
-import type { RunRequest } from '../wafer/record/run.js';
+import type { RunRequest } from '../wafer/record/request.js';
 import { useKnob } from './knob.js';
 import { Bars, Problems, playableOf, Question, useRuns, Watch } from './parts.js';
 

@@ -14,7 +14,7 @@ import { fabricStrip } from '../wafer/play/strips.js';
 import { Timeline } from '../wafer/play/timeline.js';
 import { Transport } from '../wafer/play/transport.js';
 import { type Playable, play } from '../wafer/record/fabric.js';
-import type { RunRequest } from '../wafer/record/run.js';
+import type { RunRequest } from '../wafer/record/request.js';
 import { solve, solved } from './progress.js';
 
 /** A question; once `isRight` it is solved for good and says why. */

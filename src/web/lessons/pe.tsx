@@ -4,7 +4,7 @@ import { Slider } from '../ui/slider.js';
 import { segmentsOf } from '../wafer/draw/draw-fabric.js';
 import { MemoryMap } from '../wafer/placed/memory-map.js';
 import { Player } from '../wafer/play/player.js';
-import type { RunRequest } from '../wafer/record/run.js';
+import type { RunRequest } from '../wafer/record/request.js';
 import { range, useKnob } from './knob.js';
 import { Problems, playableOf, Question, useRuns, Watch } from './parts.js';
 

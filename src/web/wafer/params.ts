@@ -4,7 +4,7 @@ import { PROGRAMS } from '../../fabric/programs/index.js';
 import { WAFERS } from '../../machine/wafers.js';
 import { readChoice, readNumber } from '../state.js';
 import { type Camera, parseCamera } from './draw/camera.js';
-import type { RunRequest } from './record/run.js';
+import type { RunRequest } from './record/request.js';
 import { TINY_MODEL } from './record/tiny-shape.js';
 
 export const COLOURINGS = ['op', 'utilisation', 'congestion', 'sram'] as const;

@@ -6,7 +6,8 @@ import { Activity } from './activity.js';
 import type { Answered, FabricApi } from './api.js';
 import { Loads, type SlowOp, slowestOps } from './loads.js';
 import { Recording } from './recording.js';
-import type { BufferNumbers, RecordedRun, RunRequest } from './run.js';
+import type { RunRequest } from './request.js';
+import type { BufferNumbers, RecordedRun } from './run.js';
 
 /** A recorded run with everything that the view asks of it. */
 export interface Playable {

@@ -4,25 +4,16 @@ import { Rng } from '../../../core/rng.js';
 import type { Tables } from '../../../fabric/cores/tables.js';
 import type { Point } from '../../../fabric/geometry.js';
 import type { Mesh } from '../../../fabric/mesh.js';
-import { findProgram, type NumberType } from '../../../fabric/programs/index.js';
+import { findProgram } from '../../../fabric/programs/index.js';
 import type { FabricResult } from '../../../fabric/result.js';
 import { type SimulateOptions, simulate } from '../../../fabric/simulate.js';
 import { Recorder } from '../../../fabric/trace.js';
 import { findWafer } from '../../../machine/wafers.js';
 import { predictMeshProgram } from '../../../timing/mesh/programs.js';
 import { type Layout, layoutOf } from '../draw/mesh-layout.js';
+import type { RunRequest } from './request.js';
 import { TINY_TOKEN, tinyModel } from './tiny-model.js';
 import { TINY_MODEL } from './tiny-shape.js';
-
-/** Everything that decides a run. */
-export interface RunRequest {
-  readonly program: string;
-  readonly width: number;
-  readonly height: number;
-  readonly elements: number;
-  readonly type: NumberType;
-  readonly machine: string;
-}
 
 export interface RecordedRun {
   readonly request: RunRequest;

@@ -1,5 +1,6 @@
 /** A whole small Llama on the fabric: random weights from one seed, placed as the runtime places its models. */
-import { FabricModel, type ModelSource } from '../../../fabric/model/model.js';
+import { FabricModel } from '../../../fabric/model/model.js';
+import type { ModelSource } from '../../../fabric/model/source.js';
 import { readGguf } from '../../../formats/gguf.js';
 import { llamaConfigOf, llamaWeights } from '../../../formats/llama-gguf.js';
 import { randomModel } from '../../../formats/random-model.js';
@@ -7,7 +8,7 @@ import { bytesSource } from '../../../formats/source.js';
 import { tensorType, type WeightType } from '../../../formats/tensor-types.js';
 import { findWafer } from '../../../machine/wafers.js';
 import { placeOnRectangle } from '../../../placement/place.js';
-import type { RunRequest } from './run.js';
+import type { RunRequest } from './request.js';
 
 const HEADS = 4;
 const LAYERS = 2;
