@@ -17,7 +17,11 @@ const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 async function decode(engine) {
   salt++;
   const ids = Array.from({ length: 8 }, (_, i) => 3 + (((i + 1) * 7919 * salt) % 400));
-  for await (const chunk of engine.generate(ids, { maxTokens: tokens + 1, ignoreEos: true })) {
+  for await (const chunk of engine.generate(ids, {
+    maxTokens: tokens + 1,
+    temperature: 0,
+    ignoreEos: true,
+  })) {
     if (chunk.done) return chunk.timings.decodeTokensPerSecond;
   }
 }

@@ -28,7 +28,7 @@ const tokens = 64;
 for (let length = Math.min(2048, longest / 2); length <= longest; length *= 2) {
   const ids = Array.from({ length: length - tokens - 1 }, (_, i) => 3 + ((i * 7919) % 500));
   const start = performance.now();
-  for await (const chunk of engine.generate(ids, { maxTokens: tokens, ignoreEos: true })) {
+  for await (const chunk of engine.generate(ids, { maxTokens: tokens, temperature: 0, ignoreEos: true })) {
     if (!chunk.done) continue;
     const { decodeMs, cachedTokens } = chunk.timings;
     const seconds = ((performance.now() - start) / 1000).toFixed(1);

@@ -19,7 +19,7 @@ const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 for (const workers of new Set([1, availableParallelism()])) {
   const engine = await load(path, { workers, context: 512, kvTokens: 4096, maxRunning: 8 });
   const decode = async () => {
-    const options = { maxTokens: tokens + 1, ignoreEos: true };
+    const options = { maxTokens: tokens + 1, temperature: 0, ignoreEos: true };
     for await (const chunk of engine.generate(promptIds(engine.tokenizer.vocabSize), options)) {
       if (chunk.done) return chunk.timings;
     }

@@ -102,7 +102,7 @@ async function waferflow(threads, path) {
   const { load } = await import('../../dist/src/index.js');
   const engine = await load(path, { workers: threads, context: 1024, kvTokens: 8192, maxRunning: STREAMS });
   const measure = async (count, maxTokens) => {
-    const options = { maxTokens, ignoreEos: true };
+    const options = { maxTokens, temperature: 0, ignoreEos: true };
     for await (const chunk of engine.generate(promptIds(count), options)) if (chunk.done) return chunk;
   };
   return {

@@ -99,7 +99,12 @@ export function runtimeEntrant(engine: Engine): Entrant {
     let firstMs = 0;
     let lastMs = 0;
     let end: GenerateEnd | null = null;
-    for await (const chunk of engine.generate(prompt, { maxTokens, ignoreEos: true, signal })) {
+    for await (const chunk of engine.generate(prompt, {
+      maxTokens,
+      temperature: 0,
+      ignoreEos: true,
+      signal,
+    })) {
       const now = performance.now();
       if (chunk.done) end = chunk;
       else if (chunk.ids.length > 0) {

@@ -21,6 +21,9 @@ interface ChatFlags extends EngineFlags, SamplingFlags {
   readonly system?: string;
 }
 
+/** Where neither the user nor the model's maker says one. */
+const TEMPERATURE = 0.7;
+
 const HELP =
   '/reset forgets the conversation, /exit ends it; Ctrl-C stops an answer, at the prompt it quits.';
 
@@ -28,16 +31,18 @@ export function registerChat(program: Command): void {
   const command = addEngineOptions(program.command('chat'))
     .description('a conversation in the terminal')
     .option('--system <text>', 'instructions to the model, before the conversation');
-  addSamplingOptions(command, { maxTokens: 512, temperature: 0.7 })
+  addSamplingOptions(command, { maxTokens: 512, temperature: TEMPERATURE })
     .addHelpText('after', `\nExample:\n  $ waferflow chat --temperature 0.5\n\n${HELP}`)
     .action((flags: ChatFlags) => chat(flags));
 }
 
 async function chat(flags: ChatFlags): Promise<void> {
-  const options = generateOptions(flags);
-  validateGenerate(options);
+  const given = generateOptions(flags);
+  validateGenerate(given);
   const path = resolveModel(flags.model);
   const engine = await interruptible((signal) => loadWithProgress(path, flags, signal));
+  const recommends = Object.keys(engine.info.sampling).length > 0;
+  const options = recommends ? given : { temperature: TEMPERATURE, ...given };
   const isTerminal = process.stdin.isTTY;
   const lines = createInterface({
     input: process.stdin,

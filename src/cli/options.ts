@@ -15,6 +15,13 @@ export function parseCount(text: string): number {
   return value;
 }
 
+/** A TCP port; 0 stands for a free one. */
+export function parsePort(text: string): number {
+  const port = parseNumber(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port;
+  throw new InvalidArgumentError('Expected a port from 0 to 65535.');
+}
+
 /** Token ids such as `1,2,3`. */
 export function parseIds(text: string): number[] {
   return text.split(',').map((part) => {
@@ -71,32 +78,58 @@ export function loadOptions({ context, workers, ropeScaling }: EngineFlags): Loa
 
 export interface SamplingFlags {
   readonly maxTokens: number;
-  readonly temperature: number;
-  readonly topP: number;
-  readonly topK: number;
-  readonly minP: number;
-  readonly repetitionPenalty: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly minP?: number;
+  readonly repetitionPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
   readonly seed?: number;
   readonly stop?: readonly string[];
 }
 
+/** What a flag stands for while neither it nor the model's file says anything. */
+const neutral = { topP: '1', topK: '0', minP: '0', repetitionPenalty: '1', penalty: '0' } as const;
+
+/** Where none of the flags that choose tokens is given, the recommendation in the model's file holds, if it makes one. */
 export function addSamplingOptions(
   command: Command,
   defaults: { maxTokens: number; temperature: number },
 ): Command {
-  const number = (flag: string, text: string, value: number): Option =>
-    new Option(flag, text).argParser(parseNumber).default(value);
+  const number = (flag: string, text: string, value: string): Option =>
+    new Option(flag, `${text} (default: ${value})`).argParser(parseNumber);
   return command
-    .addOption(number('-n, --max-tokens <n>', 'most tokens to generate', defaults.maxTokens))
-    .addOption(number('-t, --temperature <t>', '0 takes the most likely token', defaults.temperature))
-    .addOption(number('--top-p <p>', 'keep the smallest set of tokens with this much probability', 1))
-    .addOption(number('--top-k <k>', 'keep the k most likely tokens; 0 keeps all', 0))
-    .addOption(number('--min-p <p>', 'drop tokens below this share of the most likely one', 0))
-    .addOption(number('--repetition-penalty <r>', 'divides logits of tokens seen before', 1))
-    .addOption(number('--presence-penalty <p>', 'subtracted once from tokens generated before', 0))
-    .addOption(number('--frequency-penalty <p>', 'subtracted per occurrence of a token generated before', 0))
+    .addOption(
+      new Option('-n, --max-tokens <n>', 'most tokens to generate')
+        .argParser(parseNumber)
+        .default(defaults.maxTokens),
+    )
+    .addOption(
+      number(
+        '-t, --temperature <t>',
+        '0 takes the most likely token',
+        `the model's, else ${defaults.temperature}`,
+      ),
+    )
+    .addOption(
+      number('--top-p <p>', 'keep the smallest set of tokens with this much probability', neutral.topP),
+    )
+    .addOption(number('--top-k <k>', 'keep the k most likely tokens; 0 keeps all', neutral.topK))
+    .addOption(number('--min-p <p>', 'drop tokens below this share of the most likely one', neutral.minP))
+    .addOption(
+      number('--repetition-penalty <r>', 'divides logits of tokens seen before', neutral.repetitionPenalty),
+    )
+    .addOption(
+      number('--presence-penalty <p>', 'subtracted once from tokens generated before', neutral.penalty),
+    )
+    .addOption(
+      number(
+        '--frequency-penalty <p>',
+        'subtracted per occurrence of a token generated before',
+        neutral.penalty,
+      ),
+    )
     .option('--seed <n>', 'same seed, same text (default: random)', parseNumber)
     .option(
       '--stop <text>',
@@ -105,20 +138,21 @@ export function addSamplingOptions(
     );
 }
 
+const samplingFlags = [
+  'maxTokens',
+  'temperature',
+  'topP',
+  'topK',
+  'minP',
+  'repetitionPenalty',
+  'presencePenalty',
+  'frequencyPenalty',
+  'seed',
+  'stop',
+] as const satisfies readonly (keyof SamplingFlags)[];
+
 /** The part of `generate`'s options that flags give. */
 export function generateOptions(flags: SamplingFlags): GenerateOptions {
-  const { maxTokens, temperature, topP, topK, minP, seed, stop } = flags;
-  const { repetitionPenalty, presencePenalty, frequencyPenalty } = flags;
-  return {
-    maxTokens,
-    temperature,
-    topP,
-    topK,
-    minP,
-    repetitionPenalty,
-    presencePenalty,
-    frequencyPenalty,
-    ...(stop && { stop }),
-    ...(seed !== undefined && { seed }),
-  };
+  const given = samplingFlags.filter((name) => flags[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, flags[name]]));
 }

@@ -1,9 +1,10 @@
 /** `waferflow score`: how well a model predicts a text, token by token. */
 import { readFile } from 'node:fs/promises';
 import { type Command, CommanderError } from 'commander';
-import { FormatError, messageOf, OptionError } from '../core/errors.js';
+import { OptionError } from '../core/errors.js';
 import { decodeUtf8 } from '../core/utf8.js';
 import type { Engine, ScoreResult } from '../index.js';
+import { fileError } from '../platform/node/file-source.js';
 import { resolveModel } from '../platform/node/models.js';
 import { interruptible } from './interrupt.js';
 import { addEngineOptions, type EngineFlags, parseIds } from './options.js';
@@ -85,12 +86,7 @@ async function readText(path: string): Promise<string> {
   try {
     bytes = await readFile(path);
   } catch (thrown) {
-    throw new FormatError({
-      what: path,
-      given: messageOf(thrown),
-      expected: 'a readable text file',
-      todo: 'Check the path.',
-    });
+    throw fileError(path, thrown, 'a readable text file');
   }
   return decodeUtf8(bytes, path);
 }

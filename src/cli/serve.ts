@@ -2,20 +2,31 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
-import { messageOf, OptionError } from '../core/errors.js';
+import { OptionError } from '../core/errors.js';
 import { load } from '../index.js';
+import { fileError } from '../platform/node/file-source.js';
 import { localModels, resolveModel } from '../platform/node/models.js';
 import { parseKeyFile, parseKeyList } from '../server/gate/key-file.js';
 import type { ApiKey } from '../server/gate/keys.js';
 import type { LogLevel } from '../server/log.js';
 import type { RunningServer } from '../server/serve.js';
 import { INTERRUPTED_EXIT_CODE } from './interrupt.js';
-import { addEngineOptions, type EngineFlags, loadOptions, parseCount, parseNumber } from './options.js';
+import {
+  addEngineOptions,
+  type EngineFlags,
+  loadOptions,
+  parseCount,
+  parseNumber,
+  parsePort,
+} from './options.js';
 
 const KEYS_VARIABLE = 'WAFERFLOW_API_KEYS';
 
 /** Room for several requests, in a memory that any machine has for the models that fit here. */
 const DEFAULT_KV_TOKENS = 16_384;
+
+/** Who waits longer for a model is told that it is being loaded. */
+const SLOW_LOAD_MS = 1000;
 
 interface ServeFlags extends EngineFlags {
   readonly port: number;
@@ -41,7 +52,7 @@ export function registerServe(program: Command): void {
     new Option(flag, text).argParser(parse).default(value);
   addEngineOptions(program.command('serve'))
     .description('serve tokens over HTTP and WebSocket, to clients of OpenAI, Anthropic and Ollama')
-    .addOption(number('-p, --port <n>', 'port; 0 takes a free one', parseNumber, 8080))
+    .addOption(number('-p, --port <n>', 'port; 0 takes a free one', parsePort, 8080))
     .option('--host <address>', 'address to serve at; others than loopback need --api-keys', '127.0.0.1')
     .option('--model-name <name>', 'name for clients; may be given several times', list)
     .option('--max-running <n>', 'requests that run at once (default: 8)', parseCount)
@@ -100,9 +111,12 @@ async function serve(flags: ServeFlags): Promise<void> {
     ...(tls && { tls }),
   });
   const stopped = stopOnSignals(server, flags.drainSeconds * 1000);
-  console.log(greeting(server));
+  const tellLoading = setTimeout(() => {
+    console.error(`loading ${id}; ${server.url}/health tells how far it is`);
+  }, SLOW_LOAD_MS);
   try {
-    await server.ready;
+    await server.ready.finally(() => clearTimeout(tellLoading));
+    console.log(greeting(server));
   } catch (error) {
     if (server.context.lifecycle.draining.aborted) return await stopped;
     await server.close();
@@ -145,10 +159,8 @@ function readText(path: string, option: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (thrown) {
-    throw new OptionError(
-      { what: option, given: messageOf(thrown), expected: 'a readable file', todo: 'Check the path.' },
-      { cause: thrown },
-    );
+    const { facts } = fileError(path, thrown);
+    throw new OptionError({ ...facts, what: `${option} ${path}` }, { cause: thrown });
   }
 }
 

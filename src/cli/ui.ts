@@ -1,9 +1,8 @@
 /** `waferflow ui`: the page on this machine. */
 import { spawn } from 'node:child_process';
-import { type Command, InvalidArgumentError } from 'commander';
-import { messageOf, OptionError } from '../core/errors.js';
+import type { Command } from 'commander';
 import { interruptible } from './interrupt.js';
-import { parseNumber } from './options.js';
+import { parsePort } from './options.js';
 
 const defaultPort = 8750;
 
@@ -19,24 +18,16 @@ export function registerUi(program: Command): void {
     );
 }
 
-function parsePort(text: string): number {
-  const port = parseNumber(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port;
-  throw new InvalidArgumentError('Expected a port from 0 to 65535.');
-}
-
 /** Serves the page on the loopback interface alone, until the signal. */
 async function serveUi(port: number, open: boolean, signal: AbortSignal): Promise<void> {
   const { default: Fastify } = await import('fastify');
   const { registerWeb } = await import('../server/web.js');
+  const { listening } = await import('../server/listen.js');
+  const host = '127.0.0.1';
   const app = Fastify({ forceCloseConnections: true });
   try {
     registerWeb(app, { serves: false });
-    const address = await app.listen({ port, host: '127.0.0.1' }).catch((cause: unknown) => {
-      const todo = 'Choose another one with --port; 0 takes a free one.';
-      const facts = { what: `port ${port}`, given: messageOf(cause), expected: 'a free port', todo };
-      throw new OptionError(facts, { cause });
-    });
+    const address = await listening(app.listen({ port, host }), host, port);
     console.log(`The page is at ${address}/ (Ctrl-C ends it)`);
     if (open) openBrowser(address);
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

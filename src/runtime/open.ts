@@ -39,6 +39,8 @@ import { placeOnRectangle } from '../placement/place.js';
 import type { Plan } from '../placement/plan.js';
 import type { Crew } from './engine/crew.js';
 import { WaferEngine } from './engine/engine.js';
+import { checkNames, validateSampling } from './engine/options.js';
+import { recommendedSampling } from './engine/recommended.js';
 import { createFeed, FeedReader } from './feed.js';
 import type { LeaderInit } from './leader/leader.js';
 import { compileImage, floatBits } from './program/image.js';
@@ -96,6 +98,8 @@ export async function openEngine(
   const layout = layOut(plan, infos, settings);
   layout.arena.size();
   const tokenizer = createTokenizer(file);
+  const recommended = recommendedSampling(file);
+  validateSampling(recommended);
   if (tokenizer.vocabSize > config.vocabSize) {
     throw new OptionError({
       what: `${source.name}: vocabulary`,
@@ -159,6 +163,7 @@ export async function openEngine(
     simd,
     loadMs: performance.now() - startMs,
     licence: file.optional('general.license', 'string', null),
+    sampling: recommended,
   };
   const engine = new WaferEngine({
     info,
@@ -186,7 +191,22 @@ interface Settings {
   readonly kvType: 'f16' | 'f32';
 }
 
+const loadNames: Readonly<Record<keyof LoadOptions, true>> = {
+  context: true,
+  workers: true,
+  kvType: true,
+  prefillChunk: true,
+  simd: true,
+  rectangle: true,
+  maxRunning: true,
+  kvTokens: true,
+  ropeScaling: true,
+  onProgress: true,
+  signal: true,
+};
+
 function checkOptions(options: LoadOptions, config: LlamaConfig, { cores, isShared }: Platform): Settings {
+  checkNames(options, Object.keys(loadNames));
   const whole = (what: string, value: number, most: number, why: string): number => {
     if (Number.isInteger(value) && value >= 1 && value <= most) return value;
     throw new OptionError({

@@ -47,6 +47,7 @@ export interface RopeScalingOption {
 /** Text, token ids (taken as they are, no BOS added), or messages for the model's chat template. */
 export type Prompt = string | readonly number[] | readonly ChatMessage[];
 
+/** Whoever sets none of temperature, top-k, top-p, min-p and penalties gets what the model's file recommends. */
 export interface SamplingOptions {
   /** 0 takes the most likely token (greedy); default 0. */
   readonly temperature?: number;
@@ -185,6 +186,8 @@ export interface EngineInfo {
   readonly simd: SimdMode;
   readonly loadMs: MeasuredMs;
   readonly licence: string | null;
+  /** What the model's maker recommends, empty if nothing: holds for calls that set none of these options. */
+  readonly sampling: SamplingOptions;
 }
 
 /** A moment of the engine: what runs and waits, KV pages, and counters since it was loaded. */
@@ -213,6 +216,8 @@ export interface Engine {
   generate(prompt: Prompt, options?: GenerateOptions): AsyncIterable<GenerateChunk>;
   /** Scores ids in windows of the context with half a window of overlap, so longer inputs work too. */
   score(ids: readonly number[], options?: ScoreOptions): Promise<ScoreResult>;
-  /** Stops the workers and frees the memory; safe to call twice. */
+  /** Stops the workers and frees the memory; calls under way reject. Safe to call twice. */
   close(): Promise<void>;
+  /** `await using engine = await load()` closes it. */
+  [Symbol.asyncDispose](): Promise<void>;
 }

@@ -1,9 +1,9 @@
 /** Starts a server: binds, loads the model in the background, and ends in order. */
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { OptionError } from '../core/errors.js';
+import { messageOf, OptionError } from '../core/errors.js';
 import { MiB } from '../core/units.js';
 import type { Engine } from '../runtime/types.js';
 import { createApp } from './app.js';
@@ -16,6 +16,7 @@ import { Lifecycle } from './gate/lifecycle.js';
 import { isLoopback, OriginPolicy } from './gate/origin.js';
 import { RateLimits } from './gate/rates.js';
 import { openAiError } from './http.js';
+import { listening } from './listen.js';
 import { createLog, type LogLevel } from './log.js';
 import { createMetrics } from './metrics.js';
 
@@ -86,9 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   const upgraded = new Set<Duplex>();
   const makeServer = (handler: RequestListener): Server => {
-    const server = options.tls
-      ? createTlsServer({ ...HTTP, ...options.tls }, handler)
-      : createServer(HTTP, handler);
+    const server = options.tls ? secureServer(options.tls, handler) : createServer(HTTP, handler);
     server.maxConnections = MAX_CONNECTIONS;
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       upgraded.add(socket);
@@ -97,9 +96,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     });
     return server as Server;
   };
-  const app = createApp(context, makeServer);
+  let app: ReturnType<typeof createApp>;
   try {
-    await app.listen({ port, host: hostname });
+    app = createApp(context, makeServer);
+    await listening(app.listen({ port, host: hostname }), hostname, port);
   } catch (error) {
     await host.close();
     throw error;
@@ -134,6 +134,22 @@ const HTTP = {
   requestTimeout: 60_000,
   keepAliveTimeout: 65_000,
 } as const;
+
+function secureServer(tls: NonNullable<ServerOptions['tls']>, handler: RequestListener): TlsServer {
+  try {
+    return createTlsServer({ ...HTTP, ...tls }, handler);
+  } catch (cause) {
+    throw new OptionError(
+      {
+        what: 'TLS certificate and key',
+        given: messageOf(cause),
+        expected: 'a certificate chain and the private key that belongs to it, both as PEM',
+        todo: 'Check the two files of --tls-cert and --tls-key.',
+      },
+      { cause },
+    );
+  }
+}
 
 function requireKeys(hostname: string, keys: KeyRing): void {
   if (isLoopback(hostname) || !keys.isOpen) return;

@@ -138,6 +138,7 @@ export class NullEngine implements Engine {
       simd: 'simd',
       loadMs: 0,
       licence: null,
+      sampling: {},
     };
   }
 
@@ -259,6 +260,10 @@ export class NullEngine implements Engine {
     this.settle(null);
     for (const { go } of this.waiters.splice(0)) go();
     return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   private gone(given: string): EngineError {

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
@@ -133,9 +134,48 @@ describe('serve', () => {
     expect(model.code).toBe(2);
     const tls = await waferflow(['serve', '--port', '0', '--tls-cert', BINARY]);
     expect(tls.code).toBe(2);
-    const taken = await waferflow(['serve', '--port', new URL(url).port]);
-    expect(taken.code).toBe(1);
-    expect(taken.stderr).toContain('in use');
+    const keyFile = await waferflow(['serve', '--port', '0', '--api-keys', 'no-such-file']);
+    expect(keyFile).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('no such file') });
+  });
+});
+
+describe('what serve cannot listen at or open is said before any address', () => {
+  const key = { WAFERFLOW_API_KEYS: 'me=a-long-secret' };
+  const cases: readonly (readonly [
+    args: string[],
+    env: Record<string, string>,
+    code: number,
+    stderr: RegExp,
+  ])[] = [
+    [['--port', '99999'], {}, 2, /0 to 65535/],
+    [['--port', '1.5'], {}, 2, /0 to 65535/],
+    [
+      ['--host', '192.0.2.1', '--port', '0'],
+      key,
+      2,
+      /host 192\.0\.2\.1: got an address that this machine does not/,
+    ],
+    [['--host', 'nowhere.invalid', '--port', '0'], key, 2, /host nowhere\.invalid: got a name/],
+    [['--tls-cert', BINARY, '--tls-key', BINARY, '--port', '0'], {}, 2, /PEM/],
+    [['--model', 'nope.gguf', '--port', '0'], {}, 1, /nope\.gguf: got no such file/],
+    [['--context', '99999999', '--port', '0'], {}, 2, /--context: got 99999999/],
+  ];
+
+  it.each(cases)('%j', async (args, env, code, stderr) => {
+    const outcome = await waferflow(['serve', ...args], { env });
+    expect(outcome).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(stderr) });
+    expect(outcome.stderr).not.toContain('internal error');
+  });
+
+  it.each(['serve', 'ui'])('%s: a port in use', async (command) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const outcome = await waferflow([command, '--port', `${port}`]);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    expect(outcome.stderr).toContain(`port ${port} of 127.0.0.1: got one that is in use`);
+    expect(outcome.stderr).toContain('--port');
   });
 });
 

@@ -1,7 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { OptionError } from '#src/core/errors.js';
+import type { GgufFile } from '#src/formats/gguf.js';
+import { load } from '#src/index.js';
 import { validateGenerate } from '#src/runtime/engine/options.js';
-import type { GenerateOptions } from '#src/runtime/types.js';
+import { recommendedSampling, withRecommended } from '#src/runtime/engine/recommended.js';
+import type { GenerateOptions, Prompt } from '#src/runtime/types.js';
+import { endOf } from '../helpers/engine.js';
+
+const engine = await load(undefined, { workers: 1 });
+afterAll(() => engine.close());
 
 const invalid: readonly (readonly [string, Record<string, unknown>])[] = [
   ...[Number.NaN, -0.1, Number.POSITIVE_INFINITY, '1', null].map(
@@ -51,5 +58,76 @@ describe('validateGenerate', () => {
       },
       100,
     );
+  });
+});
+
+describe('an option that is none', () => {
+  const named: readonly (readonly [name: string, hint: string])[] = [
+    ['max_tokens', 'maxTokens'],
+    ['top_p', 'topP'],
+    ['TopK', 'topK'],
+    ['warp', 'spelling'],
+  ];
+
+  it.each(named)('%s is refused, and the one that was meant is named', (name, hint) => {
+    const call = (): void => validateGenerate({ [name]: 2 });
+    expect(call).toThrow(OptionError);
+    expect(call).toThrow(hint);
+  });
+
+  it.each([null, 3, 'x'])('options %j are refused', (options) => {
+    expect(() => validateGenerate(options as unknown as GenerateOptions)).toThrow(OptionError);
+  });
+
+  it('load refuses it too', async () => {
+    await expect(load(undefined, { max_running: 2 } as object)).rejects.toThrow(/Did you mean maxRunning/);
+  });
+});
+
+describe('a prompt that is none', () => {
+  const wrong: readonly (readonly [prompt: unknown, message: RegExp])[] = [
+    [undefined, /prompt: got undefined/],
+    [null, /prompt: got null/],
+    [7, /prompt: got number/],
+    [{ role: 'user', content: 'x' }, /prompt: got object/],
+    [[{ role: 'user' }], /prompt\[0\]\.content: got undefined/],
+    [[{ content: 'x' }], /prompt\[0\]\.role: got undefined/],
+    [[{ role: 'user', content: [{ type: 'text', text: 'x' }] }], /a list of 1 parts.*Join/],
+    [[{ role: 'user', content: 'x' }, 5], /prompt\[1\]: got 5/],
+    [['a', 'b'], /prompt\[0\]: got "a"/],
+    [[1, 'b'], /token id b/],
+    [[], /no tokens/],
+  ];
+
+  it.each(wrong)('%j', (prompt, message) => {
+    const call = (): void => void engine.generate(prompt as Prompt);
+    expect(call).toThrow(OptionError);
+    expect(call).toThrow(message);
+  });
+});
+
+describe('what the file recommends', () => {
+  const recommended = { 'general.sampling.temp': 0.5, 'general.sampling.top_k': 7 };
+
+  it('holds for calls that choose nothing of it, as a whole', () => {
+    const file = { optional: (key: string) => recommended[key as keyof typeof recommended] ?? null };
+    const sampling = recommendedSampling(file as unknown as GgufFile);
+    expect(sampling).toEqual({ temperature: 0.5, topK: 7 });
+    expect(withRecommended({ seed: 3 }, sampling)).toEqual({ seed: 3, ...sampling });
+    expect(withRecommended({ temperature: 0 }, sampling)).toEqual({ temperature: 0 });
+    expect(withRecommended({ topP: 0.9 }, sampling)).toEqual({ topP: 0.9 });
+  });
+
+  it('of the embedded model keeps it from loops; zero temperature is still plainly greedy', async () => {
+    const prompt = 'export function add(';
+    expect(engine.info.sampling).not.toEqual({});
+    const asRecommended = await endOf(engine.generate(prompt, { maxTokens: 12, seed: 1 }));
+    const spelledOut = await endOf(
+      engine.generate(prompt, { ...engine.info.sampling, maxTokens: 12, seed: 1 }),
+    );
+    expect(asRecommended.ids).toEqual(spelledOut.ids);
+    const { ids, promptIds } = await endOf(engine.generate(prompt, { maxTokens: 12, temperature: 0 }));
+    const { argmax } = await engine.score([...promptIds, ...ids]);
+    expect(argmax.slice(promptIds.length - 1, -1)).toEqual(ids);
   });
 });

@@ -119,7 +119,7 @@ describe.skipIf(browser === null)('the console', () => {
     await page.getByText('Model, cut at the most tokens').waitFor();
     const engine = await load();
     try {
-      const { text } = await endOf(engine.generate(prompt, { maxTokens: 32 }));
+      const { text } = await endOf(engine.generate(prompt, { maxTokens: 32, temperature: 0 }));
       expect(await answers(page)).toEqual([text]);
     } finally {
       await engine.close();

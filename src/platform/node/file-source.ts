@@ -19,10 +19,11 @@ const reasons: Readonly<Record<string, readonly [given: string, todo: string]>> 
   EPERM: ['permission denied', 'Allow this user to read the file.'],
 };
 
-function fileError(path: string, thrown: unknown): FormatError {
+/** Why a file cannot be read. */
+export function fileError(path: string, thrown: unknown, expected = 'a readable file'): FormatError {
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
   const [given, todo] = reasons[code] ?? [messageOf(thrown), 'Check the file and the disk it lies on.'];
-  return new FormatError({ what: path, given, expected: 'a readable file', todo }, { cause: thrown });
+  return new FormatError({ what: path, given, expected, todo }, { cause: thrown });
 }
 
 /** Opens a file for reading; the caller closes it. Rejects with FormatError when it cannot be read. */

@@ -41,6 +41,8 @@ export async function startThreads(
   });
   const stop = (): Promise<void> => {
     isStopping = true;
+    // The process lives until the threads have ended, whatever calls give up meanwhile.
+    threads.hold(true);
     port.close();
     return threads.stop();
   };
@@ -52,5 +54,8 @@ export async function startThreads(
   }
   const leader = connect<LeaderApi>(port);
   threads.hold(false);
-  return { leader, failed, hold: (isBusy) => threads.hold(isBusy), stop };
+  const hold = (isBusy: boolean): void => {
+    if (!isStopping) threads.hold(isBusy);
+  };
+  return { leader, failed, hold, stop };
 }

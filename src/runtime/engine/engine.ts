@@ -19,6 +19,8 @@ import type {
 } from '../types.js';
 import { LeaderCalls, type LeaderLine } from './leader-calls.js';
 import { checkIds, samplingOf, stopStrings, validateGenerate } from './options.js';
+import { checkPrompt } from './prompt.js';
+import { withRecommended } from './recommended.js';
 import { StopMatcher } from './stop.js';
 import { Stream, streamAhead } from './stream.js';
 
@@ -227,6 +229,10 @@ export class WaferEngine implements Engine {
     return this.closed;
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** Grammars are followed where tokens are chosen, which needs to know their bytes: told once. */
   private sendVocabulary(): void {
     if (this.knowsVocabulary) return;
@@ -244,7 +250,7 @@ export class WaferEngine implements Engine {
       maxTokens: Math.min(options.maxTokens ?? defaultMaxTokens, this.mostTokens - promptIds.length),
       // A grammar's end is an end token.
       eosIds: options.ignoreEos && options.grammar === undefined ? [] : [...this.tokenizer.eosIds],
-      sampling: samplingOf(options),
+      sampling: samplingOf(withRecommended(options, this.info.sampling)),
       priority: options.priority ?? 0,
       shareKey: options.shareKey ?? '',
       allowed: streamAhead,
@@ -259,9 +265,10 @@ export class WaferEngine implements Engine {
   }
 
   private promptIds(prompt: Prompt): number[] {
-    if (typeof prompt === 'string') return this.tokenizer.encode(prompt);
+    const kind = checkPrompt(prompt);
+    if (kind === 'text') return this.tokenizer.encode(prompt as string);
     if (prompt.length === 0) throw emptyPrompt('prompt');
-    if (typeof prompt[0] === 'number') {
+    if (kind === 'ids') {
       checkIds(prompt as readonly number[], this.tokenizer.vocabSize, 'prompt');
       return [...(prompt as readonly number[])];
     }

@@ -54,7 +54,7 @@ const RANGES: Readonly<Record<Exclude<keyof SamplingOptions, 'logitBias'>, Range
 };
 
 /** A value as it would be typed, cut to a length that fits a message. */
-function show(value: unknown): string {
+export function show(value: unknown): string {
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }
@@ -104,12 +104,60 @@ export function validateSampling(options: SamplingOptions, vocabSize = Number.MA
   }
 }
 
+const generateNames: Readonly<Record<keyof GenerateOptions, true>> = {
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  repetitionPenalty: true,
+  presencePenalty: true,
+  frequencyPenalty: true,
+  logitBias: true,
+  seed: true,
+  maxTokens: true,
+  stop: true,
+  ignoreEos: true,
+  priority: true,
+  shareKey: true,
+  logprobs: true,
+  prediction: true,
+  promptLookup: true,
+  grammar: true,
+  signal: true,
+  onQueue: true,
+  onPrefill: true,
+};
+
+/** Throws OptionError for the first option that is none, and names the one that was probably meant. */
+export function checkNames(options: unknown, names: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError({
+      what: 'options',
+      given: show(options),
+      expected: 'an object',
+      todo: 'Leave them out for the defaults.',
+    });
+  }
+  const plain = (name: string): string => name.replace(/[^a-z]/gi, '').toLowerCase();
+  for (const [name, value] of Object.entries(options)) {
+    if (names.includes(name) || value === undefined) continue;
+    const near = names.find((known) => plain(known) === plain(name));
+    throw new OptionError({
+      what: `option "${name}"`,
+      given: show(value),
+      expected: `one of ${names.join(', ')}`,
+      todo: near === undefined ? 'Leave it out, or check its spelling.' : `Did you mean ${near}?`,
+    });
+  }
+}
+
 /**
  * Checks all options of a generation.
  *
  * @throws OptionError for the first value out of its range
  */
 export function validateGenerate(options: GenerateOptions, vocabSize?: number): void {
+  checkNames(options, Object.keys(generateNames));
   validateSampling(options, vocabSize);
   if (options.maxTokens !== undefined) {
     requireNumber('maxTokens', options.maxTokens, {

@@ -1,0 +1,50 @@
+/** What a failed command tells its user, and its exit code: 1 failed, 2 bad usage, 130 interrupted. */
+import { type Command, CommanderError } from 'commander';
+import { OptionError, WaferflowError } from '../core/errors.js';
+import { INTERRUPTED_EXIT_CODE, Interrupted } from './interrupt.js';
+
+/** Codes of the system that say what is wrong outside of this program, where no message of its own says it. */
+const system: Readonly<Record<string, string>> = {
+  EMFILE: 'too many open files: raise the limit, for example with `ulimit -n 4096`',
+  ENFILE: 'too many open files on this machine: close other programs',
+  ENOSPC: 'the disk is full: make room, then run the same command again',
+  ENOMEM: 'not enough memory: close other programs, or choose a smaller model',
+  EIO: 'the disk or terminal failed to read or write',
+};
+
+/** Says what went wrong, on stderr, and returns the exit code. `command` is the one that failed, if one had begun. */
+export function reportFailure(thrown: unknown, command: Command | null, bugs?: string): number {
+  if (thrown instanceof Interrupted) return INTERRUPTED_EXIT_CODE;
+  // Commander has printed its message already; help and version that were asked for are no failure.
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+  if (thrown instanceof WaferflowError) {
+    console.error(`waferflow: ${inFlags(thrown.message, command)}`);
+    return thrown instanceof OptionError ? 2 : 1;
+  }
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  const known = system[code];
+  if (known !== undefined) {
+    console.error(`waferflow: ${known}.`);
+    return 1;
+  }
+  const message = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n', 1)[0];
+  const where = bugs ? ` at ${bugs}` : '';
+  console.error(
+    `waferflow: internal error: ${message}. Run it again with WAFERFLOW_DEBUG=1 and report it${where}.`,
+  );
+  if (process.env.WAFERFLOW_DEBUG === '1' && thrown instanceof Error) console.error(thrown.stack);
+  return 1;
+}
+
+/** A message of the library, whose options have other names than the flags that set them. */
+export function inFlags(message: string, command: Command | null): string {
+  let text = message;
+  for (const option of command?.options ?? []) {
+    const name = option.attributeName();
+    const flag = option.long ?? option.flags;
+    text = text.replace(new RegExp(`\\boption ${name}\\b`, 'g'), flag);
+    // A name in camel case is no English word: wherever it stands, it means the option.
+    if (/[A-Z]/.test(name)) text = text.replace(new RegExp(`(?<![\\w"'.-])${name}\\b(?!["'])`, 'g'), flag);
+  }
+  return text;
+}
