@@ -180,6 +180,54 @@ export class Mesh implements Sram {
         for (const port of tx) this.checkOutput(route, port);
       }
     }
+    this.checkCircles();
+  }
+
+  /**
+   * A wavelet in a circle of routes that no switch can open would run for ever. Each route is followed once; the way
+   * to it is kept, so that the error can name the circle.
+   */
+  private checkCircles(): void {
+    const done = new Set<RouterColor>();
+    for (const start of this.routes.values()) {
+      const way: { readonly route: RouterColor; readonly next: RouterColor[] }[] = [];
+      const onWay = new Set<RouterColor>();
+      const enter = (route: RouterColor): void => {
+        if (done.has(route)) return;
+        if (onWay.has(route)) {
+          const circle = way
+            .slice(way.findIndex((step) => step.route === route))
+            .map((step) => step.route.at);
+          throw this.wrongRoute(
+            route.at,
+            route.color,
+            `a circle: ${[...circle, route.at].map((at) => formatPoint(at)).join(' to ')}`,
+            'a way that ends at ramps',
+          );
+        }
+        onWay.add(route);
+        way.push({ route, next: this.onlyWaysOn(route) });
+      };
+      enter(start);
+      for (let last = way.at(-1); last !== undefined; last = way.at(-1)) {
+        const next = last.next.pop();
+        if (next !== undefined) enter(next);
+        else {
+          way.pop();
+          onWay.delete(last.route);
+          done.add(last.route);
+        }
+      }
+    }
+  }
+
+  /** Where a color goes on from a router, if no switch can ever change that. */
+  private onlyWaysOn({ at, color, positions }: RouterColor): RouterColor[] {
+    if (positions.length > 1) return [];
+    return positions[0]!.tx.flatMap((port) => {
+      const there = port === 'RAMP' ? undefined : this.routeAt(neighbour(at, port), color);
+      return there === undefined ? [] : [there];
+    });
   }
 
   private checkOutput({ at, color }: RouterColor, port: Port): void {

@@ -49,8 +49,10 @@ export interface Task {
 
 export type Program = () => Generator<Pending, void, void>;
 
-/** Element types of buffers; two `f16` share a word and a wavelet, `bytes` never travel. */
-export type ElementType = 'f32' | 'f16' | 'bytes';
+/** Elements of a type in a word, which is what a wavelet carries; `bytes` never travel. */
+const ELEMENTS_PER_WORD = { f32: 1, f16: 2, bytes: 4 } as const;
+
+export type ElementType = keyof typeof ELEMENTS_PER_WORD;
 
 /** Local work of the CE: its cycles, and what they were spent on for the energy account. */
 export interface Work {
@@ -75,8 +77,12 @@ export class Buffer {
   readonly words: number;
   private readonly mesh: Sram;
 
-  constructor(mesh: Sram, name: string, type: ElementType, length: number) {
+  /** The PE it lies in, for errors. */
+  private readonly at: Point;
+
+  constructor(mesh: Sram, at: Point, name: string, type: ElementType, length: number) {
     this.mesh = mesh;
+    this.at = at;
     this.name = name;
     this.type = type;
     this.length = length;
@@ -108,23 +114,50 @@ export class Buffer {
       : this.f32.slice();
   }
 
-  /** Stores elements from `first` on, rounded to the type. */
+  /** Stores elements from `first` on, rounded to the type; `MachineError` where they do not fit. */
   write(values: ArrayLike<number>, first = 0): void {
+    this.assertWithin('a write of', first, values.length);
     const target = this.type === 'f16' ? this.u16 : this.f32;
     for (let i = 0; i < values.length; i++) {
       target[first + i] = this.type === 'f16' ? floatToHalf(values[i]!) : values[i]!;
     }
   }
 
-  /** `count` elements from `first` on; both must fall on whole words. */
+  /**
+   * `count` elements from `first` on: whole words, of which only the buffer's last may be partly used. `MachineError`
+   * for elements that the buffer does not have, and for a part of a word.
+   */
   view(first = 0, count = this.length - first): View {
-    const per = elementsPerWord(this.type);
+    this.assertWithin('a view of', first, count);
+    const per = ELEMENTS_PER_WORD[this.type];
+    if (first % per !== 0 || (count % per !== 0 && first + count !== this.length)) {
+      throw this.wrongPart(
+        `a view of ${count} elements from ${first}`,
+        `whole words: ${per} elements of ${this.type} share one`,
+      );
+    }
     return { buffer: this, firstWord: first / per, words: Math.ceil(count / per) };
+  }
+
+  private assertWithin(what: string, first: number, count: number): void {
+    if (Number.isInteger(first) && Number.isInteger(count) && first >= 0 && count >= 0) {
+      if (first + count <= this.length) return;
+    }
+    throw this.wrongPart(`${what} ${count} elements from ${first}`, `a part of its ${this.length} elements`);
+  }
+
+  private wrongPart(given: string, expected: string): MachineError {
+    return new MachineError({
+      what: `buffer "${this.name}" of PE ${formatPoint(this.at)}`,
+      given,
+      expected,
+      todo: 'Correct the mesh program.',
+    });
   }
 }
 
 export function elementsPerWord(type: ElementType): number {
-  return type === 'f32' ? 1 : type === 'f16' ? 2 : 4;
+  return ELEMENTS_PER_WORD[type];
 }
 
 /** One vector operation as a program asks for it: from a color or memory, to a color or memory or both. */
@@ -172,7 +205,15 @@ export class Pe {
         todo: 'Correct the sizes of the mesh program.',
       });
     }
-    const buffer = new Buffer(this.mesh, name, type, length);
+    if (!Object.hasOwn(ELEMENTS_PER_WORD, type)) {
+      throw new MachineError({
+        what: `type of buffer "${name}" of PE ${formatPoint(this.at)}`,
+        given: JSON.stringify(type),
+        expected: `one of ${Object.keys(ELEMENTS_PER_WORD).join(', ')}`,
+        todo: 'Choose one of them.',
+      });
+    }
+    const buffer = new Buffer(this.mesh, this.at, name, type, length);
     this.buffers.push(buffer);
     return buffer;
   }
@@ -261,14 +302,20 @@ export class Pe {
   }
 }
 
-function foldCode(view: View, fold: FoldName): FoldCode {
-  const half = view.buffer.type === 'f16';
-  switch (fold) {
-    case 'add':
-      return half ? FOLD.addF16 : FOLD.addF32;
-    case 'max':
-      return half ? FOLD.maxF16 : FOLD.maxF32;
-    case 'or':
-      return FOLD.or;
+const FOLDS: Readonly<Record<FoldName, { readonly f32: FoldCode; readonly f16: FoldCode }>> = {
+  add: { f32: FOLD.addF32, f16: FOLD.addF16 },
+  max: { f32: FOLD.maxF32, f16: FOLD.maxF16 },
+  or: { f32: FOLD.or, f16: FOLD.or },
+};
+
+function foldCode({ buffer }: View, fold: FoldName): FoldCode {
+  if (!Object.hasOwn(FOLDS, fold)) {
+    throw new MachineError({
+      what: `fold into buffer "${buffer.name}"`,
+      given: JSON.stringify(fold),
+      expected: `one of ${Object.keys(FOLDS).join(', ')}`,
+      todo: 'Choose one of them, or receive into a buffer of its own and compute.',
+    });
   }
+  return FOLDS[fold][buffer.type === 'f16' ? 'f16' : 'f32'];
 }

@@ -82,6 +82,8 @@ class Simulation implements Executor {
   /** Node by CE and color, where it takes from the ramp and where it leads to it; -1 where not. */
   private readonly inputNode: Int32Array;
   private readonly outputNode: Int32Array;
+  /** By CE and color: the slot + 1 of the operation that takes it, 0 for none. */
+  private readonly taker: Int32Array;
   private readonly free: Uint8Array;
   private readonly ends: EndHeap = new EndHeap();
   private readonly totals: LocalTotals[];
@@ -104,6 +106,7 @@ class Simulation implements Executor {
     const colors = mesh.colors.length;
     this.inputNode = new Int32Array(this.pes.length * colors).fill(-1);
     this.outputNode = new Int32Array(this.pes.length * colors).fill(-1);
+    this.taker = new Int32Array(this.pes.length * colors);
     for (const [id, { router, color, inputs, outputs }] of this.tables.nodes.entries()) {
       const ce = this.tables.ceOfRouter[router]!;
       if (ce < 0) continue;
@@ -208,6 +211,12 @@ class Simulation implements Executor {
     const thread = 31 - Math.clz32(free & -free);
     this.free[pe.ce] = free & (free - 1);
     const slot = pe.ce * THREADS + thread;
+    if (input !== null) {
+      const place = pe.ce * this.mesh.colors.length + input.id;
+      const other = this.taker[place]!;
+      if (other !== 0) throw this.taken(pe, input, view.buffer.name, this.ops[other - 1]!);
+      this.taker[place] = slot + 1;
+    }
     this.core.start(slot, {
       input: input === null ? -1 : this.nodeOf(pe, input, this.inputNode),
       output: output === null ? -1 : this.nodeOf(pe, output, this.outputNode),
@@ -217,7 +226,8 @@ class Simulation implements Executor {
       store,
       lastMark,
     });
-    this.ops[slot] = { pe, input, output, fold, store, words, pending, startCycle: this.core.now };
+    const { name: buffer } = view.buffer;
+    this.ops[slot] = { pe, input, output, fold, store, words, buffer, pending, startCycle: this.core.now };
     return pending;
   }
 
@@ -229,6 +239,15 @@ class Simulation implements Executor {
       given: `color "${color.name}", which no route ${nodes === this.inputNode ? 'leads to' : 'takes from'} its ramp`,
       expected: 'a color with a route over the ramp',
       todo: 'Correct the layout of the mesh program.',
+    });
+  }
+
+  private taken(pe: Pe, color: Color, buffer: string, other: ActiveOp): MachineError {
+    return new MachineError({
+      what: `color "${color.name}" at PE ${formatPoint(pe.at)}, cycle ${this.core.now}`,
+      given: `a second operation that takes from it, into "${buffer}", while the one of cycle ${other.startCycle}, into "${other.buffer}", still does`,
+      expected: 'one at a time: two would share the words by chance',
+      todo: 'Wait for the first (`yield`), or give the second a color of its own.',
     });
   }
 
@@ -245,6 +264,7 @@ class Simulation implements Executor {
     const { pe, input, output, fold, store, words, pending, startCycle } = this.ops[slot]!;
     this.ops[slot] = undefined;
     this.free[pe.ce]! |= 1 << (slot % THREADS);
+    if (input !== null) this.taker[pe.ce * this.mesh.colors.length + input.id] = 0;
     // A word from memory is read, a kept result written; copies in and out do one of the two.
     const reads = fold !== FOLD.copy || input === null ? 4 : 0;
     this.totals[pe.ce]!.sramBytes += words * (reads + (store ? 4 : 0));
@@ -260,12 +280,22 @@ class Simulation implements Executor {
   // ── Local work ────────────────────────────────────────────────────────────────────────────────────────────
 
   compute(pe: Pe, work: Work, action: (() => void) | undefined, name: string): Pending {
+    if (!(work.cycles >= 0 && work.cycles <= MAX_CYCLES)) throw this.wrongWork(pe, name, work.cycles);
     const pending = new Pending();
     const local: LocalWork = { pe, work, action, name, pending };
     const state = this.ces[pe.ce]!;
     if (state.current === null) this.startWork(state, local);
     else state.waiting.push(local);
     return pending;
+  }
+
+  private wrongWork(pe: Pe, name: string, cycles: number): MachineError {
+    return new MachineError({
+      what: `local work "${name}" of PE ${formatPoint(pe.at)}`,
+      given: `${cycles} cycles`,
+      expected: `0 to ${MAX_CYCLES}`,
+      todo: 'Correct the mesh program.',
+    });
   }
 
   private startWork(state: CeState, local: LocalWork): void {

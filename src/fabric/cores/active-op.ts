@@ -10,6 +10,8 @@ export interface ActiveOp {
   readonly fold: FoldCode;
   readonly store: boolean;
   readonly words: number;
+  /** Name of the buffer it walks over. */
+  readonly buffer: string;
   readonly pending: Pending;
   readonly startCycle: number;
 }
