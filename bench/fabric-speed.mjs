@@ -1,5 +1,5 @@
 /**
- * How fast the fabric simulates, in wavelet-hops per second of one core, and what idle PEs cost. Run after
+ * How fast the fabric simulates, in wavelet-hops and PE-cycles per second of one core, and what idle PEs cost. Run after
  * `npm run build`:  node bench/fabric-speed.mjs [--json]
  */
 import { cpus } from 'node:os';
@@ -23,7 +23,8 @@ function time(prepare, core) {
     result = simulate(mesh, { core });
     if (round > 0) times.push(performance.now() - start);
   }
-  return { wallMs: median(times), cycles: result.cycles, hops: result.hops };
+  const peCycles = result.cycles * prepare().workers().length;
+  return { wallMs: median(times), cycles: result.cycles, hops: result.hops, peCycles };
 }
 
 function program(name, width, height, elements) {
@@ -71,7 +72,7 @@ for (const [name, width, height, elements] of [
   ['gemm-mesh', 16, 16, 64],
   ['decode-layer', 16, 16, 128],
 ]) {
-  const { wallMs, cycles, hops } = time(program(name, width, height, elements), 'fast');
+  const { wallMs, cycles, hops, peCycles } = time(program(name, width, height, elements), 'fast');
   rows.push({
     name,
     pes: `${width}x${height}`,
@@ -80,6 +81,7 @@ for (const [name, width, height, elements] of [
     hops,
     wallMs,
     hopsPerSecond: (hops / wallMs) * 1000,
+    peCyclesPerSecond: (peCycles / wallMs) * 1000,
   });
 }
 const plain = time(program('allreduce-ktree', 8, 8, 64), 'plain');
@@ -100,8 +102,8 @@ const report = {
 };
 if (!process.argv.includes('--json')) {
   console.log(`${report.card.cpu}, Node ${report.card.node}, median of ${ROUNDS}; measured on this machine`);
-  for (const { name, pes, elements, cycles, wallMs, hopsPerSecond } of rows) {
-    const rate = `${(hopsPerSecond / 1e6).toFixed(1)} M hops/s`;
+  for (const { name, pes, elements, cycles, wallMs, hopsPerSecond, peCyclesPerSecond } of rows) {
+    const rate = `${(hopsPerSecond / 1e6).toFixed(1)} M hops/s, ${(peCyclesPerSecond / 1e6).toFixed(1)} M PE-cycles/s`;
     console.log(
       `${name.padEnd(16)} ${pes.padEnd(8)} B ${String(elements).padEnd(6)} ${String(cycles).padStart(7)} cycles  ${wallMs.toFixed(1).padStart(8)} ms  ${rate}`,
     );

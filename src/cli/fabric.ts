@@ -1,10 +1,14 @@
 /** `waferflow fabric`: a mesh program on the cycle-level wafer, and what the closed forms say it costs. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { OptionError } from '../core/errors.js';
+import { messageOf, OptionError } from '../core/errors.js';
 import { Rng } from '../core/rng.js';
 import { formatBytes } from '../core/units.js';
-import { findProgram, type NumberType, PROGRAMS, type ProgramSize } from '../fabric/programs/index.js';
+import { Mesh } from '../fabric/mesh.js';
+import { findProgram, type NumberType, PROGRAMS } from '../fabric/programs/index.js';
+import type { OwnProgram, Prepared, ProgramSize } from '../fabric/programs/program.js';
 import type { FabricResult } from '../fabric/result.js';
 import { MAX_CYCLES, simulate } from '../fabric/simulate.js';
 import { Recorder, type Watch } from '../fabric/trace.js';
@@ -26,7 +30,7 @@ function parsePes(text: string): Size {
   return { width: Number(match[1]), height: Number(match[2]) };
 }
 
-/** `pe=3,0`, `color=2` or `wavelet=17`. */
+/** `pe=3,0`, `color=2`, `wavelet=17` or `cycles=100-200`. */
 function parseWatch(text: string): Watch {
   const [kind, value = ''] = text.split('=', 2);
   if (kind === 'pe' && /^\d+,\d+$/.test(value)) {
@@ -35,7 +39,11 @@ function parseWatch(text: string): Watch {
   }
   if (kind === 'color' && value !== '') return { color: value };
   if (kind === 'wavelet' && /^\d+$/.test(value)) return { wavelet: Number(value) };
-  throw new InvalidArgumentError('Expected pe=X,Y, color=NAME or wavelet=NUMBER.');
+  if (kind === 'cycles' && /^\d+-\d+$/.test(value)) {
+    const [from, to] = value.split('-').map(Number);
+    return { cycles: [from!, to!] };
+  }
+  throw new InvalidArgumentError('Expected pe=X,Y, color=NAME, wavelet=NUMBER or cycles=FROM-TO.');
 }
 
 /** A wafer by name or from a JSON file. */
@@ -79,20 +87,25 @@ interface FabricReport {
   readonly wavelets: number;
   readonly delivered: number;
   readonly hops: number;
-  readonly maxAbsError: number;
+  /** Null for a program that does not check itself. */
+  readonly maxAbsError: number | null;
   readonly linkUtilisation: FabricResult['linkUtilisation'];
   readonly peUtilisation: FabricResult['peUtilisation'];
   readonly sramHighWaterBytes: number;
   readonly energyPj: number;
-  /** Time that the cycles took on this machine, without laying out the mesh. */
-  readonly simulated: { readonly wallMs: number; readonly hopsPerSecond: number };
+  /** What the simulation took on this machine, without laying out the mesh. */
+  readonly measured: {
+    readonly wallMs: number;
+    readonly hopsPerSecond: number;
+    readonly peCyclesPerSecond: number;
+  };
 }
 
 export function registerFabric(program: Command): void {
   program
     .command('fabric')
     .description('run a mesh program on the cycle-level wafer, or `list` the programs')
-    .argument('<program>', 'name of a mesh program, or `list`')
+    .argument('<program>', 'name of a mesh program, the path of a module of your own, or `list`')
     .addOption(
       new Option('--pes <WxH>', 'columns x rows of PEs')
         .argParser(parsePes)
@@ -102,15 +115,19 @@ export function registerFabric(program: Command): void {
     .addOption(new Option('--type <type>', 'element type').choices(['f32', 'f16']).default('f32'))
     .option('--machine <name>', `${WAFERS.map(({ name }) => name).join(', ')}, or a JSON file`, 'wse-2')
     .option('--trace <file>', 'Chrome JSON for Perfetto, or the compact event log if it ends in .wfl')
-    .option('--watch <what>', 'print each hop of pe=X,Y, color=NAME or wavelet=NUMBER', parseWatch)
+    .option(
+      '--watch <what>',
+      'print what happens to pe=X,Y, color=NAME, wavelet=NUMBER or in cycles=FROM-TO',
+      parseWatch,
+    )
     .addOption(new Option('--core <core>', 'which simulation').choices(['fast', 'plain']).default('fast'))
     .option('--seed <n>', 'seed of the inputs', parseNumber, 1)
     .option('--max-cycles <n>', 'give up after so many cycles', parseCount, MAX_CYCLES)
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExample:\n  waferflow fabric gemv --pes 8x8 --elements 64 --json')
-    .action((name: string, flags: Flags) => {
+    .action(async (name: string, flags: Flags) => {
       if (name === 'list') list(flags.json === true);
-      else run(name, flags);
+      else await run(name, flags);
     });
 }
 
@@ -123,12 +140,40 @@ function list(json: boolean): void {
   }
 }
 
-function run(name: string, flags: Flags): void {
+/** The program of that name, or what the module at that path exports. */
+async function prepareOf(name: string, size: ProgramSize): Promise<ReturnType<OwnProgram> | Prepared> {
+  if (!/[./\\]/.test(name)) return findProgram(name).prepare(size);
+  const wrong = (given: string, todo: string): OptionError =>
+    new OptionError({
+      what: `mesh program ${JSON.stringify(name)}`,
+      given,
+      expected: 'a module whose default export is a function that lays a mesh out for a size',
+      todo,
+    });
+  if (!existsSync(name))
+    throw wrong('no file', 'Check the path; `waferflow fabric list` names the built-in ones.');
+  let loaded: { readonly default?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(resolve(name)).href)) as typeof loaded;
+  } catch (error) {
+    throw wrong(messageOf(error), 'Correct the module.');
+  }
+  if (typeof loaded.default !== 'function')
+    throw wrong(`a default export of type ${typeof loaded.default}`, 'Export a function.');
+  const prepared = (loaded.default as OwnProgram)(size);
+  const mesh = prepared instanceof Mesh ? prepared : (prepared as { mesh?: unknown } | undefined)?.mesh;
+  if (!(mesh instanceof Mesh))
+    throw wrong('a function that gives no mesh', 'Return a Mesh, or { mesh, load, maxAbsError }.');
+  return prepared;
+}
+
+async function run(name: string, flags: Flags): Promise<void> {
   const machine = machineOf(flags.machine);
   const { elements, type } = flags;
   const size: ProgramSize = { machine, ...flags.pes, elements, type };
-  const prepared = findProgram(name).prepare(size);
-  prepared.load(new Rng(flags.seed));
+  const own = await prepareOf(name, size);
+  const prepared = own instanceof Mesh ? { mesh: own } : own;
+  prepared.load?.(new Rng(flags.seed));
   const recorder =
     flags.trace === undefined && flags.watch === undefined
       ? null
@@ -159,12 +204,16 @@ function run(name: string, flags: Flags): void {
     wavelets: result.wavelets,
     delivered: result.delivered,
     hops: result.hops,
-    maxAbsError: prepared.maxAbsError(),
+    maxAbsError: prepared.maxAbsError?.() ?? null,
     linkUtilisation: result.linkUtilisation,
     peUtilisation: result.peUtilisation,
     sramHighWaterBytes: result.sramHighWaterBytes,
     energyPj: result.energyPj,
-    simulated: { wallMs, hopsPerSecond: (result.hops / wallMs) * 1000 },
+    measured: {
+      wallMs,
+      hopsPerSecond: (result.hops / wallMs) * 1000,
+      peCyclesPerSecond: ((result.cycles * prepared.mesh.workers().length) / wallMs) * 1000,
+    },
   };
   if (flags.json === true) printJson(report);
   else process.stdout.write(describe(report, prepared.mesh.numbers.clockHz));
@@ -186,7 +235,7 @@ function writeTrace(recorder: Recorder, file: string): void {
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 function describe(report: FabricReport, clockHz: number): string {
-  const { cycles, predictedCycles, linkUtilisation, peUtilisation, simulated } = report;
+  const { cycles, predictedCycles, linkUtilisation, peUtilisation, measured } = report;
   const microseconds = (cycles / clockHz) * 1e6;
   const predicted =
     predictedCycles === null
@@ -205,11 +254,13 @@ function describe(report: FabricReport, clockHz: number): string {
     ['PEs', `${percent(peUtilisation.mean)} busy`, `busiest ${percent(peUtilisation.max)}`],
     ['SRAM', formatBytes(report.sramHighWaterBytes), 'on the fullest PE'],
     ['energy', `${formatNumber(report.energyPj / 1000)} nJ`, 'from rough constants'],
-    ['largest error', report.maxAbsError.toExponential(2), 'against float64'],
+    ...(report.maxAbsError === null
+      ? []
+      : [['largest error', report.maxAbsError.toExponential(2), 'against float64']]),
     [
       'measured here',
-      `${formatNumber(simulated.wallMs)} ms`,
-      `${formatNumber(simulated.hopsPerSecond / 1e6)} M hops/s`,
+      `${formatNumber(measured.wallMs)} ms`,
+      `${formatNumber(measured.hopsPerSecond / 1e6)} M hops/s, ${formatNumber(measured.peCyclesPerSecond / 1e6)} M PE-cycles/s`,
     ],
   ];
   const title = `${report.program} on ${report.pes} PEs of ${report.machine}, ${report.elements} elements, ${report.type}`;

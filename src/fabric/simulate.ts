@@ -23,7 +23,7 @@ export const MAX_CYCLES = 400_000_000;
 
 /** Sees what CEs do: one span per vector operation and per piece of local work. */
 export interface SpanObserver {
-  span(pe: Pe, name: string, startCycle: number, endCycle: number, op: VectorColors | null): void;
+  span(pe: Pe, name: string, startCycle: number, endCycle: number, op: VectorSpan | null): void;
 }
 
 /** What a vector operation takes from and gives to; `folds` if it needs the arithmetic. Local work has none. */
@@ -31,6 +31,12 @@ export interface VectorColors {
   readonly input: Color | null;
   readonly output: Color | null;
   readonly folds: boolean;
+}
+
+/** A vector operation as it was carried out: on which microthread, over how many words. */
+export interface VectorSpan extends VectorColors {
+  readonly thread: number;
+  readonly words: number;
 }
 
 export interface SimulateOptions extends CoreOptions {
@@ -273,6 +279,8 @@ class Simulation implements Executor {
       input,
       output,
       folds: fold !== FOLD.copy,
+      thread: slot % THREADS,
+      words,
     });
     this.settle(pending);
   }

@@ -5,27 +5,39 @@
  */
 import { MachineError } from '../core/errors.js';
 import type { HopObserver } from './cores/core.js';
+import { THREADS } from './cores/core.js';
 import type { Tables } from './cores/tables.js';
 import type { Point } from './geometry.js';
 import { formatPoint, PORT_COUNT, PORTS, RAMP } from './geometry.js';
 import type { Mesh } from './mesh.js';
 import type { Pe } from './pe.js';
-import type { SpanObserver, VectorColors } from './simulate.js';
+import type { SpanObserver, VectorColors, VectorSpan } from './simulate.js';
 
 /** One thing to look at. */
-export type Watch = { readonly pe: Point } | { readonly color: string } | { readonly wavelet: number };
+export type Watch =
+  | { readonly pe: Point }
+  | { readonly color: string }
+  | { readonly wavelet: number }
+  /** From the first of two cycles up to, but without, the second. */
+  | { readonly cycles: readonly [number, number] };
 
 interface Span {
   readonly ce: number;
   readonly name: number;
   readonly startCycle: number;
   readonly endCycle: number;
+  /** 0 for local work, else the microthread + 1. */
+  readonly lane: number;
+  /** Words of a vector operation, 0 for local work. */
+  readonly words: number;
 }
 
 /** Words per move in the record and in the event log. */
 const MOVE_WORDS = 5;
 /** 160 MB of moves: what Perfetto can still open. */
 const MAX_MOVES = 8_000_000;
+/** Tracks of a PE in Chrome JSON: its local work, and its microthreads. */
+const LANES = 1 + THREADS;
 /** Link loads are counted in windows of so many cycles. */
 const LOAD_WINDOWS = 500;
 
@@ -74,21 +86,21 @@ export class Recorder implements HopObserver, SpanObserver {
   }
 
   hop(cycle: number, link: number, color: number, word: number, id: number): void {
-    if (this.wants(this.tables!.routers[Math.floor(link / PORT_COUNT)]!, color, id)) {
+    if (this.wants(cycle, this.tables!.routers[Math.floor(link / PORT_COUNT)]!, color, id)) {
       this.keep(cycle, link, color, word, id);
     }
   }
 
   put(cycle: number, ce: number, color: number, word: number, id: number): void {
     const { routers, workers } = this.tables!;
-    if (this.wants(workers[ce]!.at, color, id)) {
+    if (this.wants(cycle, workers[ce]!.at, color, id)) {
       this.keep(cycle, routers.length * PORT_COUNT + ce, color, word, id);
     }
   }
 
   take(cycle: number, ce: number, color: number, word: number, id: number): void {
     const { routers, workers, ces } = this.tables!;
-    if (this.wants(workers[ce]!.at, color, id)) {
+    if (this.wants(cycle, workers[ce]!.at, color, id)) {
       this.keep(cycle, routers.length * PORT_COUNT + ces + ce, color, word, id);
     }
   }
@@ -116,23 +128,31 @@ export class Recorder implements HopObserver, SpanObserver {
     this.lastCycle = Math.max(this.lastCycle, cycle + 1);
   }
 
-  span(pe: Pe, name: string, startCycle: number, endCycle: number, op: VectorColors | null): void {
-    const { watch } = this;
-    if (watch !== null && !('pe' in watch && watch.pe.x === pe.at.x && watch.pe.y === pe.at.y)) return;
+  span(pe: Pe, name: string, startCycle: number, endCycle: number, op: VectorSpan | null): void {
+    if (!this.wantsSpan(pe, startCycle, endCycle)) return;
     let id = this.nameIds.get(name);
     if (id === undefined) {
       id = this.names.length;
       this.names.push(name);
-      this.ops.push(op);
+      this.ops.push(op && { input: op.input, output: op.output, folds: op.folds });
       this.nameIds.set(name, id);
     }
-    this.spans.push({ ce: pe.ce, name: id, startCycle, endCycle });
+    const lane = op === null ? 0 : op.thread + 1;
+    this.spans.push({ ce: pe.ce, name: id, startCycle, endCycle, lane, words: op?.words ?? 0 });
     this.lastCycle = Math.max(this.lastCycle, endCycle);
   }
 
-  private wants(at: Point, color: number, id: number): boolean {
+  private wantsSpan({ at }: Pe, startCycle: number, endCycle: number): boolean {
     const { watch } = this;
     if (watch === null) return true;
+    if ('cycles' in watch) return endCycle > watch.cycles[0] && startCycle < watch.cycles[1];
+    return 'pe' in watch && watch.pe.x === at.x && watch.pe.y === at.y;
+  }
+
+  private wants(cycle: number, at: Point, color: number, id: number): boolean {
+    const { watch } = this;
+    if (watch === null) return true;
+    if ('cycles' in watch) return cycle >= watch.cycles[0] && cycle < watch.cycles[1];
     if ('color' in watch) return this.mesh.colors[color]!.name === watch.color;
     if ('wavelet' in watch) return id === watch.wavelet;
     return at.x === watch.pe.x && at.y === watch.pe.y;
@@ -169,23 +189,46 @@ export class Recorder implements HopObserver, SpanObserver {
     return events.toSorted((a, b) => a.cycle - b.cycle).map(({ cycle, text }) => `cycle ${cycle}: ${text}`);
   }
 
-  /** Chrome trace events: rows of PEs as processes, PEs as tracks, a microsecond per cycle, loads as counters. */
+  /**
+   * Chrome trace events: rows of PEs as processes, the local work and each microthread of a PE as a thread, a microsecond
+   * per cycle, link loads as counters. What one thread does never overlaps, so complete events (`X`) will do.
+   */
   chromeJson(): string {
     const events: string[] = [];
-    const meta = (name: string, pid: number, tid: number, value: string): void => {
-      events.push(JSON.stringify({ name, ph: 'M', pid, tid, args: { name: value } }));
-    };
+    const add = (event: object): number => events.push(JSON.stringify(event));
     const pes = this.tables!.workers;
-    for (const y of new Set(pes.map((pe) => pe.at.y))) meta('process_name', y, 0, `row ${y}`);
-    for (const { at } of pes) meta('thread_name', at.y, at.x, `PE ${formatPoint(at)}`);
-    for (const { ce, name, startCycle, endCycle } of this.spans) {
+    // Perfetto keeps 0 for itself.
+    const pidOf = ({ y }: Point): number => y + 1;
+    const tidOf = ({ x }: Point, lane: number): number => x * LANES + lane + 1;
+    for (const y of new Set(pes.map((pe) => pe.at.y))) {
+      add({ name: 'process_name', ph: 'M', pid: y + 1, args: { name: `row ${y}` } });
+      add({ name: 'process_sort_index', ph: 'M', pid: y + 1, args: { sort_index: y } });
+    }
+    const lanes = new Set(pes.map((_, ce) => ce * LANES));
+    for (const { ce, lane } of this.spans) lanes.add(ce * LANES + lane);
+    for (const key of lanes) {
+      const { at } = pes[Math.floor(key / LANES)]!;
+      const lane = key % LANES;
+      const thread = { ph: 'M', pid: pidOf(at), tid: tidOf(at, lane) };
+      const name = `PE ${formatPoint(at)}${lane === 0 ? '' : ` microthread ${lane - 1}`}`;
+      add({ ...thread, name: 'thread_name', args: { name } });
+      add({ ...thread, name: 'thread_sort_index', args: { sort_index: thread.tid } });
+    }
+    for (const { ce, name, startCycle, endCycle, lane, words } of this.spans) {
       const { at } = pes[ce]!;
-      const dur = endCycle - startCycle;
-      // Operations of one CE overlap, which complete events on one track may not: async ones get their own lanes.
-      const id = events.length;
-      const common = { cat: 'ce', name: this.names[name], pid: at.y, tid: at.x, id };
-      events.push(JSON.stringify({ ...common, ph: 'b', ts: startCycle }));
-      events.push(JSON.stringify({ ...common, ph: 'e', ts: startCycle + dur }));
+      const op = this.ops[name] ?? null;
+      const color =
+        op === null ? null : [op.input?.name, op.output?.name].filter((each) => each !== undefined);
+      add({
+        name: this.names[name],
+        cat: op === null ? 'work' : 'vector',
+        ph: 'X',
+        ts: startCycle,
+        dur: endCycle - startCycle,
+        pid: pidOf(at),
+        tid: tidOf(at, lane),
+        args: { pe: formatPoint(at), ...(color !== null && { color: color.join(' to '), words }) },
+      });
     }
     const window = Math.max(1, Math.ceil(this.lastCycle / LOAD_WINDOWS));
     const loads = new Map<number, Float64Array>();
@@ -207,15 +250,7 @@ export class Recorder implements HopObserver, SpanObserver {
       const name = `hops per cycle ${PORTS[key % PORT_COUNT]}`;
       for (let w = 0; w * window <= this.lastCycle; w++) {
         const value = counts[w]! / window;
-        events.push(
-          JSON.stringify({
-            name,
-            ph: 'C',
-            pid: Math.floor(key / PORT_COUNT),
-            ts: w * window,
-            args: { value },
-          }),
-        );
+        add({ name, ph: 'C', pid: Math.floor(key / PORT_COUNT) + 1, ts: w * window, args: { value } });
       }
     }
     return `{"displayTimeUnit":"ns","otherData":{"unit":"1 us is 1 cycle"},"traceEvents":[\n${events.join(',\n')}\n]}\n`;

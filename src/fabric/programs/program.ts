@@ -29,6 +29,14 @@ export interface Prepared {
   maxAbsError(): number;
 }
 
+/**
+ * A mesh program of anybody's, the default export of a module: lays itself out for a size. What it answers may do
+ * without numbers to load and without a check of its results.
+ */
+export type OwnProgram = (
+  size: ProgramSize,
+) => Mesh | (Pick<Prepared, 'mesh'> & Partial<Omit<Prepared, 'mesh'>>);
+
 export interface FabricProgram {
   readonly name: string;
   readonly title: string;
