@@ -233,7 +233,7 @@ class BaselineEngine implements Baseline {
     startMs: number,
   ): Promise<BaselineEnd> {
     const { signal } = options;
-    const sampler = new Sampler(this.config.vocabSize, options, promptIds);
+    const sampler = new Sampler(this.tokenizer.vocabSize, options, promptIds);
     const most = Math.min(options.maxTokens ?? defaultMaxTokens, this.context - promptIds.length);
     const ids: number[] = [];
     const itlMs: MeasuredMs[] = [];
@@ -243,7 +243,7 @@ class BaselineEngine implements Baseline {
     const prefillMs = performance.now();
     let logits = await this.feed(promptIds, 0, signal);
     while (logits !== null) {
-      const id = sampler.sample(logits);
+      const id = sampler.sample(logits.subarray(0, this.tokenizer.vocabSize));
       sampler.accept(id);
       const now = performance.now();
       if (ids.length === 0) firstMs = now;

@@ -95,8 +95,6 @@ export async function openEngine(
   const settings = checkOptions(options, config, platform);
   const blockElements = (weight: string): number => tensorType(infos.get(weight)!.type).blockElements;
   const plan = placeOnRectangle(config, options.rectangle ?? { width: 1, height: 1 }, blockElements);
-  const layout = layOut(plan, infos, settings);
-  layout.arena.size();
   const tokenizer = createTokenizer(file);
   const recommended = recommendedSampling(file);
   validateSampling(recommended);
@@ -108,6 +106,8 @@ export async function openEngine(
       todo: 'The file disagrees with itself: fetch or convert it again.',
     });
   }
+  const layout = layOut(plan, infos, { ...settings, vocabSize: tokenizer.vocabSize });
+  layout.arena.size();
   const usesQ4 = [...infos.values()].some((info) => info.type === 'Q4_0');
   const { simd, module } = await compileKernels(
     await platform.kernelBinaries(),
@@ -138,7 +138,7 @@ export async function openEngine(
     maxRows: layout.maxRows,
     prefillImage: images.prefill,
     decodeImage: images.decode,
-    vocabSize: config.vocabSize,
+    vocabSize: layout.vocabSize,
     logits: layout.buffers.logits.address,
     logitsStride: layout.buffers.logits.stride,
     pageTable: layout.pageTable,

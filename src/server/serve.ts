@@ -7,18 +7,17 @@ import { messageOf, OptionError } from '../core/errors.js';
 import { MiB } from '../core/units.js';
 import type { Engine } from '../runtime/types.js';
 import { createApp } from './app.js';
-import { admitCaller, type ServedModel, type ServerContext, type ServerLimits } from './context.js';
+import type { ServedModel, ServerContext, ServerLimits } from './context.js';
 import { EngineHost, type EngineLoader } from './engine-host.js';
-import { ApiError, errorHeaders, toApiError } from './errors.js';
 import { Admission, type AdmissionLimits } from './gate/admission.js';
 import { type ApiKey, KeyRing } from './gate/keys.js';
 import { Lifecycle } from './gate/lifecycle.js';
 import { isLoopback, OriginPolicy } from './gate/origin.js';
 import { RateLimits } from './gate/rates.js';
-import { openAiError } from './http.js';
 import { listening } from './listen.js';
 import { createLog, type LogLevel } from './log.js';
 import { createMetrics } from './metrics.js';
+import { goOnAsHttp, upgrade, wantsWebSocket } from './upgrade.js';
 
 export interface ServerOptions {
   /** Loads the engine; called again after one broke. */
@@ -90,6 +89,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const server = options.tls ? secureServer(options.tls, handler) : createServer(HTTP, handler);
     server.maxConnections = MAX_CONNECTIONS;
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (!wantsWebSocket(request)) {
+        goOnAsHttp(request, socket, head);
+        server.emit(options.tls ? 'secureConnection' : 'connection', socket);
+        return;
+      }
       upgraded.add(socket);
       socket.once('close', () => upgraded.delete(socket));
       upgrade(context, request, socket, head);
@@ -159,39 +163,4 @@ function requireKeys(hostname: string, keys: KeyRing): void {
     expected: 'at least one',
     todo: 'Run `waferflow keys me >> keys.txt` and add `--api-keys keys.txt`, or serve at 127.0.0.1.',
   });
-}
-
-/** Checks an upgrade as any request, and hands it to the surface of its path. */
-function upgrade(context: ServerContext, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  socket.on('error', () => socket.destroy());
-  try {
-    const caller = admitCaller(context, request.headers);
-    context.lifecycle.requireOpen();
-    const [path = ''] = (request.url ?? '').split('?', 1);
-    const handler = context.upgrades.get(path);
-    if (!handler) {
-      const message = `No WebSocket is spoken at ${path.slice(0, 200)}.`;
-      throw new ApiError({ status: 404, type: 'invalid_request_error', code: 'not_found', message });
-    }
-    handler(request, socket, head, caller);
-  } catch (thrown) {
-    refuseUpgrade(socket, toApiError(thrown));
-  }
-}
-
-/** A client that was refused has so long to read why. */
-const REFUSED_MS = 5000;
-
-/** A whole HTTP answer on the socket of an upgrade that is not to be. */
-export function refuseUpgrade(socket: Duplex, error: ApiError): void {
-  const body = JSON.stringify(openAiError(error, ''));
-  const headers = {
-    ...errorHeaders(error.facts),
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': String(Buffer.byteLength(body)),
-    connection: 'close',
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  setTimeout(() => socket.destroy(), REFUSED_MS).unref();
-  socket.end(`HTTP/1.1 ${error.facts.status} Refused\r\n${lines.join('')}\r\n${body}`);
 }

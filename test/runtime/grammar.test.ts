@@ -226,4 +226,27 @@ describe('structured output', () => {
       matcher.mask();
     }
   });
+
+  it.each<[string, number, Grammar]>([
+    ['a pattern that counts from every letter', 40, { type: 'regex', pattern: '.*[aeiou].{600}' }],
+    [
+      'a long text',
+      400,
+      jsonSchema({
+        type: 'object',
+        properties: { body: { type: 'string', maxLength: 2000 } },
+        required: ['body'],
+      }),
+    ],
+  ])('forgets in the middle of a mask without a fault: %s', (_, steps, grammar) => {
+    const rng = new Rng(1);
+    const matcher = compiler.compile(grammar);
+    for (const id of tokenizer.encode('{"body":"', { bos: false })) matcher.accept(id);
+    const words = glint.flatMap((each, id) => (/^[a-z ]+$/.test(Buffer.from(each).toString()) ? [id] : []));
+    for (let step = 0; step < steps; step++) {
+      const mask = matcher.mask();
+      const id = words[Math.floor(rng.next() * words.length)]!;
+      expect(has(mask, id)).toBe(matcher.accept(id));
+    }
+  });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EngineError } from '#src/core/errors.js';
+import { WaferflowError } from '#src/core/errors.js';
 import { Rng } from '#src/core/rng.js';
 import { argmax, Sampler } from '#src/runtime/leader/sampler.js';
 import { selectTopK } from '#src/runtime/leader/top-k.js';
@@ -142,14 +142,14 @@ describe('Sampler', () => {
     ['NaN last', Float32Array.of(1, Number.NaN)],
     ['+Infinity', Float32Array.of(1, Number.POSITIVE_INFINITY)],
     ['no logits', new Float32Array(0)],
-  ])('refuses %s with an EngineError', (_, logits) => {
+  ])('refuses %s in words', (_, logits) => {
     for (const options of [
       {},
       { temperature: 1 },
       { temperature: 1, topK: 1 },
       { temperature: 1, topP: 0.5 },
     ]) {
-      expect(() => new Sampler(logits.length, options).sample(logits)).toThrow(EngineError);
+      expect(() => new Sampler(logits.length, options).sample(logits)).toThrow(WaferflowError);
     }
   });
 });

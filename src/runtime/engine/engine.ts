@@ -1,6 +1,7 @@
 /** A loaded model: prompts in, tokens out. Everything here is the same in Node and in a browser. */
 import { EngineError, OptionError } from '../../core/errors.js';
 import { simulate } from '../../timing/local-run.js';
+import { failureOf, unpackError } from '../failure.js';
 import { STAT } from '../feed.js';
 import { checkGrammar } from '../grammar/grammar.js';
 import type { JobOutcome } from '../leader/leader.js';
@@ -124,8 +125,12 @@ export class WaferEngine implements Engine {
         if (fresh === null) break;
         let piece = '';
         let used = 0;
-        while (used < fresh.ids.length && !stops.stopped)
-          piece += stops.push(decoder.push(fresh.ids[used++]!));
+        try {
+          while (used < fresh.ids.length && !stops.stopped)
+            piece += stops.push(decoder.push(fresh.ids[used++]!));
+        } catch (fault) {
+          throw failureOf(fault);
+        }
         const delta = { ids: fresh.ids.slice(0, used), logprobs: fresh.logprobs.slice(0, used) };
         ids.push(...delta.ids);
         text.push(piece);
@@ -298,7 +303,7 @@ function emptyPrompt(what: string): OptionError {
 }
 
 function resultOf(outcome: JobOutcome): JobResult {
-  if ('refused' in outcome) throw new OptionError(outcome.refused);
+  if ('failure' in outcome) throw unpackError(outcome.failure);
   return outcome;
 }
 

@@ -169,15 +169,20 @@ export class Pushdown {
 
   /** Whether no byte below a node of the trie leads away from the configuration. */
   private staysBelow(at: Configuration, node: number): boolean {
-    if (at.loops === null) {
-      at.loops = new Int32Array(8);
-      for (let byte = 0; byte < 256; byte++) {
-        if (this.next(at, byte) === at) at.loops[byte >>> 5]! |= 1 << (byte & 31);
-      }
-    }
+    const loops = at.loops ?? this.loopsOf(at);
     const { below } = this.trie;
-    for (let word = 0; word < 8; word++) if ((below[node * 8 + word]! & ~at.loops[word]!) !== 0) return false;
+    for (let word = 0; word < 8; word++) if ((below[node * 8 + word]! & ~loops[word]!) !== 0) return false;
     return true;
+  }
+
+  /** Going on can make the pushdown forget, so they are entered when they are whole. */
+  private loopsOf(at: Configuration): Int32Array {
+    const loops = new Int32Array(8);
+    for (let byte = 0; byte < 256; byte++) {
+      if (this.next(at, byte) === at) loops[byte >>> 5]! |= 1 << (byte & 31);
+    }
+    at.loops = loops;
+    return loops;
   }
 
   /** Configurations in use go on, with their edges and masks to be found again. */

@@ -3,14 +3,15 @@
  * called. Calls come by messages, which it reads between steps when the feed says that there are some; tokens leave
  * through the feed.
  */
-import { type ErrorFacts, messageOf, OptionError, WaferflowError } from '../../core/errors.js';
+import { messageOf } from '../../core/errors.js';
+import { failureOf, type PackedError, packError } from '../failure.js';
 import { FEED_PREFILL, FEED_TOKEN, type FeedMemory, FeedWriter, STAT } from '../feed.js';
 import { createGrammarCompiler, type GrammarCompiler } from '../grammar/grammar.js';
 import type { FinishReason } from '../types.js';
 import { Drafter } from './draft.js';
 import { logprobsRecord } from './logprobs.js';
 import { PagePool } from './pages.js';
-import { Sampler, SamplerScratch } from './sampler.js';
+import { requireFinite, Sampler, SamplerScratch } from './sampler.js';
 import { Scheduler, type SchedulerLimits, type Share } from './scheduler.js';
 import { type Job, type JobResult, type Purpose, Sequence, type WindowScores } from './sequence.js';
 import { Stepper, type StepperInit } from './stepper.js';
@@ -29,8 +30,8 @@ export interface LeaderInit extends StepperInit, SchedulerLimits {
   readonly pages: number;
 }
 
-/** A job's end, or why it was not begun. */
-export type JobOutcome = JobResult | { readonly refused: ErrorFacts };
+/** A job's end, or what broke it and no other. */
+export type JobOutcome = JobResult | { readonly failure: PackedError };
 
 export interface LeaderApi {
   /** Runs both paths once, so that the first prompt does not wait for compilers and fresh pages. */
@@ -88,7 +89,13 @@ class Leader {
     this.init = init;
     this.stepper = new Stepper(init);
     this.feed = new FeedWriter(init.feed);
-    this.scheduler = new Scheduler(this.stepper, new PagePool(init.pages), this.feed, init);
+    this.scheduler = new Scheduler(
+      this.stepper,
+      new PagePool(init.pages),
+      this.feed,
+      init,
+      (sequence, error) => this.end(sequence, failureOf(error)),
+    );
     this.scratch = new SamplerScratch(init.vocabSize);
   }
 
@@ -103,20 +110,28 @@ class Leader {
 
   generate(job: Job): Promise<JobOutcome> {
     const { request, promptIds, priority, shareKey } = job;
-    const purpose: Purpose = {
-      kind: 'generate',
-      job,
-      sampler: new Sampler(this.init.vocabSize, job.sampling, promptIds, this.scratch),
-      drafter: drafterOf(job),
-      matcher: job.grammar === null ? null : this.grammars!.compile(job.grammar),
-    };
-    return new Promise((resolve, reject) => {
+    let purpose: Purpose;
+    try {
+      purpose = this.purposeOf(job);
+    } catch (error) {
+      return Promise.resolve({ failure: packError(failureOf(error)) });
+    }
+    return new Promise((resolve) => {
       const sequence = this.submit({ request, ids: promptIds, purpose, priority, shareKey }, (outcome) => {
-        if (outcome instanceof OptionError) resolve({ refused: outcome.facts });
-        else if (outcome instanceof Error) reject(outcome);
+        if (outcome instanceof Error) resolve({ failure: packError(failureOf(outcome)) });
         else resolve(sequence.result(outcome));
       });
     });
+  }
+
+  private purposeOf(job: Job): Purpose {
+    return {
+      kind: 'generate',
+      job,
+      sampler: new Sampler(this.init.vocabSize, job.sampling, job.promptIds, this.scratch),
+      drafter: drafterOf(job),
+      matcher: job.grammar === null ? null : this.grammars!.compile(job.grammar),
+    };
   }
 
   setVocabulary(vocabulary: readonly Uint8Array[], eosIds: readonly number[]): void {
@@ -180,6 +195,10 @@ class Leader {
         const reason = error instanceof Error ? error : new Error(messageOf(error));
         // None of them is stepped again, whatever is asked next.
         for (const sequence of this.scheduler.sequences) this.end(sequence, reason);
+        // What fails outside of any sequence leaves a state that nobody knows: the engine is told, and ends.
+        setTimeout(() => {
+          throw reason;
+        });
       },
     );
   }
@@ -235,8 +254,7 @@ class Leader {
       if (purpose.kind === 'generate') this.advanceAnswer(sequence, purpose, rows);
       else this.advanceReading(sequence, purpose, rows);
     } catch (error) {
-      if (!(error instanceof WaferflowError)) throw error;
-      this.end(sequence, error);
+      this.end(sequence, failureOf(error));
     }
   }
 
@@ -302,9 +320,7 @@ class Leader {
     const mask = matcher?.mask() ?? null;
     if (mask !== null) forbid(this.stepper.logitsRow(row), mask);
     const id =
-      mask === null && sampler.isArgmax
-        ? this.stepper.best(row)
-        : sampler.sample(this.stepper.logitsRow(row));
+      mask === null && sampler.isArgmax ? this.best(row) : sampler.sample(this.stepper.logitsRow(row));
     if (job.eosIds.includes(id)) return 'stop';
     sampler.accept(id);
     matcher?.accept(id);
@@ -318,6 +334,12 @@ class Leader {
       this.feed.turn(true);
     }
     return sequence.ids.length - sequence.promptTokens >= job.maxTokens ? 'length' : null;
+  }
+
+  private best(row: number): number {
+    const id = this.stepper.best(row);
+    requireFinite(this.stepper.logitsRow(row)[id]!, id);
+    return id;
   }
 
   private end(sequence: Sequence, outcome: FinishReason | Error): void {

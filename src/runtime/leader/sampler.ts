@@ -3,7 +3,7 @@
  * top-p (over what top-k kept), min-p. All of it is deterministic down to the bit, ties go to the lowest id, and
  * a draw takes exactly one random number, so the same seed gives the same token on every engine.
  */
-import { EngineError } from '../../core/errors.js';
+import { ModelError, OptionError } from '../../core/errors.js';
 import { exp } from '../../core/exp.js';
 import { Rng } from '../../core/rng.js';
 import type { SamplingOptions } from '../types.js';
@@ -84,7 +84,7 @@ export class Sampler {
   /**
    * The next token for logits [vocabSize], which stay as they are.
    *
-   * @throws EngineError if a logit is NaN or +Infinity, or if none is above -Infinity
+   * @throws ModelError if a logit is NaN or +Infinity, OptionError if none is above -Infinity
    */
   sample(logits: Float32Array): number {
     const scores = this.adjusted.length > 0 ? this.adjust(logits) : logits;
@@ -182,7 +182,7 @@ function bucketOf(words: Uint32Array, i: number): number {
   return (words[2 * i + HIGH_WORD]! >>> 17) - LOWEST_BUCKET;
 }
 
-/** The index of the highest value, the lowest such index among equals. Throws EngineError as `Sampler.sample`. */
+/** The index of the highest value, the lowest such index among equals. Throws as `Sampler.sample`. */
 export function argmax(logits: Float32Array): number {
   let best = Number.NEGATIVE_INFINITY;
   let id = 0;
@@ -195,18 +195,21 @@ export function argmax(logits: Float32Array): number {
   return id;
 }
 
-function requireFinite(logit: number, id: number): void {
+/** Throws ModelError on what no model in order gives, OptionError where every token is forbidden. */
+export function requireFinite(logit: number, id: number): void {
   if (Number.isFinite(logit)) return;
-  throw new EngineError({
+  if (logit === Number.NEGATIVE_INFINITY) {
+    throw new OptionError({
+      what: 'sampling the next token',
+      given: 'a logit of -Infinity for every token',
+      expected: 'a token that is not forbidden',
+      todo: 'Forbid fewer tokens in logitBias.',
+    });
+  }
+  throw new ModelError({
     what: 'sampling the next token',
-    given:
-      logit === Number.NEGATIVE_INFINITY
-        ? 'a logit of -Infinity for every token'
-        : `${logit} for token ${id}`,
-    expected: 'finite logits, -Infinity for forbidden tokens alone',
-    todo:
-      logit === Number.NEGATIVE_INFINITY
-        ? 'Forbid fewer tokens in logitBias.'
-        : 'Check the model file with `waferflow score`: its weights may be damaged.',
+    given: `a logit of ${logit} for token ${id}`,
+    expected: 'numbers from the model',
+    todo: 'Check the model file with `waferflow score`: its weights may be damaged.',
   });
 }

@@ -31,6 +31,7 @@ export class Scheduler {
   private readonly pool: PagePool;
   private readonly feed: FeedWriter;
   private readonly limits: SchedulerLimits;
+  private readonly fail: (sequence: Sequence, error: unknown) => void;
   private waiting: Sequence[] = [];
   /** The one to serve first comes first. */
   private running: Sequence[] = [];
@@ -40,11 +41,19 @@ export class Scheduler {
   private positionsMs = 0;
   private readonly positions = new Map<Sequence, number>();
 
-  constructor(stepper: Stepper, pool: PagePool, feed: FeedWriter, limits: SchedulerLimits) {
+  /** @param fail ends a sequence of which a part failed */
+  constructor(
+    stepper: Stepper,
+    pool: PagePool,
+    feed: FeedWriter,
+    limits: SchedulerLimits,
+    fail: (sequence: Sequence, error: unknown) => void,
+  ) {
     this.stepper = stepper;
     this.pool = pool;
     this.feed = feed;
     this.limits = limits;
+    this.fail = fail;
     this.freeSlots = Array.from({ length: limits.maxRunning }, (_, i) => limits.maxRunning - 1 - i);
   }
 
@@ -90,7 +99,12 @@ export class Scheduler {
       sequence.drafts = [];
       let rows = quotas.get(sequence) ?? 0;
       if (!sequence.isPrefilling) {
-        sequence.drafts = draftsOf(sequence, room);
+        try {
+          sequence.drafts = draftsOf(sequence, room);
+        } catch (error) {
+          this.fail(sequence, error);
+          continue;
+        }
         room -= sequence.drafts.length;
         rows = 1 + sequence.drafts.length;
       }

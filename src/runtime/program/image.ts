@@ -169,7 +169,7 @@ class ImageCompiler {
         break;
       case 'lmHead':
         this.multiply(op, null, ['logits'], ROWS_LOGITS);
-        this.emit(OP_ARGMAX, ...this.buffer('logits'), this.config.vocabSize);
+        this.emit(OP_ARGMAX, ...this.buffer('logits'), this.layout.vocabSize);
         break;
     }
     this.emit(OP_BARRIER);

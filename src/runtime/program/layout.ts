@@ -47,6 +47,8 @@ export interface Layout {
   /** Most rows (tokens) in one step. */
   readonly maxRows: number;
   readonly kvValueBytes: number;
+  /** Tokens of the tokenizer: further rows of the embedding pad it, and are never chosen. */
+  readonly vocabSize: number;
   readonly control: number;
   readonly weights: ReadonlyMap<string, PackedWeight>;
   readonly norms: ReadonlyMap<string, { readonly info: WeightInfo; readonly address: number }>;
@@ -87,6 +89,7 @@ export interface LayoutOptions {
   readonly kvTokens: number;
   readonly maxRows: number;
   readonly kvType: KvType;
+  readonly vocabSize: number;
 }
 
 const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
@@ -100,7 +103,7 @@ function quantizedBytes(columns: number): number {
 export function layOut(
   plan: Plan,
   infos: ReadonlyMap<string, WeightInfo>,
-  { workers, context, maxRunning, kvTokens, maxRows, kvType }: LayoutOptions,
+  { workers, context, maxRunning, kvTokens, maxRows, kvType, vocabSize }: LayoutOptions,
 ): Layout {
   const { config } = plan;
   const arena = new Arena();
@@ -130,6 +133,7 @@ export function layOut(
     pagesPerSequence,
     maxRows,
     kvValueBytes,
+    vocabSize,
     control,
     tokens: perRow(maxRows),
     positions: perRow(maxRows),
