@@ -12,6 +12,7 @@ import {
   addSamplingOptions,
   type EngineFlags,
   generateOptions,
+  MAX_ANSWER_TOKENS,
   type SamplingFlags,
 } from './options.js';
 import { dim, printable } from './output.js';
@@ -31,7 +32,7 @@ export function registerChat(program: Command): void {
   const command = addEngineOptions(program.command('chat'))
     .description('a conversation in the terminal')
     .option('--system <text>', 'instructions to the model, before the conversation');
-  addSamplingOptions(command, { maxTokens: 512, temperature: TEMPERATURE })
+  addSamplingOptions(command, { maxTokens: `${MAX_ANSWER_TOKENS}`, temperature: TEMPERATURE })
     .addHelpText('after', `\nExample:\n  $ waferflow chat --temperature 0.5\n\n${HELP}`)
     .action((flags: ChatFlags) => chat(flags));
 }
@@ -42,7 +43,11 @@ async function chat(flags: ChatFlags): Promise<void> {
   const path = resolveModel(flags.model);
   const engine = await interruptible((signal) => loadWithProgress(path, flags, signal));
   const recommends = Object.keys(engine.info.sampling).length > 0;
-  const options = recommends ? given : { temperature: TEMPERATURE, ...given };
+  const options = {
+    maxTokens: MAX_ANSWER_TOKENS,
+    ...(!recommends && { temperature: TEMPERATURE }),
+    ...given,
+  };
   const isTerminal = process.stdin.isTTY;
   const lines = createInterface({
     input: process.stdin,

@@ -76,8 +76,11 @@ export function loadOptions({ context, workers, ropeScaling }: EngineFlags): Loa
   };
 }
 
+/** An answer in a conversation is longer than a piece of code that is gone on with. */
+export const MAX_ANSWER_TOKENS = 512;
+
 export interface SamplingFlags {
-  readonly maxTokens: number;
+  readonly maxTokens?: number;
   readonly temperature?: number;
   readonly topP?: number;
   readonly topK?: number;
@@ -95,16 +98,12 @@ const neutral = { topP: '1', topK: '0', minP: '0', repetitionPenalty: '1', penal
 /** Where none of the flags that choose tokens is given, the recommendation in the model's file holds, if it makes one. */
 export function addSamplingOptions(
   command: Command,
-  defaults: { maxTokens: number; temperature: number },
+  defaults: { maxTokens: string; temperature: number },
 ): Command {
   const number = (flag: string, text: string, value: string): Option =>
     new Option(flag, `${text} (default: ${value})`).argParser(parseNumber);
   return command
-    .addOption(
-      new Option('-n, --max-tokens <n>', 'most tokens to generate')
-        .argParser(parseNumber)
-        .default(defaults.maxTokens),
-    )
+    .addOption(number('-n, --max-tokens <n>', 'most tokens to generate', defaults.maxTokens))
     .addOption(
       number(
         '-t, --temperature <t>',

@@ -16,14 +16,15 @@ export function first<T>(array: readonly T[]): T | undefined {
 const SILENCE_MS = 2000;
 
 /**
- * The prompt text. `-` reads standard input to its end; without an argument a pipe or file is read too, but one
- * that is empty or stays silent stands for the default prompt, and a notice on stderr says so.
+ * The prompt text. `-` reads standard input to its end. A pipe or file is read besides: it follows the argument after
+ * an empty line, and stands for it where there is none. One that is empty or stays silent is passed over; where there
+ * is no argument either, the default prompt is taken, and a notice on stderr says so.
  */
 export async function readPrompt(argument: string | undefined): Promise<string> {
-  if (argument !== undefined && argument !== '-') return argument;
   if (argument === '-') return readStdin(null);
-  if (!isPiped()) return DEFAULT_PROMPT;
+  if (!isPiped()) return argument ?? DEFAULT_PROMPT;
   const text = await readStdin(SILENCE_MS);
+  if (argument !== undefined) return text === '' ? argument : `${argument}\n\n${text}`;
   if (text !== '') return text;
   console.error('waferflow: standard input is empty, so the default prompt is completed');
   return DEFAULT_PROMPT;

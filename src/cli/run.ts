@@ -1,10 +1,12 @@
 /** `waferflow run`: completes a prompt, streaming. */
 import { type Command, CommanderError } from 'commander';
 import { OptionError } from '../core/errors.js';
-import { type Engine, type GenerateEnd, load } from '../index.js';
+import { type ChatMessage, type Engine, type GenerateEnd, load } from '../index.js';
 import { resolveModel } from '../platform/node/models.js';
 import { validateGenerate } from '../runtime/engine/options.js';
-import type { GenerateOptions } from '../runtime/types.js';
+import { checkGrammar } from '../runtime/grammar/grammar.js';
+import type { GenerateOptions, Prompt } from '../runtime/types.js';
+import { addFormOptions, type FormFlags, grammarOf } from './form.js';
 import { interruptible } from './interrupt.js';
 import {
   addEngineOptions,
@@ -12,35 +14,48 @@ import {
   type EngineFlags,
   generateOptions,
   loadOptions,
+  MAX_ANSWER_TOKENS,
   parseIds,
   type SamplingFlags,
 } from './options.js';
 import { dim, formatNumber, printable, printJson, progressBar } from './output.js';
 import { readPrompt } from './prompt.js';
 
-interface RunFlags extends EngineFlags, SamplingFlags {
+/** Of a completion. */
+const MAX_TOKENS = 128;
+
+interface RunFlags extends EngineFlags, SamplingFlags, FormFlags {
   readonly promptIds?: readonly number[];
+  readonly system?: string;
+  readonly raw?: boolean;
   readonly json?: boolean;
 }
 
 export function registerRun(program: Command): void {
   const command = program
     .command('run')
-    .description('complete a prompt, streaming')
+    .description('answer or complete a prompt, streaming')
     .argument(
       '[prompt]',
-      'text to go on with; - reads standard input; default: piped input or a built-in prompt',
+      'what to answer, or to go on with where the model has no chat template; piped input follows it; - reads standard input alone; default: a built-in prompt',
     )
+    .option('--system <text>', 'instructions to the model, before the prompt')
+    .option('--raw', "go on with the prompt as it is, without the model's chat template")
     .option(
       '--prompt-ids <ids>',
       'token ids such as 1,2,3 instead of text; nothing is added to them',
       parseIds,
     );
-  addSamplingOptions(addEngineOptions(command), { maxTokens: 128, temperature: 0 })
+  addFormOptions(
+    addSamplingOptions(addEngineOptions(command), {
+      maxTokens: `${MAX_TOKENS}, of an answer by chat template ${MAX_ANSWER_TOKENS}`,
+      temperature: 0,
+    }),
+  )
     .option('--json', 'print one JSON document on stdout instead of streaming')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ waferflow run "export function add(" --max-tokens 48\n  $ echo "const now = " | waferflow run --temperature 0.8 --top-k 40 --seed 7 --json',
+      `\nExamples:\n  $ waferflow run "export function add(" --max-tokens 48\n  $ echo "const now = " | waferflow run --temperature 0.8 --top-k 40 --seed 7 --json\n  $ waferflow run "const point = " --json-schema '{"type":"object","properties":{"x":{"type":"integer"}},"required":["x"]}'`,
     )
     .action((prompt: string | undefined, flags: RunFlags) =>
       interruptible((signal) => run(prompt, flags, signal)),
@@ -48,24 +63,53 @@ export function registerRun(program: Command): void {
 }
 
 async function run(argument: string | undefined, flags: RunFlags, signal: AbortSignal): Promise<void> {
-  if (argument !== undefined && flags.promptIds) {
-    console.error('error: a prompt was given both as text and as --prompt-ids');
-    throw new CommanderError(2, 'waferflow.twoPrompts', 'two prompts');
-  }
+  if (argument !== undefined && flags.promptIds)
+    throw usage('a prompt was given both as text and as --prompt-ids');
+  if (flags.system !== undefined && (flags.promptIds || flags.raw))
+    throw usage(`--system is part of a chat template, and ${flags.raw ? '--raw' : '--prompt-ids'} uses none`);
   const options = generateOptions(flags);
   validateGenerate(options);
+  const grammar = await grammarOf(flags);
+  if (grammar !== null) checkGrammar(grammar);
   const path = resolveModel(flags.model);
-  const prompt = flags.promptIds ?? (await readPrompt(argument));
-  if (prompt === '') throw emptyPrompt();
+  const given = flags.promptIds ?? (await readPrompt(argument));
+  if (given === '') throw emptyPrompt();
   const engine = await loadWithProgress(path, flags, signal);
   try {
-    const echo = typeof prompt === 'string' ? prompt : engine.tokenizer.decode(prompt);
-    const end = await generate(engine, prompt, { ...options, signal }, flags.json ? null : echo);
+    const { prompt, echo } = promptOf(engine, given, flags);
+    const maxTokens = echo === null ? MAX_ANSWER_TOKENS : MAX_TOKENS;
+    const all = { maxTokens, ...options, ...(grammar && { grammar }), signal };
+    const end = await generate(engine, prompt, all, flags.json ? null : (echo ?? ''));
     if (flags.json) printJson(toJson(engine, end));
     else console.error(`\n${figures(engine, end)}\n${simulatedFigures(end)}`);
   } finally {
     await engine.close();
   }
+}
+
+function usage(message: string): CommanderError {
+  console.error(`error: ${message}`);
+  return new CommanderError(2, 'waferflow.run', message);
+}
+
+/** What the engine is asked, and what of it is shown before its text: what a completion goes on with, nothing of a conversation. */
+function promptOf(
+  { tokenizer, info }: Engine,
+  given: string | readonly number[],
+  { raw, system }: RunFlags,
+): { prompt: Prompt; echo: string | null } {
+  if (typeof given !== 'string') return { prompt: given, echo: tokenizer.decode(given) };
+  if (tokenizer.chatTemplate !== null && !raw) {
+    const messages: ChatMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
+    return { prompt: [...messages, { role: 'user', content: given }], echo: null };
+  }
+  if (system === undefined) return { prompt: given, echo: given };
+  throw new OptionError({
+    what: '--system',
+    given: `instructions to ${info.name}, a completion model`,
+    expected: 'a model with a chat template',
+    todo: 'Put the instructions in front of the prompt, or choose an instruct model with --model.',
+  });
 }
 
 function emptyPrompt(): OptionError {
@@ -98,7 +142,7 @@ export async function loadWithProgress(
 /** Generates to the end; streams `echo` and the text to stdout unless `echo` is null. */
 async function generate(
   engine: Engine,
-  prompt: string | readonly number[],
+  prompt: Prompt,
   options: GenerateOptions,
   echo: string | null,
 ): Promise<GenerateEnd> {

@@ -1,15 +1,13 @@
 /** `waferflow score`: how well a model predicts a text, token by token. */
-import { readFile } from 'node:fs/promises';
 import { type Command, CommanderError } from 'commander';
 import { OptionError } from '../core/errors.js';
-import { decodeUtf8 } from '../core/utf8.js';
 import type { Engine, ScoreResult } from '../index.js';
-import { fileError } from '../platform/node/file-source.js';
 import { resolveModel } from '../platform/node/models.js';
 import { interruptible } from './interrupt.js';
 import { addEngineOptions, type EngineFlags, parseIds } from './options.js';
 import { formatNumber, printJson, progressBar } from './output.js';
 import { loadWithProgress } from './run.js';
+import { readTextFile } from './text-file.js';
 
 interface ScoreFlags extends EngineFlags {
   readonly text?: string;
@@ -36,7 +34,7 @@ async function score(flags: ScoreFlags, signal: AbortSignal): Promise<void> {
     throw new CommanderError(2, 'waferflow.scoreInput', 'one input expected');
   }
   const path = resolveModel(flags.model);
-  const text = flags.text === undefined ? null : await readText(flags.text);
+  const text = flags.text === undefined ? null : await readTextFile(flags.text);
   const engine = await loadWithProgress(path, flags, signal);
   try {
     const ids = text === null ? flags.ids! : engine.tokenizer.encode(text);
@@ -79,14 +77,4 @@ function print(engine: Engine, { tokens, argmax, nll }: ScoreResult, bytes: numb
 /** The bytes that the scored ids stand for: all but the first, which nothing predicts. */
 function bytesAfterFirst({ tokenizer }: Engine, ids: readonly number[]): number {
   return ids.slice(1).reduce((sum, id) => sum + tokenizer.bytesOf(id).length, 0);
-}
-
-async function readText(path: string): Promise<string> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (thrown) {
-    throw fileError(path, thrown, 'a readable text file');
-  }
-  return decodeUtf8(bytes, path);
 }

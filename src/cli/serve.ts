@@ -1,10 +1,8 @@
 /** `waferflow serve`: tokens over HTTP, server-sent events and WebSocket. */
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { OptionError } from '../core/errors.js';
 import { load } from '../index.js';
-import { fileError } from '../platform/node/file-source.js';
 import { localModels, resolveModel } from '../platform/node/models.js';
 import { parseKeyFile, parseKeyList } from '../server/gate/key-file.js';
 import type { ApiKey } from '../server/gate/keys.js';
@@ -19,6 +17,7 @@ import {
   parseNumber,
   parsePort,
 } from './options.js';
+import { readTextFile } from './text-file.js';
 
 const KEYS_VARIABLE = 'WAFERFLOW_API_KEYS';
 
@@ -85,8 +84,8 @@ async function serve(flags: ServeFlags): Promise<void> {
   const path = resolveModel(flags.model);
   const [id, ...aliases] = flags.modelName ?? [nameOf(path)];
   const tier = { maxWaitingTokens: flags.maxWaitingTokens };
-  const tls = tlsOf(flags);
-  const keys = keysOf(flags);
+  const tls = await tlsOf(flags);
+  const keys = await keysOf(flags);
   // Loaded when it is wanted: the other commands start without a web server's packages.
   const { startServer } = await import('../server/serve.js');
   const server = await startServer({
@@ -135,33 +134,24 @@ function nameOf(path: string): string {
   return localModels().find((model) => model.path === path)?.name ?? basename(path, '.gguf');
 }
 
-function keysOf({ apiKeys }: ServeFlags): readonly ApiKey[] {
+async function keysOf({ apiKeys }: ServeFlags): Promise<readonly ApiKey[]> {
   const variable = process.env[KEYS_VARIABLE];
   return [
-    ...(apiKeys === undefined ? [] : parseKeyFile(readText(apiKeys, '--api-keys'), apiKeys)),
+    ...(apiKeys === undefined ? [] : parseKeyFile(await readTextFile(apiKeys, 'a file of keys'), apiKeys)),
     ...(variable ? parseKeyList(variable, KEYS_VARIABLE) : []),
   ];
 }
 
-function tlsOf({ tlsCert, tlsKey }: ServeFlags): { cert: string; key: string } | null {
+async function tlsOf({ tlsCert, tlsKey }: ServeFlags): Promise<{ cert: string; key: string } | null> {
   if (tlsCert === undefined && tlsKey === undefined) return null;
   if (tlsCert !== undefined && tlsKey !== undefined)
-    return { cert: readText(tlsCert, '--tls-cert'), key: readText(tlsKey, '--tls-key') };
+    return { cert: await readTextFile(tlsCert, 'a PEM file'), key: await readTextFile(tlsKey, 'a PEM file') };
   throw new OptionError({
     what: 'TLS',
     given: `only ${tlsCert === undefined ? '--tls-key' : '--tls-cert'}`,
     expected: 'both --tls-cert and --tls-key',
     todo: 'Give the other one as well.',
   });
-}
-
-function readText(path: string, option: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (thrown) {
-    const { facts } = fileError(path, thrown);
-    throw new OptionError({ ...facts, what: `${option} ${path}` }, { cause: thrown });
-  }
 }
 
 function greeting({ url, context }: RunningServer): string {

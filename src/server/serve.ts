@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { messageOf, OptionError } from '../core/errors.js';
+import { FormatError, messageOf, OptionError } from '../core/errors.js';
 import { MiB } from '../core/units.js';
 import type { Engine } from '../runtime/types.js';
 import { createApp } from './app.js';
@@ -143,7 +143,7 @@ function secureServer(tls: NonNullable<ServerOptions['tls']>, handler: RequestLi
   try {
     return createTlsServer({ ...HTTP, ...tls }, handler);
   } catch (cause) {
-    throw new OptionError(
+    throw new FormatError(
       {
         what: 'TLS certificate and key',
         given: messageOf(cause),

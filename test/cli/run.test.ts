@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { load } from '#src/index.js';
 import { tinyModel } from '../helpers/tiny-model.js';
 import { waferflow } from './cli.js';
 
@@ -133,6 +134,76 @@ describe('waferflow run', () => {
     });
     expect(code).toBe(130);
     expect(stdout.startsWith('hello')).toBe(true);
+  });
+});
+
+describe('run, where the model has a chat template', () => {
+  const template =
+    "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+  const chat = join(directory, 'chat.gguf');
+  writeFileSync(chat, tinyModel({ metadata: { 'tokenizer.chat_template': template } }));
+  const ids = async (args: string[], input?: string): Promise<number[]> => {
+    const flags = ['run', ...args, '-m', chat, '-n', '2', '--json'];
+    const { code, stdout, stderr } = await waferflow(flags, input === undefined ? {} : { input });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return (JSON.parse(stdout) as RunDocument).promptIds;
+  };
+  const encoded = async (text: string): Promise<number[]> => {
+    const engine = await load(chat, { workers: 1 });
+    try {
+      return engine.tokenizer.encode(text, { special: true, bos: false });
+    } finally {
+      await engine.close();
+    }
+  };
+
+  it('uses it; --raw goes on with the text', async () => {
+    expect(await ids(['hi'])).toEqual(await encoded('[user]hi[assistant]'));
+    expect((await ids(['hi', '--raw'])).length).toBeLessThan((await ids(['hi'])).length);
+  });
+
+  it('--system comes first, and standard input after the prompt', async () => {
+    const both = await ids(['Summarise:', '--system', 'be brief'], 'a long text');
+    expect(both).toEqual(await encoded('[system]be brief[user]Summarise:\n\na long text[assistant]'));
+  });
+
+  it('streams the answer alone, without the prompt', async () => {
+    const { stdout } = await waferflow(['run', 'hi', '-m', chat, '-n', '7']);
+    expect(stdout).not.toContain('hi');
+    expect(stdout.length).toBeGreaterThan(3);
+  });
+
+  it.each([
+    [['run', 'x', '-m', model, '--system', 'be brief'], /--system: got instructions to .* completion model/],
+    [['run', 'x', '-m', chat, '--system', 'be brief', '--raw'], /--system is part of a chat template/],
+    [['run', 'x', '--format', 'json', '--grammar', 'root ::= "a"'], /one of --format, --json-schema/],
+    [['run', 'x', '--json-schema', '{"type": 7}'], /schema/],
+  ])('%j is bad usage', async (args, message) => {
+    const { code, stdout, stderr } = await waferflow(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+});
+
+describe('run holds the answer to a form', () => {
+  const point = '{"type":"object","properties":{"x":{"type":"integer","maximum":9}},"required":["x"]}';
+  const forms: readonly (readonly [args: string[], text: RegExp])[] = [
+    [['--json-schema', point], /^\{\s*"x"\s*:\s*-?\d+/],
+    [['--json-schema', join(directory, 'point.json')], /^\{\s*"x"\s*:\s*-?\d+/],
+    [['--grammar', 'root ::= "ab" "c"'], /^abc$/],
+    [['--grammar', join(directory, 'abc.gbnf')], /^abc$/],
+  ];
+  writeFileSync(join(directory, 'point.json'), point);
+  writeFileSync(join(directory, 'abc.gbnf'), 'root ::= "a" "b" "c"');
+
+  it.each(forms)('%j', async (args, text) => {
+    expect((await runJson('hello', '--max-tokens', '60', ...args)).text).toMatch(text);
+  });
+
+  it('--format json', async () => {
+    expect((await runJson('hello', '--max-tokens', '20', '--format', 'json')).text).toMatch(
+      /^\s*[[{"\dtfn-]/,
+    );
   });
 });
 

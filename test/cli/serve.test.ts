@@ -135,7 +135,7 @@ describe('serve', () => {
     const tls = await waferflow(['serve', '--port', '0', '--tls-cert', BINARY]);
     expect(tls.code).toBe(2);
     const keyFile = await waferflow(['serve', '--port', '0', '--api-keys', 'no-such-file']);
-    expect(keyFile).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('no such file') });
+    expect(keyFile).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('no such file') });
   });
 });
 
@@ -156,7 +156,7 @@ describe('what serve cannot listen at or open is said before any address', () =>
       /host 192\.0\.2\.1: got an address that this machine does not/,
     ],
     [['--host', 'nowhere.invalid', '--port', '0'], key, 2, /host nowhere\.invalid: got a name/],
-    [['--tls-cert', BINARY, '--tls-key', BINARY, '--port', '0'], {}, 2, /PEM/],
+    [['--tls-cert', BINARY, '--tls-key', BINARY, '--port', '0'], {}, 1, /PEM/],
     [['--model', 'nope.gguf', '--port', '0'], {}, 1, /nope\.gguf: got no such file/],
     [['--context', '99999999', '--port', '0'], {}, 2, /--context: got 99999999/],
   ];
