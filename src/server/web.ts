@@ -49,6 +49,7 @@ export function registerWeb(app: FastifyInstance, { serves }: { serves: boolean 
       // This one route answers differently here.
       globIgnore: ['waferflow.json'],
       wildcard: false,
+      preCompressed: true,
       cacheControl: false,
       setHeaders(reply, path) {
         for (const [name, value] of Object.entries(isolation)) reply.setHeader(name, value);

@@ -180,4 +180,88 @@ describe.skipIf(browser === null)('the wafer view', () => {
     expect(await page.locator('.frames').textContent()).toMatch(/Measured here/);
     await page.context().close();
   });
+
+  it('plays from cycle 0, load after load', async () => {
+    const { page, complaints } = await openAt('');
+    for (let load = 0; load < 6; load++) {
+      if (load > 0) await page.reload();
+      await page.waitForFunction(() => {
+        const cycle = /cycle ([\d,]+) /.exec(document.querySelector('.now')?.textContent ?? '')?.[1];
+        return cycle !== undefined && Number(cycle.replaceAll(',', '')) > 2;
+      });
+    }
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('opens a step of a hundred million cycles without hanging', async () => {
+    const { page } = await openAt('?model=llama-3.1-405b&users=512&context=2048&cycle=0');
+    const [, cycles = ''] = / of ([\d,.]+)/.exec((await page.locator('.now').textContent()) ?? '') ?? [];
+    await page.getByRole('button', { name: 'Zoom in' }).click();
+    await page.waitForFunction(() => /cam=/.test(location.hash));
+    expect(cycles).not.toBe('0');
+    await page.context().close();
+  });
+
+  it('follows a link to another run or model in the same tab, and Back, with their cycle and camera', async () => {
+    const first = '?run=gemv&pes=4x4&n=16&machine=wse-2&cycle=20';
+    const { page, complaints } = await openAt(first);
+    await page
+      .getByText(/cycle 20 /)
+      .first()
+      .waitFor();
+    const other = '#/wafer?run=broadcast&pes=4x1&n=8&machine=wse-2&cycle=9&cam=1.5,0.5,40';
+    await page.evaluate((hash) => location.assign(hash), other);
+    await page
+      .getByText(/cycle 9 /)
+      .first()
+      .waitFor();
+    await page.waitForTimeout(700);
+    expect(page.url()).toContain(other.replace('#', ''));
+    const model = '#/wafer?model=llama-3.1-8b&users=1&context=2048&machine=wse-3&cycle=7000&cam=300,500,1.1';
+    await page.evaluate((hash) => location.assign(hash), model);
+    await page
+      .getByText(/Cycle 7,000:/)
+      .first()
+      .waitFor();
+    await page.waitForTimeout(700);
+    expect(page.url()).toContain(model.replace('#', ''));
+    await page.goBack();
+    await page
+      .getByText(/cycle 9 /)
+      .first()
+      .waitFor();
+    await page.goBack();
+    await page
+      .getByText(/cycle 20 /)
+      .first()
+      .waitFor();
+    await page.waitForTimeout(700);
+    expect(page.url()).toContain('cycle=20');
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('plays each program that the menu offers, at the size that it chooses', async () => {
+    const { page } = await openAt('?run=decode-layer');
+    const menu = page.getByLabel('Show');
+    await menu.selectOption('run:prefill-layer');
+    await page.getByText(/prefill-layer on 4 × 4/).waitFor();
+    await page.locator('.stage[data-stale="false"]').waitFor();
+    expect(await page.locator('.notice.bad').count()).toBe(0);
+    await page.context().close();
+  });
+
+  it('lets the wheel scroll the page until the picture has been clicked into', async () => {
+    const { page } = await openAt('?run=gemv&pes=4x4&n=16&cycle=20');
+    const box = (await page.locator('.pane').boundingBox())!;
+    await page.mouse.move(box.x + 50, box.y + 50);
+    await page.mouse.wheel(0, 200);
+    await page.waitForFunction(() => scrollY > 0);
+    expect(page.url()).not.toContain('cam=');
+    await page.locator('.pane').focus();
+    await page.mouse.wheel(0, -200);
+    await page.waitForFunction(() => /cam=/.test(location.hash));
+    await page.context().close();
+  });
 });

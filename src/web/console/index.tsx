@@ -160,9 +160,10 @@ function Log() {
   const turns = conversation.turns.value;
   const end = useRef<HTMLDivElement>(null);
   const length = turns.at(-1)?.text.length ?? 0;
+  const problem = conversation.problem.value;
   useEffect(() => {
-    if (turns.length > 0) end.current?.scrollIntoView({ block: 'nearest' });
-  }, [turns.length, length]);
+    if (turns.length > 0 || problem !== null) end.current?.scrollIntoView({ block: 'nearest' });
+  }, [turns.length, length, problem]);
   return (
     <div class="log" role="log" aria-busy={conversation.isRunning}>
       {turns.length === 0 && (
@@ -180,8 +181,8 @@ function Log() {
           <p class="words">{text}</p>
         </article>
       ))}
-      {conversation.problem.value !== null && <Notice kind="bad">{conversation.problem.value}</Notice>}
-      <div ref={end} />
+      {problem !== null && <Notice kind="bad">{problem}</Notice>}
+      <div ref={end} class="end" />
     </div>
   );
 }

@@ -56,15 +56,19 @@ export function EnginePanel() {
         </label>{' '}
         or drop one on the page; it stays on this machine.
       </p>
-      {!crossOriginIsolated && (
-        <Notice>
-          One thread computes here, as this server does not send the headers that let threads share memory.{' '}
-          <code>waferflow ui</code> sends them.
-        </Notice>
-      )}
+      {!crossOriginIsolated && <Notice>One thread computes here: {whyAlone()}</Notice>}
       {problem !== null && <Notice kind="bad">{problem}</Notice>}
     </div>
   );
+}
+
+/** Why this browser lets no threads share memory: what has to hold first comes first. */
+function whyAlone(): string {
+  if (!isSecureContext) {
+    return 'browsers let threads share memory only over https or on localhost, and this page came over plain http from another machine.';
+  }
+  if (top !== self) return 'this page stands inside another one, which has to allow threads to share memory.';
+  return 'this server does not send the headers that let threads share memory; waferflow ui sends them.';
 }
 
 function describe(): string {

@@ -1,5 +1,5 @@
 /** Lesson 8: from one user to a fleet: requests come when they want, and the slowest of a hundred counts. */
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { connect } from '../../runtime/link.js';
 import { useAsked } from '../plan/ask/use-asked.js';
 import { figure, plural } from '../ui/format.js';
@@ -14,13 +14,12 @@ const STEPS = range(1, 10);
 
 export function FleetLesson() {
   const wafers = useKnob('wafers', STEPS, 1);
-  const api = useMemo(
-    () =>
-      connect<FleetApi>(
-        new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'waferflow-fleet' }),
-      ),
+  const worker = useMemo(
+    () => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'waferflow-fleet' }),
     [],
   );
+  useEffect(() => () => worker.terminate(), [worker]);
+  const api = useMemo(() => connect<FleetApi>(worker), [worker]);
   const question = wafers.value > 1 ? [wafers.value, wafers.value - 1] : [1];
   const { answer, isStale, problem } = useAsked(question, (counts) => api.run(counts));
   const [now, fewer] = answer ?? [];

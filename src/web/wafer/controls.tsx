@@ -7,6 +7,7 @@ import { CopyLink } from '../ui/save.js';
 import {
   COLOURINGS,
   type Colouring,
+  EASY_SIZES,
   type FabricShown,
   MOST_ELEMENTS,
   MOST_PES,
@@ -41,7 +42,7 @@ export function Controls({ state }: { state: WaferState }) {
     } else {
       const size = { width: 8, height: 8, elements: 64, type: 'f32', machine } as const;
       const before = shown.kind === 'fabric' ? shown : { run: { ...size, program: name }, against: null };
-      show({ ...before, kind: 'fabric', run: { ...before.run, program: name } });
+      show({ ...before, kind: 'fabric', run: { ...before.run, ...EASY_SIZES[name], program: name } });
     }
   };
   return (

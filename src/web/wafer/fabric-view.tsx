@@ -27,6 +27,8 @@ const FOLLOW_SCALE = 90;
 
 interface Loaded {
   readonly key: string;
+  /** What the address said when it came. */
+  readonly state: WaferState;
   readonly playables: readonly Playable[];
   readonly pictures: readonly FabricPicture[];
 }
@@ -54,10 +56,9 @@ export function FabricView({ state, shown }: { state: WaferState; shown: FabricS
         const length = Math.max(...playables.map(({ recording }) => recording.cycles));
         player.length.value = length;
         player.speed.value = state.speed ?? easySpeed(length);
-        const isFirst = loaded === null;
-        player.seek(isFirst ? (state.cycle ?? 0) : 0);
-        if (!isFirst) camera.value = null;
-        setLoaded({ key, playables, pictures });
+        player.seek(state.cycle ?? 0);
+        camera.value = state.camera;
+        setLoaded({ key, state, playables, pictures });
         if (state.cycle === null && !reducedMotion.peek()) player.play();
         else player.pause();
       },
@@ -67,15 +68,18 @@ export function FabricView({ state, shown }: { state: WaferState; shown: FabricS
       isGone = true;
     };
   }, [key]);
-  useAddress(player, camera, state);
-
-  if (problem !== null && loaded === null) return <Notice kind="bad">{problem}</Notice>;
+  if (problem !== null) return <Notice kind="bad">{problem}</Notice>;
   if (loaded === null) return <p class="muted stage-wait">Simulating…</p>;
+  const isStale = loaded.key !== key;
   return (
-    <>
-      {problem !== null && <Notice kind="bad">{problem}</Notice>}
-      <Stage state={state} loaded={loaded} player={player} camera={camera} isStale={loaded.key !== key} />
-    </>
+    <Stage
+      key={loaded.key}
+      state={isStale ? loaded.state : state}
+      loaded={loaded}
+      player={player}
+      camera={camera}
+      isStale={isStale}
+    />
   );
 }
 
@@ -88,6 +92,7 @@ interface StageProps {
 }
 
 function Stage({ state, loaded, player, camera, isStale }: StageProps) {
+  useAddress(player, camera, state, isStale);
   const { playables, pictures } = loaded;
   const first = playables[0]!;
   const { recording } = first;

@@ -19,6 +19,11 @@ export const PLAYED: readonly {
 const PROGRAM_NAMES = PLAYED.map(({ name }) => name);
 export const MACHINE_NAMES: readonly string[] = WAFERS.map(({ name }) => name);
 
+/** Sizes at which a program can be looked at, where the usual one makes too many moves to keep. */
+export const EASY_SIZES: Readonly<Record<string, { width: number; height: number; elements: number }>> = {
+  'prefill-layer': { width: 4, height: 4, elements: 16 },
+};
+
 /** Largest side of a rectangle that is played cycle by cycle, and the most elements. */
 export const MOST_PES = 64;
 export const MOST_ELEMENTS = 512;

@@ -15,12 +15,23 @@ interface Said {
 
 const textOf = (camera: Camera | null): string => (camera === null ? '' : formatCamera(camera));
 
-/** Writes clock and camera into the address, and follows an address that someone else has changed. */
-export function useAddress(player: Player, camera: Signal<Camera | null>, said: Said): void {
+/**
+ * Writes clock and camera into the address, and follows an address that someone else has changed. While `isStale`, the
+ * address speaks of a run that is not there yet: nothing of the one shown is written into it.
+ */
+export function useAddress(
+  player: Player,
+  camera: Signal<Camera | null>,
+  said: Said,
+  isStale: boolean,
+): void {
+  const silent = useRef(isStale);
+  silent.current = isStale;
   const written = useRef({ cycle: String(said.cycle ?? 0), cam: textOf(said.camera) });
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const write = (): void => {
+      if (silent.current) return;
       const before = written.current;
       const isStill = player.direction.peek() === 0 && player.length.peek() > 0;
       const cycle = isStill ? String(Math.floor(player.time.peek())) : before.cycle;
@@ -44,7 +55,7 @@ export function useAddress(player: Player, camera: Signal<Camera | null>, said: 
   // A link to another moment of the same run, or the back button.
   useEffect(() => {
     const { cycle } = said;
-    if (cycle === null || String(Math.floor(cycle)) === written.current.cycle) return;
+    if (isStale || cycle === null || String(Math.floor(cycle)) === written.current.cycle) return;
     written.current = { ...written.current, cycle: String(Math.floor(cycle)) };
     if (player.length.peek() === 0) return;
     player.pause();
@@ -52,7 +63,7 @@ export function useAddress(player: Player, camera: Signal<Camera | null>, said: 
   }, [said.cycle]);
   const cam = textOf(said.camera);
   useEffect(() => {
-    if (cam === '' || cam === written.current.cam) return;
+    if (isStale || cam === '' || cam === written.current.cam) return;
     written.current = { ...written.current, cam };
     camera.value = said.camera;
   }, [cam]);

@@ -10,7 +10,7 @@ const files = import.meta.glob<unknown>('../../../../models/cards/*.json', {
 });
 
 export const CARDS: readonly ModelCard[] = CARD_NAMES.map((name) =>
-  cardFromJson(files[`../../../models/cards/${name}.json`], name),
+  cardFromJson(files[`../../../../models/cards/${name}.json`], name),
 );
 
 export function cardNamed(name: string): ModelCard {

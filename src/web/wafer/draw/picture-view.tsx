@@ -217,7 +217,9 @@ class Hands {
     this.flight = requestAnimationFrame(go);
   }
 
+  /** Zooms in a picture that was clicked into, or with Ctrl; otherwise the page scrolls, as it does anywhere else. */
   private wheel(event: WheelEvent): void {
+    if (!event.ctrlKey && this.canvas.parentElement !== document.activeElement) return;
     event.preventDefault();
     const unit = event.deltaMode === 1 ? 16 : 1;
     // A pinch on a touchpad comes as a wheel with Ctrl, in smaller steps.

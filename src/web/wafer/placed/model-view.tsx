@@ -1,6 +1,6 @@
 /** A large model on its wafers: where it lies, and one decode step in the phases of the timing model. */
 import { signal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { formatBytes } from '../../../core/units.js';
 import { findWafer } from '../../../machine/wafers.js';
 import type { PlanResult } from '../../../timing/estimate-types.js';
@@ -40,10 +40,14 @@ export function ModelView({ state, shown }: { state: WaferState; shown: ModelSho
   const question = [{ model: shown.model, machine: shown.machine, request }];
   const { answer: planned, isStale, problem } = useAsked(question, (asked) => ask((api) => api.plan(asked)));
   const answer = planned?.[0];
+  // Until the answer to what the address says now is there, the picture stays what it was.
+  const settled = useRef({ key: '', state, shown });
+  if (!isStale) settled.current = { key: JSON.stringify(shown), state, shown };
   if (problem !== null) return <Notice kind="bad">{problem}</Notice>;
   if (answer === undefined) return <p class="muted stage-wait">Placing the model…</p>;
   if ('problem' in answer) return <Notice kind="bad">{answer.problem}</Notice>;
-  return <Stage state={state} shown={shown} result={answer.result} isStale={isStale} />;
+  const { key, ...before } = settled.current;
+  return <Stage key={key} {...before} result={answer.result} isStale={isStale} />;
 }
 
 function Stage({
@@ -67,14 +71,12 @@ function Stage({
     return { step, picture: new PlanPicture(plan, machine, step) };
   }, [result]);
   useEffect(() => {
-    const isFirst = player.length.peek() === 0;
     player.length.value = Math.ceil(step.cycles);
     player.speed.value = state.speed ?? easySpeed(step.cycles);
-    player.seek(isFirst ? (state.cycle ?? 0) : 0);
-    if (!isFirst) camera.value = null;
+    player.seek(state.cycle ?? 0);
     if (state.cycle === null && !reducedMotion.peek()) player.play();
   }, [step]);
-  useAddress(player, camera, state);
+  useAddress(player, camera, state, isStale);
 
   const picked = state.pe !== null && state.pe.wafer < picture.plan.wafers ? state.pe : null;
   const look = { colouring: state.colouring, picked };

@@ -73,7 +73,8 @@ export class Player {
     const next = this.time.peek() + (direction * this.speed.peek() * ms) / 1000;
     batch(() => {
       this.seek(next);
-      if (next >= this.length.peek() || next <= 0) this.direction.value = 0;
+      // Only the end that it runs towards stops it: no time may have passed yet since it set out from the other.
+      if (direction > 0 ? next >= this.length.peek() : next <= 0) this.direction.value = 0;
     });
   }
 }

@@ -57,11 +57,10 @@ export function planStrip({ phases, cycles }: DecodeStep, regions: number): Stri
       let at = phase.startCycle;
       for (const [p, part] of PARTS.entries()) {
         const end = at + phase.cycles[part];
-        for (let from = at; from < end; ) {
-          const column = Math.min(columns - 1, Math.floor((from / cycles) * columns));
-          const to = column === columns - 1 ? end : Math.min(end, ((column + 1) / columns) * cycles + 1e-9);
-          shares[p]![column]! += ((to - from) * columns) / cycles;
-          from = to;
+        // In columns; counted by whole ones, since a border in cycles may round to where one already is.
+        const [left, right] = [(at / cycles) * columns, (end / cycles) * columns];
+        for (let column = Math.floor(left); column < Math.min(columns, right); column++) {
+          shares[p]![column]! += Math.max(0, Math.min(right, column + 1) - Math.max(left, column));
         }
         at = end;
       }
