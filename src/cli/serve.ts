@@ -31,6 +31,7 @@ interface ServeFlags extends EngineFlags {
   readonly port: number;
   readonly host: string;
   readonly modelName?: readonly string[];
+  readonly anyModelName?: boolean;
   readonly maxRunning?: number;
   readonly kvTokens?: number;
   readonly maxRequests: number;
@@ -54,6 +55,7 @@ export function registerServe(program: Command): void {
     .addOption(number('-p, --port <n>', 'port; 0 takes a free one', parsePort, 8080))
     .option('--host <address>', 'address to serve at; others than loopback need --api-keys', '127.0.0.1')
     .option('--model-name <name>', 'name for clients; may be given several times', list)
+    .option('--any-model-name', 'answer to every name, for clients that are bound to one')
     .option('--max-running <n>', 'requests that run at once (default: 8)', parseCount)
     .option(
       '--kv-tokens <n>',
@@ -97,7 +99,7 @@ async function serve(flags: ServeFlags): Promise<void> {
         onProgress,
         signal,
       }),
-    model: { id: id!, aliases },
+    model: { id: id!, aliases, takesAnyName: flags.anyModelName === true },
     port: flags.port,
     host: flags.host,
     keys,

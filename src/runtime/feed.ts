@@ -18,7 +18,7 @@ const ringWords = 1 << 16;
 export const FEED_TOKEN = 0;
 /** Payload: prompt tokens done. */
 export const FEED_PREFILL = 1;
-/** Payload: requests in front. */
+/** Payload: requests in front; with 0, prompt tokens found in the prefix cache. */
 export const FEED_QUEUE = 2;
 
 /** Places in the shared counters. */

@@ -89,8 +89,11 @@ export interface GenerateOptions extends SamplingOptions {
   /** Only tokens that keep the answer a prefix of this language can be chosen. */
   readonly grammar?: Grammar;
   readonly signal?: AbortSignal;
-  /** Called with the number of requests in front while this one waits, and with 0 when it starts. */
-  readonly onQueue?: (position: number) => void;
+  /**
+   * Called with the number of requests in front while this one waits, and when it starts with 0 and the prompt tokens
+   * whose keys and values are in the prefix cache.
+   */
+  readonly onQueue?: (position: number, cachedTokens?: number) => void;
   /** Called after every prefill chunk with prompt tokens done and in all. */
   readonly onPrefill?: (done: number, total: number) => void;
 }
@@ -167,9 +170,13 @@ export interface ScoreResult {
   readonly argmax: readonly number[];
   /** Negative log-likelihood of the token at i + 1 in nats; one shorter than `argmax`. */
   readonly nll: readonly number[];
+  /** Of the token at i + 1, where `top` was given. */
+  readonly logprobs?: readonly TokenLogprobs[];
 }
 
 export interface ScoreOptions {
+  /** Reports each token's log-probability and those of the so many likeliest in its place, 0 to 20; default: none. */
+  readonly top?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }

@@ -1,13 +1,13 @@
 /** The HTTP application: hooks over every route, then the surfaces. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
-import Fastify, { type FastifyInstance } from 'fastify';
-import { registerAnthropic } from './anthropic/surface.js';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { anthropicError, registerAnthropic } from './anthropic/surface.js';
 import type { ServerContext } from './context.js';
 import { ApiError } from './errors.js';
 import { anonymous } from './gate/keys.js';
-import { openAiError, writeErrors } from './http.js';
-import { registerOllama } from './ollama/surface.js';
+import { type ErrorFormat, openAiError, writeErrors } from './http.js';
+import { ollamaError, registerOllama } from './ollama/surface.js';
 import { registerOpenAi } from './openai/index.js';
 import { registerOperations } from './operations.js';
 import { registerResponsesApi } from './socket/surface.js';
@@ -34,6 +34,12 @@ export function requestId({ headers }: IncomingMessage): string {
     : `req_${randomUUID().replaceAll('-', '')}`;
 }
 
+/** Where a request has no surface of its own, its form is that of the client. */
+function formatFor({ headers, url }: FastifyRequest): ErrorFormat {
+  if (headers['anthropic-version'] !== undefined) return anthropicError;
+  return url.startsWith('/api/') ? ollamaError : openAiError;
+}
+
 export function createApp(
   context: ServerContext,
   serverFactory: (handler: RequestListener) => Server,
@@ -50,6 +56,11 @@ export function createApp(
   app.addHook('onRoute', ({ method, url }) => {
     for (const each of [method].flat()) context.routes.push({ method: each, url });
   });
+  const notFound = ({ method, url }: FastifyRequest): ApiError => {
+    const path = url.split('?', 1)[0]!.slice(0, 200);
+    const message = `There is nothing at ${method} ${path}.`;
+    return new ApiError({ status: 404, type: 'invalid_request_error', code: 'not_found', message });
+  };
   app.addHook('onRequest', async (request, reply) => {
     reply.raw.once('close', context.lifecycle.begin());
     reply.header('x-request-id', request.id);
@@ -64,6 +75,8 @@ export function createApp(
       return reply.code(204).headers(context.origins.preflightHeaders(asked)).send();
     if (request.routeOptions.config.isPublic !== true)
       request.caller = context.keys.authenticate(request.headers);
+    // Before anybody reads a body that nobody wants.
+    if (request.is404) throw notFound(request);
     return undefined;
   });
   app.addHook('onSend', async (request, reply) => {
@@ -71,18 +84,27 @@ export function createApp(
   });
   // Small clients forget the content type; what is no JSON is refused all the same.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
-  writeErrors(app, openAiError, context.log);
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body: string, done) =>
+    // Clients name the type of a body that they do not send.
+    body.trim() === '' ? done(null, undefined) : parseJson(request, body, done),
+  );
+  app.addContentTypeParser(/^multipart\//, (_request, _body, done) =>
+    done(
+      new ApiError({
+        status: 415,
+        type: 'invalid_request_error',
+        code: 'unsupported_media_type',
+        message: 'Uploads are not taken here: send a JSON object.',
+      }),
+    ),
+  );
+  writeErrors(app, formatFor, context.log);
   app.setNotFoundHandler((request) => {
-    const [path] = request.url.split('?', 1);
-    throw new ApiError({
-      status: 404,
-      type: 'invalid_request_error',
-      code: 'not_found',
-      message: `There is nothing at ${request.method} ${path?.slice(0, 200)}.`,
-    });
+    throw notFound(request);
   });
   for (const surface of SURFACES) surface(app, context);
   if (hasWeb()) registerWeb(app, { serves: true });
+  else app.get('/', { config: { isPublic: true } }, () => 'Ollama is running');
   return app;
 }

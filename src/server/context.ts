@@ -16,6 +16,8 @@ import type { SocketLimits } from './socket/limits.js';
 export interface ServedModel {
   readonly id: string;
   readonly aliases: readonly string[];
+  /** Whether it answers to every name, for clients that are bound to one. */
+  readonly takesAnyName: boolean;
   /** Unix time in seconds. */
   readonly created: number;
 }
@@ -61,9 +63,15 @@ export interface ServerContext {
   readonly upgrades: Map<string, UpgradeHandler>;
 }
 
-/** Throws an ApiError with status 404 unless the name, if given, is that of the model that is served. */
-export function requireModel({ model }: ServerContext, name: string | null | undefined): void {
-  if (name === undefined || name === null || name === model.id || model.aliases.includes(name)) return;
+/**
+ * The name that an answer carries: the one that was asked for. Throws an ApiError with status 404 unless it, if given, is
+ * one of the model that is served.
+ */
+export function requireModel({ model }: ServerContext, name: string | null | undefined): string {
+  if (name === undefined || name === null || name === '') return model.id;
+  const names = [model.id, ...model.aliases];
+  // Ollama's names may end in a tag; `latest` goes without saying.
+  if (model.takesAnyName || names.includes(name) || names.includes(name.replace(/:latest$/, ''))) return name;
   throw new ApiError({
     status: 404,
     type: 'invalid_request_error',

@@ -19,10 +19,20 @@ export interface ApiErrorFacts {
   readonly message: string;
   /** The field that is wrong, e.g. `messages[0].role`. */
   readonly param?: string;
+  /** Of a prompt with no room in the context: each API has words of its own for it, which clients look for. */
+  readonly overflow?: Overflow;
+  /** What a client needs beside the message, in the form of the API that it speaks. */
+  readonly details?: Readonly<Record<string, unknown>>;
   /** When to try again, for 429 and 503. */
   readonly retryAfterMs?: number;
   /** Further headers of the answer, in lower case, e.g. those of the rate limits. */
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Overflow {
+  /** Of the prompt; where it was too long to be tokenised, at least so many. */
+  readonly tokens: number;
+  readonly context: number;
 }
 
 export class ApiError extends Error {
@@ -43,6 +53,21 @@ export function badRequest(message: string, param?: string, code = 'invalid_valu
     code,
     message,
     ...(param !== undefined && { param }),
+  });
+}
+
+/** A prompt without room in the context, in the words of OpenAI's API. */
+export function contextOverflow(overflow: Overflow, param: string): ApiError {
+  const { tokens, context } = overflow;
+  return new ApiError({
+    status: 400,
+    type: 'invalid_request_error',
+    code: 'context_length_exceeded',
+    message:
+      `This model's maximum context length is ${context} tokens. However, your ${param} resulted in ` +
+      `${tokens} tokens. Please reduce the length of the ${param}.`,
+    param,
+    overflow,
   });
 }
 

@@ -13,8 +13,8 @@ export const { version } = JSON.parse(
 
 export function registerOperations(app: FastifyInstance, context: ServerContext): void {
   const { host, lifecycle } = context;
-  // Liveness: the process answers. A model that is loading is no reason to kill it.
-  app.get('/health', (_request, reply) => {
+  // Liveness: the process answers. A model that is loading is no reason to kill it. Load balancers have no key.
+  app.get('/health', { config: { isPublic: true } }, (_request, reply) => {
     const { state } = host;
     const status = lifecycle.draining.aborted ? 'draining' : state.kind;
     reply.code(state.kind === 'failed' ? 500 : 200);
@@ -22,8 +22,9 @@ export function registerOperations(app: FastifyInstance, context: ServerContext)
       status,
       model: context.model.id,
       reloads: host.reloads,
-      ...(state.kind === 'loading' && { loading: state.progress, reason: state.reason }),
-      ...(state.kind === 'failed' && { error: messageOf(state.error) }),
+      ...(state.kind === 'loading' && { loading: state.progress }),
+      ...(state.kind === 'loading' && context.keys.isOpen && { reason: state.reason }),
+      ...(state.kind === 'failed' && { error: context.keys.isOpen ? messageOf(state.error) : 'see the log' }),
     };
   });
   app.get('/ready', () => {

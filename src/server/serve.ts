@@ -22,7 +22,12 @@ import { goOnAsHttp, upgrade, wantsWebSocket } from './upgrade.js';
 export interface ServerOptions {
   /** Loads the engine; called again after one broke. */
   readonly load: EngineLoader;
-  readonly model: { readonly id: string; readonly aliases?: readonly string[] };
+  readonly model: {
+    readonly id: string;
+    readonly aliases?: readonly string[];
+    /** Whether it answers to every name; default false. */
+    readonly takesAnyName?: boolean;
+  };
   /** Default 8080; 0 takes any free one. */
   readonly port?: number;
   /** Default 127.0.0.1. */
@@ -68,6 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const model: ServedModel = {
     id: options.model.id,
     aliases: options.model.aliases ?? [],
+    takesAnyName: options.model.takesAnyName ?? false,
     created: Math.floor(Date.now() / 1000),
   };
   const context: ServerContext = {

@@ -125,7 +125,8 @@ describe('serve', () => {
   it('takes keys from the environment, and refuses what makes no sense', async () => {
     const { url, greeting } = await serve([], { WAFERFLOW_API_KEYS: 'me=a-long-secret' });
     expect(greeting).toContain('authorization: Bearer KEY');
-    expect((await fetch(`${url}/health`)).status).toBe(401);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    expect((await fetch(`${url}/metrics`)).status).toBe(401);
     await ready(url, { authorization: 'Bearer a-long-secret' });
     const open = await waferflow(['serve', '--host', '0.0.0.0', '--port', '0']);
     expect(open.code).toBe(2);

@@ -174,12 +174,6 @@ describe('errors', () => {
     ['no max_tokens', { max_tokens: undefined }, 400, 'invalid_request_error'],
     ['an unknown model', { model: 'other' }, 404, 'not_found_error'],
     [
-      'an image',
-      { messages: [{ role: 'user', content: [{ type: 'image', source: { type: 'url', url: 'x' } }] }] },
-      400,
-      'invalid_request_error',
-    ],
-    [
       'an answer that is begun',
       { messages: [{ role: 'assistant', content: 'x' }] },
       400,

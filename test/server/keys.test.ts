@@ -25,11 +25,11 @@ function statusOf(url: string, headers: Record<string, string>, method = 'GET'):
 }
 
 describe('a server with keys', () => {
-  it('answers 401 on every route and method without one but the page’s, and on paths that do not exist', async () => {
+  it('answers 401 on every route and method without one but the page’s and /health, and on paths that do not exist', async () => {
     const { url, context } = await testServer({ keys });
     const page = new URL('../../dist/web/', import.meta.url);
-    const isPage = (path: string): boolean => existsSync(new URL(`.${path}`, page));
-    const routes = context.routes.filter((route) => !isPage(route.url));
+    const isPublic = (path: string): boolean => path === '/health' || existsSync(new URL(`.${path}`, page));
+    const routes = context.routes.filter((route) => !isPublic(route.url));
     expect(routes.length).toBeGreaterThan(12);
     const paths = [...routes, { method: 'GET', url: '/nothing' }, { method: 'DELETE', url: '/' }];
     for (const route of paths) {

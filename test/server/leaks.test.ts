@@ -23,7 +23,7 @@ async function requests({ url }: RunningServer, count: number): Promise<void> {
     while (left-- > 0) {
       const controller = new AbortController();
       const kind = left % 4;
-      const body = { prompt: `request ${left}`, max_tokens: kind === 2 ? -1 : 20, stream: kind !== 1 };
+      const body = { prompt: `request ${left}`, max_tokens: kind === 2 ? -2 : 20, stream: kind !== 1 };
       try {
         const response = await fetch(`${url}/v1/completions`, {
           method: 'POST',

@@ -167,7 +167,6 @@ describe('errors', () => {
   it.each<[string, string, object, number, RegExp]>([
     ['an unknown model', '/api/chat', { model: 'other', messages: [] }, 404, /model 'other' not found/],
     ['no model', '/api/generate', { prompt }, 400, /model/],
-    ['an image', '/api/generate', { model: 'glint', prompt, images: ['aGk='] }, 400, /text only/],
     ['thinking', '/api/generate', { model: 'glint', prompt, think: true }, 400, /think/],
     ['an odd format', '/api/generate', { model: 'glint', prompt, format: 'xml' }, 400, /format/],
     [
@@ -176,13 +175,6 @@ describe('errors', () => {
       { model: 'glint', prompt, format: { type: 'strange' } },
       400,
       /strange/,
-    ],
-    [
-      'a result without a call',
-      '/api/chat',
-      { model: 'glint', messages: [{ role: 'tool', content: 'x' }] },
-      400,
-      /call/,
     ],
   ])('say what is wrong with %s', async (_, path, body, status, message) => {
     const response = await fetch(`${server.url}${path}`, { method: 'POST', body: JSON.stringify(body) });

@@ -152,7 +152,11 @@ describe('what is wrong', () => {
     ['a temperature out of range', { temperature: 3 }, 'temperature'],
     ['a role that does not exist', { messages: [{ role: 'nobody', content: 'a' }] }, 'messages[0].role'],
     ['no message', { messages: [] }, 'messages'],
-    ['an image', { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'messages[0].content'],
+    [
+      'a part without text',
+      { messages: [{ role: 'user', content: [{ type: 'text' }] }] },
+      'messages[0].content',
+    ],
     ['too many choices', { n: 1000 }, 'n'],
     ['an empty stop string', { stop: [''] }, 'stop'],
     ['a token that is none', { logit_bias: { word: 1 } }, 'logit_bias'],
@@ -189,7 +193,7 @@ describe('what is wrong', () => {
     expect(error).toBeInstanceOf(OpenAI.NotFoundError);
     expect(error).toMatchObject({ code: 'model_not_found', param: 'model' });
     const answer = await client.chat.completions.create({ ...request, model: 'gpt-tiny', max_tokens: 1 });
-    expect(answer.model).toBe('glint');
+    expect(answer.model).toBe('gpt-tiny');
   });
 
   it('a prompt longer than the context is a 400 with a code', async () => {

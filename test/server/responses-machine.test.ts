@@ -45,7 +45,7 @@ function endWith(finishReason: 'stop' | 'length' | 'tool_calls' | 'cancelled'): 
 }
 
 const callEvents: CompletionEvent[] = [
-  { type: 'started', promptTokens: 5 },
+  { type: 'started', promptIds: [1, 2, 3, 4, 5], cachedTokens: 0 },
   { type: 'text', text: 'Let me see.', ids: [1, 2] },
   { type: 'toolCallStart', index: 0, id: 'call_1', name: 'f' },
   { type: 'toolCallArguments', index: 0, text: '{"a":' },
@@ -119,7 +119,7 @@ it.each([
 
 it('answers with an empty message where the model said nothing', () => {
   const { machine: one, events } = machine();
-  one.push({ type: 'started', promptTokens: 5 });
+  one.push({ type: 'started', promptIds: [1, 2, 3, 4, 5], cachedTokens: 0 });
   one.push(endWith('stop'));
   expect(last(events).output).toMatchObject([{ type: 'message', content: [{ text: '' }] }]);
 });

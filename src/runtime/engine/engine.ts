@@ -5,6 +5,7 @@ import { failureOf, unpackError } from '../failure.js';
 import { STAT } from '../feed.js';
 import { checkGrammar } from '../grammar/grammar.js';
 import type { JobOutcome } from '../leader/leader.js';
+import { readLogprobs } from '../leader/logprobs.js';
 import type { Job, JobResult } from '../leader/sequence.js';
 import type {
   Engine,
@@ -17,6 +18,7 @@ import type {
   ScoreOptions,
   ScoreResult,
   Tokenizer,
+  TokenLogprobs,
 } from '../types.js';
 import { LeaderCalls, type LeaderLine } from './leader-calls.js';
 import { checkIds, samplingOf, stopStrings, validateGenerate } from './options.js';
@@ -180,9 +182,10 @@ export class WaferEngine implements Engine {
     checkIds(ids, this.tokenizer.vocabSize);
     if (ids.length === 0) throw emptyPrompt('ids');
     const { leader } = this.parts.crew;
-    const { signal } = options;
+    const { signal, top } = options;
     const argmax: number[] = [];
     const nll: number[] = [];
+    const logprobs: TokenLogprobs[] = [];
     // Every window starts with BOS where the ids do, and repeats half a window of context.
     const bos = ids[0] === this.tokenizer.bosId ? [ids[0]] : [];
     const size = this.mostTokens - bos.length;
@@ -195,12 +198,15 @@ export class WaferEngine implements Engine {
       const cancel = (): void => this.calls.tell(leader.cancel(request));
       signal?.addEventListener('abort', cancel);
       try {
-        const scores = await this.calls.ask(leader.score(request, window), { request, total: window.length });
+        const asked = leader.score(request, window, top ?? null);
+        const scores = await this.calls.ask(asked, { request, total: window.length });
         if (scores === null) signal?.throwIfAborted();
         else {
           const skip = argmax.length - from;
           argmax.push(...scores.argmax.subarray(skip));
-          nll.push(...scores.nll.subarray(skip > 0 ? skip - 1 : 0));
+          const known = skip > 0 ? skip - 1 : 0;
+          nll.push(...scores.nll.subarray(known));
+          for (const record of scores.records.slice(known)) logprobs.push(readLogprobs(record)!);
         }
       } finally {
         signal?.removeEventListener('abort', cancel);
@@ -208,7 +214,7 @@ export class WaferEngine implements Engine {
       options.onProgress?.(argmax.length, ids.length);
       if (from + size >= rest.length) break;
     }
-    return { tokens: ids.length, argmax, nll };
+    return { tokens: ids.length, argmax, nll, ...(top !== undefined && { logprobs }) };
   }
 
   /** The logits [vocabSize] after the last of `ids`; for tests and tools that look inside. */

@@ -21,7 +21,7 @@ export interface LeaderLine {
 interface Watcher {
   readonly stream: Stream | null;
   readonly onPrefill: ((done: number, total: number) => void) | undefined;
-  readonly onQueue: ((position: number) => void) | undefined;
+  readonly onQueue: ((position: number, cachedTokens?: number) => void) | undefined;
   readonly total: number;
 }
 
@@ -132,6 +132,6 @@ export class LeaderCalls {
 /** What a record of the feed says, to those who want to know. */
 function hand({ stream, onPrefill, onQueue, total }: Watcher, kind: number, payload: Int32Array): void {
   if (kind === FEED_TOKEN) stream?.push(payload[0]!, readLogprobs(payload));
-  else if (kind === FEED_QUEUE) onQueue?.(payload[0]!);
+  else if (kind === FEED_QUEUE) onQueue?.(payload[0]!, payload[1]);
   else onPrefill?.(payload[0]!, total);
 }

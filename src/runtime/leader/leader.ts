@@ -40,7 +40,7 @@ export interface LeaderApi {
   /** Bytes of each token and the end tokens, before the first job with a grammar. */
   setVocabulary(vocabulary: readonly Uint8Array[], eosIds: readonly number[]): void;
   /** Scores up to `context` ids. Null if cancelled. */
-  score(request: number, ids: readonly number[]): Promise<WindowScores | null>;
+  score(request: number, ids: readonly number[], top: number | null): Promise<WindowScores | null>;
   /** The logits [vocabSize] after the last of `ids`. */
   logits(request: number, ids: readonly number[]): Promise<Float32Array>;
   /** Ends a request, wherever it is; one that is unknown or has ended is left alone. */
@@ -62,7 +62,7 @@ export function createLeader(init: LeaderInit): LeaderApi {
     warmUp: () => leader.warmUp(),
     generate: read((job) => leader.generate(job)),
     setVocabulary: read((vocabulary, eosIds) => leader.setVocabulary(vocabulary, eosIds)),
-    score: read((request, ids) => leader.score(request, ids)),
+    score: read((request, ids, top) => leader.score(request, ids, top)),
     logits: read((request, ids) => leader.logits(request, ids)),
     cancel: read((request) => leader.cancel(request)),
     allow: read((request, tokens) => leader.allow(request, tokens)),
@@ -138,12 +138,13 @@ class Leader {
     this.grammars = createGrammarCompiler(vocabulary, eosIds);
   }
 
-  score(request: number, ids: readonly number[]): Promise<WindowScores | null> {
-    const scores = {
+  score(request: number, ids: readonly number[], top: number | null): Promise<WindowScores | null> {
+    const scores: WindowScores = {
+      records: [],
       argmax: new Int32Array(ids.length),
       nll: new Float64Array(Math.max(0, ids.length - 1)),
     };
-    const purpose: Purpose = { kind: 'score', scores };
+    const purpose: Purpose = { kind: 'score', scores, top };
     return new Promise((resolve, reject) => {
       this.submit({ request, ids, purpose, priority: 0, shareKey: '' }, (outcome) => {
         if (outcome instanceof Error) reject(outcome);
@@ -272,6 +273,9 @@ class Leader {
         if (next === undefined) continue;
         const logits = this.stepper.logitsRow(firstLogits + row);
         purpose.scores.nll[position] = this.stepper.logSumExp(firstLogits + row) - logits[next]!;
+        if (purpose.top === null) continue;
+        const record = logprobsRecord(this.stepper, firstLogits + row, purpose.top);
+        purpose.scores.records[position] = Int32Array.of(next, ...record(next));
       }
     } else if (firstLogits >= 0) {
       purpose.logits = this.stepper.logitsRow(firstLogits).slice();

@@ -192,7 +192,7 @@ export class Scheduler {
       if (sequence.purpose.kind === 'generate') {
         this.feed.stats[STAT.prefixQueryTokens]! += sequence.promptTokens;
         this.feed.stats[STAT.prefixHitTokens]! += sequence.computed;
-        this.feed.write(sequence.request, FEED_QUEUE, [0]);
+        this.feed.write(sequence.request, FEED_QUEUE, [0, sequence.computed]);
       }
     }
     this.running.push(sequence);

@@ -42,6 +42,8 @@ export interface WindowScores {
   readonly argmax: Int32Array;
   /** Negative log-likelihood of the next token after each position but the last, in nats. */
   readonly nll: Float64Array;
+  /** Log-probabilities after each position but the last, as the feed has them; empty where none were asked for. */
+  readonly records: Int32Array[];
 }
 
 /** What a sequence is for. */
@@ -53,7 +55,7 @@ export type Purpose =
       readonly drafter: Drafter | null;
       readonly matcher: GrammarMatcher | null;
     }
-  | { readonly kind: 'score'; readonly scores: WindowScores }
+  | { readonly kind: 'score'; readonly scores: WindowScores; readonly top: number | null }
   | { readonly kind: 'logits'; logits: Float32Array };
 
 export class Sequence {

@@ -5,7 +5,7 @@ import type { CompletionEvent } from '../road/completion.js';
 import { type EndEvent, usageExtension } from '../road/usage.js';
 
 export type AnswerBlock =
-  | { readonly type: 'text'; readonly text: string; readonly citations: null }
+  | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'tool_use'; readonly id: string; readonly name: string; readonly input: unknown };
 
 export type StopReason =
@@ -77,9 +77,9 @@ export async function* answerEvents(
         break;
       case 'started': {
         const usage = {
-          input_tokens: event.promptTokens,
+          input_tokens: event.promptIds.length - event.cachedTokens,
           cache_creation_input_tokens: 0,
-          cache_read_input_tokens: 0,
+          cache_read_input_tokens: event.cachedTokens,
           output_tokens: 0,
         };
         const message: AnswerMessage = {
@@ -101,7 +101,7 @@ export async function* answerEvents(
         if (open !== 'text') {
           yield* close();
           open = 'text';
-          const block = { type: 'text', text: '', citations: null } as const;
+          const block = { type: 'text', text: '' } as const;
           yield { type: 'content_block_start', index: count++, content_block: block };
         }
         yield {

@@ -1,49 +1,20 @@
 /** The body of Anthropic's `POST /v1/messages`, checked, and the completion that it asks for. */
 import { z } from 'zod';
 import type { GenerateOptions } from '../../runtime/types.js';
-import { badRequest } from '../errors.js';
-import type { CompletionRequest, Message, Tool, ToolChoice } from '../road/completion.js';
+import { ApiError, badRequest } from '../errors.js';
+import type { CompletionRequest, Message } from '../road/completion.js';
+import { constraintFields, constraintOf } from '../road/constraint.js';
 import type { MessagesPrompt } from '../road/tools.js';
+import { type Block, block, textBlock, textOf } from './blocks.js';
+import { tool, toolChoice, toToolChoice, toTools } from './tools.js';
 
 const text = z.string();
-const textBlock = z.object({ type: z.literal('text'), text });
-const toolUse = z.object({
-  type: z.literal('tool_use'),
-  id: text,
-  name: text,
-  input: z.record(text, z.unknown()),
-});
-const toolResult = z.object({
-  type: z.literal('tool_result'),
-  tool_use_id: text,
-  content: z.union([text, z.array(textBlock)]).nullish(),
-  is_error: z.boolean().nullish(),
-});
-/** What a model thought before is no part of its turns here. */
-const thinking = z.object({ type: z.enum(['thinking', 'redacted_thinking']) });
-const block = z.discriminatedUnion(
-  'type',
-  [textBlock, toolUse, toolResult, thinking],
-  'expected text, tool_use, tool_result or thinking: this model reads text only',
-);
-
 const message = z.object({
   role: z.enum(['user', 'assistant', 'system']),
   content: z.union([text, z.array(block)]),
 });
 
-const tool = z.object({
-  type: z.literal('custom', 'only tools of your own are known here').nullish(),
-  name: z.string().regex(/^[\w-]{1,128}$/, 'expected up to 128 letters, digits, _ and -'),
-  description: text.nullish(),
-  input_schema: z.record(text, z.unknown()),
-});
-
-const toolChoice = z.object({
-  type: z.enum(['auto', 'any', 'tool', 'none']),
-  name: text.nullish(),
-  disable_parallel_tool_use: z.boolean().nullish(),
-});
+const format = z.object({ type: z.literal('json_schema'), schema: z.record(text, z.unknown()) });
 
 /** What counts as prompt, and so stands in the body of `count_tokens` as well. */
 export const promptBody = z.object({
@@ -55,22 +26,21 @@ export const promptBody = z.object({
 });
 
 export const messagesBody = promptBody.extend({
-  max_tokens: z.int().min(1),
+  ...constraintFields,
+  max_tokens: z.int().min(0),
+  thread: z.object({ type: text }).nullish(),
   stop_sequences: z.array(text.min(1)).max(16).nullish(),
   temperature: z.number().min(0).max(1).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
   top_k: z.int().min(0).nullish(),
   stream: z.boolean().nullish(),
   service_tier: z.enum(['auto', 'standard_only']).nullish(),
-  output_config: z
-    .object({
-      format: z.object({ type: z.literal('json_schema'), schema: z.record(text, z.unknown()) }).nullish(),
-    })
-    .nullish(),
+  output_config: z.object({ format: format.nullish() }).nullish(),
+  /** Its name before `output_config`. */
+  output_format: format.nullish(),
 });
 
 export type MessagesBody = z.infer<typeof messagesBody>;
-type Block = z.infer<typeof block>;
 
 /** Throws an ApiError on messages that cannot be a conversation here. */
 export function promptOf({
@@ -84,71 +54,78 @@ export function promptOf({
       "The last message is the assistant's: an answer that is begun cannot be gone on with.",
       'messages',
     );
-  const known = (tools ?? []).map(
-    ({ name, description, input_schema: parameters }): Tool => ({
-      name,
-      parameters,
-      ...(description != null && { description }),
-    }),
-  );
+  const known = toTools(tools ?? []);
   const turns = messages.flatMap(({ role, content }) =>
     typeof content === 'string' ? [{ role, content }] : turnsOf(role, content),
   );
-  const head: Message[] = system == null ? [] : [{ role: 'system', content: plain(system) }];
+  const head: Message[] = system == null ? [] : [{ role: 'system', content: textOf(system) }];
   return {
     kind: 'messages',
     messages: [...head, ...turns],
     ...(known.length > 0 && { tools: known }),
-    ...(tool_choice != null && { toolChoice: choiceOf(tool_choice, known) }),
+    ...(tool_choice != null && { toolChoice: toToolChoice(tool_choice, known) }),
     ...(tool_choice?.disable_parallel_tool_use === true && { parallelToolCalls: false }),
   };
 }
 
 export function completionRequest(body: MessagesBody, id: string, caller: string): CompletionRequest {
+  requireNoThread(body);
+  const format = body.output_config?.format ?? body.output_format;
+  const grammar = constraintOf(
+    body,
+    format == null ? null : { type: 'jsonSchema', schema: JSON.stringify(format.schema) },
+  );
   const options: GenerateOptions = {
     maxTokens: body.max_tokens,
     temperature: body.temperature ?? 1,
     ...(body.top_p != null && { topP: body.top_p }),
     ...(body.top_k != null && { topK: body.top_k }),
     ...(body.stop_sequences?.length && { stop: body.stop_sequences }),
-    ...(body.output_config?.format != null && {
-      grammar: { type: 'jsonSchema', schema: JSON.stringify(body.output_config.format.schema) },
-    }),
+    ...(grammar && { grammar }),
   };
   return { id, caller, tier: 'interactive', prompt: promptOf(body), options };
+}
+
+/**
+ * Conversations that the server keeps are not known here. Said in the form after which clients send the whole
+ * conversation by themselves.
+ */
+function requireNoThread({ thread }: MessagesBody): void {
+  if (thread == null) return;
+  const isNew = thread.type === 'create';
+  const message = 'Threads are not kept here: send the whole conversation as `messages`.';
+  const details = isNew
+    ? { error_code: 'thread_unsupported_request', unsupported: ['thread'] }
+    : { error_code: 'thread_not_found' };
+  throw new ApiError({
+    status: 400,
+    type: 'invalid_request_error',
+    code: details.error_code,
+    message,
+    param: 'thread',
+    details,
+  });
 }
 
 /** Results of calls are turns of their own, and come before what the user says. */
 function turnsOf(role: 'user' | 'assistant' | 'system', blocks: readonly Block[]): Message[] {
   const results = blocks.flatMap((part): Message[] =>
-    part.type === 'tool_result'
+    part.type === 'tool_result' && 'tool_use_id' in part
       ? [
           {
             role: 'tool',
-            content: `${part.is_error === true ? 'Error: ' : ''}${plain(part.content ?? '')}`,
+            content: `${part.is_error === true ? 'Error: ' : ''}${textOf(part.content ?? '')}`,
             toolCallId: part.tool_use_id,
           },
         ]
       : [],
   );
-  const content = blocks.map((part) => (part.type === 'text' ? part.text : '')).join('');
+  const content = textOf(blocks);
   const toolCalls = blocks.flatMap((part) =>
-    part.type === 'tool_use' ? [{ id: part.id, name: part.name, arguments: JSON.stringify(part.input) }] : [],
+    part.type === 'tool_use' && 'input' in part
+      ? [{ id: part.id, name: part.name, arguments: JSON.stringify(part.input) }]
+      : [],
   );
   if (content === '' && toolCalls.length === 0 && results.length > 0) return results;
   return [...results, { role, content, ...(toolCalls.length > 0 && { toolCalls }) }];
-}
-
-function plain(content: string | readonly { readonly text: string }[]): string {
-  return typeof content === 'string' ? content : content.map((part) => part.text).join('');
-}
-
-function choiceOf({ type, name }: z.infer<typeof toolChoice>, known: readonly Tool[]): ToolChoice {
-  if (type === 'auto' || type === 'none') return type;
-  if (type === 'any') {
-    if (known.length === 0) throw badRequest('A tool is required, but none is given.', 'tool_choice');
-    return 'required';
-  }
-  if (name != null && known.some((tool) => tool.name === name)) return { name };
-  throw badRequest(`${JSON.stringify(name?.slice(0, 128))} is not among the tools.`, 'tool_choice.name');
 }

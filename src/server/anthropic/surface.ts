@@ -12,17 +12,17 @@ import { completionRequest, messagesBody, promptBody, promptOf } from './request
 
 export function registerAnthropic(app: FastifyInstance, context: ServerContext): void {
   app.register((scope, _options, done) => {
-    writeErrors(scope, anthropicError, context.log);
+    writeErrors(scope, () => anthropicError, context.log);
     scope.addHook('onRequest', (request, reply, next) => {
       reply.header('request-id', request.id);
       next();
     });
     scope.post('/v1/messages', async (request, reply) => {
       const body = parseBody(messagesBody, request.body);
-      requireModel(context, body.model);
+      const model = requireModel(context, body.model);
       const wanted = completionRequest(body, request.id, request.caller.name);
       const completion = complete(context, wanted, clientSignal(request, reply));
-      const head = { id: newId('msg'), model: context.model.id, maxTokens: body.max_tokens };
+      const head = { id: newId('msg'), model, maxTokens: body.max_tokens };
       const events = answerEvents(completion, head);
       if (body.stream !== true) return wholeMessage(events);
       await sendStream(context, reply, frames(events), streamForm);
@@ -51,11 +51,21 @@ const streamForm: StreamForm = {
   errorFrame: (error) => frame(anthropicError(error, '') as { type: string }),
 };
 
-const anthropicError: ErrorFormat = ({ facts }, requestId) => ({
+export const anthropicError: ErrorFormat = ({ facts }, requestId) => ({
   type: 'error',
-  error: { type: errorType(facts), message: facts.message },
+  error: {
+    type: errorType(facts),
+    message: messageOf(facts),
+    ...(facts.details && { details: facts.details }),
+  },
   request_id: requestId === '' ? null : requestId,
 });
+
+/** The words by which agents know that they have to shorten the conversation. */
+function messageOf({ message, overflow }: ApiErrorFacts): string {
+  if (overflow === undefined) return message;
+  return `prompt is too long: ${overflow.tokens} tokens > ${overflow.context} maximum`;
+}
 
 function errorType({ status, type }: ApiErrorFacts): string {
   if (status === 413) return 'request_too_large';

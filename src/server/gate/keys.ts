@@ -43,7 +43,7 @@ export class KeyRing {
     throw unauthorized('invalid_api_key', 'This API key is no longer known here.');
   }
 
-  /** The caller by the `authorization: Bearer` or `x-api-key` header. Throws an ApiError with status 401. */
+  /** The caller by the `authorization: Bearer`, `x-api-key` or `api-key` header. Throws an ApiError with status 401. */
   authenticate(headers: IncomingHttpHeaders): Caller {
     if (this.isOpen) return anonymous;
     const key = keyOf(headers);
@@ -60,8 +60,10 @@ export class KeyRing {
 
 function keyOf(headers: IncomingHttpHeaders): string | null {
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-  const other = headers['x-api-key'];
-  return bearer ?? (typeof other === 'string' && other !== '' ? other : keyOfProtocols(headers));
+  const other = [headers['x-api-key'], headers['api-key']].find(
+    (value) => typeof value === 'string' && value !== '',
+  );
+  return bearer ?? (typeof other === 'string' ? other : keyOfProtocols(headers));
 }
 
 /** Browsers set no headers on a WebSocket, but they name subprotocols. */

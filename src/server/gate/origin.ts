@@ -20,7 +20,7 @@ export class OriginPolicy {
 
   /** Throws an ApiError with status 403 on a page or a name that is not allowed. */
   check({ origin, host }: IncomingHttpHeaders): void {
-    if (this.loopbackOnly && host !== undefined && !isLoopback(hostName(host)))
+    if (this.loopbackOnly && host !== undefined && !isOwnName(hostName(host)))
       throw forbidden('host_not_allowed', 'Without API keys this server answers to localhost only.');
     if (origin === undefined || this.allowed.has(origin)) return;
     if (URL.canParse(origin) && new URL(origin).host === host) return;
@@ -52,6 +52,11 @@ export class OriginPolicy {
 
 export function isLoopback(name: string): boolean {
   return name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
+}
+
+/** Names that no public name server answers for: containers reach this machine by one. */
+function isOwnName(name: string): boolean {
+  return isLoopback(name) || name.endsWith('.localhost') || name === 'host.docker.internal';
 }
 
 /** Without port and brackets. */

@@ -27,12 +27,20 @@ export interface AnswerEnd {
   readonly prompt_eval_duration: number;
   readonly eval_count: number;
   readonly eval_duration: number;
+  /** Ids of all prompts and answers so far, for a client that sends them back. */
+  readonly context?: readonly number[];
+}
+
+export interface AnswerHead {
+  readonly model: string;
+  readonly tokenizer: Tokenizer;
+  /** Whether the answer ends with the ids of prompt and answer. */
+  readonly saysIds: boolean;
 }
 
 export async function* answerLines(
   events: AsyncIterable<CompletionEvent>,
-  model: string,
-  tokenizer: Tokenizer,
+  { model, tokenizer, saysIds }: AnswerHead,
 ): AsyncGenerator<AnswerLine, void, void> {
   const line = (part: Partial<AnswerLine>): AnswerLine => ({
     model,
@@ -44,10 +52,15 @@ export async function* answerLines(
     ...part,
   });
   const startMs = performance.now();
+  const ids: number[] = [];
   let call: { readonly id: string; readonly name: string; readonly index: number } | null = null;
   for await (const event of events) {
     switch (event.type) {
+      case 'started':
+        if (saysIds) ids.push(...event.promptIds);
+        break;
       case 'text':
+        if (saysIds) ids.push(...event.ids);
         if (event.text === '' && !event.logprobs?.length) break;
         yield line({
           text: event.text,
@@ -70,7 +83,12 @@ export async function* answerLines(
         call = null;
         break;
       case 'end':
-        yield line({ end: endOf(event, performance.now() - startMs) });
+        yield line({
+          end: {
+            ...endOf(event, performance.now() - startMs),
+            ...(saysIds && { context: ids }),
+          },
+        });
         break;
       default:
         break;

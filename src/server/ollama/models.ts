@@ -1,18 +1,21 @@
 /** The model that is served, as Ollama describes models. What is not known stands as an empty text. */
+import { createHash } from 'node:crypto';
 import type { Engine } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 
 /** Models stay loaded. */
 const NEVER = '9999-12-31T23:59:59Z';
 
-export function listedModel({ model, host: { state } }: ServerContext) {
+export function listedModel(context: ServerContext, name = context.model.id) {
+  const { model, host } = context;
+  const { state } = host;
   const engine = state.kind === 'ready' ? state.engine : null;
   return {
-    name: model.id,
-    model: model.id,
+    name,
+    model: name,
     modified_at: new Date(model.created * 1000).toISOString(),
     size: engine?.info.weightBytes ?? 0,
-    digest: '',
+    digest: digestOf(context),
     details: details(engine),
   };
 }
@@ -42,6 +45,7 @@ export function shownModel({ model, host }: ServerContext) {
     model_info: {
       'general.architecture': architecture,
       'general.name': info.name,
+      'general.basename': info.name,
       'general.parameter_count': info.parameters,
       [`${architecture}.context_length`]: config.maxPositionEmbeddings,
       [`${architecture}.embedding_length`]: config.hiddenSize,
@@ -58,6 +62,12 @@ export function shownModel({ model, host }: ServerContext) {
     ],
     modified_at: new Date(model.created * 1000).toISOString(),
   };
+}
+
+/** Clients show its first digits. The file is not read again for it: it stands for the name and the size. */
+function digestOf({ model, host: { state } }: ServerContext): string {
+  const bytes = state.kind === 'ready' ? state.engine.info.weightBytes : 0;
+  return createHash('sha256').update(`${model.id}:${bytes}`).digest('hex');
 }
 
 function details(engine: Engine | null) {

@@ -1,28 +1,35 @@
 /** The bodies of Ollama's `/api/generate` and `/api/chat`, checked, and the completions that they ask for. */
 import { z } from 'zod';
 import type { GenerateOptions, Grammar, Tokenizer } from '../../runtime/types.js';
-import { badRequest } from '../errors.js';
 import type { CompletionPrompt, Message, Tool, ToolCall } from '../road/completion.js';
+import { constraintFields, constraintOf } from '../road/constraint.js';
+import { refusedFields, requireNoRefused, seedField, topKField } from '../road/fields.js';
+import { leftOut } from '../road/parts.js';
+import type { MessagesPrompt } from '../road/tools.js';
 
 const text = z.string();
-const images = z.array(z.unknown()).max(0, 'this model reads text only').nullish();
+const images = z.array(z.unknown()).nullish();
 
 /** Options that say how a model is loaded are Ollama's business: the server's model is loaded. */
 const options = z.object({
   num_predict: z.int().nullish(),
   temperature: z.number().min(0).nullish(),
-  top_k: z.int().min(0).nullish(),
+  top_k: topKField.nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   min_p: z.number().min(0).max(1).nullish(),
   repeat_penalty: z.number().positive().nullish(),
   presence_penalty: z.number().nullish(),
   frequency_penalty: z.number().nullish(),
-  seed: z.int().nullish(),
+  seed: seedField.nullish(),
   stop: z.union([text.min(1), z.array(text.min(1)).max(16)]).nullish(),
 });
 
 const shared = {
+  ...constraintFields,
+  ...refusedFields,
   model: text,
+  /** 0 with nothing to answer takes the model out of memory at Ollama; here it stays. */
+  keep_alive: z.union([z.number(), text]).nullish(),
   stream: z.boolean().nullish(),
   format: z
     .union([z.enum(['json', '']), z.record(text, z.unknown())], 'expected "json" or a JSON schema')
@@ -41,7 +48,8 @@ export const generateBody = z.object({
   raw: z.boolean().nullish(),
   images,
   template: z.undefined('the template of the model cannot be replaced').optional(),
-  context: z.undefined('ids of an earlier answer are not taken; use /api/chat').optional(),
+  /** Ids of the prompts and answers before. */
+  context: z.array(z.int().min(0)).nullish(),
 });
 
 const message = z.object({
@@ -72,6 +80,8 @@ const tool = z.object({
 export const chatBody = z.object({
   ...shared,
   messages: z.array(message).nullish(),
+  /** Whether the oldest turns go where the conversation is too long; default true. */
+  truncate: z.boolean().nullish(),
   tools: z.array(tool).nullish(),
 });
 
@@ -80,30 +90,31 @@ export type ChatBody = z.infer<typeof chatBody>;
 
 /** Null where only the model is to be loaded. */
 export function generatePrompt(body: GenerateBody, tokenizer: Tokenizer): CompletionPrompt | null {
-  const { prompt, suffix, system, raw } = body;
-  if (!prompt && !suffix) return null;
-  if (suffix) return { kind: 'infill', prefix: prompt ?? '', suffix };
+  const { suffix, system, raw } = body;
+  const prompt = withImages(body.prompt, body.images);
+  if (prompt === '' && !suffix) return null;
+  if (suffix) return { kind: 'infill', prefix: prompt, suffix };
   // What Ollama does with a model that has no template of its own: the prompt as it is.
   if (raw === true || tokenizer.chatTemplate === null) {
-    return { kind: 'text', text: system && raw !== true ? `${system}\n\n${prompt}` : (prompt ?? '') };
+    return { kind: 'text', text: system && raw !== true ? `${system}\n\n${prompt}` : prompt };
   }
   const head: Message[] = system ? [{ role: 'system', content: system }] : [];
-  return { kind: 'messages', messages: [...head, { role: 'user', content: prompt ?? '' }] };
+  return { kind: 'messages', messages: [...head, { role: 'user', content: prompt }] };
 }
 
 /** Null where only the model is to be loaded. */
-export function chatPrompt({ messages, tools }: ChatBody): CompletionPrompt | null {
+export function chatPrompt({ messages, tools }: ChatBody): MessagesPrompt | null {
   if (!messages?.length) return null;
   // Calls have no ids in Ollama's API: a result is that of the last call of its function.
   const calls: ToolCall[] = [];
   const turns = messages.map((item): Message => {
     const { role } = item;
-    const content = item.content ?? '';
+    const content = withImages(item.content, item.images);
     if (role === 'tool') {
       const call =
         calls.findLast(({ id, name }) => id === item.tool_call_id || name === item.tool_name) ?? calls.at(-1);
-      if (call === undefined) throw badRequest('A result of a tool without a call before it.', 'messages');
-      return { role, content, toolCallId: call.id };
+      // Clients cut histories, and some never send the call: the result is told all the same.
+      return { role, content, ...(call !== undefined && { toolCallId: call.id }) };
     }
     const made = (item.tool_calls ?? []).map(({ id, function: { name, arguments: given } }, i) => ({
       id: id ?? `call_${calls.length + i}`,
@@ -123,10 +134,19 @@ export function chatPrompt({ messages, tools }: ChatBody): CompletionPrompt | nu
   return { kind: 'messages', messages: turns, ...(known.length > 0 && { tools: known }) };
 }
 
+function withImages(
+  content: string | null | undefined,
+  given: readonly unknown[] | null | undefined,
+): string {
+  const notes = (given ?? []).map(() => leftOut('image'));
+  return [content ?? '', ...notes].filter((part) => part !== '').join('\n');
+}
+
 /** With Ollama's own defaults for sampling. */
 export function generateOptions(body: GenerateBody | ChatBody, context: number): GenerateOptions {
   const given = body.options ?? {};
-  const grammar = grammarOf(body.format);
+  requireNoRefused(body);
+  const grammar = constraintOf(body, grammarOf(body.format));
   const wanted = given.num_predict ?? -1;
   return {
     maxTokens: wanted > 0 ? wanted : context,

@@ -1,12 +1,14 @@
 /** Ollama's API: `/api/generate`, `/api/chat`, and what its clients ask about models. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Tokenizer } from '../../runtime/types.js';
 import { requireModel, type ServerContext } from '../context.js';
 import { ApiError } from '../errors.js';
 import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
-import { version } from '../operations.js';
 import { complete } from '../road/complete.js';
 import type { CompletionPrompt } from '../road/completion.js';
+import { promptIds } from '../road/prompt.js';
+import { withoutOldTurns } from '../road/truncate.js';
 import { type StreamForm, sendStream } from '../stream.js';
 import { type AnswerLine, answerLines, chatJson, generateJson, wholeLine } from './answer.js';
 import { listedModel, runningModel, shownModel } from './models.js';
@@ -22,20 +24,30 @@ import {
 
 export function registerOllama(app: FastifyInstance, context: ServerContext): void {
   app.register((scope, _options, done) => {
-    writeErrors(scope, ollamaError, context.log);
+    writeErrors(scope, () => ollamaError, context.log);
     scope.post('/api/generate', (request, reply) => {
       const body = parseBody(generateBody, request.body);
       requireOllamaModel(context, body.model);
-      const prompt = generatePrompt(body, context.host.require().tokenizer);
+      const { tokenizer } = context.host.require();
+      const prompt = continued(generatePrompt(body, tokenizer), body.context ?? [], tokenizer);
       return answer(context, request, reply, { body, prompt, json: generateJson });
     });
     scope.post('/api/chat', (request, reply) => {
       const body = parseBody(chatBody, request.body);
       requireOllamaModel(context, body.model);
-      return answer(context, request, reply, { body, prompt: chatPrompt(body), json: chatJson });
+      const prompt = chatPrompt(body);
+      const wanted = body.options?.num_predict ?? 0;
+      const shown =
+        prompt === null || body.truncate === false
+          ? prompt
+          : withoutOldTurns(context.host.require(), prompt, wanted > 0 ? wanted : null);
+      return answer(context, request, reply, { body, prompt: shown, json: chatJson });
     });
-    scope.get('/api/version', () => ({ version }));
-    scope.get('/api/tags', () => ({ models: [listedModel(context)] }));
+    scope.get('/api/version', () => ({ version: API_VERSION }));
+    scope.get('/api/tags', () => {
+      const { id, aliases } = context.model;
+      return { models: [id, ...aliases].map((name) => listedModel(context, name)) };
+    });
     scope.get('/api/ps', () => ({
       models: context.host.state.kind === 'ready' ? [runningModel(context)] : [],
     }));
@@ -43,6 +55,16 @@ export function registerOllama(app: FastifyInstance, context: ServerContext): vo
       const { model, name } = parseBody(showBody, request.body);
       requireOllamaModel(context, model ?? name);
       return shownModel(context);
+    });
+    scope.post('/api/pull', (request, reply) => {
+      const { model, name, stream } = parseBody(pullBody, request.body);
+      requireOllamaModel(context, model ?? name);
+      // It is there: clients ask before they start.
+      const last = { status: 'success' };
+      if (stream === false) return last;
+      return reply
+        .type(streamForm.contentType)
+        .send(`${JSON.stringify({ status: 'pulling manifest' })}\n${JSON.stringify(last)}\n`);
     });
     for (const path of NOT_HERE) {
       scope.post(path, () => notHere(path));
@@ -53,9 +75,7 @@ export function registerOllama(app: FastifyInstance, context: ServerContext): vo
 }
 
 /** What Ollama's clients can ask for and a server of one model does not do. */
-const NOT_HERE = ['embed', 'embeddings', 'pull', 'push', 'create', 'copy', 'delete'].map(
-  (name) => `/api/${name}`,
-);
+const NOT_HERE = ['embed', 'embeddings', 'push', 'create', 'copy', 'delete'].map((name) => `/api/${name}`);
 
 function notHere(path: string): never {
   throw new ApiError({
@@ -65,6 +85,15 @@ function notHere(path: string): never {
     message: `${path} is not served here: this server has one model, which makes text.`,
   });
 }
+
+/** Of Ollama's API that is spoken here; some clients refuse servers that are older than what they need. */
+const API_VERSION = '0.12.0';
+
+const pullBody = z.object({
+  model: z.string().nullish(),
+  name: z.string().nullish(),
+  stream: z.boolean().nullish(),
+});
 
 const showBody = z.object({ model: z.string().nullish(), name: z.string().nullish() });
 
@@ -85,7 +114,8 @@ async function answer(
   const model = body.model;
   if (prompt === null) {
     const line = { model, created_at: new Date().toISOString(), text: '', calls: [], logprobs: null };
-    return { ...json({ ...line, end: null }), done: true, done_reason: 'load' };
+    const isUnload = body.keep_alive != null && Number.parseFloat(String(body.keep_alive)) === 0;
+    return { ...json({ ...line, end: null }), done: true, done_reason: isUnload ? 'unload' : 'load' };
   }
   const wanted = {
     id: request.id,
@@ -94,10 +124,23 @@ async function answer(
     prompt,
     options: generateOptions(body, info.context),
   } as const;
-  const lines = answerLines(complete(context, wanted, clientSignal(request, reply)), model, tokenizer);
+  const completion = complete(context, wanted, clientSignal(request, reply));
+  const lines = answerLines(completion, { model, tokenizer, saysIds: json === generateJson });
   if (body.stream === false) return json(await wholeLine(lines));
   await sendStream(context, reply, jsonLines(lines, json), streamForm);
   return reply;
+}
+
+/** The ids of a prompt behind those of the prompts and answers before, since the answer says them again. */
+function continued(
+  prompt: CompletionPrompt | null,
+  before: readonly number[],
+  tokenizer: Tokenizer,
+): CompletionPrompt | null {
+  if (prompt === null || before.length === 0) return prompt;
+  const { ids, stop } = promptIds(tokenizer, prompt);
+  const own = ids[0] === tokenizer.bosId ? ids.slice(1) : ids;
+  return { kind: 'ids', ids: [...before, ...own], ...(stop !== null && { stop }) };
 }
 
 async function* jsonLines(
@@ -107,17 +150,21 @@ async function* jsonLines(
   for await (const line of lines) yield `${JSON.stringify(json(line))}\n`;
 }
 
-/** Ollama's names may end in a tag; `latest` goes without saying. */
 function requireOllamaModel(context: ServerContext, name: string | null | undefined): void {
   try {
-    requireModel(context, name?.replace(/:latest$/, ''));
+    requireModel(context, name);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     throw new ApiError({ ...error.facts, message: `model '${name?.slice(0, 100)}' not found` });
   }
 }
 
-const ollamaError: ErrorFormat = ({ facts }) => ({ error: facts.message });
+export const ollamaError: ErrorFormat = ({ facts: { message, overflow } }) => ({
+  error:
+    overflow === undefined
+      ? message
+      : `prompt too long; exceeded max context length by ${overflow.tokens - overflow.context + 1} tokens`,
+});
 
 const streamForm: StreamForm = {
   contentType: 'application/x-ndjson',

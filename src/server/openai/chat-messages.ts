@@ -1,52 +1,50 @@
-/** The messages and tools of OpenAI's chat API, checked, and as the server's own kind. */
+/** The messages of OpenAI's chat API, checked, and as the server's own kind. */
 import { z } from 'zod';
 import { badRequest } from '../errors.js';
-import type { Message, Tool, ToolChoice } from '../road/completion.js';
+import type { Message } from '../road/completion.js';
+import { customArguments } from '../road/custom.js';
+import { leftOut } from '../road/parts.js';
 
 const text = z.string();
-const textPart = z.object({ type: z.literal('text', 'this model reads text only'), text });
-const refusalPart = z.object({ type: z.literal('refusal'), refusal: text });
-const content = z.union([text, z.array(textPart)], 'expected a string or a list of text parts');
+/** Of kinds that the model cannot read only the type is looked at. */
+const part = z
+  .object({ type: text, text: text.optional(), refusal: text.optional() })
+  .refine((given) => given.type !== 'text' || given.text !== undefined, {
+    error: 'a part of type text needs a text',
+    abort: true,
+  });
+const content = z.union([text, z.array(part)], 'expected a string or a list of parts');
 
-const toolCall = z.object({
-  id: text,
-  type: z.literal('function').optional(),
-  function: z.object({ name: text, arguments: text }),
-});
+const toolCall = z.union([
+  z.object({
+    id: text,
+    type: z.literal('function').optional(),
+    function: z.object({ name: text, arguments: text }),
+  }),
+  z.object({ id: text, type: z.literal('custom'), custom: z.object({ name: text, input: text }) }),
+]);
 
 const message = z.discriminatedUnion('role', [
   z.object({ role: z.enum(['system', 'developer', 'user']), content }),
   z.object({
     role: z.literal('assistant'),
-    content: z.union([text, z.array(z.union([textPart, refusalPart]))]).nullish(),
+    content: content.nullish(),
     tool_calls: z.array(toolCall).nullish(),
+    /** Of the time before there were tools. */
+    function_call: z.object({ name: text, arguments: text }).nullish(),
   }),
   z.object({ role: z.literal('tool'), content, tool_call_id: text }),
+  /** Of the time before there were tools: the result of the last call of that name. */
+  z.object({ role: z.literal('function'), name: text, content: content.nullish() }),
 ]);
 
 export const messages = z.array(message).min(1, 'expected at least one message');
 
-export const tools = z.array(
-  z.object({
-    type: z.literal('function', 'only function tools are known here'),
-    function: z.object({
-      name: z.string().regex(/^[\w-]{1,64}$/, 'expected up to 64 letters, digits, _ and -'),
-      description: text.nullish(),
-      parameters: z.record(text, z.unknown()).nullish(),
-    }),
-  }),
-);
+type Given = z.infer<typeof message>;
 
-export const toolChoice = z.union(
-  [
-    z.enum(['none', 'auto', 'required']),
-    z.object({ type: z.literal('function'), function: z.object({ name: text }) }),
-  ],
-  'expected none, auto, required or a function',
-);
-
-export function toMessages(given: z.infer<typeof messages>): Message[] {
-  return given.map((item) => {
+export function toMessages(given: readonly Given[]): Message[] {
+  const legacyCalls: { readonly id: string; readonly name: string }[] = [];
+  return given.map((item, index): Message => {
     switch (item.role) {
       case 'system':
       case 'developer':
@@ -55,50 +53,40 @@ export function toMessages(given: z.infer<typeof messages>): Message[] {
         return { role: 'user', content: plain(item.content) };
       case 'tool':
         return { role: 'tool', content: plain(item.content), toolCallId: item.tool_call_id };
-      case 'assistant':
+      case 'function': {
+        const call = legacyCalls.findLast(({ name }) => name === item.name);
+        if (call === undefined)
+          throw badRequest(
+            `A result of ${JSON.stringify(item.name.slice(0, 64))} without a call of it before.`,
+            `messages[${index}]`,
+          );
+        return { role: 'tool', content: plain(item.content ?? ''), toolCallId: call.id };
+      }
+      case 'assistant': {
+        const legacy = item.function_call ? [{ id: `call_${index}`, ...item.function_call }] : [];
+        legacyCalls.push(...legacy);
+        const toolCalls = [...(item.tool_calls ?? []).map(callOf), ...legacy];
         return {
           role: 'assistant',
           content: plain(item.content ?? ''),
-          ...(item.tool_calls?.length && {
-            toolCalls: item.tool_calls.map((call) => ({
-              id: call.id,
-              name: call.function.name,
-              arguments: call.function.arguments,
-            })),
-          }),
+          ...(toolCalls.length > 0 && { toolCalls }),
         };
+      }
       default:
         return item satisfies never;
     }
   });
 }
 
-type Parts = readonly ({ type: 'text'; text: string } | { type: 'refusal'; refusal: string })[];
+function callOf(call: z.infer<typeof toolCall>) {
+  return 'custom' in call
+    ? { id: call.id, name: call.custom.name, arguments: customArguments(call.custom.input) }
+    : { id: call.id, name: call.function.name, arguments: call.function.arguments };
+}
 
-function plain(given: string | Parts): string {
+function plain(given: z.infer<typeof content>): string {
   if (typeof given === 'string') return given;
-  return given.map((part) => (part.type === 'text' ? part.text : part.refusal)).join('');
-}
-
-export function toTools(given: z.infer<typeof tools>): Tool[] {
-  return given.map(({ function: { name, description, parameters } }) => ({
-    name,
-    ...(description != null && { description }),
-    ...(parameters != null && { parameters }),
-  }));
-}
-
-/** Throws an ApiError where a function is asked for that is not among the tools. */
-export function toToolChoice(given: z.infer<typeof toolChoice>, known: readonly Tool[]): ToolChoice {
-  if (typeof given === 'string') {
-    if (given === 'required' && known.length === 0)
-      throw badRequest('A tool is required, but none is given.', 'tool_choice');
-    return given;
-  }
-  const { name } = given.function;
-  if (known.some((tool) => tool.name === name)) return { name };
-  throw badRequest(
-    `The function ${JSON.stringify(name.slice(0, 64))} is not among the tools.`,
-    'tool_choice',
-  );
+  return given
+    .map((one) => one.text ?? one.refusal ?? leftOut(one.type.replace(/^input_|_url$/g, '')))
+    .join('');
 }

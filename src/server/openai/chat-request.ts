@@ -1,34 +1,30 @@
 /** The body of `POST /v1/chat/completions`, checked, and the completions that it asks for. */
 import { z } from 'zod';
-import type { GenerateOptions, Grammar } from '../../runtime/types.js';
+import type { GenerateOptions } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
-import { messages, toMessages, toolChoice, tools, toToolChoice, toTools } from './chat-messages.js';
-import { isGiven, optionsOfChoice, samplingFields, samplingOptions, tierOf } from './sampling.js';
+import { messages, toMessages } from './chat-messages.js';
+import { type ChatTools, toChatTools, toolFields } from './chat-tools.js';
+import {
+  isGiven,
+  maxTokensField,
+  optionsOfChoice,
+  samplingFields,
+  samplingOptions,
+  tierOf,
+} from './sampling.js';
 
 const text = z.string();
 
-const responseFormat = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('text') }),
-  z.object({ type: z.literal('json_object') }),
-  z.object({
-    type: z.literal('json_schema'),
-    json_schema: z.object({ name: text.nullish(), schema: z.record(text, z.unknown()).nullish() }),
-  }),
-]);
-
 export const chatBody = z.object({
   ...samplingFields,
+  ...toolFields,
   messages,
-  max_tokens: z.int().min(1).nullish(),
-  max_completion_tokens: z.int().min(1).nullish(),
+  max_tokens: maxTokensField.nullish(),
+  max_completion_tokens: maxTokensField.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
-  response_format: responseFormat.nullish(),
-  tools: tools.nullish(),
-  tool_choice: toolChoice.nullish(),
-  parallel_tool_calls: z.boolean().nullish(),
   prediction: z
     .object({
       type: z.literal('content'),
@@ -39,46 +35,46 @@ export const chatBody = z.object({
 
 export type ChatBody = z.infer<typeof chatBody>;
 
-/** One request per choice. Throws ApiError on fields that contradict one another. */
-export function chatRequests(
+export interface ChatRequest {
+  /** One per choice. */
+  readonly requests: readonly CompletionRequest[];
+  readonly tools: ChatTools;
+}
+
+/** Throws ApiError on fields that contradict one another. */
+export function chatRequest(
   { host }: ServerContext,
   body: ChatBody,
   id: string,
   caller: string,
-): CompletionRequest[] {
+): ChatRequest {
   if (isGiven(body.top_logprobs) && body.logprobs !== true)
     throw badRequest('top_logprobs needs logprobs to be true.', 'top_logprobs');
-  const known = toTools(body.tools ?? []);
+  const chatTools = toChatTools(body);
+  const { tools, toolChoice, parallelToolCalls } = chatTools;
   const prompt: CompletionPrompt = {
     kind: 'messages',
     messages: toMessages(body.messages),
-    ...(known.length > 0 && { tools: known }),
-    ...(isGiven(body.tool_choice) && { toolChoice: toToolChoice(body.tool_choice, known) }),
-    ...(isGiven(body.parallel_tool_calls) && { parallelToolCalls: body.parallel_tool_calls }),
+    ...(tools.length > 0 && { tools }),
+    ...(toolChoice !== undefined && { toolChoice }),
+    ...(parallelToolCalls !== undefined && { parallelToolCalls }),
   };
-  const grammar = grammarOf(body.response_format);
+  const { context } = host.require().info;
   const options: GenerateOptions = {
     ...samplingOptions(body),
-    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? host.require().info.context,
+    maxTokens: Math.min(body.max_completion_tokens ?? body.max_tokens ?? context, context),
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
-    ...(grammar && { grammar }),
     ...(isGiven(body.prediction) && { prediction: textOf(body.prediction.content) }),
   };
   const tier = tierOf(body.service_tier);
-  return Array.from({ length: body.n ?? 1 }, (_, index) => ({
+  const requests = Array.from({ length: body.n ?? 1 }, (_, index) => ({
     id,
     prompt,
     caller,
     tier,
     options: optionsOfChoice(options, index),
   }));
-}
-
-function grammarOf(format: ChatBody['response_format']): Grammar | null {
-  if (!isGiven(format) || format.type === 'text') return null;
-  if (format.type === 'json_object') return { type: 'json' };
-  const { schema } = format.json_schema;
-  return isGiven(schema) ? { type: 'jsonSchema', schema: JSON.stringify(schema) } : { type: 'json' };
+  return { requests, tools: chatTools };
 }
 
 function textOf(content: string | readonly { readonly text: string }[]): string {

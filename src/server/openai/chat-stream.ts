@@ -1,10 +1,13 @@
 /** The chunks of a streamed chat completion. */
 import type { Tokenizer } from '../../runtime/types.js';
 import type { EndEvent } from '../road/usage.js';
+import { ChoiceCalls, callFinish } from './chat-calls.js';
+import type { ChatTools } from './chat-tools.js';
 import type { ChoiceEvent } from './choices.js';
-import { chatLogprobs, finishName, openAiUsage, streamDone } from './shared.js';
+import { chatLogprobs, openAiUsage, streamDone } from './shared.js';
 
 export interface ChatHead {
+  readonly tools: ChatTools;
   readonly id: string;
   /** Unix time in seconds. */
   readonly created: number;
@@ -23,7 +26,7 @@ export async function* chatChunks(
   tokenizer: Tokenizer,
   { includeUsage }: ChatStreamOptions,
 ): AsyncGenerator<string, void, void> {
-  const { id, created, model, tier } = head;
+  const { id, created, model, tier, tools } = head;
   const shared = JSON.stringify({
     id,
     object: 'chat.completion.chunk',
@@ -37,13 +40,17 @@ export async function* chatChunks(
   const chunk = (index: number, delta: string, logprobs = 'null', reason = 'null'): string =>
     `${start}{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}${end}`;
   const ends: EndEvent[] = [];
+  // A call that must be stands in place of a text.
+  const content = tools.mustCall ? null : '';
+  const opening = JSON.stringify({ role: 'assistant', content, refusal: null });
+  const calls = new ChoiceCalls(tools);
   for await (const { index, event } of events) {
     switch (event.type) {
       case 'queued':
         yield `: queued, ${event.position} in front\n\n`;
         break;
       case 'started':
-        yield chunk(index, '{"role":"assistant","content":"","refusal":null}');
+        yield chunk(index, opening);
         break;
       case 'text': {
         if (event.text === '' && !event.logprobs?.length) break;
@@ -53,20 +60,14 @@ export async function* chatChunks(
         yield chunk(index, `{"content":${JSON.stringify(event.text)}}`, logprobs);
         break;
       }
-      case 'toolCallStart': {
-        const call = { name: event.name, arguments: '' };
-        const item = { index: event.index, id: event.id, type: 'function', function: call };
-        yield chunk(index, JSON.stringify({ tool_calls: [item] }));
+      case 'toolCallStart':
+      case 'toolCallArguments':
+        for (const delta of calls.deltas(index, event)) yield chunk(index, JSON.stringify(delta));
         break;
-      }
-      case 'toolCallArguments': {
-        const item = { index: event.index, function: { arguments: event.text } };
-        yield chunk(index, JSON.stringify({ tool_calls: [item] }));
-        break;
-      }
       case 'end':
         ends.push(event);
-        yield chunk(index, '{}', 'null', `"${finishName(event.finishReason)}"`);
+        for (const delta of calls.end(index)) yield chunk(index, JSON.stringify(delta));
+        yield chunk(index, '{}', 'null', `"${callFinish(tools, event.finishReason)}"`);
         break;
       default:
         event satisfies never;

@@ -6,24 +6,26 @@ import { clientSignal, parseBody } from '../http.js';
 import type { ToolCall } from '../road/completion.js';
 import type { EndEvent } from '../road/usage.js';
 import { sendStream } from '../stream.js';
-import { chatBody, chatRequests } from './chat-request.js';
+import { callFinish, messageCalls } from './chat-calls.js';
+import { chatBody, chatRequest } from './chat-request.js';
 import { type ChatHead, chatChunks } from './chat-stream.js';
 import { type ChoiceEvent, completeAll } from './choices.js';
 import { tierName, tierOf } from './sampling.js';
-import { chatLogprobs, finishName, newId, openAiStream, openAiUsage } from './shared.js';
+import { chatLogprobs, newId, openAiStream, openAiUsage } from './shared.js';
 
 export function registerChat(app: FastifyInstance, context: ServerContext): void {
   app.post('/v1/chat/completions', async (request, reply) => {
     const body = parseBody(chatBody, request.body);
-    requireModel(context, body.model);
-    const requests = chatRequests(context, body, request.id, request.caller.name);
+    const model = requireModel(context, body.model);
+    const { requests, tools } = chatRequest(context, body, request.id, request.caller.name);
     const { tokenizer } = context.host.require();
     const events = completeAll(context, requests, clientSignal(request, reply));
     const head = {
       id: newId('chatcmpl'),
       created: Math.floor(Date.now() / 1000),
-      model: context.model.id,
+      model,
       tier: tierName(tierOf(body.service_tier)),
+      tools,
     };
     if (body.stream === true) {
       const options = { includeUsage: body.stream_options?.include_usage === true };
@@ -44,7 +46,7 @@ interface Choice {
 
 async function wholeAnswer(
   events: AsyncIterable<ChoiceEvent>,
-  { id, created, model, tier }: ChatHead,
+  { id, created, model, tier, tools }: ChatHead,
   tokenizer: Tokenizer,
   count: number,
 ) {
@@ -80,16 +82,10 @@ async function wholeAnswer(
         content: text === '' && calls.length > 0 ? null : text,
         refusal: null,
         annotations: [],
-        ...(calls.length > 0 && {
-          tool_calls: calls.map((call) => ({
-            id: call.id,
-            type: 'function',
-            function: { name: call.name, arguments: call.arguments },
-          })),
-        }),
+        ...messageCalls(tools, calls),
       },
       logprobs: hasLogprobs ? { content: logprobs, refusal: null } : null,
-      finish_reason: finishName(end?.finishReason ?? 'cancelled'),
+      finish_reason: callFinish(tools, end?.finishReason ?? 'cancelled'),
     })),
     usage: openAiUsage([choices.flatMap(({ end }) => (end === null ? [] : [end]))]),
     service_tier: tier,

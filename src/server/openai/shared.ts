@@ -60,7 +60,7 @@ export const openAiStream: StreamForm = {
 export const streamDone = 'data: [DONE]\n\n';
 
 /** JSON has no infinity: less likely than anything. */
-const LEAST_LOGPROB = -9999;
+export const LEAST_LOGPROB = -9999;
 
 export interface TokenText {
   readonly token: string;

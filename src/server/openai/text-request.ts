@@ -6,6 +6,7 @@ import type { CompletionPrompt, CompletionRequest } from '../road/completion.js'
 import {
   isGiven,
   MAX_CHOICES,
+  maxTokensField,
   optionsOfChoice,
   samplingFields,
   samplingOptions,
@@ -17,15 +18,16 @@ const MAX_PROMPTS = 64;
 const DEFAULT_MAX_TOKENS = 16;
 
 const ids = z.array(z.int().min(0)).min(1);
+const tooMany = `expected at most ${MAX_PROMPTS} prompts`;
 
 export const textBody = z.object({
   ...samplingFields,
   prompt: z.union(
-    [z.string(), ids, z.array(z.string()).min(1).max(MAX_PROMPTS), z.array(ids).min(1).max(MAX_PROMPTS)],
+    [z.string(), ids, z.array(z.string()).min(1), z.array(ids).min(1)],
     'expected a string, token ids, or a list of either',
   ),
   suffix: z.string().nullish(),
-  max_tokens: z.int().min(1).nullish(),
+  max_tokens: maxTokensField.nullish(),
   echo: z.boolean().nullish(),
   logprobs: z.int().min(0).max(20).nullish(),
   best_of: z.int().min(1).max(MAX_CHOICES).nullish(),
@@ -33,30 +35,43 @@ export const textBody = z.object({
 
 export type TextBody = z.infer<typeof textBody>;
 
-/** Choices of all prompts, those of the first prompt first. Throws ApiError on fields that cannot go together. */
-export function textRequests(body: TextBody, id: string, caller: string): CompletionRequest[] {
-  const n = body.n ?? 1;
-  if (isGiven(body.best_of) && body.best_of !== n)
-    throw badRequest('Choices are not ranked here: best_of must be n.', 'best_of');
-  if (body.echo === true && isGiven(body.logprobs))
-    throw badRequest('The prompt has no logprobs here: leave out echo or logprobs.', 'logprobs');
+export interface TextRequest {
+  /** Those of the first prompt first. */
+  readonly requests: readonly CompletionRequest[];
+  /** Completions that are made of each prompt. */
+  readonly made: number;
+  /** Those of them that are sent, the likeliest. */
+  readonly sent: number;
+}
+
+/** Throws ApiError on fields that cannot go together. */
+export function textRequest(body: TextBody, context: number, id: string, caller: string): TextRequest {
+  const sent = body.n ?? 1;
+  const made = body.best_of ?? sent;
+  if (made < sent) throw badRequest('best_of must be at least n.', 'best_of');
+  if (made > sent && body.stream === true)
+    throw badRequest('The best of several is known at their end: leave out stream or best_of.', 'best_of');
+  const isRanked = made > sent;
   const options: GenerateOptions = {
     ...samplingOptions(body),
-    maxTokens: body.max_tokens ?? DEFAULT_MAX_TOKENS,
-    ...(isGiven(body.logprobs) && { logprobs: body.logprobs }),
+    maxTokens: Math.min(body.max_tokens ?? DEFAULT_MAX_TOKENS, context),
+    ...((isRanked || isGiven(body.logprobs)) && { logprobs: body.logprobs ?? 0 }),
   };
   const prompts = promptsOf(body);
-  if (prompts.length * n > MAX_PROMPTS)
-    throw badRequest(`At most ${MAX_PROMPTS} choices of all prompts together.`, 'n');
-  return prompts.flatMap((prompt) =>
-    Array.from({ length: n }, (_, index) => ({
+  if (prompts.length > MAX_PROMPTS) throw badRequest(`prompt: ${tooMany}`, 'prompt');
+  if (prompts.length * made > MAX_PROMPTS)
+    throw badRequest(`At most ${MAX_PROMPTS} choices of all prompts together.`, isRanked ? 'best_of' : 'n');
+  const requests = prompts.flatMap((prompt) =>
+    Array.from({ length: made }, (_, index) => ({
       id,
       prompt,
       caller,
       tier: tierOf(body.service_tier),
       options: optionsOfChoice(options, index),
+      ...(body.echo === true && isGiven(body.logprobs) && { promptLogprobs: body.logprobs }),
     })),
   );
+  return { requests, made, sent };
 }
 
 function promptsOf({ prompt, suffix }: TextBody): CompletionPrompt[] {

@@ -1,32 +1,37 @@
 /** `POST /v1/completions`, whole and streamed. */
 import type { FastifyInstance } from 'fastify';
-import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
+import type { Tokenizer } from '../../runtime/types.js';
 import { requireModel, type ServerContext } from '../context.js';
 import { clientSignal, parseBody } from '../http.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import type { EndEvent } from '../road/usage.js';
 import { sendStream } from '../stream.js';
 import { type ChoiceEvent, completeAll } from './choices.js';
-import { finishName, newId, openAiStream, openAiUsage, streamDone, tokenText } from './shared.js';
-import { textBody, textRequests } from './text-request.js';
+import { isGiven } from './sampling.js';
+import { finishName, newId, openAiStream, openAiUsage, streamDone } from './shared.js';
+import { type ListLogprobs, TextLogprobs } from './text-logprobs.js';
+import { textBody, textRequest } from './text-request.js';
 
 export function registerText(app: FastifyInstance, context: ServerContext): void {
   app.post('/v1/completions', async (request, reply) => {
     const body = parseBody(textBody, request.body);
-    requireModel(context, body.model);
-    const requests = textRequests(body, request.id, request.caller.name);
-    const { tokenizer } = context.host.require();
+    const model = requireModel(context, body.model);
+    const { tokenizer, info } = context.host.require();
+    const asked = textRequest(body, info.context, request.id, request.caller.name);
+    const { requests, made, sent } = asked;
     const events = completeAll(context, requests, clientSignal(request, reply));
     const answer: TextAnswer = {
       head: {
         id: newId('cmpl'),
         object: 'text_completion',
         created: Math.floor(Date.now() / 1000),
-        model: context.model.id,
+        model,
       },
       tokenizer,
       echoes: requests.map(({ prompt }) => (body.echo === true ? textOf(prompt, tokenizer) : '')),
-      perPrompt: body.n ?? 1,
+      made,
+      sent,
+      hasLogprobs: isGiven(body.logprobs),
     };
     if (body.stream === true) {
       const includeUsage = body.stream_options?.include_usage === true;
@@ -42,7 +47,10 @@ interface TextAnswer {
   readonly tokenizer: Tokenizer;
   /** What each choice starts with. */
   readonly echoes: readonly string[];
-  readonly perPrompt: number;
+  /** Completions that are made of each prompt, and those of them that are sent. */
+  readonly made: number;
+  readonly sent: number;
+  readonly hasLogprobs: boolean;
 }
 
 function textOf(prompt: CompletionPrompt, tokenizer: Tokenizer): string {
@@ -60,61 +68,72 @@ function textOf(prompt: CompletionPrompt, tokenizer: Tokenizer): string {
   }
 }
 
-/** The API's older form of logprobs: lists side by side; `offset` is where the first token's text starts. */
-function listLogprobs(tokenizer: Tokenizer, logprobs: readonly TokenLogprobs[], offset: number) {
-  const tokens = logprobs.map((entry) => tokenText(tokenizer, entry));
-  let at = offset;
-  return {
-    tokens: tokens.map(({ token }) => token),
-    token_logprobs: tokens.map(({ logprob }) => logprob),
-    top_logprobs: logprobs.map(({ top }) =>
-      Object.fromEntries(
-        top.map((likely) => tokenText(tokenizer, likely)).map(({ token, logprob }) => [token, logprob]),
-      ),
-    ),
-    text_offset: tokens.map(({ token }) => {
-      const start = at;
-      at += token.length;
-      return start;
-    }),
-  };
-}
-
-function usageOf(ends: readonly (EndEvent | null)[], perPrompt: number) {
-  const prompts = Array.from({ length: ends.length / perPrompt }, (_, prompt) =>
-    ends.slice(prompt * perPrompt, (prompt + 1) * perPrompt).filter((end) => end !== null),
+function usageOf(ends: readonly (EndEvent | null)[], made: number) {
+  const prompts = Array.from({ length: ends.length / made }, (_, prompt) =>
+    ends.slice(prompt * made, (prompt + 1) * made).filter((end) => end !== null),
   );
   return openAiUsage(prompts);
 }
 
+interface TextChoice {
+  text: string;
+  lists: ListLogprobs | null;
+  /** Of all tokens made together. */
+  logprob: number;
+  end: EndEvent | null;
+}
+
 async function wholeAnswer(
   events: AsyncIterable<ChoiceEvent>,
-  { head, tokenizer, echoes, perPrompt }: TextAnswer,
+  { head, tokenizer, echoes, made, sent, hasLogprobs }: TextAnswer,
 ) {
-  const texts = [...echoes];
-  const logprobs: (TokenLogprobs[] | null)[] = echoes.map(() => null);
-  const ends: (EndEvent | null)[] = echoes.map(() => null);
+  const choices = echoes.map((text): TextChoice => ({ text, lists: null, logprob: 0, end: null }));
+  const writers = echoes.map(() => new TextLogprobs(tokenizer));
   for await (const { index, event } of events) {
-    if (event.type === 'text') {
-      texts[index] += event.text;
-      if (event.logprobs) logprobs[index] = [...(logprobs[index] ?? []), ...event.logprobs];
-    } else if (event.type === 'end') ends[index] = event;
+    const choice = choices[index]!;
+    const writer = writers[index]!;
+    if (event.type === 'started' && event.promptLogprobs)
+      choice.lists = joined(choice.lists, writer.list(event.promptLogprobs, event.promptIds[0]));
+    else if (event.type === 'text') {
+      choice.text += event.text;
+      for (const { logprob } of event.logprobs ?? []) choice.logprob += logprob;
+      if (event.logprobs && hasLogprobs) choice.lists = joined(choice.lists, writer.list(event.logprobs));
+    } else if (event.type === 'end') choice.end = event;
   }
+  const perToken = ({ logprob, end }: TextChoice): number =>
+    logprob / Math.max(1, end?.usage.completionTokens ?? 0);
+  const best = Array.from({ length: choices.length / made }, (_, prompt) => {
+    const own = choices.slice(prompt * made, (prompt + 1) * made);
+    return made === sent ? own : own.sort((a, b) => perToken(b) - perToken(a)).slice(0, sent);
+  });
   return {
     ...head,
-    choices: texts.map((text, index) => ({
+    choices: best.flat().map(({ text, lists, end }, index) => ({
       text,
       index,
-      logprobs: logprobs[index] ? listLogprobs(tokenizer, logprobs[index], 0) : null,
-      finish_reason: finishName(ends[index]?.finishReason ?? 'cancelled'),
+      logprobs: lists,
+      finish_reason: finishName(end?.finishReason ?? 'cancelled'),
     })),
-    usage: usageOf(ends, perPrompt),
+    usage: usageOf(
+      choices.map(({ end }) => end),
+      made,
+    ),
+  };
+}
+
+function joined(before: ListLogprobs | null, more: ListLogprobs): ListLogprobs {
+  if (before === null) return more;
+  return {
+    tokens: [...before.tokens, ...more.tokens],
+    token_logprobs: [...before.token_logprobs, ...more.token_logprobs],
+    top_logprobs: [...before.top_logprobs, ...more.top_logprobs],
+    text_offset: [...before.text_offset, ...more.text_offset],
   };
 }
 
 async function* textChunks(
   events: AsyncIterable<ChoiceEvent>,
-  { head, tokenizer, echoes, perPrompt }: TextAnswer,
+  { head, tokenizer, echoes, made }: TextAnswer,
   includeUsage: boolean,
 ): AsyncGenerator<string, void, void> {
   const start = `data: ${JSON.stringify(head).slice(0, -1)},"choices":[`;
@@ -122,21 +141,22 @@ async function* textChunks(
   const chunk = (index: number, text: string, logprobs = 'null', reason = 'null'): string =>
     `${start}{"text":${JSON.stringify(text)},"index":${index},"logprobs":${logprobs},"finish_reason":${reason}}${end}`;
   const ends: (EndEvent | null)[] = echoes.map(() => null);
-  const offsets = echoes.map(() => 0);
+  const writers = echoes.map(() => new TextLogprobs(tokenizer));
   for await (const { index, event } of events) {
     if (event.type === 'queued') yield `: queued, ${event.position} in front\n\n`;
     else if (event.type === 'started') {
-      if (echoes[index]) yield chunk(index, echoes[index]);
+      const { promptLogprobs, promptIds } = event;
+      const lists = promptLogprobs && writers[index]!.list(promptLogprobs, promptIds[0]);
+      if (echoes[index] || lists) yield chunk(index, echoes[index]!, lists && JSON.stringify(lists));
     } else if (event.type === 'text') {
       if (event.text === '' && !event.logprobs?.length) continue;
-      const logprobs = event.logprobs && listLogprobs(tokenizer, event.logprobs, offsets[index]!);
-      offsets[index]! += event.text.length;
-      yield chunk(index, event.text, logprobs && JSON.stringify(logprobs));
+      const lists = event.logprobs && writers[index]!.list(event.logprobs);
+      yield chunk(index, event.text, lists && JSON.stringify(lists));
     } else if (event.type === 'end') {
       ends[index] = event;
       yield chunk(index, '', 'null', `"${finishName(event.finishReason)}"`);
     }
   }
-  if (includeUsage) yield `${start}],"usage":${JSON.stringify(usageOf(ends, perPrompt))}}\n\n`;
+  if (includeUsage) yield `${start}],"usage":${JSON.stringify(usageOf(ends, made))}}\n\n`;
   yield streamDone;
 }

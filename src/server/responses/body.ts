@@ -1,6 +1,9 @@
 /** What a client may send to create a response, checked field by field. Unknown fields are tolerated. */
 import { z } from 'zod';
 import { badRequest } from '../errors.js';
+import { firstIssue, pathOf } from '../http.js';
+import { constraintFields } from '../road/constraint.js';
+import { refusedFields, seedField, topKField } from '../road/fields.js';
 
 /** Nesting that no honest request reaches, in items, schemas and metadata alike. */
 const maxDepth = 64;
@@ -55,6 +58,8 @@ const metadata = z
   .refine((value) => Object.keys(value).length <= 16, 'at most 16 pairs');
 
 export const createBody = z.looseObject({
+  ...constraintFields,
+  ...refusedFields,
   model: optional(text),
   input: optional(input),
   instructions: optional(text),
@@ -86,7 +91,9 @@ export const createBody = z.looseObject({
   prompt_cache_key: optional(text),
   user: optional(text),
   /** Not of the official API: same seed, same text. */
-  seed: optional(z.int()),
+  seed: optional(seedField),
+  /** Not of the official API. */
+  top_k: optional(topKField),
   /** Not of the official API: goes on past end tokens, for benches. */
   ignore_eos: optional(z.boolean()),
 });
@@ -109,30 +116,6 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ''
   const issue = firstIssue(result.error.issues);
   const param = pathOf(where, issue.path);
   throw badRequest(`${param === '' ? 'The request' : `\`${param}\``}: ${issue.message}`, param || undefined);
-}
-
-interface Issue {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
-
-/** Of a union, the issues of the branch that came furthest tell most. */
-function firstIssue(issues: readonly z.core.$ZodIssue[]): Issue {
-  const issue = issues[0];
-  if (issue === undefined) return { path: [], message: 'invalid' };
-  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue;
-  const inner = issue.errors.map((branch) => firstIssue(branch));
-  const deepest = inner.reduce((best, one) => (one.path.length > best.path.length ? one : best));
-  if (deepest.path.length === 0) return issue;
-  return { path: [...issue.path, ...deepest.path], message: deepest.message };
-}
-
-function pathOf(where: string, path: readonly PropertyKey[]): string {
-  return path.reduce<string>(
-    (text, key) =>
-      typeof key === 'number' ? `${text}[${key}]` : `${text}${text === '' ? '' : '.'}${String(key)}`,
-    where,
-  );
 }
 
 /** Throws on values nested so deeply that walking them recursively could exhaust the stack. */

@@ -3,6 +3,7 @@
 import type { InputItem, OutputItem } from '../../protocol/protocol.js';
 import { badRequest } from '../errors.js';
 import type { Message, ToolCall } from '../road/completion.js';
+import { leftOut } from '../road/parts.js';
 import type { CreateBody, InputBody } from './body.js';
 import { summaryOf } from './compact.js';
 import { newId } from './ids.js';
@@ -152,7 +153,7 @@ function contentText(content: unknown, path: string, ignored: string[]): string 
       if (typeof part.refusal === 'string') return part.refusal;
       const type = String(part.type);
       ignored.push(`${path}[${index}]: ${type}`);
-      return `(${type.replace(/^input_/, '')} left out: this model reads text only)`;
+      return leftOut(type.replace(/^input_/, ''));
     })
     .join('');
 }

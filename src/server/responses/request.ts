@@ -4,6 +4,9 @@ import type { FunctionTool, InputItem, ResponseObject, TextFormat } from '../../
 import type { GenerateOptions, Grammar } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import type { CompletionPrompt, ServiceTier, Tool, ToolChoice } from '../road/completion.js';
+import { constraintOf } from '../road/constraint.js';
+import { requireNoRefused } from '../road/fields.js';
+import { firstThatFits } from '../road/truncate.js';
 import { type CreateBody, functionTool, parse } from './body.js';
 import { newId } from './ids.js';
 import { type Item, inputItems, leadingSystem, type Shown, shownMessages } from './items.js';
@@ -130,18 +133,6 @@ function requireCalls(history: readonly Item[], input: readonly InputItem[]): vo
   );
 }
 
-/** The smallest of 0 to `last` that fits, or `last` if none does; what fits goes on fitting. */
-function firstThatFits(last: number, fitsFrom: (from: number) => boolean): number {
-  let low = 0;
-  let high = Math.max(0, last);
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (fitsFrom(middle)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
 function shownTool({ name, description, parameters }: FunctionTool): Tool {
   return {
     name,
@@ -169,12 +160,14 @@ function refuseUnsupported(body: CreateBody): void {
 function engineOptions(body: CreateBody, format: TextFormat): GenerateOptions {
   const wantsLogprobs = body.include?.includes('message.output_text.logprobs') ?? false;
   const logprobs = wantsLogprobs || (body.top_logprobs ?? 0) > 0 ? (body.top_logprobs ?? 0) : undefined;
-  const grammar = grammarOf(format);
+  requireNoRefused(body);
+  const grammar = constraintOf(body, grammarOf(format));
   return {
     temperature: body.temperature ?? 1,
     topP: body.top_p ?? 1,
     presencePenalty: body.presence_penalty ?? 0,
     frequencyPenalty: body.frequency_penalty ?? 0,
+    ...(typeof body.top_k === 'number' && { topK: body.top_k }),
     ...(body.seed !== undefined && body.seed !== null && { seed: body.seed }),
     ...(typeof body.max_output_tokens === 'number' && { maxTokens: body.max_output_tokens }),
     ...(body.ignore_eos === true && { ignoreEos: true }),

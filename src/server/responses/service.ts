@@ -4,6 +4,7 @@ import type { ResponseObject } from '../../protocol/protocol.js';
 import { requireModel, type ServerContext } from '../context.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import { promptIds } from '../road/prompt.js';
+import { leavesRoom } from '../road/truncate.js';
 import { type CreateBody, createBody, parse } from './body.js';
 import type { EventSink } from './events.js';
 import { type ResponseRequest, responseRequest } from './request.js';
@@ -17,9 +18,6 @@ import {
 } from './store.js';
 
 export const defaultStoreLimits: StoreLimits = { responses: 10_000, bytes: 256 * MiB };
-
-/** Room that automatic truncation leaves for an answer of unknown length. */
-const answerTokens = 256;
 
 export interface StartOptions {
   readonly request: ResponseRequest;
@@ -56,19 +54,19 @@ export class ResponsesService {
     find: (id: string) => KeptResponse | null = (id) => this.store.get(id, caller),
   ): Prepared {
     const checked = parse(createBody, body);
-    requireModel(this.context, checked.model);
+    const model = requireModel(this.context, checked.model);
     const { previous_response_id: previousId } = checked;
     const previous = typeof previousId === 'string' ? find(previousId) : null;
     if (typeof previousId === 'string' && previous === null) throw previousNotFound(previousId);
-    return { request: this.requestOf(checked, previous), previous };
+    return { request: this.requestOf(checked, model, previous), previous };
   }
 
-  requestOf(body: CreateBody, previous: KeptResponse | null): ResponseRequest {
+  private requestOf(body: CreateBody, model: string, previous: KeptResponse | null): ResponseRequest {
     return responseRequest(body, {
-      model: this.context.model.id,
+      model,
       history: previous?.conversation ?? [],
       joined: previous?.joined ?? null,
-      fits: (prompt, maxOutputTokens) => this.fits(prompt, maxOutputTokens),
+      fits: (prompt, maxOutputTokens) => leavesRoom(this.context.host.require(), prompt, maxOutputTokens),
     });
   }
 
@@ -146,11 +144,5 @@ export class ResponsesService {
     this.live.delete(run.id);
     if (run.response.store) this.store.put(run.kept());
     run.onEnd();
-  }
-
-  private fits(prompt: CompletionPrompt, maxOutputTokens: number | null): boolean {
-    const { context } = this.context.host.require().info;
-    const room = Math.min(maxOutputTokens ?? answerTokens, context >> 2);
-    return this.countTokens(prompt) + room <= context;
   }
 }

@@ -1,7 +1,13 @@
 /** The one road to the engine: checks and admits a request, runs it, and turns chunks into events. */
-import type { Engine, GenerateChunk, GenerateEnd, GenerateOptions } from '../../runtime/types.js';
+import type {
+  Engine,
+  GenerateChunk,
+  GenerateEnd,
+  GenerateOptions,
+  TokenLogprobs,
+} from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
-import { ApiError, toApiError } from '../errors.js';
+import { contextOverflow, toApiError } from '../errors.js';
 import { simulatedOf } from '../simulated.js';
 import type { CompletionEvent, CompletionRequest, CompletionUsage, ServiceTier } from './completion.js';
 import { Observer } from './observe.js';
@@ -44,10 +50,10 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   const engine = host.require();
   const caller = keys.caller(request.caller);
   admission.requirePlace(request.tier, request.caller);
-  requireRoom(engine, promptLength(request.prompt) / longestTokenBytes(engine.tokenizer), true);
+  requireRoom(engine, request, promptLength(request.prompt) / longestTokenBytes(engine.tokenizer));
   const prompt = promptIds(engine.tokenizer, request.prompt);
   const promptTokens = prompt.ids.length;
-  requireRoom(engine, promptTokens, false);
+  requireRoom(engine, request, promptTokens);
   const calling = callingOf(engine.tokenizer.chatTemplate, request.prompt);
   admission.requireTokens(request.tier, promptTokens);
   rates.take(caller, promptTokens);
@@ -78,6 +84,8 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
     onQueue: queue.push,
     ...request.options,
     ...calling?.options,
+    // The engine makes one token at least; it is dropped.
+    ...(request.options.maxTokens === 0 && { maxTokens: 1 }),
     ...(prompt.stop !== null && { stop: [...stopList(request.options.stop), prompt.stop] }),
   };
   let chunks: AsyncIterable<GenerateChunk>;
@@ -100,12 +108,17 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
     engine,
     chunks,
     queue,
-    promptTokens,
+    promptIds: prompt.ids,
     release,
     ownStop: prompt.stop,
     observer,
     spend,
     parser,
+    isPromptOnly: request.options.maxTokens === 0,
+    score:
+      request.promptLogprobs === undefined
+        ? null
+        : () => scoreOf(engine, prompt.ids, request.promptLogprobs!, stop.signal),
   };
   return { promptTokens, cancel, [Symbol.asyncIterator]: () => eventsOf(run) };
 }
@@ -115,27 +128,39 @@ interface Run {
   readonly context: ServerContext;
   readonly chunks: AsyncIterable<GenerateChunk>;
   readonly queue: QueueEvents;
-  readonly promptTokens: number;
+  readonly promptIds: readonly number[];
   readonly release: () => void;
   readonly ownStop: string | null;
   readonly observer: Observer;
   readonly spend: (tokens: number) => void;
   readonly parser: Calling['parser'] | null;
+  /** The prompt is read and nothing is written. */
+  readonly isPromptOnly: boolean;
+  /** What the prompt's tokens are worth, where that was asked for. */
+  readonly score: (() => Promise<readonly TokenLogprobs[] | null>) | null;
 }
 
 async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> {
-  const { context, chunks, queue, promptTokens, release, observer, spend, parser } = run;
+  const { context, chunks, queue, release, observer, spend, parser } = run;
   const iterator = chunks[Symbol.asyncIterator]();
   let end: EndEvent | null = null;
   try {
+    const promptLogprobs = run.score === null ? null : await run.score();
     let next = iterator.next();
-    // Only until the first chunk can there be news of the queue.
-    for (let isFirst = false; !isFirst; ) {
+    // It may fail before it is waited for.
+    next.catch(() => undefined);
+    // Told before the prompt is read, which may take long.
+    for (let isFirst = false; !isFirst && queue.cachedTokens === null; ) {
       isFirst = await Promise.race([next.then(() => true), queue.changed()]);
       for (const position of queue.take()) yield { type: 'queued', position };
     }
     queue.start();
-    yield { type: 'started', promptTokens };
+    yield {
+      type: 'started',
+      promptIds: run.promptIds,
+      cachedTokens: queue.cachedTokens ?? 0,
+      ...(promptLogprobs && { promptLogprobs }),
+    };
     for (;;) {
       const { value: chunk, done } = await next;
       if (done === true) throw new Error('the engine ended a generation without its last piece');
@@ -145,6 +170,10 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
         end = endOf(run, chunk, parser !== null && parser.calls > 0);
         yield end;
         return;
+      }
+      if (run.isPromptOnly) {
+        next = iterator.next();
+        continue;
       }
       const { text, ids, logprobs } = chunk;
       observer.tokens(ids.length);
@@ -168,18 +197,18 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
   }
 }
 
-function endOf({ engine, ownStop }: Run, end: GenerateEnd, isCall: boolean): EndEvent {
+function endOf({ engine, ownStop, isPromptOnly }: Run, end: GenerateEnd, isCall: boolean): EndEvent {
   const { finishReason, stopString, timings } = end;
   const usage: CompletionUsage = {
     promptTokens: timings.promptTokens,
     cachedTokens: timings.cachedTokens,
-    completionTokens: timings.generatedTokens,
+    completionTokens: isPromptOnly ? 0 : timings.generatedTokens,
     acceptedPredictionTokens: timings.acceptedTokens,
     rejectedPredictionTokens: timings.draftTokens - timings.acceptedTokens,
   };
   return {
     type: 'end',
-    finishReason: isCall && finishReason === 'stop' ? 'tool_calls' : finishReason,
+    finishReason: isPromptOnly ? 'length' : isCall && finishReason === 'stop' ? 'tool_calls' : finishReason,
     stopString: stopString === ownStop ? null : stopString,
     usage,
     timings,
@@ -189,8 +218,26 @@ function endOf({ engine, ownStop }: Run, end: GenerateEnd, isCall: boolean): End
   };
 }
 
+/** Null where it was cut short: the generation then ends in the same way. */
+async function scoreOf(
+  engine: Engine,
+  ids: readonly number[],
+  top: number,
+  signal: AbortSignal,
+): Promise<readonly TokenLogprobs[] | null> {
+  try {
+    const { logprobs = [] } = await engine.score(ids, { top, signal });
+    return logprobs;
+  } catch (thrown) {
+    if (signal.aborted) return null;
+    throw thrown;
+  }
+}
+
 /** What the engine says about its queue, until the request starts. */
 class QueueEvents {
+  /** Prompt tokens that were in the prefix cache when it started; null before. */
+  cachedTokens: number | null = null;
   private positions: number[] = [];
   private wake: (() => void) | null = null;
   private readonly onStart: () => void;
@@ -199,12 +246,12 @@ class QueueEvents {
     this.onStart = onStart;
   }
 
-  readonly push = (position: number): void => {
-    if (position === 0) this.onStart();
-    else {
-      this.positions.push(position);
-      this.wake?.();
-    }
+  readonly push = (position: number, cachedTokens = 0): void => {
+    if (position === 0) {
+      this.onStart();
+      this.cachedTokens ??= cachedTokens;
+    } else this.positions.push(position);
+    this.wake?.();
   };
 
   start(): void {
@@ -218,7 +265,7 @@ class QueueEvents {
   }
 
   async changed(): Promise<false> {
-    if (this.positions.length === 0) {
+    if (this.positions.length === 0 && this.cachedTokens === null) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
@@ -232,16 +279,11 @@ function stopList(stop: GenerateOptions['stop']): readonly string[] {
   return typeof stop === 'string' ? [stop] : stop;
 }
 
-/** @param isBound whether there are at least so many tokens, not just so many */
-function requireRoom(engine: Engine, tokens: number, isBound: boolean): void {
-  const { context } = engine.info;
-  if (tokens < context) return;
-  const given = `${isBound ? 'more than ' : ''}${Math.floor(tokens)}`;
-  throw new ApiError({
-    status: 400,
-    type: 'invalid_request_error',
-    code: 'context_length_exceeded',
-    message: `This model's context is ${context} tokens, and the prompt has ${given}: shorten it.`,
-    param: 'messages',
-  });
+/** @param tokens of the prompt, or a number that it has at least */
+function requireRoom({ info: { context } }: Engine, { prompt }: CompletionRequest, tokens: number): void {
+  if (tokens >= context)
+    throw contextOverflow(
+      { tokens: Math.floor(tokens), context },
+      prompt.kind === 'messages' ? 'messages' : 'prompt',
+    );
 }

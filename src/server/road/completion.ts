@@ -32,7 +32,12 @@ export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string 
 
 export type CompletionPrompt =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'ids'; readonly ids: readonly number[] }
+  | {
+      readonly kind: 'ids';
+      readonly ids: readonly number[];
+      /** Ends an answer in a form that has no end token. */
+      readonly stop?: string;
+    }
   /** Fill in the middle: needs a tokenizer with such tokens. */
   | { readonly kind: 'infill'; readonly prefix: string; readonly suffix: string }
   | {
@@ -46,6 +51,8 @@ export type CompletionPrompt =
 export type ServiceTier = 'interactive' | 'batch';
 
 export interface CompletionRequest {
+  /** Log-probabilities of the prompt's tokens, with so many of the likeliest in the place of each. */
+  readonly promptLogprobs?: number;
   /** Stands in logs, in headers and in the engine. */
   readonly id: string;
   readonly prompt: CompletionPrompt;
@@ -69,7 +76,13 @@ export type CompletionFinish = 'stop' | 'length' | 'tool_calls' | 'cancelled';
 /** `queued`* then `started`, then text and tool calls in order, then `end`; or the iteration throws an `ApiError`. */
 export type CompletionEvent =
   | { readonly type: 'queued'; readonly position: number }
-  | { readonly type: 'started'; readonly promptTokens: number }
+  | {
+      readonly type: 'started';
+      readonly promptIds: readonly number[];
+      readonly cachedTokens: number;
+      /** Of all tokens of the prompt but the first, where `promptLogprobs` was asked for. */
+      readonly promptLogprobs?: readonly TokenLogprobs[];
+    }
   | {
       readonly type: 'text';
       readonly text: string;

@@ -16,7 +16,7 @@ export interface PromptIds {
 export function promptIds(tokenizer: Tokenizer, prompt: CompletionPrompt): PromptIds {
   switch (prompt.kind) {
     case 'ids':
-      return { ids: prompt.ids, stop: null };
+      return { ids: prompt.ids, stop: prompt.stop ?? null };
     case 'text':
       return { ids: tokenizer.encode(prompt.text), stop: null };
     case 'infill':

@@ -59,6 +59,12 @@ function templateTool({ name, description = '', parameters }: Tool): ChatTool {
   return { type: 'function', function: { name, description, parameters: parameters ?? none } };
 }
 
+/** What the arguments of a call may be; a function without parameters takes none. */
+function argumentsSchema({ parameters }: Tool): unknown {
+  const says = parameters !== undefined && Object.keys(parameters).length > 0;
+  return says ? parameters : { type: 'object', properties: {}, additionalProperties: false };
+}
+
 function templateMessage(message: Message, template: string, all: readonly Message[]): ChatMessage {
   const { role, content, toolCalls, toolCallId } = message;
   const idFor = (id: string): string => (template.includes(MISTRAL.open!) ? mistralId(id) : id);
@@ -128,11 +134,11 @@ function parsed(text: string): unknown {
 
 /** The language of one call, for answers that must be one: JSON that every model's form is read from. */
 export function toolGrammar(tools: readonly Tool[]): Grammar {
-  const schemas = tools.map(({ name, parameters }, i) => ({
+  const schemas = tools.map((tool, i) => ({
     type: 'object',
     properties: {
-      name: { const: name },
-      arguments: moved(parameters ?? { type: 'object' }, `#/anyOf/${i}/properties/arguments`),
+      name: { const: tool.name },
+      arguments: moved(argumentsSchema(tool), `#/anyOf/${i}/properties/arguments`),
     },
     required: ['name', 'arguments'],
     additionalProperties: false,

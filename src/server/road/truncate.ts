@@ -1,0 +1,50 @@
+/** Old turns that go where a conversation has outgrown the context. */
+import type { Engine } from '../../runtime/types.js';
+import type { CompletionPrompt } from './completion.js';
+import { promptIds, promptLength } from './prompt.js';
+
+/** Room that is left for an answer of unknown length, where that is no more than a quarter of the context. */
+const answerTokens = 256;
+/** What a template writes around a turn, in tokens, is less. */
+const turnTokens = 64;
+
+/** Whether a prompt leaves room for an answer of so many tokens. */
+export function leavesRoom(engine: Engine, prompt: CompletionPrompt, maxTokens: number | null): boolean {
+  const { context } = engine.info;
+  const room = Math.min(maxTokens ?? answerTokens, context >> 2);
+  return promptIds(engine.tokenizer, prompt).ids.length + room <= context;
+}
+
+/** The smallest of 0 to `last` that fits, or `last` if none does; what fits goes on fitting. */
+export function firstThatFits(last: number, fitsFrom: (from: number) => boolean): number {
+  let low = 0;
+  let high = Math.max(0, last);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (fitsFrom(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/**
+ * A conversation without its oldest turns, so that it leaves room for an answer. System messages stay, and so does the
+ * last turn of the user with all that follows; results do not stay without their calls.
+ */
+export function withoutOldTurns(
+  engine: Engine,
+  prompt: Extract<CompletionPrompt, { readonly kind: 'messages' }>,
+  maxTokens: number | null,
+): CompletionPrompt {
+  const { messages, tools } = prompt;
+  const most =
+    3 * promptLength(prompt) + turnTokens * (messages.length + 1) + JSON.stringify(tools ?? []).length;
+  if (most < engine.info.context >> 1 || leavesRoom(engine, prompt, maxTokens)) return prompt;
+  const starts = messages.flatMap(({ role }, index) => (role === 'user' ? [index] : []));
+  const from = (start: number): CompletionPrompt => ({
+    ...prompt,
+    messages: messages.filter(({ role }, index) => role === 'system' || index >= (starts[start] ?? 0)),
+  });
+  const first = firstThatFits(starts.length - 1, (start) => leavesRoom(engine, from(start), maxTokens));
+  return from(first);
+}
