@@ -14,6 +14,7 @@ import { registerPlan } from './plan.js';
 import { registerRun } from './run.js';
 import { registerScore } from './score.js';
 import { registerServe } from './serve.js';
+import { registerTokenize } from './tokenize.js';
 import { registerUi } from './ui.js';
 import { registerValidate } from './validate.js';
 import { registerWorker } from './worker.js';
@@ -43,6 +44,7 @@ registerCapacity(program);
 registerWorker(program);
 registerServe(program);
 registerKeys(program);
+registerTokenize(program);
 registerUi(program);
 
 /** The command whose action runs, for the names of its flags. */

@@ -4,11 +4,11 @@
  */
 import { OptionError } from '../core/errors.js';
 import { Rng } from '../core/rng.js';
-import { byteToChar } from './byte-level.js';
 import { type GgufInput, type GgufTensorShape, ggufHeader } from './gguf-writer.js';
 import { quantize } from './quantize.js';
-import { metaSpace } from './sentencepiece.js';
 import { tensorType, type WeightType } from './tensor-types.js';
+import { byteToChar } from './tokenizers/bpe.js';
+import { metaSpace } from './tokenizers/sentencepiece.js';
 
 export interface RandomLlama {
   readonly hiddenSize: number;

@@ -33,7 +33,10 @@ export interface ChatTemplateOptions {
 }
 
 export interface EncodeOptions {
-  /** Puts BOS in front unless the text already starts with it; default: what the model wants. */
+  /**
+   * Puts BOS in front unless the text already starts with it; default: what the model wants. Unless this is false, EOS
+   * follows for models that want it.
+   */
   readonly bos?: boolean;
   /** Takes control tokens in the text, such as `<|im_end|>`, for tokens; by default they are plain text. */
   readonly special?: boolean;
@@ -51,9 +54,12 @@ export interface DecodeOptions {
 export interface Tokenizer {
   readonly vocabSize: number;
   readonly bosId: number | null;
-  /** Tokens that end a generation: end of text, end of turn, and BOS, which starts the next text. */
+  /** Tokens that end a generation: end of text and end of turn. */
   readonly eosIds: ReadonlySet<number>;
   readonly addBos: boolean;
+  readonly addEos: boolean;
+  /** What in the file was passed over, a sentence each. */
+  readonly warnings: readonly string[];
   /** Prefix, suffix and middle tokens of fill-in-the-middle, where the model has them. */
   readonly fim: { readonly prefix: number; readonly suffix: number; readonly middle: number } | null;
   readonly chatTemplate: string | null;
@@ -61,6 +67,8 @@ export interface Tokenizer {
   encode(text: string, options?: EncodeOptions): number[];
   /** The bytes of one token; control tokens have none. Throws OptionError on an id outside the vocabulary. */
   bytesOf(id: number): Uint8Array;
+  /** A token for people: its text, of control tokens their name. Throws OptionError on an id outside the vocabulary. */
+  textOf(id: number): string;
   decode(ids: readonly number[], options?: DecodeOptions): string;
   /** A decoder that takes tokens one by one and never emits half a character. */
   decoder(options?: DecodeOptions): TokenDecoder;

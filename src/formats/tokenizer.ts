@@ -1,11 +1,7 @@
 /** A model's tokenizer, from the metadata of its GGUF file. */
 import { OptionError } from '../core/errors.js';
-import { ByteLevelBpe, bytesOfByteLevelText } from './byte-level.js';
 import { type ChatRenderer, compileChatTemplate, plainTranscript } from './chat-template.js';
-import { FragmentCache } from './fragment-cache.js';
 import type { GgufFile } from './gguf.js';
-import { metaSpace, SentencePiece } from './sentencepiece.js';
-import { SpecialTokens } from './special-tokens.js';
 import type {
   ChatMessage,
   ChatTemplateOptions,
@@ -14,47 +10,19 @@ import type {
   TokenDecoder,
   Tokenizer,
 } from './tokenizer-types.js';
-import { readVocabulary, tokenKind, type Vocabulary, vocabularyError } from './vocabulary.js';
+import { byteOfTokenText } from './tokenizers/byte-tokens.js';
+import { FragmentCache } from './tokenizers/fragment-cache.js';
+import { SpecialTokens } from './tokenizers/special-tokens.js';
+import { makeTextModel, type TextModel } from './tokenizers/text-model.js';
+import { readVocabulary, tokenKind, type Vocabulary } from './tokenizers/vocabulary.js';
 
 const utf8 = new TextEncoder();
-
-/** How one kind of tokenizer treats plain text and its tokens. */
-interface TextCodec {
-  readonly addBos: boolean;
-  /** A space goes in front of text at the start and after special tokens, and the decoder takes the first one off. */
-  readonly spacePrefix: boolean;
-  encode(text: string, ids: number[]): void;
-  bytesOfNormal(text: string): Uint8Array;
-}
+const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Makes the tokenizer. Throws FormatError on an unknown kind or metadata that contradicts itself. */
 export function createTokenizer(gguf: GgufFile): Tokenizer {
   const vocabulary = readVocabulary(gguf);
-  return new GgufTokenizer(gguf, vocabulary, createCodec(gguf, vocabulary));
-}
-
-function createCodec(gguf: GgufFile, vocabulary: Vocabulary): TextCodec {
-  const model = gguf.require('tokenizer.ggml.model', 'string');
-  const spacePrefix = gguf.optional('tokenizer.ggml.add_space_prefix', 'boolean', model === 'llama');
-  if (model === 'llama') {
-    const pieces = new SentencePiece(vocabulary);
-    return {
-      addBos: true,
-      spacePrefix,
-      encode: (text, ids) => pieces.encode(text.replaceAll(' ', metaSpace), ids),
-      bytesOfNormal: (text) => utf8.encode(text.replaceAll(metaSpace, ' ')),
-    };
-  }
-  if (model === 'gpt2') {
-    const bpe = new ByteLevelBpe(gguf, vocabulary);
-    return {
-      addBos: bpe.addBos,
-      spacePrefix: false,
-      encode: (text, ids) => bpe.encode(text, ids),
-      bytesOfNormal: bytesOfByteLevelText,
-    };
-  }
-  throw vocabularyError(gguf, 'model', `"${model}"`, '"llama" (SentencePiece) or "gpt2" (byte-level BPE)');
+  return new GgufTokenizer(gguf, vocabulary, makeTextModel(gguf, vocabulary));
 }
 
 class GgufTokenizer implements Tokenizer {
@@ -62,29 +30,44 @@ class GgufTokenizer implements Tokenizer {
   readonly bosId: number | null;
   readonly eosIds: ReadonlySet<number>;
   readonly addBos: boolean;
+  readonly addEos: boolean;
+  readonly warnings: readonly string[];
   readonly fim: Tokenizer['fim'];
   readonly chatTemplate: string | null;
   private readonly vocabulary: Vocabulary;
-  private readonly codec: TextCodec;
+  /** What {@link addEos} adds. */
+  private readonly endId: number | null;
+  private readonly codec: TextModel;
   private readonly specialTokens: SpecialTokens;
   private readonly bytes: Uint8Array[] = [];
   private readonly fragments = new FragmentCache();
   private renderer: ChatRenderer | null = null;
 
-  constructor(gguf: GgufFile, vocabulary: Vocabulary, codec: TextCodec) {
+  constructor(gguf: GgufFile, vocabulary: Vocabulary, codec: TextModel) {
     this.vocabulary = vocabulary;
     this.codec = codec;
     this.specialTokens = new SpecialTokens(vocabulary);
     this.vocabSize = vocabulary.texts.length;
     this.bosId = vocabulary.bosId;
     this.eosIds = vocabulary.endIds;
+    const model = gguf.require('tokenizer.ggml.model', 'string');
+    // These two are marked at their ends whatever the file says.
+    const isBert = model === 'bert';
     this.addBos =
-      this.bosId !== null && gguf.optional('tokenizer.ggml.add_bos_token', 'boolean', codec.addBos);
+      this.bosId !== null &&
+      (isBert ||
+        model === 'gemma4' ||
+        gguf.optional('tokenizer.ggml.add_bos_token', 'boolean', codec.addBos));
+    this.endId = isBert ? (vocabulary.separatorId ?? vocabulary.eosId) : vocabulary.eosId;
+    this.addEos =
+      this.endId !== null &&
+      (isBert || gguf.optional('tokenizer.ggml.add_eos_token', 'boolean', codec.addEos));
+    this.warnings = vocabulary.warnings;
     this.fim = vocabulary.fim;
     this.chatTemplate = gguf.optional('tokenizer.chat_template', 'string', null);
   }
 
-  encode(text: string, { bos = this.addBos, special = false }: EncodeOptions = {}): number[] {
+  encode(text: string, { bos, special = false }: EncodeOptions = {}): number[] {
     const ids: number[] = [];
     let afterSpecial = true;
     for (const fragment of this.specialTokens.split(text.toWellFormed(), special)) {
@@ -95,7 +78,8 @@ class GgufTokenizer implements Tokenizer {
       }
       afterSpecial = typeof fragment === 'number';
     }
-    if (bos && this.bosId !== null && ids[0] !== this.bosId) ids.unshift(this.bosId);
+    if ((bos ?? this.addBos) && this.bosId !== null && ids[0] !== this.bosId) ids.unshift(this.bosId);
+    if (bos !== false && this.addEos) ids.push(this.endId!);
     return ids;
   }
 
@@ -129,7 +113,7 @@ class GgufTokenizer implements Tokenizer {
       case tokenKind.unknown:
         return new Uint8Array(0);
       case tokenKind.byte:
-        return Uint8Array.of(Number.parseInt(text.slice(3, 5), 16));
+        return Uint8Array.of(byteOfTokenText(text));
       case tokenKind.userDefined:
         return utf8.encode(text);
       default:
@@ -137,24 +121,46 @@ class GgufTokenizer implements Tokenizer {
     }
   }
 
-  decode(ids: readonly number[], options?: DecodeOptions): string {
-    const decoder = this.decoder(options);
-    return ids.map((id) => decoder.push(id)).join('') + decoder.end();
+  textOf(id: number): string {
+    const bytes = this.bytesOf(id);
+    return bytes.length > 0 ? lossy.decode(bytes) : this.vocabulary.texts[id]!;
+  }
+
+  decode(ids: readonly number[], { continues = false }: DecodeOptions = {}): string {
+    let size = 0;
+    for (const id of ids) size += this.bytesOf(id).length;
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    let first: number | undefined;
+    for (const id of ids) {
+      const part = this.bytesOf(id);
+      if (part.length > 0) first ??= id;
+      // Most tokens are a few bytes, where a loop is faster than a copy.
+      for (let i = 0; i < part.length; i++) bytes[at++] = part[i]!;
+    }
+    const dropped = first !== undefined && !continues && this.dropsSpaceOf(first) ? 1 : 0;
+    return lossy.decode(bytes.subarray(dropped));
+  }
+
+  /** Whether a text that begins with this token has a space in front that is none of its own. */
+  private dropsSpaceOf(id: number): boolean {
+    return (
+      this.codec.dropsSpace &&
+      this.bytesOf(id)[0] === 0x20 &&
+      this.vocabulary.kinds[id] !== tokenKind.userDefined
+    );
   }
 
   decoder({ continues = false }: DecodeOptions = {}): TokenDecoder {
     // It holds back the bytes of a character that is not complete yet.
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    let dropSpace = this.codec.spacePrefix && !continues;
+    let atStart = !continues;
     return {
       push: (id) => {
-        let bytes = this.bytesOf(id);
-        if (dropSpace && bytes.length > 0) {
-          if (bytes[0] === 0x20 && this.vocabulary.kinds[id] !== tokenKind.userDefined)
-            bytes = bytes.subarray(1);
-          dropSpace = false;
-        }
-        return decoder.decode(bytes, { stream: true });
+        const bytes = this.bytesOf(id);
+        const dropped = atStart && bytes.length > 0 && this.dropsSpaceOf(id) ? 1 : 0;
+        if (bytes.length > 0) atStart = false;
+        return decoder.decode(bytes.subarray(dropped), { stream: true });
       },
       end: () => decoder.decode(),
     };

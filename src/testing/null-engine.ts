@@ -48,6 +48,8 @@ class NullTokenizer implements Tokenizer {
   readonly bosId = null;
   readonly eosIds: ReadonlySet<number> = new Set([END]);
   readonly addBos = false;
+  readonly addEos = false;
+  readonly warnings = [];
   readonly fim = { prefix: 1, suffix: 2, middle: 3 };
   readonly chatTemplate = null;
 
@@ -63,6 +65,10 @@ class NullTokenizer implements Tokenizer {
   bytesOf(id: number): Uint8Array {
     if (id < BYTES) return Uint8Array.of(id);
     return id < END ? utf8.encode(nullWord(id - BYTES)) : new Uint8Array(0);
+  }
+
+  textOf(id: number): string {
+    return id === END ? END_TEXT : this.decode([id]);
   }
 
   decode(ids: readonly number[]): string {

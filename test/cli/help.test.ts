@@ -9,7 +9,7 @@ function bash(line: string): Promise<{ stdout: string; stderr: string }> {
   return promisify(execFile)('bash', ['-c', script], { cwd: ROOT });
 }
 
-const commands = ['run', 'chat', 'score', 'models', 'models pull', 'models rm', 'doctor', 'keys'];
+const commands = ['run', 'chat', 'score', 'models', 'models pull', 'models rm', 'tokenize', 'doctor', 'keys'];
 /** Needs the network, or a model that it fetched. */
 const remote = /models (pull|rm)/;
 

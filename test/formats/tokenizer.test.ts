@@ -93,15 +93,19 @@ describe("byte-level BPE against llama.cpp's ids", () => {
     const tokenizer = await tokenizerOf(fileWith(pre));
     for (const { text, special, groups } of cases as ByteLevelCase[]) {
       const golden = groups.find((group) => group.pre.includes(pre))!;
+      // Qwen's own tokenizer brings text into normal form C, which llama.cpp leaves out.
+      if (pre === 'qwen2' && text !== text.normalize('NFC')) continue;
       expect(tokenizer.encode(text, { special, bos: false }), JSON.stringify(text)).toEqual(golden.ids);
       if (!special) expect(tokenizer.decode(golden.ids)).toBe(text);
     }
   });
 
   it('names the pre-tokenisers it knows', async () => {
-    const error = await deliberateError(() => tokenizerOf(fileWith('tekken')));
+    const error = await deliberateError(() => tokenizerOf(fileWith('unheard-of')));
     expect(error).toBeInstanceOf(FormatError);
-    expect(error.message).toMatch(/tokenizer.ggml.pre": got "tekken", expected one of llama-bpe, .*qwen2/);
+    expect(error.message).toMatch(
+      /tokenizer.ggml.pre": got "unheard-of", expected one of llama-bpe, .*qwen2/,
+    );
   });
 });
 
@@ -139,7 +143,10 @@ describe.each(kinds)('any text through a %s tokenizer', (tokenizer) => {
         const ids = encode(text, { bos: false });
         expect(ids.every((id) => Number.isInteger(id) && id >= 0 && id < vocabSize)).toBe(true);
         // SentencePiece has one sign for a space and for U+2581, so that the latter comes back as a space.
-        expect(decode(ids)).toBe(tokenizer === 'llama' ? text.replaceAll('\u2581', ' ') : text);
+        // Qwen's pre-tokeniser brings text into normal form C.
+        expect(decode(ids)).toBe(
+          tokenizer === 'llama' ? text.replaceAll('\u2581', ' ') : text.normalize('NFC'),
+        );
       }),
       { numRuns: 500 },
     );
@@ -192,15 +199,15 @@ describe.each(kinds)('any text through a %s tokenizer', (tokenizer) => {
     expect((await deliberateError(() => decode([5, 4000]))).message).toMatch(/4000/);
   });
 
-  // Quadratic merging would take minutes for each of these.
+  // Quadratic merging would take hours for each of these, and a regular expression of V8 gives up on such words.
   it.each([
-    ['letters', 'abcdefgh'],
-    ['one letter', 'e'],
-    ['spaces', ' '],
-    ['emoji', '😀'],
-  ])('takes 200 kB of %s', async (_, unit) => {
+    ['letters', 'abcdefgh', 2_000_000],
+    ['one letter', 'e', 200_000],
+    ['spaces', ' ', 1_000_000],
+    ['emoji', '😀', 200_000],
+  ])('takes a word of many %s', async (_, unit, size) => {
     const { encode, decode } = bound(await made);
-    const text = unit.repeat(200_000 / Buffer.byteLength(unit));
+    const text = unit.repeat(size / Buffer.byteLength(unit));
     expect(decode(encode(text))).toBe(text);
   });
 });
@@ -323,9 +330,29 @@ describe('special tokens', () => {
         { 'tokenizer.ggml.eos_token_id': 259, 'tokenizer.ggml.eot_token_id': 260 },
       ),
     );
-    // The BOS, the two named ones, and </s> and two more by their texts, which also stops them from being text.
-    expect([...named.eosIds].sort((a, b) => a - b)).toEqual([1, 2, 259, 260, 261, 262]);
+    // The two named ones, and </s> and two more by their texts, which also stops them from being text.
+    expect([...named.eosIds].sort((a, b) => a - b)).toEqual([2, 259, 260, 261, 262]);
     expect(named.bytesOf(261)).toHaveLength(0);
+  });
+
+  it('passes over an id that is no token, and says so', async () => {
+    const tokenizer = await tokenizerOf(pieces(['a'], {}, { 'tokenizer.ggml.eos_token_id': 260 }));
+    expect([...tokenizer.eosIds]).toEqual([2]);
+    expect(tokenizer.warnings.join()).toMatch(/eos_token_id" is 260, which is no token of 260/);
+  });
+
+  it('EOS follows where the file wants it, wherever BOS may precede', async () => {
+    const ends = await tokenizerOf(pieces(['▁a'], {}, { 'tokenizer.ggml.add_eos_token': true }));
+    expect(ends.encode('a')).toEqual([1, 259, 2]);
+    expect(ends.encode('a', { bos: false })).toEqual([259]);
+  });
+
+  it("Phi-3's special tokens take the white space behind them along", async () => {
+    const phi = await tokenizerOf(
+      pieces(['▁a', '▁', '<|user|>', '<|endoftext|>'], { '<|user|>': 3 }, { 'general.name': 'Phi3' }),
+    );
+    expect(phi.encode('<|user|> \n a', { special: true, bos: false })).toEqual([261, 259]);
+    expect(phi.encode('<|endoftext|> a', { special: true, bos: false })).toEqual([262, 260, 259]);
   });
 
   it('fill-in-the-middle tokens come from the metadata, old keys, or well-known names', async () => {
@@ -357,15 +384,10 @@ describe('broken vocabularies', () => {
     ['no tokenizer at all', writeGguf({}, []), /"tokenizer.ggml.tokens": got no such key/],
     [
       'another kind',
-      pieces([], {}, { 'tokenizer.ggml.model': 't5' }),
-      /got "t5", expected "llama" .* or "gpt2"/,
+      pieces([], {}, { 'tokenizer.ggml.model': 'hybriddna' }),
+      /got "hybriddna", expected one of llama, gpt2, .*plamo2/,
     ],
     ['a token twice', pieces(['a', 'a'], {}), /"a" as token 259 and as token 260/],
-    [
-      'an end token outside',
-      pieces([], {}, { 'tokenizer.ggml.eos_token_id': 259 }),
-      /eos_token_id": got 259, expected a token below 259/,
-    ],
     [
       'scores for some only',
       pieces(['a'], {}, { 'tokenizer.ggml.scores': Float32Array.of(1) }),

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
-import { FragmentCache } from '#src/formats/fragment-cache.js';
+import { FragmentCache } from '#src/formats/tokenizers/fragment-cache.js';
 import { localModels } from '#src/platform/node/models.js';
-import { tokenizerOfFile } from '../helpers/gguf.js';
+import { tokenizerOfFile } from '../../helpers/gguf.js';
 
 const lengths = (text: string): number[] => [text.length];
 
