@@ -4,7 +4,7 @@ import { OptionError } from '../core/errors.js';
 import { type ChatMessage, type Engine, type GenerateEnd, load } from '../index.js';
 import { resolveModel } from '../platform/node/models.js';
 import { validateGenerate } from '../runtime/engine/options.js';
-import { checkGrammar } from '../runtime/grammar/grammar.js';
+import { compileGrammar } from '../runtime/grammar/grammar.js';
 import type { GenerateOptions, Prompt } from '../runtime/types.js';
 import { addFormOptions, type FormFlags, grammarOf } from './form.js';
 import { interruptible } from './interrupt.js';
@@ -70,7 +70,7 @@ async function run(argument: string | undefined, flags: RunFlags, signal: AbortS
   const options = generateOptions(flags);
   validateGenerate(options);
   const grammar = await grammarOf(flags);
-  if (grammar !== null) checkGrammar(grammar);
+  if (grammar !== null) compileGrammar(grammar);
   const path = resolveModel(flags.model);
   const given = flags.promptIds ?? (await readPrompt(argument));
   if (given === '') throw emptyPrompt();

@@ -42,6 +42,7 @@ import { WaferEngine } from './engine/engine.js';
 import { checkNames, validateSampling } from './engine/options.js';
 import { recommendedSampling } from './engine/recommended.js';
 import { createFeed, FeedReader } from './feed.js';
+import type { CompileElsewhere } from './grammar/compiled.js';
 import type { LeaderInit } from './leader/leader.js';
 import { compileImage, floatBits } from './program/image.js';
 import {
@@ -61,6 +62,8 @@ export interface Platform {
   readonly isShared: boolean;
   kernelBinaries(): Promise<KernelBinaries>;
   startCrew(init: LeaderInit): Promise<Crew>;
+  /** Compiles a grammar where it holds up nobody; left out where there is no such place. */
+  readonly compileGrammar?: CompileElsewhere;
 }
 
 const defaultContext = 4096;
@@ -173,6 +176,7 @@ export async function openEngine(
     memory,
     control: layout.control,
     kvTokens: settings.kvTokens,
+    compileElsewhere: platform.compileGrammar ?? null,
   });
   if (signal?.aborted) {
     await engine.close();

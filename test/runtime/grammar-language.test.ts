@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OptionError } from '#src/core/errors.js';
-import { checkGrammar } from '#src/runtime/grammar/grammar.js';
+import { compileGrammar } from '#src/runtime/grammar/grammar.js';
 import type { Grammar } from '#src/runtime/types.js';
 import { accepts, bounds, bytes, jsonSchema } from '../helpers/grammar.js';
 import { invalidity } from '../helpers/json-schema.js';
@@ -164,9 +164,9 @@ describe('a regular expression', () => {
 
   it('compiles large sets once, however often they are repeated', () => {
     const startMs = performance.now();
-    checkGrammar({ type: 'regex', pattern: '\\p{L}' });
+    compileGrammar({ type: 'regex', pattern: '\\p{L}' });
     const oneMs = performance.now() - startMs;
-    checkGrammar({ type: 'regex', pattern: '\\p{L}{5000}' });
+    compileGrammar({ type: 'regex', pattern: '\\p{L}{5000}' });
     // Copied, the set would take thousands of times as long.
     expect(performance.now() - startMs - oneMs).toBeLessThan(oneMs * 20);
   });
@@ -237,8 +237,44 @@ describe('a grammar that cannot be followed', () => {
       }
       return null;
     };
-    expect(error(() => checkGrammar(grammar))).toBeInstanceOf(OptionError);
+    expect(error(() => compileGrammar(grammar))).toBeInstanceOf(OptionError);
     expect(String(error(() => bytes.compile(grammar)))).toMatch(reason);
+  });
+
+  it.each([
+    ['a pattern beside a format', { type: 'string', format: 'date', pattern: 'x' }, /pattern/],
+    ['a length that a format does not have', { type: 'string', format: 'date', maxLength: 9 }, /length/],
+    ['a length that a pattern does not have', { type: 'string', pattern: '^a*$', minLength: 1 }, /length/],
+    ['constants that are of no format', { enum: ['x', 'y'], format: 'uuid' }, /no text/],
+    [
+      'what allOf brings together',
+      { allOf: [{ format: 'date' }, { minLength: 11 }], type: 'string' },
+      /length/,
+    ],
+    [
+      'unevaluated beside a part',
+      { unevaluatedProperties: false, anyOf: [{ type: 'object' }] },
+      /unevaluated/,
+    ],
+    ['unevaluated in a part', { type: 'object', allOf: [{ unevaluatedProperties: false }] }, /unevaluated/],
+  ])('passes over nothing that binds: %s', (_, schema, reason) => {
+    expect(() => compileGrammar(jsonSchema(schema))).toThrow(reason);
+  });
+
+  it('keeps what it can of keywords beside each other', () => {
+    const date = { type: 'string', format: 'date', minLength: 1, maxLength: 10 };
+    expect(accepts(jsonSchema(date), '"2024-02-28"')).toBe(true);
+    expect(accepts(jsonSchema(date), '"a"')).toBe(false);
+    const dates = { enum: ['2024-02-28', 'never', 7], format: 'date' };
+    expect(accepts(jsonSchema(dates), '"2024-02-28"')).toBe(true);
+    expect(accepts(jsonSchema(dates), '"never"')).toBe(false);
+    expect(accepts(jsonSchema(dates), '7')).toBe(true);
+    const none = { type: 'array', unevaluatedItems: false };
+    expect(accepts(jsonSchema(none), '[]')).toBe(true);
+    expect(accepts(jsonSchema(none), '[1]')).toBe(false);
+    const text = { type: 'object', properties: { a: true }, unevaluatedProperties: { type: 'string' } };
+    expect(accepts(jsonSchema(text), '{"a":1,"b":"x"}')).toBe(true);
+    expect(accepts(jsonSchema(text), '{"a":1,"b":1}')).toBe(false);
   });
 
   it('never ends in another error than an OptionError', () => {

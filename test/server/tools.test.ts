@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
 import { load } from '#src/index.js';
-import { checkGrammar } from '#src/runtime/grammar/grammar.js';
+import { compileGrammar } from '#src/runtime/grammar/grammar.js';
 import type { Message, Tool } from '#src/server/road/completion.js';
 import { type ParsedEvent, ToolParser } from '#src/server/road/tool-parser.js';
 import { messagesForTemplate, toolForm, toolGrammar } from '#src/server/road/tools.js';
@@ -244,7 +244,7 @@ it('keeps the references of parameters when they become part of a grammar', () =
     properties: { next: { $ref: '#/$defs/node' } },
     $defs: { node: { type: 'null' } },
   };
-  checkGrammar(toolGrammar([{ name: 'a' }, { name: 'b', parameters: tree }]));
+  compileGrammar(toolGrammar([{ name: 'a' }, { name: 'b', parameters: tree }]));
 });
 
 describe('a small model that must call', () => {

@@ -5,6 +5,7 @@ import { openEngine, type Platform } from '../../runtime/open.js';
 import type { Engine, LoadOptions, SimdMode } from '../../runtime/types.js';
 import { startCrew } from './crew.js';
 import { openFileSource } from './file-source.js';
+import { compileGrammar } from './grammar-helper.js';
 import { resolveModel } from './models.js';
 import { setKernelFlags } from './v8-flags.js';
 
@@ -24,6 +25,7 @@ export const nodePlatform: Platform = {
   isShared: true,
   kernelBinaries,
   startCrew,
+  compileGrammar,
 };
 
 /**

@@ -3,7 +3,7 @@ import { EngineError, OptionError } from '../../core/errors.js';
 import { simulate } from '../../timing/local-run.js';
 import { failureOf, unpackError } from '../failure.js';
 import { STAT } from '../feed.js';
-import { checkGrammar } from '../grammar/grammar.js';
+import { type CompiledGrammar, CompiledGrammars, type CompileElsewhere } from '../grammar/compiled.js';
 import type { JobOutcome } from '../leader/leader.js';
 import { readLogprobs } from '../leader/logprobs.js';
 import type { Job, JobResult } from '../leader/sequence.js';
@@ -38,6 +38,15 @@ export interface EngineParts extends LeaderLine {
   readonly tokenizer: Tokenizer;
   /** Tokens that the KV cache holds. */
   readonly kvTokens: number;
+  /** Null where there is no other thread. */
+  readonly compileElsewhere: CompileElsewhere | null;
+}
+
+interface Generation {
+  readonly promptIds: readonly number[];
+  readonly options: GenerateOptions;
+  readonly grammar: CompiledGrammar | Promise<CompiledGrammar> | null;
+  readonly startMs: number;
 }
 
 export class WaferEngine implements Engine {
@@ -46,6 +55,7 @@ export class WaferEngine implements Engine {
   readonly ended: Promise<Error | null>;
   private readonly parts: EngineParts;
   private readonly calls: LeaderCalls;
+  private readonly grammars: CompiledGrammars;
   private requests = 0;
   private knowsVocabulary: boolean = false;
   private closed: Promise<void> | null = null;
@@ -55,6 +65,7 @@ export class WaferEngine implements Engine {
     this.info = parts.info;
     this.tokenizer = parts.tokenizer;
     this.calls = new LeaderCalls(parts);
+    this.grammars = new CompiledGrammars(parts.compileElsewhere);
     this.ended = this.calls.ended;
   }
 
@@ -79,10 +90,10 @@ export class WaferEngine implements Engine {
   generate(prompt: Prompt, options: GenerateOptions = {}): AsyncIterable<GenerateChunk> {
     const startMs = performance.now();
     validateGenerate(options, this.tokenizer.vocabSize);
-    if (options.grammar !== undefined) checkGrammar(options.grammar);
+    const grammar = options.grammar === undefined ? null : this.grammars.of(options.grammar);
     const promptIds = this.promptIds(prompt);
     this.requireRoom(promptIds.length, this.mostTokens - 1, 'prompt');
-    return this.run(promptIds, options, startMs);
+    return this.run({ promptIds, options, grammar, startMs });
   }
 
   /** Tokens that one sequence can have. */
@@ -90,11 +101,13 @@ export class WaferEngine implements Engine {
     return Math.min(this.info.context, this.parts.kvTokens);
   }
 
-  private async *run(
-    promptIds: readonly number[],
-    options: GenerateOptions,
-    startMs: number,
-  ): AsyncGenerator<GenerateChunk, void, void> {
+  private async *run({
+    promptIds,
+    options,
+    grammar: compiling,
+    startMs,
+  }: Generation): AsyncGenerator<GenerateChunk, void, void> {
+    const grammar = compiling instanceof Promise ? await compiling : compiling;
     const { leader } = this.parts.crew;
     const { config } = this.info;
     const promptTokens = promptIds.length;
@@ -104,8 +117,8 @@ export class WaferEngine implements Engine {
     const ids: number[] = [];
     const text: string[] = [];
     const { onPrefill, onQueue, signal } = options;
-    if (options.grammar !== undefined) this.sendVocabulary();
-    const job = this.calls.ask(leader.generate(this.jobOf(request, promptIds, options)), {
+    if (grammar !== null) this.sendVocabulary();
+    const job = this.calls.ask(leader.generate(this.jobOf(request, promptIds, options, grammar)), {
       request,
       stream,
       onPrefill,
@@ -253,14 +266,19 @@ export class WaferEngine implements Engine {
     this.calls.tell(this.parts.crew.leader.setVocabulary(bytes, [...eosIds]));
   }
 
-  private jobOf(request: number, promptIds: readonly number[], options: GenerateOptions): Job {
+  private jobOf(
+    request: number,
+    promptIds: readonly number[],
+    options: GenerateOptions,
+    grammar: CompiledGrammar | null,
+  ): Job {
     const { prediction } = options;
     return {
       request,
       promptIds,
       maxTokens: Math.min(options.maxTokens ?? defaultMaxTokens, this.mostTokens - promptIds.length),
       // A grammar's end is an end token.
-      eosIds: options.ignoreEos && options.grammar === undefined ? [] : [...this.tokenizer.eosIds],
+      eosIds: options.ignoreEos && grammar === null ? [] : [...this.tokenizer.eosIds],
       sampling: samplingOf(withRecommended(options, this.info.sampling)),
       priority: options.priority ?? 0,
       shareKey: options.shareKey ?? '',
@@ -271,7 +289,7 @@ export class WaferEngine implements Engine {
           ? this.tokenizer.encode(prediction, { bos: false })
           : (prediction ?? null),
       promptLookup: options.promptLookup ?? false,
-      grammar: options.grammar ?? null,
+      grammar,
     };
   }
 

@@ -2,56 +2,46 @@
  * Rules to a pushdown automaton over bytes. A state has edges on byte ranges and calls of rules, each with the state to
  * go on in; what cannot lead to the end of a text is left out, so every prefix the automaton takes can be completed.
  */
-import { OptionError } from '../../core/errors.js';
+import type { Budget } from '../../core/budget.js';
 import { type CodePoints, type Expr, pairsOf, type Rules, rootRule } from './expr.js';
+import { grammarError, mostEdges, mostStates } from './limits.js';
 
-/** States of one grammar; bounds memory and the time to compile. */
-const mostStates = 50_000;
 /** A set with more byte sequences than this becomes a rule of its own instead of being copied. */
 const mostInlineSequences = 4;
 
-export interface ByteEdge {
-  readonly from: number;
-  readonly to: number;
-  readonly target: number;
-}
-
-export interface CallEdge {
-  /** First state of the rule called. */
-  readonly start: number;
-  /** Where to go on after the rule; -1 where the caller ends there as well. */
-  readonly target: number;
-}
-
-/** A state with its empty moves followed already. */
-export interface State {
-  readonly edges: readonly ByteEdge[];
-  readonly calls: readonly CallEdge[];
-  /** The rule may end here. */
-  readonly isEnd: boolean;
-}
-
+/** Plain data, of states that can be entered alone, with their empty moves followed already. */
 export interface Automaton {
-  /** Only states that can be entered are filled in. */
-  readonly states: readonly (State | undefined)[];
   readonly start: number;
+  /** Edges of state i: `edges[edgesOf[i]]` to `edges[edgesOf[i + 1] - 1]`, as low byte, high byte and target. */
+  readonly edgesOf: Int32Array;
+  readonly edges: Int32Array;
+  /** Likewise calls of rules, as the rule's first state and the state to go on in; -1 where the caller ends there too. */
+  readonly callsOf: Int32Array;
+  readonly calls: Int32Array;
+  /** 1 where the rule of a state may end. */
+  readonly ends: Uint8Array;
   /** Bytes that no edge tells apart have the same class. */
   readonly classOfByte: Uint8Array;
   /** A byte of each class. */
-  readonly byteOfClass: readonly number[];
+  readonly byteOfClass: Uint8Array;
 }
 
 /** Throws OptionError on rules that are missing, left-recursive, too large or without any text. */
-export function compileAutomaton(rules: Rules): Automaton {
-  const builder = new Builder(rules);
+export function compileAutomaton(rules: Rules, budget: Budget): Automaton {
+  const builder = new Builder(rules, budget);
   const start = builder.start(rootRule);
   builder.finish();
   const useful = builder.reachesEnd(true);
   if (useful[start] === 0) throw grammarError('no text at all', 'at least one text', 'Loosen the grammar.');
   const nullable = builder.reachesEnd(false);
   builder.refuseLeftRecursion(useful, nullable);
-  const states = builder.close(start, useful);
-  return { states, start, ...byteClasses(states) };
+  return builder.close(start, useful);
+}
+
+interface ByteEdge {
+  readonly from: number;
+  readonly to: number;
+  readonly target: number;
 }
 
 interface Draft {
@@ -62,6 +52,7 @@ interface Draft {
 
 class Builder {
   private readonly rules: Rules;
+  private readonly budget: Budget;
   private readonly drafts: Draft[] = [];
   private readonly ruleOf = new Map<string | Expr, number>();
   /** Sets that are copied, by what they are made of. */
@@ -71,8 +62,9 @@ class Builder {
   private readonly names: string[] = [];
   private readonly pending: { readonly expr: Expr; readonly rule: number }[] = [];
 
-  constructor(rules: Rules) {
+  constructor(rules: Rules, budget: Budget) {
     this.rules = rules;
+    this.budget = budget;
   }
 
   start(name: string): number {
@@ -108,6 +100,7 @@ class Builder {
   }
 
   private state(): number {
+    this.budget.spend(4);
     if (this.drafts.length >= mostStates) {
       throw grammarError(
         `more than ${mostStates} states`,
@@ -121,6 +114,7 @@ class Builder {
 
   /** Adds `expr` after the state `from`; returns the state after it. */
   private add(expr: Expr, from: number): number {
+    this.budget.spend(1);
     switch (expr.kind) {
       case 'text': {
         let at = from;
@@ -131,11 +125,8 @@ class Builder {
         return this.addChars(expr, from);
       case 'seq':
         return expr.parts.reduce((at, part) => this.add(part, at), from);
-      case 'alt': {
-        const end = this.state();
-        for (const option of expr.options) this.drafts[this.add(option, from)]!.moves.push(end);
-        return end;
-      }
+      case 'alt':
+        return this.addOptions(expr.options, from);
       case 'rule':
         return this.call(this.rule(expr.name), from);
       case 'repeat':
@@ -143,10 +134,34 @@ class Builder {
     }
   }
 
+  /** Texts that begin alike have their beginnings together, so that long lists of them are read one way. */
+  private addOptions(options: readonly Expr[], from: number): number {
+    const end = this.state();
+    const tree = new Map<number, number>();
+    for (const option of options) {
+      let at = from;
+      if (option.kind !== 'text') at = this.add(option, from);
+      else {
+        for (const byte of utf8.encode(option.text)) {
+          const key = at * 256 + byte;
+          const known = tree.get(key);
+          at = known ?? this.byteEdge(at, byte, byte);
+          if (known === undefined) tree.set(key, at);
+        }
+      }
+      this.drafts[at]!.moves.push(end);
+    }
+    return end;
+  }
+
   private addChars(expr: Extract<Expr, { kind: 'chars' }>, from: number): number {
     let rule = this.ruleOf.get(expr);
     if (rule === undefined) {
-      const sequences = this.inlined.get(expr) ?? byteSequences(expr.set);
+      let sequences = this.inlined.get(expr);
+      if (sequences === undefined) {
+        this.budget.spend(2 * expr.set.length);
+        sequences = byteSequences(expr.set);
+      }
       if (sequences.length <= mostInlineSequences) {
         this.inlined.set(expr, sequences);
         return this.addSequences(sequences, from);
@@ -173,6 +188,7 @@ class Builder {
   }
 
   private addRepeat(of: Expr, least: number, most: number, from: number): number {
+    if (this.isEmpty(of)) return from;
     const copies = most === Number.POSITIVE_INFINITY ? least + 1 : most;
     const isSmall = of.kind === 'rule' || (of.kind === 'text' && of.text.length <= 2) || of.kind === 'chars';
     const one = (at: number): number =>
@@ -192,6 +208,15 @@ class Builder {
     }
     this.drafts[at]!.moves.push(end);
     return end;
+  }
+
+  /** Whether it is the empty text alone, of which any number is one. */
+  private isEmpty(expr: Expr): boolean {
+    this.budget.spend(1);
+    if (expr.kind === 'text') return expr.text === '';
+    if (expr.kind === 'seq') return expr.parts.every((part) => this.isEmpty(part));
+    if (expr.kind === 'repeat') return expr.most === 0 || this.isEmpty(expr.of);
+    return false;
   }
 
   private byteEdge(at: number, from: number, to: number, target = this.state()): number {
@@ -271,39 +296,69 @@ class Builder {
   }
 
   /** The states that can be entered from `start`, without empty moves and useless edges. */
-  close(start: number, useful: Uint8Array): (State | undefined)[] {
+  close(start: number, useful: Uint8Array): Automaton {
     const isEnd = new Uint8Array(this.drafts.length);
     for (const end of this.ends) isEnd[end] = 1;
-    const states: (State | undefined)[] = new Array(this.drafts.length);
-    const entered = new Set([start]);
-    for (const state of entered) {
-      const edges: ByteEdge[] = [];
-      const calls: { readonly start: number; readonly target: number }[] = [];
-      const seen = new Set([state]);
+    /** Where an entered state stands in the result; -1 for others. */
+    const places = new Int32Array(this.drafts.length).fill(-1);
+    const entered: number[] = [];
+    const enter = (state: number): number => {
+      if (places[state] === -1) places[state] = entered.push(state) - 1;
+      return places[state]!;
+    };
+    const edges: number[] = [];
+    const calls: number[] = [];
+    const [edgesOf, callsOf, ends]: [number[], number[], number[]] = [[0], [0], []];
+    /** The state in whose closure each state was seen last. */
+    const seenFrom = new Int32Array(this.drafts.length).fill(-1);
+    enter(start);
+    for (let place = 0; place < entered.length; place++) {
+      const seen = [entered[place]!];
+      seenFrom[seen[0]!] = place;
+      let ended = 0;
       for (const at of seen) {
+        this.budget.spend(1);
         const draft = this.drafts[at]!;
-        for (const target of draft.moves) if (useful[target] === 1) seen.add(target);
-        for (const edge of draft.edges) if (useful[edge.target] === 1) edges.push(edge);
+        if (isEnd[at] === 1) ended = 1;
+        for (const target of draft.moves) {
+          if (useful[target] === 0 || seenFrom[target] === place) continue;
+          seenFrom[target] = place;
+          seen.push(target);
+        }
+        for (const { from, to, target } of draft.edges)
+          if (useful[target] === 1) edges.push(from, to, enter(target));
         for (const { rule, target } of draft.calls) {
           const first = this.starts[rule]!;
-          if (useful[target] === 1 && useful[first] === 1) calls.push({ start: first, target });
+          if (useful[target] === 1 && useful[first] === 1) calls.push(enter(first), enter(target));
         }
       }
-      for (const { target } of edges) entered.add(target);
-      for (const call of calls) entered.add(call.start).add(call.target);
-      states[state] = { edges, calls, isEnd: [...seen].some((at) => isEnd[at] === 1) };
+      this.budget.spend((edges.length - edgesOf[place]! * 3) / 3 + (calls.length - callsOf[place]! * 2) / 2);
+      edgesOf.push(edges.length / 3);
+      callsOf.push(calls.length / 2);
+      ends.push(ended);
+      if (edges.length / 3 + calls.length / 2 > mostEdges) {
+        throw grammarError(
+          `more than ${mostEdges} moves between its states`,
+          'a smaller grammar',
+          'Use fewer alternatives and fewer optional parts in a row.',
+        );
+      }
     }
-    const endsThere = (target: number): boolean => {
-      const { edges, calls, isEnd: ends } = states[target]!;
-      return ends && edges.length === 0 && calls.length === 0;
+    // A call after which the caller can only end needs no place to come back to.
+    for (let i = 1; i < calls.length; i += 2) {
+      const target = calls[i]!;
+      const goesOn = edgesOf[target] !== edgesOf[target + 1] || callsOf[target] !== callsOf[target + 1];
+      if (ends[target] === 1 && !goesOn) calls[i] = -1;
+    }
+    return {
+      start: 0,
+      edgesOf: wordsOf(edgesOf),
+      edges: wordsOf(edges),
+      callsOf: wordsOf(callsOf),
+      calls: wordsOf(calls),
+      ends: Uint8Array.from(ends),
+      ...byteClasses(edges),
     };
-    return states.map(
-      (state) =>
-        state && {
-          ...state,
-          calls: state.calls.map((call) => ({ ...call, target: endsThere(call.target) ? -1 : call.target })),
-        },
-    );
   }
 }
 
@@ -314,13 +369,19 @@ function addTo<T>(lists: (T[] | undefined)[], at: number, item: T): void {
   else list.push(item);
 }
 
-function byteClasses(states: readonly (State | undefined)[]): Pick<Automaton, 'classOfByte' | 'byteOfClass'> {
+/** In memory that threads share, where there is such: every request with the grammar sends it to the leader. */
+function wordsOf(values: readonly number[]): Int32Array {
+  if (typeof SharedArrayBuffer === 'undefined') return Int32Array.from(values);
+  const words = new Int32Array(new SharedArrayBuffer(values.length * 4));
+  words.set(values);
+  return words;
+}
+
+function byteClasses(edges: readonly number[]): Pick<Automaton, 'classOfByte' | 'byteOfClass'> {
   const starts = new Uint8Array(257);
-  for (const state of states) {
-    for (const { from, to } of state?.edges ?? []) {
-      starts[from] = 1;
-      starts[to + 1] = 1;
-    }
+  for (let i = 0; i < edges.length; i += 3) {
+    starts[edges[i]!] = 1;
+    starts[edges[i + 1]! + 1] = 1;
   }
   const classOfByte = new Uint8Array(256);
   const byteOfClass = [0];
@@ -328,7 +389,7 @@ function byteClasses(states: readonly (State | undefined)[]): Pick<Automaton, 'c
     if (starts[byte] === 1) byteOfClass.push(byte);
     classOfByte[byte] = byteOfClass.length - 1;
   }
-  return { classOfByte, byteOfClass };
+  return { classOfByte, byteOfClass: Uint8Array.from(byteOfClass) };
 }
 
 /** A range of each byte in turn. */
@@ -362,8 +423,4 @@ function byteSequences(set: CodePoints): ByteSequence[] {
   };
   for (const [from, to] of pairsOf(set)) split(from, to);
   return sequences;
-}
-
-export function grammarError(given: string, expected: string, todo: string): OptionError {
-  return new OptionError({ what: 'grammar', given, expected, todo });
 }

@@ -1,5 +1,5 @@
 /** The GGML dialect of EBNF (llama.cpp's GBNF): `name ::= "text" [a-z] rule ( ... )? | ...`, with `#` comments. */
-import { grammarError } from './automaton.js';
+import type { Budget } from '../../core/budget.js';
 import {
   alt,
   anyCodePoint,
@@ -14,23 +14,26 @@ import {
   seq,
   text,
 } from './expr.js';
+import { grammarError } from './limits.js';
 
 /** Brackets within brackets. */
 const mostDepth = 200;
 const mostCount = 100_000;
 
 /** Throws OptionError with the line of what is wrong. */
-export function parseEbnf(source: string): Rules {
-  return new EbnfParser(source).parse();
+export function parseEbnf(source: string, budget: Budget): Rules {
+  return new EbnfParser(source, budget).parse();
 }
 
 class EbnfParser {
   private readonly source: string;
+  private readonly budget: Budget;
   private at = 0;
   private depth = 0;
 
-  constructor(source: string) {
+  constructor(source: string, budget: Budget) {
     this.source = source;
+    this.budget = budget;
   }
 
   parse(): Rules {
@@ -86,6 +89,7 @@ class EbnfParser {
   }
 
   private element(): Expr | null {
+    this.budget.spend(8);
     if (this.take('"')) return this.literal();
     if (this.take('[')) return this.set();
     if (this.take('.')) return chars(anyCodePoint);
@@ -166,6 +170,7 @@ class EbnfParser {
 
   /** A code point, maybe escaped; `close` is what should have come in time. */
   private character(close: string): number {
+    this.budget.spend(2);
     const codePoint = this.source.codePointAt(this.at);
     if (codePoint === undefined) throw this.error(`"${close}"`);
     this.at += codePoint > 0xffff ? 2 : 1;

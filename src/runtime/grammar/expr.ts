@@ -101,3 +101,35 @@ export function contains(set: CodePoints, codePoint: number): boolean {
 }
 
 export const anyCodePoint: CodePoints = complement([]);
+
+/** How many code points its texts have; no most where there are rules or repetitions without end. */
+export function lengthsOf(expr: Expr): { readonly least: number; readonly most: number } {
+  switch (expr.kind) {
+    case 'text': {
+      const length = [...expr.text].length;
+      return { least: length, most: length };
+    }
+    case 'chars':
+      return { least: 1, most: 1 };
+    case 'rule':
+      return { least: 0, most: Number.POSITIVE_INFINITY };
+    case 'repeat': {
+      const { least, most } = lengthsOf(expr.of);
+      return { least: expr.least * least, most: most === 0 || expr.most === 0 ? 0 : expr.most * most };
+    }
+    case 'seq': {
+      const parts = expr.parts.map(lengthsOf);
+      return {
+        least: parts.reduce((sum, part) => sum + part.least, 0),
+        most: parts.reduce((sum, part) => sum + part.most, 0),
+      };
+    }
+    case 'alt': {
+      const options = expr.options.map(lengthsOf);
+      return {
+        least: options.reduce((least, option) => Math.min(least, option.least), Number.POSITIVE_INFINITY),
+        most: options.reduce((most, option) => Math.max(most, option.most), 0),
+      };
+    }
+  }
+}

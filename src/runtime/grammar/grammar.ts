@@ -1,17 +1,19 @@
 /**
  * Structured output: which tokens keep an answer a prefix of a language. The state of a match is a set of stacks of an
- * automaton over bytes (see grammar-automaton.ts); sets are kept once and remember where each byte leads and which
+ * automaton over bytes (see automaton.ts); sets are kept once and remember where each byte leads and which
  * tokens they allow, so that most masks are a look-up.
  *
  * Why not @mlc-ai/web-xgrammar 0.1.27: its module aborts on every schema, pattern and grammar that it refuses, which
  * takes all matches with it, and it ignores keywords that it does not know, so that its answers need not validate.
  */
 
+import type { Budget } from '../../core/budget.js';
 import type { Grammar } from '../types.js';
-import { type Automaton, compileAutomaton, grammarError } from './automaton.js';
+import { type Automaton, compileAutomaton } from './automaton.js';
 import { parseEbnf } from './ebnf.js';
 import type { Rules } from './expr.js';
 import { jsonRules } from './json.js';
+import { compileBudget, grammarError, mostGrammarLength } from './limits.js';
 import { type Configuration, Pushdown } from './pushdown.js';
 import { parseRegex } from './regex.js';
 import { schemaRules } from './schema.js';
@@ -19,11 +21,17 @@ import { buildTokenTrie, type TokenTrie } from './trie.js';
 
 /** Follows one answer token by token. */
 export interface GrammarMatcher {
+  /** The mask is made, or the answer has ended. */
+  readonly isReady: boolean;
+  /**
+   * Goes on with the mask for about so many steps; says whether it is ready.
+   *
+   * @throws OptionError if no token fits, or if the grammar is so ambiguous that following it takes too long
+   */
+  prepare(steps: number): boolean;
   /**
    * A bit per token id, little endian in 32-bit words: 1 where the token may come next. End tokens may come when the
-   * answer is complete. The array is shared: do not write to it.
-   *
-   * @throws OptionError if no token fits, or if the grammar is so ambiguous that following it takes too much memory
+   * answer is complete. The array is shared: do not write to it. Throws as `prepare`, whose work it finishes.
    */
   mask(): Int32Array;
   /** Takes the next token; false, and no change, if the mask does not have it. */
@@ -35,9 +43,12 @@ export interface GrammarMatcher {
 export interface GrammarCompiler {
   /** A matcher at the start of an answer. Grammars used lately are compiled once. Throws OptionError. */
   compile(grammar: Grammar): GrammarMatcher;
+  /** The same for a grammar that is compiled already; the same key must mean the same one. */
+  follow(key: string, automaton: Automaton): GrammarMatcher;
 }
 
-/** Compiled grammars kept, the least recently used one goes. */
+/** What is kept of grammars used lately, in stacks; the least recently used one goes. */
+const mostWeight = 4_000_000;
 const mostGrammars = 32;
 
 /** `vocabulary` has the bytes of each token, none for control tokens. */
@@ -46,34 +57,38 @@ export function createGrammarCompiler(
   eosIds: Iterable<number>,
 ): GrammarCompiler {
   const ends = new Set(eosIds);
-  const compiled = new Map<string, Pushdown>();
+  const known = new Map<string, Pushdown>();
   let trie: TokenTrie | undefined;
+  const follow = (key: string, automaton: () => Automaton): GrammarMatcher => {
+    let pushdown = known.get(key);
+    known.delete(key);
+    if (pushdown === undefined) {
+      trie ??= buildTokenTrie(vocabulary.map((bytes, id) => (ends.has(id) ? new Uint8Array(0) : bytes)));
+      pushdown = new Pushdown(automaton(), trie, vocabulary.length, ends);
+    }
+    known.set(key, pushdown);
+    let weight = [...known.values()].reduce((sum, each) => sum + each.weight, 0);
+    for (const [oldest, { weight: freed }] of known) {
+      if (known.size === 1 || (known.size <= mostGrammars && weight <= mostWeight)) break;
+      known.delete(oldest);
+      weight -= freed;
+    }
+    return new Matcher(pushdown, vocabulary, ends);
+  };
   return {
-    compile: (grammar) => {
-      const key = JSON.stringify(grammar);
-      let pushdown = compiled.get(key);
-      compiled.delete(key);
-      if (pushdown === undefined) {
-        const automaton = automatonOf(grammar);
-        trie ??= buildTokenTrie(vocabulary.map((bytes, id) => (ends.has(id) ? new Uint8Array(0) : bytes)));
-        pushdown = new Pushdown(automaton, trie, vocabulary.length, ends);
-        const oldest = compiled.keys().next();
-        if (compiled.size >= mostGrammars && !oldest.done) compiled.delete(oldest.value);
-      }
-      compiled.set(key, pushdown);
-      return new Matcher(pushdown, vocabulary, ends);
-    },
+    compile: (grammar) => follow(JSON.stringify(grammar), () => compileGrammar(grammar)),
+    follow: (key, automaton) => follow(key, () => automaton),
   };
 }
 
-/** Throws the OptionError that `compile` would throw, without a vocabulary. */
-export function checkGrammar(grammar: Grammar): void {
-  automatonOf(grammar);
-}
-
-function automatonOf(grammar: Grammar): Automaton {
+/** The automaton of a grammar, whatever the vocabulary. Throws OptionError, or what the budget throws. */
+export function compileGrammar(grammar: Grammar, budget: Budget = compileBudget()): Automaton {
   try {
-    return compileAutomaton(parseGrammar(grammar));
+    const { length } = textOf(grammar);
+    if (length > mostGrammarLength) {
+      throw grammarError(`${length} characters`, `at most ${mostGrammarLength}`, 'Use a smaller grammar.');
+    }
+    return compileAutomaton(parseGrammar(grammar, budget), budget);
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
     // The stack of this thread is what bounds names and nesting that no other limit does.
@@ -81,19 +96,32 @@ function automatonOf(grammar: Grammar): Automaton {
   }
 }
 
-function parseGrammar(grammar: Grammar): Rules {
+function textOf(grammar: Grammar): string {
+  switch (grammar.type) {
+    case 'json':
+      return '';
+    case 'jsonSchema':
+      return grammar.schema;
+    case 'regex':
+      return grammar.pattern;
+    case 'ebnf':
+      return grammar.text;
+    default:
+      grammar satisfies never;
+      throw grammarError('an unknown type', 'json, jsonSchema, regex or ebnf', 'Set its type.');
+  }
+}
+
+function parseGrammar(grammar: Grammar, budget: Budget): Rules {
   switch (grammar.type) {
     case 'json':
       return jsonRules;
     case 'jsonSchema':
-      return schemaRules(grammar.schema);
+      return schemaRules(grammar.schema, budget);
     case 'regex':
-      return parseRegex(grammar.pattern);
+      return parseRegex(grammar.pattern, budget);
     case 'ebnf':
-      return parseEbnf(grammar.text);
-    default:
-      grammar satisfies never;
-      throw grammarError('an unknown type', 'json, jsonSchema, regex or ebnf', 'Set its type.');
+      return parseEbnf(grammar.text, budget);
   }
 }
 
@@ -103,6 +131,8 @@ class Matcher implements GrammarMatcher {
   private readonly ends: ReadonlySet<number>;
   /** Null after an end token. */
   private at: Configuration | null;
+  /** The mask, once it is made: the pushdown may forget it before it is used. */
+  private ready: Int32Array | null = null;
 
   constructor(pushdown: Pushdown, vocabulary: readonly Uint8Array[], ends: ReadonlySet<number>) {
     this.pushdown = pushdown;
@@ -115,9 +145,19 @@ class Matcher implements GrammarMatcher {
     return this.at === null || this.at.isComplete;
   }
 
+  get isReady(): boolean {
+    return this.at === null || this.ready !== null;
+  }
+
+  prepare(steps: number): boolean {
+    if (this.at !== null) this.ready ??= this.pushdown.mask(this.at, steps);
+    return this.isReady;
+  }
+
   mask(): Int32Array {
     if (this.at === null) throw grammarError('an end token', 'nothing after it', 'Stop at end tokens.');
-    return this.pushdown.mask(this.at);
+    this.prepare(Number.POSITIVE_INFINITY);
+    return this.ready!;
   }
 
   accept(id: number): boolean {
@@ -125,6 +165,7 @@ class Matcher implements GrammarMatcher {
     if (this.ends.has(id)) {
       if (!this.at.isComplete) return false;
       this.at = null;
+      this.ready = null;
       return true;
     }
     const bytes = this.vocabulary[id];
@@ -135,6 +176,7 @@ class Matcher implements GrammarMatcher {
       if (at === null) return false;
     }
     this.at = at;
+    this.ready = null;
     return true;
   }
 }

@@ -1,4 +1,5 @@
 /** JSON as rules. White space is bounded, because a model could go on with it for ever. */
+import type { Budget } from '../../core/budget.js';
 import {
   alt,
   type CodePoints,
@@ -104,23 +105,38 @@ export const jsonParts: Rules = new Map<string, Expr>([
 export const jsonRules: Rules = new Map([...jsonParts, [rootRule, anyObject]]);
 
 /** What stands between the quotes of a JSON string whose value is of the language `expr`, which has no rules. */
-export function insideString(expr: Expr): Expr {
+export function insideString(expr: Expr, budget: Budget): Expr {
+  const known = new Map<Expr, Expr>();
+  const inside = (part: Expr): Expr => {
+    budget.spend(1);
+    let result = known.get(part);
+    if (result === undefined) {
+      result = escaped(part, inside, budget);
+      known.set(part, result);
+    }
+    return result;
+  };
+  return inside(expr);
+}
+
+function escaped(expr: Expr, inside: (part: Expr) => Expr, budget: Budget): Expr {
   switch (expr.kind) {
     case 'text':
       return text(JSON.stringify(expr.text).slice(1, -1));
     case 'chars': {
-      const escaped = escapedCharacters.filter((codePoint) => contains(expr.set, codePoint));
+      budget.spend(4 * expr.set.length);
+      const controlled = escapedCharacters.filter((codePoint) => contains(expr.set, codePoint));
       return alt(
         chars(without(expr.set, codePoints(escapedCharacters.map((codePoint) => [codePoint, codePoint])))),
-        ...escaped.map((codePoint) => insideString(text(String.fromCodePoint(codePoint)))),
+        ...controlled.map((codePoint) => inside(text(String.fromCodePoint(codePoint)))),
       );
     }
     case 'seq':
-      return seq(...expr.parts.map(insideString));
+      return seq(...expr.parts.map(inside));
     case 'alt':
-      return alt(...expr.options.map(insideString));
+      return alt(...expr.options.map(inside));
     case 'repeat':
-      return repeat(insideString(expr.of), expr.least, expr.most);
+      return repeat(inside(expr.of), expr.least, expr.most);
     case 'rule':
       return expr;
   }

@@ -25,8 +25,8 @@ const unsupported = [
 
 /** Keywords that speak of one type, for schemas that do not name it. */
 const keywordsOf = {
-  object: ['properties', 'required', 'additionalProperties'],
-  array: ['items', 'prefixItems', 'minItems', 'maxItems'],
+  object: ['properties', 'required', 'additionalProperties', 'unevaluatedProperties'],
+  array: ['items', 'prefixItems', 'minItems', 'maxItems', 'unevaluatedItems'],
   string: ['minLength', 'maxLength', 'pattern', 'format'],
   number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
 } as const;

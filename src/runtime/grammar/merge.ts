@@ -1,4 +1,5 @@
 /** Two JSON schemas that must both hold as one, and whether two can hold together. */
+import type { Budget } from '../../core/budget.js';
 import { OptionError } from '../../core/errors.js';
 
 /** Anything until it is looked at. */
@@ -19,7 +20,7 @@ export function schemaError(path: string, given: unknown, expected: string): Opt
 }
 
 /** Keywords that say nothing about which values are valid. */
-const annotations = new Set([
+export const annotations: ReadonlySet<string> = new Set([
   'title',
   'description',
   'default',
@@ -36,20 +37,34 @@ const annotations = new Set([
 ]);
 
 /** The schema of the values that both allow. Throws OptionError where two keywords cannot become one. */
-export function mergeSchemas(a: Schema, b: Schema, path: string): Schema {
+export function mergeSchemas(a: Schema, b: Schema, path: string, budget: Budget): Schema {
+  budget.spend(8);
   if (a === true || a === false) return a ? b : false;
   if (b === true || b === false) return b ? a : false;
   if (!isObject(a) || !isObject(b)) throw schemaError(path, isObject(a) ? b : a, 'an object, true or false');
+  for (const keyword of ['unevaluatedProperties', 'unevaluatedItems']) {
+    if (a[keyword] !== undefined || b[keyword] !== undefined)
+      throw schemaError(path, `"${keyword}" beside other schemas`, '"additionalProperties" or "items"');
+  }
   if (hasOwnProperties(a, b) || hasOwnProperties(b, a)) {
     throw schemaError(path, '"additionalProperties" in a part of "allOf"', 'it beside all the properties');
   }
   const merged: Record<string, unknown> = { ...a };
   for (const [keyword, value] of Object.entries(b)) {
     const other = merged[keyword];
-    const isSame = other === undefined || JSON.stringify(other) === JSON.stringify(value);
-    merged[keyword] = isSame || annotations.has(keyword) ? value : both(keyword, other, value, path);
+    const isSame = other === undefined || annotations.has(keyword) || isEqual(other, value, budget);
+    merged[keyword] = isSame ? value : both(keyword, other, value, path, budget);
   }
   return merged;
+}
+
+/** Same text as JSON. */
+function isEqual(a: unknown, b: unknown, budget: Budget): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object') return false;
+  const [left, right] = [JSON.stringify(a), JSON.stringify(b)];
+  budget.spend((left.length + right.length) >> 2);
+  return left === right;
 }
 
 /** `closed` says something about properties that `open` names and it does not. */
@@ -60,18 +75,18 @@ function hasOwnProperties(closed: SchemaObject, open: SchemaObject): boolean {
   return Object.keys(open.properties).some((name) => !Object.hasOwn(known, name));
 }
 
-function both(keyword: string, a: unknown, b: unknown, path: string): unknown {
+function both(keyword: string, a: unknown, b: unknown, path: string, budget: Budget): unknown {
   switch (keyword) {
     case 'properties': {
       if (!isObject(a) || !isObject(b)) break;
       const names = new Set([...Object.keys(a), ...Object.keys(b)]);
       return Object.fromEntries(
-        [...names].map((name) => [name, mergeSchemas(own(a, name), own(b, name), `${path}/${name}`)]),
+        [...names].map((name) => [name, mergeSchemas(own(a, name), own(b, name), `${path}/${name}`, budget)]),
       );
     }
     case 'items':
     case 'additionalProperties':
-      return mergeSchemas(a, b, `${path}/${keyword}`);
+      return mergeSchemas(a, b, `${path}/${keyword}`, budget);
     case 'required':
       if (Array.isArray(a) && Array.isArray(b)) return [...new Set<unknown>([...a, ...b])];
       break;
@@ -114,29 +129,34 @@ function typeNames(type: unknown): readonly unknown[] {
 }
 
 /** True where no value can be valid for both. */
-export function areDisjoint(a: Schema, b: Schema): boolean {
+export function areDisjoint(a: Schema, b: Schema, budget: Budget): boolean {
+  budget.spend(8);
   if (a === false || b === false) return true;
   if (!isObject(a) || !isObject(b)) return false;
   const [left, right] = [constantsOf(a), constantsOf(b)];
-  if (left !== null && right !== null) return !left.some((value) => right.includes(value));
+  if (left !== null && right !== null) {
+    budget.spend(left.size + right.size);
+    return ![...left].some((value) => right.has(value));
+  }
   if (a.type === undefined || b.type === undefined) return false;
   if (commonTypes(a.type, b.type).length === 0) return true;
   if (a.type !== 'object' || b.type !== 'object') return false;
   const [{ properties: mine, required: needed }, { properties: theirs, required: alsoNeeded }] = [a, b];
   if (!isObject(mine) || !isObject(theirs) || !Array.isArray(needed) || !Array.isArray(alsoNeeded))
     return false;
+  budget.spend(needed.length + alsoNeeded.length);
+  const both = new Set<unknown>(alsoNeeded);
   return needed.some(
     (name: unknown) =>
-      typeof name === 'string' &&
-      alsoNeeded.includes(name) &&
-      areDisjoint(own(mine, name), own(theirs, name)),
+      typeof name === 'string' && both.has(name) && areDisjoint(own(mine, name), own(theirs, name), budget),
   );
 }
 
 /** The JSON texts of the values that a schema lists. */
-function constantsOf(schema: SchemaObject): readonly string[] | null {
-  if ('const' in schema) return [JSON.stringify(schema.const)];
-  if (Array.isArray(schema.enum)) return schema.enum.map((value) => JSON.stringify(value));
+export function constantsOf(schema: Schema): ReadonlySet<string> | null {
+  if (!isObject(schema)) return null;
+  if ('const' in schema) return new Set([JSON.stringify(schema.const)]);
+  if (Array.isArray(schema.enum)) return new Set(schema.enum.map((value) => JSON.stringify(value)));
   return null;
 }
 

@@ -1,6 +1,6 @@
 /** ECMAScript regular expressions without what no regular language has: look-around, back-references, `\b`. */
+import type { Budget } from '../../core/budget.js';
 import { messageOf } from '../../core/errors.js';
-import { grammarError } from './automaton.js';
 import {
   alt,
   anyCodePoint,
@@ -18,8 +18,11 @@ import {
   text,
   union,
 } from './expr.js';
+import { grammarError } from './limits.js';
 
 const mostDepth = 200;
+/** Steps that the code points of a Unicode property take to find. */
+const propertySteps = 200_000;
 const unbounded = Number.POSITIVE_INFINITY;
 
 const digits = codePointsOf('0123456789');
@@ -53,15 +56,15 @@ const controls: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** The texts that match as a whole, whether the pattern has ^ and $ or not. Throws OptionError. */
-export function parseRegex(pattern: string): Rules {
-  return new Map([[rootRule, alt(...parsePattern(pattern).map(({ expr }) => expr))]]);
+export function parseRegex(pattern: string, budget: Budget): Rules {
+  return new Map([[rootRule, alt(...parsePattern(pattern, budget).map(({ expr }) => expr))]]);
 }
 
 /** The texts in which the pattern is found somewhere, as in JSON Schema. Throws OptionError. */
-export function searchRegex(pattern: string): Expr {
+export function searchRegex(pattern: string, budget: Budget): Expr {
   const anything = repeat(chars(anyCodePoint), 0, unbounded);
   return alt(
-    ...parsePattern(pattern).map(({ expr, fromStart, toEnd }) =>
+    ...parsePattern(pattern, budget).map(({ expr, fromStart, toEnd }) =>
       seq(fromStart ? empty : anything, expr, toEnd ? empty : anything),
     ),
   );
@@ -74,10 +77,20 @@ interface Alternative {
   readonly toEnd: boolean;
 }
 
-function parsePattern(pattern: string): readonly Alternative[] {
+function parsePattern(pattern: string, budget: Budget): readonly Alternative[] {
+  budget.spend(pattern.length);
+  // The engine looks up each property anew, so they are tried once each.
+  const properties = new Set<string>();
+  const plain = pattern.replace(/\\(?:[pP]\{[^}]*\}|.)/gs, (escaped) => {
+    if (!/^\\[pP]\{/.test(escaped)) return escaped;
+    properties.add(escaped);
+    return '\\d';
+  });
+  budget.spend(properties.size * propertySteps);
   let isUnicode = true;
   try {
-    new RegExp(pattern, 'u');
+    new RegExp(plain, 'u');
+    for (const property of properties) new RegExp(property, 'u');
   } catch {
     isUnicode = false;
   }
@@ -86,17 +99,21 @@ function parsePattern(pattern: string): readonly Alternative[] {
   } catch (thrown) {
     throw grammarError(messageOf(thrown), 'an ECMAScript regular expression', 'Correct the pattern.');
   }
-  return new RegexParser(pattern).parse();
+  return new RegexParser(pattern, budget).parse();
 }
 
 /** Reads a pattern that the engine has found well-formed. */
 class RegexParser {
   private readonly source: string;
+  private readonly budget: Budget;
+  /** Classes by how they are written: the same one is the same expression, which then is compiled once. */
+  private readonly known = new Map<string, Expr>();
   private at = 0;
   private depth = 0;
 
-  constructor(source: string) {
+  constructor(source: string, budget: Budget) {
     this.source = source;
+    this.budget = budget;
   }
 
   parse(): readonly Alternative[] {
@@ -116,19 +133,27 @@ class RegexParser {
     for (;;) {
       const part = this.atom();
       if (part === null) return seq(...parts);
-      parts.push(this.repeated(part));
+      const item = this.repeated(part);
+      const last = parts.at(-1);
+      // Letters in a row are one text, so that texts that begin alike can be read one way.
+      if (item.kind === 'text' && last?.kind === 'text')
+        parts[parts.length - 1] = text(last.text + item.text);
+      else parts.push(item);
     }
   }
 
   private atom(): Expr | null {
     const char = this.source[this.at];
     if (char === undefined || char === '|' || char === ')' || char === '$' || char === '^') return null;
-    if (this.take('.')) return chars(complement(lineEnds));
+    this.budget.spend(2);
+    const start = this.at;
+    if (this.take('.')) return this.chars(start, () => complement(lineEnds));
     if (this.take('(')) return this.group();
-    if (this.take('[')) return chars(this.set());
+    if (this.take('[')) return this.set(start);
     if (this.take('\\')) {
       const escaped = this.escape(false);
-      return typeof escaped === 'number' ? text(String.fromCodePoint(escaped)) : chars(escaped);
+      if (typeof escaped === 'number') return text(String.fromCodePoint(escaped));
+      return this.chars(start, () => escaped);
     }
     return text(String.fromCodePoint(this.codePoint()));
   }
@@ -158,10 +183,22 @@ class RegexParser {
     return repeat(part, least, comma === undefined ? least : second ? Number(second) : unbounded);
   }
 
-  private set(): CodePoints {
+  /** The class that is written from `start` to here. */
+  private chars(start: number, make: () => CodePoints): Expr {
+    const written = this.source.slice(start, this.at);
+    let expr = this.known.get(written);
+    if (expr === undefined) {
+      expr = chars(make());
+      this.known.set(written, expr);
+    }
+    return expr;
+  }
+
+  private set(start: number): Expr {
     const isNegated = this.take('^');
     const sets: CodePoints[] = [];
     while (!this.take(']')) {
+      this.budget.spend(4);
       const from = this.member();
       const dashed = this.source[this.at] === '-' && this.source[this.at + 1] !== ']';
       if (!dashed) {
@@ -178,7 +215,10 @@ class RegexParser {
         }
       }
     }
-    return isNegated ? complement(union(...sets)) : union(...sets);
+    return this.chars(start, () => {
+      this.budget.spend(4 * sets.reduce((sum, { length }) => sum + length, 0));
+      return isNegated ? complement(union(...sets)) : union(...sets);
+    });
   }
 
   private member(): number | CodePoints {
@@ -212,7 +252,9 @@ class RegexParser {
     if (name === undefined) throw this.unsupported('\\p without a property');
     this.at += name.length;
     const set = propertySet(name);
-    return isNegated ? complement(set) : set;
+    if (!isNegated) return set;
+    this.budget.spend(2 * set.length);
+    return complement(set);
   }
 
   private codePoint(): number {

@@ -3,8 +3,8 @@
  * order of the schema, with no properties beyond those named unless `additionalProperties` asks for them, and with
  * little white space. A keyword that would be broken is refused, one that says nothing about validity is passed over.
  */
+import type { Budget } from '../../core/budget.js';
 import { messageOf } from '../../core/errors.js';
-import { grammarError } from './automaton.js';
 import {
   alt,
   type CodePoints,
@@ -12,6 +12,7 @@ import {
   codePointsOf,
   type Expr,
   empty,
+  lengthsOf,
   nothing,
   optional,
   type Rules,
@@ -50,7 +51,17 @@ import {
   types,
   typesOf,
 } from './keywords.js';
-import { areDisjoint, isObject, mergeSchemas, type Schema, type SchemaObject, schemaError } from './merge.js';
+import { grammarError } from './limits.js';
+import {
+  annotations,
+  areDisjoint,
+  constantsOf,
+  isObject,
+  mergeSchemas,
+  type Schema,
+  type SchemaObject,
+  schemaError,
+} from './merge.js';
 import { decimalsBetween, integersBetween } from './number.js';
 import { parseRegex, searchRegex } from './regex.js';
 
@@ -58,33 +69,60 @@ const mostDepth = 100;
 const unbounded = Number.POSITIVE_INFINITY;
 
 /** Throws OptionError on text that is no JSON schema, and on what it cannot keep. */
-export function schemaRules(source: string): Rules {
+export function schemaRules(source: string, budget: Budget): Rules {
+  budget.spend(source.length);
   let schema: unknown;
   try {
     schema = JSON.parse(source);
   } catch (thrown) {
     throw grammarError(`a schema that is no JSON (${messageOf(thrown)})`, 'a JSON schema', 'Correct it.');
   }
-  return new SchemaCompiler(schema).compile();
+  return new SchemaCompiler(schema, budget).compile();
 }
 
 class SchemaCompiler {
   private readonly root: unknown;
   private readonly rules = new Map(jsonParts);
-  /** References met and not compiled yet. */
-  private readonly pending: string[] = ['#'];
+  private readonly budget: Budget;
+  /** Rules that are called and not compiled yet, by name. */
+  private readonly pending = new Map<string, { readonly schema: () => Schema; readonly path: string }>();
+  /** Names of the rules of schemas that came of others, by their text. */
+  private readonly merged = new Map<string, string>();
+  private readonly formats = new Map<string, Expr>();
   private depth = 0;
 
-  constructor(root: unknown) {
+  constructor(root: unknown, budget: Budget) {
     this.root = root;
+    this.budget = budget;
   }
 
   compile(): Rules {
-    this.rules.set(rootRule, rule('#'));
-    for (let pointer = this.pending.pop(); pointer !== undefined; pointer = this.pending.pop()) {
-      if (!this.rules.has(pointer)) this.rules.set(pointer, this.value(this.resolve(pointer), pointer));
-    }
+    this.rules.set(rootRule, this.reference('#'));
+    for (const [name, { schema, path }] of this.pending) this.rules.set(name, this.value(schema(), path));
     return this.rules;
+  }
+
+  private reference(pointer: string): Expr {
+    if (!this.pending.has(pointer))
+      this.pending.set(pointer, { schema: () => this.resolve(pointer), path: pointer });
+    return rule(pointer);
+  }
+
+  /**
+   * The language of a schema that was put together from others. It is a rule, compiled once and after what calls it,
+   * so that references side by side are not unfolded again and again.
+   */
+  private combined(schema: Schema, path: string): Expr {
+    if (!isObject(schema)) return this.value(schema, path);
+    const written = JSON.stringify(Object.entries(schema).filter(([keyword]) => !annotations.has(keyword)));
+    this.budget.spend(written.length >> 2);
+    let name = this.merged.get(written);
+    if (name === undefined) {
+      name = `merged ${this.merged.size}`;
+      this.merged.set(written, name);
+      this.pending.set(name, { schema: () => schema, path });
+    }
+    return rule(name);
   }
 
   /** The language of the values that `schema`, found at `path`, allows. */
@@ -92,31 +130,32 @@ class SchemaCompiler {
     if (schema === true) return anyValue;
     if (schema === false) return nothing;
     if (!isObject(schema)) throw schemaError(path, schema, 'an object, true or false');
+    this.budget.spend(16);
     if (++this.depth > mostDepth) throw schemaError(path, 'deeper schemas', `at most ${mostDepth} levels`);
     const expr = this.object(schema, path);
     this.depth--;
     return expr;
   }
 
-  private object(schema: SchemaObject, path: string): Expr {
-    refuseUnkept(schema, path);
+  private object(given: SchemaObject, path: string): Expr {
+    refuseUnkept(given, path);
+    const schema = evaluated(given, path);
     const { $ref: ref, allOf, anyOf, oneOf, ...rest } = schema;
     if (ref !== undefined) {
       if (typeof ref !== 'string')
         throw schemaError(path, '"$ref" that is no text', 'a JSON pointer like #/$defs/a');
       if (doesBind(schema))
-        return this.value(
-          mergeSchemas(this.resolve(ref), { ...rest, ...defined({ allOf, anyOf, oneOf }) }, path),
+        return this.combined(
+          this.merge(this.resolve(ref), { ...rest, ...defined({ allOf, anyOf, oneOf }) }, path),
           path,
         );
-      this.pending.push(ref);
-      return rule(ref);
+      return this.reference(ref);
     }
     if (allOf !== undefined) {
       const parts = this.list(allOf, `${path}/allOf`).map((part) => this.dereferenced(part, path));
       const others: Schema = { ...rest, ...defined({ anyOf, oneOf }) };
-      return this.value(
-        parts.reduce((all, part) => mergeSchemas(all, part, path), others),
+      return this.combined(
+        parts.reduce((all, part) => this.merge(all, part, path), others),
         path,
       );
     }
@@ -128,10 +167,9 @@ class SchemaCompiler {
       if (name === 'oneOf') this.requireDisjoint(options, path);
       return alt(
         ...options.map((option, i) =>
-          this.value(
-            binds ? mergeSchemas(others, this.dereferenced(option, path), path) : option,
-            `${path}/${name}/${i}`,
-          ),
+          binds
+            ? this.combined(this.merge(others, this.dereferenced(option, path), path), `${path}/${name}/${i}`)
+            : this.value(option, `${path}/${name}/${i}`),
         ),
       );
     }
@@ -142,9 +180,12 @@ class SchemaCompiler {
   /** A text that matches two branches of `oneOf` is not valid, so no two may overlap. */
   private requireDisjoint(options: readonly Schema[], path: string): void {
     const resolved = options.map((option) => this.dereferenced(option, path));
+    const constants = resolved.map(constantsOf);
+    const all = constants.flatMap((values) => [...(values ?? [])]);
+    if (constants.every((values) => values !== null) && new Set(all).size === all.length) return;
     for (const [i, a] of resolved.entries()) {
       for (const b of resolved.slice(0, i)) {
-        if (areDisjoint(a, b)) continue;
+        if (areDisjoint(a, b, this.budget)) continue;
         throw schemaError(
           path,
           '"oneOf" with branches that may both hold',
@@ -166,7 +207,13 @@ class SchemaCompiler {
       values = 'const' in schema ? all.filter((value) => wanted.includes(JSON.stringify(value))) : all;
     }
     const allowed = schema.type === undefined ? types : typesOf(schema, path);
-    const fitting = values.filter((value) => allowed.some((type) => isOfType(value, type)));
+    const pattern = formatOf(schema);
+    const form = pattern === undefined ? null : new RegExp(`^(?:${pattern})$`, 'u');
+    const fitting = values.filter(
+      (value) =>
+        allowed.some((type) => isOfType(value, type)) &&
+        (form === null || typeof value !== 'string' || form.test(value)),
+    );
     return alt(...fitting.map((value) => text(JSON.stringify(value))));
   }
 
@@ -195,21 +242,41 @@ class SchemaCompiler {
   }
 
   private string(schema: SchemaObject, path: string): Expr {
-    const { pattern, format } = schema;
+    const { pattern } = schema;
     const least = count(schema, 'minLength', path) ?? 0;
     const most = count(schema, 'maxLength', path) ?? unbounded;
-    const hasLength = least > 0 || most < unbounded;
     const quoted = (inside: Expr): Expr => seq(text('"'), inside, text('"'));
+    /** Lengths beside another keyword cannot be counted as well, but may hold whatever it says. */
+    const requireLengths = (expr: Expr, keyword: string): void => {
+      const lengths = lengthsOf(expr);
+      if (least <= lengths.least && lengths.most <= most) return;
+      throw schemaError(path, `"${keyword}" with a length that it does not have anyway`, 'one of them');
+    };
+    const format = formatOf(schema);
     if (pattern !== undefined) {
       if (typeof pattern !== 'string')
         throw schemaError(path, '"pattern" that is no text', 'a regular expression');
-      if (hasLength) throw schemaError(path, '"pattern" with a length', 'the length within the pattern');
-      return quoted(insideString(searchRegex(pattern)));
+      if (format !== undefined) throw schemaError(path, '"pattern" beside "format"', 'one of them');
+      const expr = searchRegex(pattern, this.budget);
+      requireLengths(expr, 'pattern');
+      return quoted(insideString(expr, this.budget));
     }
-    if (hasLength) return least > most ? nothing : quoted(repeat(stringCharacter, least, most));
-    const known = typeof format === 'string' ? stringFormats.get(format) : undefined;
-    if (known !== undefined) return quoted(insideString(parseRegex(known).get(rootRule)!));
-    return anyString;
+    if (format !== undefined) {
+      const expr = parseRegex(format, this.budget).get(rootRule)!;
+      requireLengths(expr, 'format');
+      return quoted(this.format(format, expr));
+    }
+    if (least > most) return nothing;
+    return least > 0 || most < unbounded ? quoted(repeat(stringCharacter, least, most)) : anyString;
+  }
+
+  private format(pattern: string, expr: Expr): Expr {
+    let known = this.formats.get(pattern);
+    if (known === undefined) {
+      known = this.shared(insideString(expr, this.budget));
+      this.formats.set(pattern, known);
+    }
+    return known;
   }
 
   private array(schema: SchemaObject, path: string): Expr {
@@ -251,15 +318,16 @@ class SchemaCompiler {
     for (const name of required) if (!named.has(name)) named.set(name, schema.additionalProperties ?? true);
     if (named.size === 0 && extra === true) return anyObject;
 
+    const needed = new Set<unknown>(required);
     const pairs = [...named].map(([name, value]) => ({
       pair: seq(text(`${JSON.stringify(name)}:`), space, this.value(value, `${path}/properties/${name}`)),
-      isRequired: required.includes(name),
+      isRequired: needed.has(name),
     }));
     let first: Expr = empty;
     let next: Expr = empty;
     if (extra !== false) {
       const value = this.value(extra, `${path}/additionalProperties`);
-      const pair = seq(text('"'), keyBeside([...named.keys()]), text('":'), space, value);
+      const pair = seq(text('"'), keyBeside([...named.keys()], this.budget), text('":'), space, value);
       next = repeat(seq(comma, pair), 0, unbounded);
       first = optional(seq(pair, next));
     }
@@ -290,12 +358,17 @@ class SchemaCompiler {
     for (let hops = 0; isObject(at) && typeof at.$ref === 'string'; hops++) {
       if (hops > mostDepth) throw schemaError(path, 'a "$ref" that leads to itself', 'a schema at its end');
       const { $ref: ref, ...rest } = at;
-      at = mergeSchemas(this.resolve(ref as string), rest, path);
+      at = this.merge(this.resolve(ref as string), rest, path);
     }
     return at;
   }
 
+  private merge(a: Schema, b: Schema, path: string): Schema {
+    return mergeSchemas(a, b, path, this.budget);
+  }
+
   private resolve(pointer: string): Schema {
+    this.budget.spend(4 + pointer.length);
     let at: unknown = this.root;
     const missing = (): never => {
       throw schemaError(
@@ -320,10 +393,33 @@ class SchemaCompiler {
   }
 }
 
+/** The pattern of the format of its strings, where it is one that binds. */
+function formatOf({ format }: SchemaObject): string | undefined {
+  return typeof format === 'string' ? stringFormats.get(format) : undefined;
+}
+
+/** Without other schemas beside them, "unevaluated" means what no keyword of the same schema speaks of. */
+function evaluated(schema: SchemaObject, path: string): SchemaObject {
+  const { unevaluatedProperties, unevaluatedItems, ...rest } = schema;
+  if (unevaluatedProperties === undefined && unevaluatedItems === undefined) return schema;
+  const other = ['$ref', 'allOf', 'anyOf', 'oneOf'].find((keyword) => rest[keyword] !== undefined);
+  if (other !== undefined)
+    throw schemaError(path, `"unevaluated..." beside "${other}"`, '"additionalProperties" or "items"');
+  return {
+    ...rest,
+    ...defined({
+      additionalProperties: rest.additionalProperties ?? unevaluatedProperties,
+      items: rest.items ?? unevaluatedItems,
+    }),
+  };
+}
+
+const anyPlain = repeat(plainCharacter, 0, unbounded);
+
 /** A key other than `names`, which end at a node of their tree; without escapes, which could spell them. */
-function keyBeside(names: readonly string[]): Expr {
-  const any = repeat(plainCharacter, 0, unbounded);
-  if (names.length === 0) return any;
+function keyBeside(names: readonly string[], budget: Budget): Expr {
+  if (names.length === 0) return anyPlain;
+  budget.spend(16 + 4 * names.length);
   const next = new Map<string, string[]>();
   for (const name of names) {
     const [head] = name;
@@ -335,9 +431,9 @@ function keyBeside(names: readonly string[]): Expr {
   const others: CodePoints = without(plainCharacters, codePointsOf([...next.keys()].join('')));
   return alt(
     names.includes('') ? nothing : empty,
-    seq(chars(others), any),
+    seq(chars(others), anyPlain),
     ...[...next].map(([head, rests]) =>
-      /["\\\p{Cc}\p{Cs}]/u.test(head) ? nothing : seq(text(head), keyBeside(rests)),
+      /["\\\p{Cc}\p{Cs}]/u.test(head) ? nothing : seq(text(head), keyBeside(rests, budget)),
     ),
   );
 }

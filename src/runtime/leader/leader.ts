@@ -18,6 +18,8 @@ import { Stepper, type StepperInit } from './stepper.js';
 
 /** Enough for the batch path with its pairs and fours. */
 const warmUpTokens = 8;
+/** Steps of a mask for the token after a draft. */
+const draftMaskSteps = 500;
 /** Turns of the event loop within which a message that was announced arrives. */
 const mailTurns = 50;
 /** Turns by a channel of one's own are quick, but Node hands out many of them before it looks at another channel. */
@@ -130,7 +132,7 @@ class Leader {
       job,
       sampler: new Sampler(this.init.vocabSize, job.sampling, job.promptIds, this.scratch),
       drafter: drafterOf(job),
-      matcher: job.grammar === null ? null : this.grammars!.compile(job.grammar),
+      matcher: job.grammar === null ? null : this.grammars!.follow(job.grammar.key, job.grammar.automaton),
     };
   }
 
@@ -208,10 +210,13 @@ class Leader {
   private async loop(): Promise<void> {
     try {
       await this.readMail();
-      for (let shares = this.scheduler.plan(); shares.length > 0; shares = this.scheduler.plan()) {
-        this.stepper.run();
-        this.feed.stats[STAT.steps]! += 1;
-        for (const share of shares) this.advance(share);
+      for (;;) {
+        const shares = this.scheduler.plan();
+        if (shares.length > 0) {
+          this.stepper.run();
+          this.feed.stats[STAT.steps]! += 1;
+          for (const share of shares) this.advance(share);
+        } else if (!this.scheduler.isPreparing) break;
         this.feed.turn(false);
         // The answer to a call leaves when promises get their turn.
         if (this.hasSettled) await null;
@@ -305,6 +310,8 @@ class Leader {
     for (;;) {
       ended = this.choose(sequence, purpose, firstLogits + accepted);
       if (ended !== null || accepted === drafts.length || drafts[accepted] !== ids.at(-1)) break;
+      // A draft is not worth waiting for its mask.
+      if (purpose.matcher?.prepare(draftMaskSteps) === false) break;
       accepted++;
     }
     purpose.drafter?.learn(drafts.length, accepted);

@@ -4,6 +4,8 @@
  * on in every step.
  */
 import { FEED_QUEUE, type FeedWriter, STAT } from '../feed.js';
+import type { GrammarMatcher } from '../grammar/grammar.js';
+import { maskStepsPerTurn } from '../grammar/limits.js';
 import { kvPagePositions } from '../program/layout.js';
 import type { PagePool } from './pages.js';
 import type { Sequence } from './sequence.js';
@@ -38,6 +40,8 @@ export class Scheduler {
   private readonly freeSlots: number[];
   /** Rows computed for each key that has requests here. */
   private readonly served = new Map<string, number>();
+  /** Masks were not ready in the last plan: there is more to do, even without a share. */
+  isPreparing: boolean = false;
   private positionsMs = 0;
   private readonly positions = new Map<Sequence, number>();
 
@@ -94,10 +98,13 @@ export class Scheduler {
     const quotas = this.promptQuotas();
     let room = this.limits.prefillChunk;
     for (const rows of quotas.values()) room -= rows;
+    const preparing = this.prepareMasks();
+    this.isPreparing = preparing.size > 0;
     for (const sequence of [...this.running]) {
       if (sequence.slot < 0 || sequence.isPaused) continue;
       sequence.drafts = [];
       let rows = quotas.get(sequence) ?? 0;
+      if (preparing.has(sequence) && sequence.computed + Math.max(1, rows) >= sequence.ids.length) continue;
       if (!sequence.isPrefilling) {
         try {
           sequence.drafts = draftsOf(sequence, room);
@@ -114,6 +121,24 @@ export class Scheduler {
     this.tellPositions();
     this.count();
     return shares;
+  }
+
+  /**
+   * Goes on with the masks of the next tokens, for a bounded time in all, since everybody's next step waits meanwhile.
+   * Returns those who are not ready.
+   */
+  private prepareMasks(): Set<Sequence> {
+    const wanting = this.running.filter((s) => !s.isPaused && matcherOf(s)?.isReady === false);
+    const preparing = new Set<Sequence>();
+    for (const sequence of wanting) {
+      try {
+        if (matcherOf(sequence)!.prepare(maskStepsPerTurn / wanting.length) === false)
+          preparing.add(sequence);
+      } catch (error) {
+        this.fail(sequence, error);
+      }
+    }
+    return preparing;
   }
 
   /** The tokens up to `computed` are in the cache: makes the full pages among them findable. */
@@ -282,6 +307,10 @@ export class Scheduler {
 
 function byRank(a: Sequence, b: Sequence): number {
   return b.priority - a.priority || a.order - b.order;
+}
+
+function matcherOf({ purpose }: Sequence): GrammarMatcher | null {
+  return purpose.kind === 'generate' ? purpose.matcher : null;
 }
 
 function draftsOf({ purpose, ids, promptTokens }: Sequence, room: number): readonly number[] {

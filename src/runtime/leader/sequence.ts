@@ -1,7 +1,8 @@
 /** A request inside the leader: what is wanted, what is computed, which pages hold it. */
 
+import type { CompiledGrammar } from '../grammar/compiled.js';
 import type { GrammarMatcher } from '../grammar/grammar.js';
-import type { FinishReason, Grammar, SamplingOptions } from '../types.js';
+import type { FinishReason, SamplingOptions } from '../types.js';
 import type { Drafter } from './draft.js';
 import type { CachedPage } from './pages.js';
 import type { Sampler } from './sampler.js';
@@ -22,7 +23,7 @@ export interface Job {
   /** Ids of the predicted output; null for none. */
   readonly prediction: readonly number[] | null;
   readonly promptLookup: boolean;
-  readonly grammar: Grammar | null;
+  readonly grammar: CompiledGrammar | null;
 }
 
 export interface JobResult {
