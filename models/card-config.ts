@@ -6,6 +6,7 @@
 import { FormatError } from '../src/core/errors.js';
 import type { Tag } from '../src/core/provenance.js';
 import type { Attention, DenseMlp, LayerKind, ModelCard, MoeMlp } from './card.js';
+import { partBits, type Quantization, readQuantization } from './card-bits.js';
 import { type Family, familyOf, isNeutral } from './card-families.js';
 import { Fields, isObject, type Json } from './card-fields.js';
 
@@ -89,7 +90,7 @@ class Reader {
       this.fields.optional('max_position_embeddings', 'n_positions', 'max_seq_len') ?? 2048;
     const attention = this.attention(hiddenSize);
     const { kinds, index } = this.layerKinds(layers);
-    const { weightBits, quantized } = this.quantization();
+    const { weightBits, storedBits, quantized, kvBits } = this.quantization();
     const tie = this.fields.flag('tie_word_embeddings') ?? this.family.tied;
     const headBias = this.fields.flag('lm_head_bias') ?? this.family.headBias;
     this.fields.refuseUnread(
@@ -114,6 +115,8 @@ class Reader {
       learnedPositions: family.learnedPositions ? maxPositionEmbeddings : 0,
       weightBits,
       quantized,
+      storedBits,
+      kvBits,
       tag: origin.tag ?? (family.known ? 'published' : 'guessed'),
       source: origin.source,
       notes: [...(origin.notes ?? []), ...this.notes],
@@ -320,25 +323,19 @@ class Reader {
     };
   }
 
-  private quantization(): { weightBits: number; quantized: 'linear' | 'experts' } {
-    const given = this.config.quantization_config;
+  private quantization(): Quantization {
+    const given = this.config.quantization_config ?? undefined;
     this.fields.take('quantization_config');
-    if (given === undefined || given === null) return { weightBits: 16, quantized: 'linear' };
-    if (!isObject(given)) this.fields.fail('quantization_config', typeof given, 'an object');
-    const method = String((given as Json).quant_method ?? (given as Json).quant_algo ?? '').toLowerCase();
-    const skipped = (given as Json).modules_to_not_convert;
-    const experts = Array.isArray(skipped) && skipped.some((m) => String(m).includes('self_attn'));
-    const bits = (given as Json).bits;
-    const weightBits =
-      typeof bits === 'number' && bits > 0 && bits <= 16
-        ? bits
-        : /fp4|int4|awq|gptq|w4/.test(method)
-          ? 4
-          : /fp8|int8|w8/.test(method)
-            ? 8
-            : 16;
-    if (weightBits === 16)
-      this.notes.push(`quantization method "${method}" is not known: weights counted as 16 bit`);
-    return { weightBits, quantized: experts ? 'experts' : 'linear' };
+    if (given !== undefined && !isObject(given)) {
+      this.fields.fail('quantization_config', typeof given, 'an object');
+    }
+    if (given === undefined) {
+      const storedBits = partBits(16, 'linear');
+      return { weightBits: 16, storedBits, quantized: 'linear', kvBits: null, unknown: null };
+    }
+    const read = readQuantization(given as Json);
+    if (read.unknown !== null)
+      this.notes.push(`quantization method "${read.unknown}" is not known: weights counted as 16 bit`);
+    return read;
   }
 }

@@ -1,7 +1,8 @@
 /** Cards as files: `models/cards/*.json` (a shape with its source), and GGUF metadata. */
 import { FormatError, ModelError } from '../src/core/errors.js';
 import { TAGS, type Tag } from '../src/core/provenance.js';
-import type { ModelCard } from './card.js';
+import type { ModelCard, StoredBits } from './card.js';
+import { widthOf } from './card-bits.js';
 import { cardFromConfig } from './card-config.js';
 
 /** The names of the cards that come with the package, as in `models/cards/NAME.json`. */
@@ -95,8 +96,8 @@ export interface GgufShape {
   readonly get: (key: string) => unknown;
   /** Whether the file has an `output.weight` of its own. */
   readonly hasOutput: boolean;
-  /** Mean bits per weight of the file: tensor bytes * 8 / elements. */
-  readonly weightBits: number;
+  /** Stored bits of the tensors of each part; undefined for a part that has none. */
+  readonly storedBits: Partial<StoredBits>;
   readonly vocabSize: number;
 }
 
@@ -134,5 +135,9 @@ export function cardFromGguf(gguf: GgufShape, name: string): ModelCard {
     config.v_head_dim = number('attention.value_length_mla');
   }
   const card = cardFromConfig(config, { name, source: `metadata of the GGUF file ${name}` });
-  return { ...card, weightBits: gguf.weightBits };
+  const { head = 16, experts, mlp, attention } = gguf.storedBits;
+  const layers = experts ?? mlp ?? attention ?? head;
+  const storedBits = { attention: layers, mlp: layers, experts: layers, head, ...gguf.storedBits };
+  // Most of a layer's weights decide at which width they are multiplied.
+  return { ...card, weightBits: widthOf(layers), storedBits };
 }

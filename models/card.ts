@@ -63,6 +63,21 @@ export interface LayerKind {
   readonly mlp: DenseMlp | MoeMlp;
 }
 
+/** What products are multiplied at; stored weights of any width are widened to one of these. */
+export type Width = 16 | 8 | 4;
+
+/** Stored bits per weight with all scales, of the parts that checkpoints tell apart. */
+export interface StoredBits {
+  readonly attention: number;
+  readonly mlp: number;
+  readonly experts: number;
+  /** Embedding and output head. */
+  readonly head: number;
+}
+
+/** Which matrices a quantisation takes; embedding, head and router stay at 16 bit. */
+export type Quantized = 'linear' | 'experts';
+
 export interface ModelCard {
   readonly name: string;
   /** `model_type` of the config.json. */
@@ -84,9 +99,12 @@ export interface ModelCard {
   readonly learnedPositions: number;
   /** Experts were trained to be used equally by a bias on the router (DeepSeek-V3, arXiv:2408.15664). */
   readonly evenRouting: boolean;
-  /** Bits per weight as published, and which weights have them (the rest is 16 bit). */
-  readonly weightBits: number;
-  readonly quantized: 'linear' | 'experts';
+  /** The width of the weights as published, and which of them have it (the rest is 16 bit). */
+  readonly weightBits: Width;
+  readonly quantized: Quantized;
+  readonly storedBits: StoredBits;
+  /** Bits of the KV cache that the checkpoint was made for; null where it does not say. */
+  readonly kvBits: number | null;
   readonly tag: Tag;
   readonly source: string;
   /** What a reader must know: guesses, defaults taken, parts left out. */

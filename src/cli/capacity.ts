@@ -216,7 +216,7 @@ function requestOf(flags: CapacityFlags, card: ModelCard, machine: Machine): Mac
       ...ONE_USER,
       ...(flags.weights !== undefined && { weightBits: flags.weights }),
     }),
-    kvBits: flags.kv ?? null,
+    kvBits: flags.kv ?? card.kvBits,
     engine: flags.engine,
     tensorParallel: flags.tp ?? null,
     maxBatch: flags.maxBatch,

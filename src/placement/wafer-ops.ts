@@ -28,7 +28,7 @@ export interface WaferMatmul {
   readonly reduce: Reduce;
   readonly stored: number;
   readonly active: number;
-  readonly expert: boolean;
+  readonly part: Matrix['part'];
   readonly stacked: number;
   readonly grid: Grid;
   /** Grids of this size that work side by side in the region, each with its own experts. */
@@ -112,7 +112,7 @@ function placeMatrix(matrix: Matrix, whole: Grid, blocksPerSide = 1): WaferMatmu
     stored: matrix.stored,
     active: matrix.active,
     stacked: matrix.stacked,
-    expert,
+    part: matrix.part,
     blocks: expert ? blocksPerSide ** 2 : 1,
   };
 }

@@ -2,15 +2,16 @@
  * Places a card on wafers: layers in regions, regions in rows on a wafer, wafers in a pipeline that is cut
  * at layer boundaries. Every weight lies in exactly one PE's SRAM; the KV cache lies with the layer it serves.
  */
+
 import {
   headMatrix,
   kvElementsPerLayer,
   type LayerKind,
   layerMatrices,
   layerVectors,
-  type Matrix,
   type ModelCard,
 } from '../../models/card.js';
+import { matrixBits, storedBits } from '../../models/card-bits.js';
 import { ModelError, OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import type { WaferMachine } from '../machine/wafers.js';
@@ -98,25 +99,19 @@ export function regionsOn(machine: WaferMachine, grid: Grid): { columns: number;
   };
 }
 
-/** Bits of a matrix's weights in SRAM; embedding, head and router stay at 16 unless the card is narrower as a whole. */
-function bitsOf(card: ModelCard, matrix: Matrix, weightBits: number): number {
-  if (matrix.part === 'head' || matrix.name === 'router') return 16;
-  return card.quantized === 'experts' && matrix.part !== 'experts' ? 16 : weightBits;
-}
-
-/** Stored bytes of a layer's weights; 4-bit formats carry a scale per block of 32. */
+/** Stored bytes of a layer's weights. */
 function layerBytes(card: ModelCard, kind: LayerKind, weightBits: number): number {
   let bytes = layerVectors(card, kind).stored * 2;
   for (const m of layerMatrices(card, kind)) {
-    const bits = bitsOf(card, m, weightBits);
-    bytes += (m.rows * m.columns * m.stored * (bits === 4 ? 4.25 : bits)) / 8;
+    bytes += (m.rows * m.columns * m.stored * matrixBits(card, m, weightBits)) / 8;
   }
   return bytes;
 }
 
 function itemsOf(card: ModelCard, options: WaferPlacementOptions): Item[] {
-  const vocabulary = card.vocabSize * card.hiddenSize * 2;
-  const positions = card.learnedPositions * card.hiddenSize * 2;
+  const headBytes = storedBits(card, options.weightBits).head / 8;
+  const vocabulary = card.vocabSize * card.hiddenSize * headBytes;
+  const positions = card.learnedPositions * card.hiddenSize * headBytes;
   const kvBytes = (kvElementsPerLayer(card) * options.kvBits) / 8;
   const perKind = card.kinds.map((kind) => ({
     weights: layerBytes(card, kind, options.weightBits),

@@ -65,9 +65,14 @@ export interface PlanResult {
   readonly plan?: WaferPlan;
 }
 
-/** The widths of which 16, 8 and 4 are the nearest above: a GGUF mean of 4.5 bits counts as 8. */
+/** The width that was asked for, or that the checkpoint has. */
 export function weightBitsOf(card: ModelCard, request: PlanRequest): number {
-  return request.weightBits ?? (card.weightBits <= 4.5 ? 4 : card.weightBits <= 8.5 ? 8 : 16);
+  return request.weightBits ?? card.weightBits;
+}
+
+/** The width that was asked for, or that the checkpoint was made for, or 16: the same on every machine. */
+export function kvBitsOf(card: ModelCard, request: { readonly kvBits?: number | null }): number {
+  return request.kvBits ?? card.kvBits ?? 16;
 }
 
 /** The price that was given, or the known one. */

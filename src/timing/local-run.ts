@@ -1,5 +1,6 @@
 /** What a known machine would take for the very tokens that a local run produced: simulated, never measured. */
 import type { ModelCard } from '../../models/card.js';
+import { partBits } from '../../models/card-bits.js';
 import type { LlamaConfig } from '../../models/llama.js';
 import { OptionError } from '../core/errors.js';
 import type { SimulatedMs } from '../core/units.js';
@@ -49,6 +50,8 @@ export function cardOfLlama(config: LlamaConfig, name = 'the loaded model'): Mod
     learnedPositions: 0,
     weightBits: 16,
     quantized: 'linear',
+    storedBits: partBits(16, 'linear'),
+    kvBits: null,
     tag: 'published',
     source: 'the loaded model',
     notes: [],

@@ -24,7 +24,7 @@ function gpu(model: string, name: string, tensorParallel: number) {
     expertTensorParallel: tensorParallel,
     expertParallel: 1,
     dataParallel: 1,
-    weightBits: card.weightBits <= 4.5 ? 4 : card.weightBits <= 8.5 ? 8 : 16,
+    weightBits: card.weightBits,
     kvBits: 16,
     engine: 'vllm' as const,
     slots: Infinity,
@@ -106,7 +106,7 @@ describe('tables of wafers', () => {
     const card = loadCard(model);
     const machine = findWafer('wse-3');
     const grid = { width: side, height: side };
-    const bits = { weightBits: card.weightBits <= 4.5 ? 4 : 16, kvBits: 16 };
+    const bits = { weightBits: card.weightBits === 4 ? 4 : 16, kvBits: 16 };
     const shape = { ...SHAPE, typicalContext: 2100 };
     const replica = waferReplica(card, machine, 80, { wafers, grid, expertBlocks: 1, ...bits }, shape);
     const options = { ...bits, context: 2100 };

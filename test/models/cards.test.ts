@@ -178,13 +178,19 @@ describe('GGUF metadata', () => {
       'llama.context_length': 131072,
     };
     const card = cardFromGguf(
-      { get: (key) => metadata[key], hasOutput: true, weightBits: 4.5, vocabSize: 128256 },
+      {
+        get: (key) => metadata[key],
+        hasOutput: true,
+        storedBits: { head: 6.56, attention: 4.5, mlp: 4.85 },
+        vocabSize: 128256,
+      },
       'x.gguf',
     );
     expect(countParameters(card)).toEqual(countParameters(loadCard('llama-3.1-8b')));
-    expect(card.weightBits).toBe(4.5);
+    expect(card.weightBits).toBe(4);
+    expect(card.storedBits).toEqual({ head: 6.56, attention: 4.5, mlp: 4.85, experts: 4.85 });
     expect(() =>
-      cardFromGguf({ get: () => undefined, hasOutput: true, weightBits: 4, vocabSize: 1 }, 'x'),
+      cardFromGguf({ get: () => undefined, hasOutput: true, storedBits: {}, vocabSize: 1 }, 'x'),
     ).toThrow('architecture');
   });
 });

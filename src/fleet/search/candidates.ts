@@ -9,7 +9,6 @@ import { expertBlockings, type Grid } from '../../placement/wafer-ops.js';
 import type { Machine } from '../../timing/estimate-types.js';
 import type { EngineName } from '../../timing/gpu/constants.js';
 import { gpuConstants } from '../../timing/gpu/constants.js';
-import { defaultKvBits } from '../../timing/gpu/rows.js';
 import type { GpuSetup } from '../../timing/gpu/step.js';
 import { WAFER_CONSTANTS } from '../../timing/wafer/constants.js';
 import { Pass } from '../../timing/wafer/serving.js';
@@ -92,7 +91,7 @@ export function buildReplica(
       grid: candidate.grid,
       expertBlocks: candidate.expertBlocks,
       weightBits,
-      kvBits: request.kvBits ?? 16,
+      kvBits: kvBitsOf(request),
     };
     return waferReplica(card, machine, dollarsPerHour, setup, shape);
   }
@@ -100,25 +99,25 @@ export function buildReplica(
   return gpuReplica(
     card,
     { name, numbers: { ...plain(facts), nativeBits }, watts: facts.systemWatts.value, dollarsPerHour },
-    gpuSetup(machine, request, candidate.machinesPerReplica),
+    gpuSetup(request, candidate.machinesPerReplica),
     gpuConstants,
     shape,
   );
 }
 
-export function kvBitsOf({ machine, kvBits, weightBits, engine }: MachineRequest): number {
-  if (kvBits !== null) return kvBits;
-  return machine.kind === 'wafer' ? 16 : defaultKvBits(weightBits, engine, machine.nativeBits);
+/** The width that was given, or 16: the same on every machine of a comparison. */
+export function kvBitsOf({ kvBits }: Pick<MachineRequest, 'kvBits'>): number {
+  return kvBits ?? 16;
 }
 
-function gpuSetup(machine: GpuMachine, request: MachineRequest, tensorParallel: number): GpuSetup {
+function gpuSetup(request: MachineRequest, tensorParallel: number): GpuSetup {
   return {
     tensorParallel,
     expertTensorParallel: tensorParallel,
     expertParallel: 1,
     dataParallel: 1,
     weightBits: request.weightBits,
-    kvBits: kvBitsOf({ ...request, machine }),
+    kvBits: kvBitsOf(request),
     engine: request.engine,
     slots: Infinity,
   };

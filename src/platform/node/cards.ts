@@ -2,7 +2,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ModelCard } from '../../../models/card.js';
+import type { ModelCard, StoredBits } from '../../../models/card.js';
+import { isObject } from '../../../models/card-fields.js';
 import { CARD_NAMES, cardFromGguf, cardFromJson } from '../../../models/card-file.js';
 import { FormatError, OptionError } from '../../core/errors.js';
 import { parseJson } from '../../core/json.js';
@@ -32,8 +33,19 @@ export function loadCard(model: string): ModelCard {
       todo: 'Pass one of these names.',
     });
   }
-  const path = statSync(model).isDirectory() ? join(model, 'config.json') : model;
-  return cardFromJson(readJson(path), model);
+  if (!statSync(model).isDirectory()) return cardFromJson(readJson(model), model);
+  const config = readJson(join(model, 'config.json'));
+  // NVIDIA's Model Optimizer says what it did in a file beside the config.
+  const beside = join(model, 'hf_quant_config.json');
+  if (!isObject(config) || 'quantization_config' in config || !existsSync(beside)) {
+    return cardFromJson(config, model);
+  }
+  const said = readJson(beside);
+  const quantization = isObject(said) && isObject(said.quantization) ? said.quantization : {};
+  return cardFromJson(
+    { ...config, quantization_config: { quant_method: 'modelopt', ...quantization } },
+    model,
+  );
 }
 
 /**
@@ -63,21 +75,39 @@ export async function resolveCard(model?: string): Promise<ModelCard> {
 
 function ggufCard(file: GgufFile, name: string): ModelCard {
   const embedding = file.tensors.get('token_embd.weight');
-  let bytes = 0;
-  let elements = 0;
-  for (const tensor of file.tensors.values()) {
-    bytes += tensor.byteLength;
-    elements += tensor.elements;
-  }
   return cardFromGguf(
     {
       get: (key) => file.metadata.get(key),
       hasOutput: file.tensors.has('output.weight'),
-      weightBits: elements > 0 ? (bytes * 8) / elements : 16,
+      storedBits: storedBitsOf(file),
       vocabSize: embedding?.dims[1] ?? 0,
     },
     name,
   );
+}
+
+/** Where the matrices of a GGUF layer belong; vectors are counted by themselves. */
+const PARTS: readonly (readonly [keyof StoredBits, RegExp])[] = [
+  ['head', /^(token_embd|output)\./],
+  ['experts', /\.ffn_\w+_exps\./],
+  ['mlp', /\.ffn_/],
+  ['attention', /\.(attn|ssm)_/],
+];
+
+/** Bits per weight of each part as the file's tensors have them, weighted by their sizes. */
+function storedBitsOf(file: GgufFile): Partial<StoredBits> {
+  const bits: Partial<Record<keyof StoredBits, number>> = {};
+  for (const [part, pattern] of PARTS) {
+    let bytes = 0;
+    let elements = 0;
+    for (const [name, tensor] of file.tensors) {
+      if (tensor.dims.length < 2 || PARTS.find(([, other]) => other.test(name))?.[1] !== pattern) continue;
+      bytes += tensor.byteLength;
+      elements += tensor.elements;
+    }
+    if (elements > 0) bits[part] = (8 * bytes) / elements;
+  }
+  return bits;
 }
 
 /** What hub names and papers add to a model's name without changing its shape. */

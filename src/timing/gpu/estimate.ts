@@ -4,9 +4,15 @@ import { OptionError } from '../../core/errors.js';
 import { weakest } from '../../core/provenance.js';
 import type { GpuMachine } from '../../machine/gpus.js';
 import { plain } from '../../machine/types.js';
-import { finishPlan, type PlanRequest, type PlanResult, priceOf, weightBitsOf } from '../estimate-types.js';
+import {
+  finishPlan,
+  kvBitsOf,
+  type PlanRequest,
+  type PlanResult,
+  priceOf,
+  weightBitsOf,
+} from '../estimate-types.js';
 import { GPU_CONSTANTS, gpuConstants } from './constants.js';
-import { defaultKvBits } from './rows.js';
 import { type GpuServing, gpuServing } from './serving.js';
 import type { GpuNumbers, GpuSetup } from './step.js';
 
@@ -22,7 +28,7 @@ export function planOnGpus(card: ModelCard, machine: GpuMachine, request: PlanRe
   }
   const weightBits = weightBitsOf(card, request);
   const engine = request.engine ?? 'vllm';
-  const kvBits = request.kvBits ?? defaultKvBits(weightBits, engine, machine.nativeBits);
+  const kvBits = kvBitsOf(card, request);
   const { served, setup, replicas } = chooseGpus(card, machine, request, { weightBits, kvBits, engine });
   const price = priceOf(request, machine.facts.dollarsPerHour);
   const facts = Object.values(machine.facts).map((fact) => fact.tag);

@@ -2,11 +2,13 @@
  * A row of public serving measurements: what it asks of the model, and whether it can be what it says. A row is
  * suspect when it contradicts physics or itself, never because the prediction misses it.
  */
+
 import { countParameters, flopsPerToken, kvBytes, type ModelCard } from '../../../models/card.js';
+import { storedBits } from '../../../models/card-bits.js';
 import type { Workload } from '../cost.js';
 import type { EngineName, GpuConstants } from './constants.js';
 import { type GpuServing, gpuServing, gpuWeightBytes } from './serving.js';
-import { type GpuNumbers, type GpuSetup, storedBits } from './step.js';
+import type { GpuNumbers, GpuSetup } from './step.js';
 
 export interface GpuRow {
   readonly precision: 'bf16' | 'fp8' | 'fp4';
@@ -157,5 +159,5 @@ function idleExpertBytes(card: ModelCard, setup: GpuSetup, running: number): num
   if (moe?.kind !== 'moe') return 0;
   const idle = (1 - moe.numExpertsPerTok / moe.numExperts) ** running;
   const cut = setup.expertTensorParallel * setup.expertParallel;
-  return (idle * countParameters(card).experts * storedBits(setup.weightBits)) / 8 / cut;
+  return (idle * countParameters(card).experts * storedBits(card, setup.weightBits).experts) / 8 / cut;
 }

@@ -1,11 +1,12 @@
 /** A model served by a group of GPUs: memory, batch, and what one user sees when N of them keep it busy. */
 import { countParameters, kvBytes, kvElementsPerLayer, type ModelCard } from '../../../models/card.js';
+import { storedBits } from '../../../models/card-bits.js';
 import { ModelError, OptionError } from '../../core/errors.js';
 import { formatBytes } from '../../core/units.js';
 import { steadyState } from '../closed-loop.js';
 import { type Draft, draftYield, type StepCost, type Workload } from '../cost.js';
 import type { GpuConstants } from './constants.js';
-import { type GpuNumbers, type GpuSetup, gpuStep, storedBits } from './step.js';
+import { type GpuNumbers, type GpuSetup, gpuStep } from './step.js';
 
 export interface GpuServing {
   readonly ttftMs: number;
@@ -22,12 +23,10 @@ export interface GpuServing {
 /** Bytes of weights on the GPU that holds most of them. */
 export function gpuWeightBytes(card: ModelCard, setup: GpuSetup): number {
   const p = countParameters(card);
-  const quantized = storedBits(setup.weightBits) / 8;
-  const linear = card.quantized === 'experts' ? 2 : quantized;
-  const experts = p.experts / (setup.expertTensorParallel * setup.expertParallel);
-  const rest = (p.attention + p.mlp) / setup.tensorParallel;
-  const vocabulary = (p.embedding + p.head) / setup.tensorParallel;
-  return experts * quantized + rest * linear + vocabulary * 2 + p.vectors * 2;
+  const bits = storedBits(card, setup.weightBits);
+  const experts = (p.experts * bits.experts) / (setup.expertTensorParallel * setup.expertParallel);
+  const rest = p.attention * bits.attention + p.mlp * bits.mlp + (p.embedding + p.head) * bits.head;
+  return (experts + rest / setup.tensorParallel + p.vectors * 16) / 8;
 }
 
 /** Checks that the cuts divide what they cut. */

@@ -3,6 +3,8 @@
  * every kernel costs to start and what tensor parallelism adds. A step may hold decoding sequences and a chunk
  * of prompts at once, as continuous batching makes them.
  */
+
+import type { Width } from '../../../models/card.js';
 import {
   attentionFlops,
   attentionSpan,
@@ -15,6 +17,7 @@ import {
   type ModelCard,
   meanAttended,
 } from '../../../models/card.js';
+import { matrixBits } from '../../../models/card-bits.js';
 import type { GpuKey } from '../../machine/gpus.js';
 import type { Plain } from '../../machine/types.js';
 import { type OpCost, type StepCost, stepOf } from '../cost.js';
@@ -54,23 +57,11 @@ export interface StepLoad {
   readonly promptsDone: number;
 }
 
-/** Stored bits per weight; 4-bit formats carry a scale per block of 32 (OCP MX) or 16 (NVFP4). */
-export function storedBits(weightBits: number): number {
-  return weightBits === 4 ? 4.25 : weightBits;
-}
-
-/** Bits of a matrix's weights: what is not quantised stays at 16. */
-function matrixBits(card: ModelCard, matrix: Matrix, weightBits: number): number {
-  if (matrix.part === 'head' || matrix.name === 'router') return 16;
-  if (card.quantized === 'experts' && matrix.part !== 'experts') return 16;
-  return weightBits;
-}
-
 /**
  * The width that a product is multiplied at. Experts published in 4 bits (OCP MX) take 8-bit activations, so their
  * products run at the 8-bit rate; where there are no 4-bit units, 4-bit weights are widened to 16.
  */
-function multiplyBits(card: ModelCard, gpu: GpuNumbers, bits: number): 16 | 8 | 4 {
+function multiplyBits(card: ModelCard, gpu: GpuNumbers, bits: number): Width {
   if (bits <= 4 && gpu.nativeBits.includes(4)) return card.quantized === 'experts' ? 8 : 4;
   if (bits === 8 && gpu.nativeBits.includes(8)) return 8;
   return 16;
@@ -190,7 +181,8 @@ function product(
   c: GpuConstants,
 ): OpCost {
   const experts = matrix.part === 'experts';
-  const bits = matrixBits(card, matrix, setup.weightBits);
+  const stored = matrixBits(card, matrix, setup.weightBits);
+  const bits = stored === 16 ? 16 : setup.weightBits;
   const at = multiplyBits(card, gpu, bits);
   const cut = experts
     ? setup.expertTensorParallel * setup.expertParallel
@@ -201,7 +193,7 @@ function product(
   const read = experts ? expertsRead(matrix.stored, matrix.active, tokens * spread) : 1;
   const perCopy = matrix.rows * matrix.columns;
   const activations = (tokens * matrix.active * (matrix.rows + matrix.columns) * 2) / cut;
-  const bytes = (read * perCopy * storedBits(bits)) / 8 / cut + activations;
+  const bytes = (read * perCopy * stored) / 8 / cut + activations;
   const flops = (2 * tokens * matrix.active * perCopy) / cut;
   const [peak, share] =
     at === 4

@@ -4,7 +4,14 @@ import { OptionError } from '../../core/errors.js';
 import { type Constant, weakest } from '../../core/provenance.js';
 import { waferPrice } from '../../machine/prices.js';
 import type { WaferMachine } from '../../machine/wafers.js';
-import { finishPlan, type PlanRequest, type PlanResult, priceOf, weightBitsOf } from '../estimate-types.js';
+import {
+  finishPlan,
+  kvBitsOf,
+  type PlanRequest,
+  type PlanResult,
+  priceOf,
+  weightBitsOf,
+} from '../estimate-types.js';
 import { WAFER_CONSTANTS } from './constants.js';
 import { waferServing } from './serving.js';
 
@@ -31,7 +38,7 @@ export function planOnWafers(card: ModelCard, machine: WaferMachine, request: Pl
     facts: { ...machine.facts, clockHz: { ...machine.facts.clockHz, ...clock } },
   };
   const weightBits = weightBitsOf(card, request);
-  const kvBits = request.kvBits ?? 16;
+  const kvBits = kvBitsOf(card, request);
   const served = waferServing(card, at, {
     ...request,
     weightBits,

@@ -146,7 +146,7 @@ export function prefillOpCycles(
   }
   const { active, stored } = op;
   // Each expert that any token takes is a product of its own, with its share of the tokens.
-  const experts = op.expert ? stored * (1 - (1 - active / stored) ** tokens) : 1;
+  const experts = op.part === 'experts' ? stored * (1 - (1 - active / stored) ** tokens) : 1;
   // Stacked weights share a decode product; in prefill each is a MeshGEMM of its own.
   const { stacked } = op;
   const each = gemmCycles(
@@ -175,5 +175,5 @@ function prefillWidth(card: ModelCard, name: 'score' | 'weighted sum'): number {
 }
 
 function nameOf(op: WaferOp): string {
-  return op.kind === 'matmul' && op.expert ? `expert ${op.name}` : op.name;
+  return op.kind === 'matmul' && op.part === 'experts' ? `expert ${op.name}` : op.name;
 }

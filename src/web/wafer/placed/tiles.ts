@@ -1,4 +1,5 @@
 /** What one PE of a large model's plan holds: its tile of every matrix, and so its SRAM to the byte of weights. */
+import { matrixBits } from '../../../../models/card-bits.js';
 import { type Split, tileStart } from '../../../placement/plan.js';
 import type { WaferPlan, WaferRegion } from '../../../placement/wafer.js';
 import type { WaferMatmul } from '../../../placement/wafer-ops.js';
@@ -24,11 +25,8 @@ function matmulsOf(region: WaferRegion): { op: WaferMatmul; count: number }[] {
   return found;
 }
 
-/** Bits of an op's stored weights: 4-bit formats carry a scale per block of 32, head and router stay at 16. */
 function bitsOf({ card, weightBits }: WaferPlan, op: WaferMatmul): number {
-  if (op.name === 'lmHead' || op.name === 'router') return 16;
-  if (card.quantized === 'experts' && !op.expert) return 16;
-  return weightBits === 4 ? 4.25 : weightBits;
+  return matrixBits(card, op, weightBits);
 }
 
 /** The tiles of the PE at (x, y) of a region. */
@@ -39,7 +37,7 @@ export function tilesOf(plan: WaferPlan, region: WaferRegion, x: number, y: numb
     const rows = lengthOf(op.rows, op.rows.axis === 'x' ? bx : by);
     const columns = lengthOf(op.columns, op.columns.axis === 'x' ? bx : by);
     const copies = (count * op.stored) / op.blocks;
-    const name = op.expert ? `expert ${op.name}` : op.name;
+    const name = op.part === 'experts' ? `expert ${op.name}` : op.name;
     return { name, rows, columns, copies, bytes: (rows * columns * copies * bitsOf(plan, op)) / 8 };
   });
 }
