@@ -129,11 +129,14 @@ export async function loadWithProgress(
 ): Promise<Engine> {
   const bar = progressBar('loading', 'bytes');
   try {
-    return await load(path, {
+    const engine = await load(path, {
       ...loadOptions(flags),
       signal,
       onProgress: ({ loadedBytes, totalBytes }) => bar.update(loadedBytes, totalBytes),
     });
+    bar.end();
+    for (const warning of engine.tokenizer.warnings) console.error(`waferflow: ${warning}`);
+    return engine;
   } finally {
     bar.end();
   }

@@ -8,6 +8,8 @@ const firstWindowBytes = MiB;
 /** No metadata value is larger; the largest vocabularies take some 10 MiB. */
 const maxPieceBytes = 256 * MiB;
 
+const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
+
 export class GgufCursor {
   private readonly source: ByteSource;
   private bytes = new Uint8Array(0);
@@ -91,17 +93,28 @@ export class GgufCursor {
     return Number(value);
   }
 
+  /** A text that is a name of something; other bytes than UTF-8 are an error. */
   async string(what: string): Promise<string> {
+    return this.decode(await this.stringBytes(what), what);
+  }
+
+  /** A text that may be for people alone: bytes that are not UTF-8, from an editor of another age, become U+FFFD. */
+  async value(what: string): Promise<string> {
+    return lossy.decode(await this.stringBytes(what));
+  }
+
+  private async stringBytes(what: string): Promise<Uint8Array> {
     const length = await this.size(`length of ${what}`, this.remaining - 8);
     const view = await this.take(length, what);
-    return this.decode(new Uint8Array(view.buffer, view.byteOffset, length), what);
+    return new Uint8Array(view.buffer, view.byteOffset, length);
   }
 
   /**
    * `count` strings. Vocabularies have hundreds of thousands, so they are decoded in one go and then cut apart:
-   * one UTF-16 unit per byte that starts a character, two where it takes four bytes.
+   * one UTF-16 unit per byte that starts a character, two where it takes four bytes. Unless `strict` is set, bytes that
+   * are not UTF-8 become U+FFFD.
    */
-  async strings(count: number, what: string): Promise<string[]> {
+  async strings(count: number, what: string, strict: boolean): Promise<string[]> {
     const starts = new Float64Array(count + 1);
     let end = 0;
     for (let i = 0; i < count; i++) {
@@ -120,7 +133,15 @@ export class GgufCursor {
       starts[i + 1] = end;
     }
     await this.need(end, what);
-    return this.cutStrings(starts, what);
+    return strict ? this.cutStrings(starts, what) : this.decodeEach(starts);
+  }
+
+  private decodeEach(starts: Float64Array): string[] {
+    const first = this.at;
+    this.at += starts.at(-1)!;
+    return Array.from(starts.subarray(1), (end, i) =>
+      lossy.decode(this.bytes.subarray(first + starts[i]! + 8, first + end)),
+    );
   }
 
   private cutStrings(starts: Float64Array, what: string): string[] {

@@ -100,7 +100,7 @@ export async function readMetadata(cursor: GgufCursor, count: number): Promise<G
 
 async function readValue(cursor: GgufCursor, type: number, what: string): Promise<GgufValue> {
   if (type === arrayType) return readArray(cursor, what, 1);
-  if (type === stringType) return cursor.string(what);
+  if (type === stringType) return cursor.value(what);
   if (type === booleanType) return readBoolean((await cursor.take(1, what)).getUint8(0), cursor, what);
   const scalar = scalars.get(type);
   if (scalar === undefined) throw unknownType(cursor, type, what);
@@ -114,7 +114,8 @@ async function readArray(cursor: GgufCursor, what: string, depth: number): Promi
   const type = await cursor.u32(`element type of ${what}`);
   const elementBytes = type === arrayType ? 12 : type === stringType ? 8 : (scalars.get(type)?.bytes ?? 1);
   const count = await cursor.size(`length of ${what}`, Math.floor((cursor.remaining - 8) / elementBytes));
-  if (type === stringType) return cursor.strings(count, what);
+  // Token texts have to be right; others are for people.
+  if (type === stringType) return cursor.strings(count, what, what.includes('tokenizer.'));
   if (type === arrayType) {
     const arrays: GgufArray[] = [];
     for (let i = 0; i < count; i++) arrays.push(await readArray(cursor, what, depth + 1));

@@ -3,33 +3,14 @@
  * be relied on, tensors lie inside the file and do not overlap. Tensor data is not read here.
  * Source of the layout: docs/gguf.md of the ggml project.
  */
-import { FormatError } from '../core/errors.js';
 import { GgufCursor } from './gguf-cursor.js';
-import { type GgufKinds, type GgufMetadata, metadataKinds, readMetadata } from './gguf-metadata.js';
+import { GgufFile, type TensorInfo } from './gguf-file.js';
+import { type GgufMetadata, readMetadata } from './gguf-metadata.js';
+import { isPart, joinParts } from './gguf-parts.js';
 import type { ByteSource } from './source.js';
-import {
-  isWeightType,
-  type TensorType,
-  tensorTypeOfId,
-  tensorTypes,
-  type WeightType,
-} from './tensor-types.js';
+import { supportedTypeNames, type TensorType, tensorTypeOfId } from './tensor-types.js';
 
-export interface TensorInfo {
-  readonly name: string;
-  /** A {@link WeightType}, or the name of a type that has no kernels here. */
-  readonly type: string;
-  /** Sizes in ggml's order: `dims[0]` is the length of a row, the fastest dimension. */
-  readonly dims: readonly number[];
-  readonly elements: number;
-  /** Offset of the first byte in the file. */
-  readonly offset: number;
-  readonly byteLength: number;
-}
-
-export interface WeightInfo extends TensorInfo {
-  readonly type: WeightType;
-}
+export { GgufFile, type TensorInfo, type WeightInfo } from './gguf-file.js';
 
 /** ggml's limit on dimensions. */
 const maxDims = 4;
@@ -38,77 +19,13 @@ const minTensorInfoBytes = 8 + 4 + 8 + 4 + 8;
 const minMetadataBytes = 8 + 4 + 1;
 const magic = 0x46554747; // "GGUF"
 
-/** The checked header of a GGUF file. */
-export class GgufFile {
-  readonly source: ByteSource;
-  readonly version: number;
-  readonly metadata: GgufMetadata;
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
-
-  constructor(
-    source: ByteSource,
-    version: number,
-    metadata: GgufMetadata,
-    tensors: ReadonlyMap<string, TensorInfo>,
-  ) {
-    this.source = source;
-    this.version = version;
-    this.metadata = metadata;
-    this.tensors = tensors;
-  }
-
-  /** The value of a metadata key. Throws FormatError when it is missing or of another kind. */
-  require<K extends keyof GgufKinds>(key: string, kind: K): GgufKinds[K] {
-    const value = this.optional(key, kind, undefined);
-    if (value !== undefined) return value;
-    throw new FormatError({
-      what: `${this.source.name}: metadata "${key}"`,
-      given: 'no such key',
-      expected: metadataKinds[kind].expected,
-      todo: 'Convert the model again with a current converter.',
-    });
-  }
-
-  /** The value of a metadata key, or `fallback` when it is missing. Throws FormatError when it is of another kind. */
-  optional<K extends keyof GgufKinds, F>(key: string, kind: K, fallback: F): GgufKinds[K] | F {
-    const value = this.metadata.get(key);
-    if (value === undefined) return fallback;
-    const { accepts, expected } = metadataKinds[kind];
-    if (accepts(value)) return value;
-    const given =
-      typeof value === 'object' ? `an array of ${value.length}` : `${typeof value} ${String(value)}`;
-    throw new FormatError({
-      what: `${this.source.name}: metadata "${key}"`,
-      given: given.length > 80 ? `${given.slice(0, 80)}...` : given,
-      expected,
-      todo: 'Convert the model again with a current converter.',
-    });
-  }
-
-  /** A tensor that has kernels. Throws FormatError when it is missing or of a type without kernels. */
-  requireWeight(name: string): WeightInfo {
-    const info = this.tensors.get(name);
-    if (info === undefined) {
-      throw new FormatError({
-        what: `${this.source.name}: tensor "${name}"`,
-        given: `no such tensor among ${this.tensors.size}`,
-        expected: 'all tensors of the architecture',
-        todo: 'Fetch or convert the model again; a file of several parts has to be joined first.',
-      });
-    }
-    const { type } = info;
-    if (isWeightType(type)) return { ...info, type };
-    throw new FormatError({
-      what: `${this.source.name}: tensor "${name}"`,
-      given: `type ${type}`,
-      expected: supportedNames(),
-      todo: 'Take another file of this model, for example its Q8_0 one.',
-    });
-  }
+/** Reads and checks the headers of a file and, where it is the first of several parts, of those. Rejects with FormatError. */
+export async function readGguf(source: ByteSource): Promise<GgufFile> {
+  const file = await readPart(source);
+  return isPart(file) ? joinParts(file, readPart) : file;
 }
 
-/** Reads and checks the header. Rejects with FormatError. */
-export async function readGguf(source: ByteSource): Promise<GgufFile> {
+async function readPart(source: ByteSource): Promise<GgufFile> {
   const cursor = new GgufCursor(source);
   const version = await readVersion(cursor);
   const tensorCount = await cursor.size(
@@ -175,13 +92,15 @@ async function readTensorInfos(cursor: GgufCursor, count: number): Promise<Tenso
       dims.push(size);
       elements *= size;
     }
+    // Some writers fill up the shape with ones.
+    while (dims.length > 1 && dims.at(-1) === 1) dims.pop();
     const id = await cursor.u32(`type of ${what}`);
     const type = tensorTypeOfId(id);
     if (type === undefined) {
       throw cursor.error(
         what,
         `tensor type ${id}`,
-        supportedNames(),
+        supportedTypeNames(),
         'Take another file of this model, for example its Q8_0 one.',
       );
     }
@@ -253,11 +172,4 @@ function checkPlacement(
     previous = info;
   }
   return new Map(sorted.map((info) => [info.name, info]));
-}
-
-function supportedNames(): string {
-  return tensorTypes
-    .filter((type) => type.supported)
-    .map((type) => type.name)
-    .join(', ');
 }

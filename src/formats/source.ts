@@ -10,6 +10,11 @@ export interface ByteSource {
    * Rejects with FormatError when the source ends before that.
    */
   read(offset: number, target: Uint8Array): Promise<void>;
+  /**
+   * Another file in the same place, for models of several parts; closed with this one. Undefined where a source stands
+   * alone. Rejects with FormatError when there is none of that name.
+   */
+  neighbor?(name: string): Promise<ByteSource>;
 }
 
 /** The error of a read that a source cannot satisfy. */

@@ -85,3 +85,11 @@ export function bytesOfElements(name: WeightType, elements: number): number {
   const { blockElements, blockBytes } = tensorType(name);
   return (elements / blockElements) * blockBytes;
 }
+
+/** The names of the types that have kernels, for messages. */
+export function supportedTypeNames(): string {
+  return tensorTypes
+    .filter((type) => type.supported)
+    .map((type) => type.name)
+    .join(', ');
+}

@@ -125,7 +125,7 @@ export async function openEngine(
   for (const { address, words: values } of images.blocks) words.set(values, address / 4);
   writeControl(words, config, layout, platform.cores, stretch);
   await fillRopeTable(file, config, kernels, memory, layout, stretch);
-  await loadWeights({ source, memory, kernels, layout, onProgress: options.onProgress, signal });
+  await loadWeights({ source: file.source, memory, kernels, layout, onProgress: options.onProgress, signal });
 
   const feed = createFeed(platform.isShared);
   const crew = await platform.startCrew({

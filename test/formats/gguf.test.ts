@@ -178,10 +178,18 @@ describe('damaged and hostile files', () => {
       entry(raw.u32(9), ...Array.from({ length: 9 }, () => [raw.u32(9), raw.u64(1)]).flat()),
       /nested more than/,
     ],
-    ['text that is not UTF-8', entry(raw.u32(8), raw.u64(2), Buffer.of(0xc3, 0x28)), /not UTF-8/],
     [
-      'a character cut by the end of a string',
-      entry(raw.u32(9), raw.u32(8), raw.u64(2), raw.u64(1), Buffer.of(0xc3), raw.u64(1), Buffer.of(0xa9)),
+      'a key that is not UTF-8',
+      padded(raw.header(3, 0, 1), raw.u64(2), Buffer.of(0xc3, 0x28), raw.u32(4), raw.u32(1)),
+      /not UTF-8/,
+    ],
+    [
+      'a character cut by the end of a token',
+      padded(
+        raw.header(3, 0, 1),
+        raw.string('tokenizer.ggml.tokens'),
+        ...[raw.u32(9), raw.u32(8), raw.u64(2), raw.u64(1), Buffer.of(0xc3), raw.u64(1), Buffer.of(0xa9)],
+      ),
       /not UTF-8/,
     ],
     [

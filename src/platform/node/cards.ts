@@ -77,7 +77,7 @@ function ggufCard(file: GgufFile, name: string): ModelCard {
   const embedding = file.tensors.get('token_embd.weight');
   return cardFromGguf(
     {
-      get: (key) => file.metadata.get(key),
+      get: (key) => file.plain(key),
       hasOutput: file.tensors.has('output.weight'),
       storedBits: storedBitsOf(file),
       vocabSize: embedding?.dims[1] ?? 0,

@@ -1,5 +1,6 @@
 /** Files as byte sources. Reads go straight into the target, shared WebAssembly memory included. */
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { FormatError, messageOf } from '../../core/errors.js';
 import { MiB } from '../../core/units.js';
 import { type ByteSource, endOfSource } from '../../formats/source.js';
@@ -43,9 +44,15 @@ export async function openFileSource(path: string): Promise<FileSource> {
     await handle.close();
     throw fileError(path, thrown);
   }
+  const neighbors: FileSource[] = [];
   return {
     name: path,
     byteLength,
+    async neighbor(name) {
+      const source = await openFileSource(join(dirname(path), name));
+      neighbors.push(source);
+      return source;
+    },
     async read(offset, target) {
       let done = 0;
       while (done < target.byteLength) {
@@ -61,6 +68,8 @@ export async function openFileSource(path: string): Promise<FileSource> {
         done += bytesRead;
       }
     },
-    close: () => handle.close(),
+    async close() {
+      await Promise.all([handle.close(), ...neighbors.map((source) => source.close())]);
+    },
   };
 }
