@@ -3,7 +3,6 @@ import { createInterface, type Interface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { messageOf, WaferflowError } from '../core/errors.js';
 import type { ChatMessage, Engine } from '../index.js';
-import { resolveModel } from '../platform/node/models.js';
 import { validateGenerate } from '../runtime/engine/options.js';
 import type { GenerateOptions, Prompt } from '../runtime/types.js';
 import { Interrupted, interruptible } from './interrupt.js';
@@ -16,6 +15,7 @@ import {
   type SamplingFlags,
 } from './options.js';
 import { dim, printable } from './output.js';
+import { obtain } from './pull.js';
 import { loadWithProgress } from './run.js';
 
 interface ChatFlags extends EngineFlags, SamplingFlags {
@@ -40,8 +40,9 @@ export function registerChat(program: Command): void {
 async function chat(flags: ChatFlags): Promise<void> {
   const given = generateOptions(flags);
   validateGenerate(given);
-  const path = resolveModel(flags.model);
-  const engine = await interruptible((signal) => loadWithProgress(path, flags, signal));
+  const engine = await interruptible(async (signal) =>
+    loadWithProgress(await obtain(flags.model, signal), flags, signal),
+  );
   const recommends = Object.keys(engine.info.sampling).length > 0;
   const options = {
     maxTokens: MAX_ANSWER_TOKENS,

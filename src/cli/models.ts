@@ -1,47 +1,66 @@
-/** `waferflow models`: what is here; pull from the hub; remove. */
-import { rm } from 'node:fs/promises';
+/** `waferflow list`, `rm`, `cp`, and the same under `models`: what is here. */
+import { constants } from 'node:fs';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { messageOf, OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
-import { type GgufFile, readGguf } from '../formats/gguf.js';
-import { parseHubFile } from '../platform/hub.js';
-import { openFileSource } from '../platform/node/file-source.js';
-import { type LocalModel, localModels, modelsDirectory, resolveModel } from '../platform/node/models.js';
-import { pullModel } from '../platform/node/pull.js';
-import { interruptible } from './interrupt.js';
-import { formatNumber, formatTable, printJson, progressBar } from './output.js';
+import { inspectModel } from '../formats/inspect.js';
+import { withGguf } from '../platform/node/file-source.js';
+import {
+  type LocalModel,
+  localModels,
+  modelsDirectory,
+  removeEmptyFolders,
+  resolveModel,
+} from '../platform/node/models.js';
+import { formatNumber, formatTable, printJson } from './output.js';
+import { registerPull } from './pull.js';
 
-/** A row of `waferflow models --json`; the last four are null, and `problem` says why, for an unreadable file. */
+/** A row of `waferflow list --json`; what an unreadable file does not say is null. */
 interface ModelRow extends LocalModel {
   readonly architecture: string | null;
   /** The type of most of the weights' bytes. */
   readonly type: string | null;
   readonly parameters: number | null;
   readonly licence: string | null;
+  /** Why it does not run here; null if it does. */
   readonly problem: string | null;
 }
 
 export function registerModels(program: Command): void {
-  const models = program
-    .command('models')
+  const listing = (command: Command): Command =>
+    command
+      .description('list the models that are here')
+      .option('--json', 'print one JSON document')
+      .action(async ({ json }: { json?: boolean }) => list(json ?? false));
+  listing(program.command('list').alias('ls')).addHelpText(
+    'after',
+    '\nExamples:\n  $ waferflow list\n  $ waferflow list --json',
+  );
+  registerPull(program, 'waferflow');
+  registerRemove(program, 'waferflow');
+  program
+    .command('cp')
+    .description('copy a model to a name of your own')
+    .argument('<source>', 'a name that `waferflow list` shows, or a path')
+    .argument('<name>', 'the new name')
+    .addHelpText('after', '\nExample:\n  $ waferflow cp smollm2 mine')
+    .action(copy);
+  const models = listing(program.command('models'))
     .description('list the models that are here, pull one from the Hugging Face hub, or remove one')
-    .option('--json', 'print one JSON document')
-    .addHelpText('after', '\nExamples:\n  $ waferflow models\n  $ waferflow models --json')
-    .action(async ({ json }: { json?: boolean }) => list(json ?? false));
-  models
-    .command('pull')
-    .description('fetch a GGUF file; goes on where an interrupted pull stopped')
-    .argument('<reference>', 'hf:OWNER/REPO/FILE.gguf; HF_TOKEN is used where it is set')
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ waferflow models pull hf:unsloth/SmolLM2-135M-Instruct-GGUF/SmolLM2-135M-Instruct-Q8_0.gguf',
-    )
-    .action((reference: string) => interruptible((signal) => pull(reference, signal)));
-  models
+    .addHelpText('after', '\nExamples:\n  $ waferflow models\n  $ waferflow models --json');
+  listing(models.command('list'));
+  registerPull(models, 'waferflow models');
+  registerRemove(models, 'waferflow models');
+}
+
+function registerRemove(parent: Command, name: string): void {
+  parent
     .command('rm')
     .description('remove a pulled model')
-    .argument('<name>', 'a name that `waferflow models` lists')
-    .addHelpText('after', '\nExample:\n  $ waferflow models rm SmolLM2-135M-Instruct-Q8_0')
+    .argument('<name>', 'a name that `waferflow list` shows')
+    .addHelpText('after', `\nExample:\n  $ ${name} rm SmolLM2-135M-Instruct-Q8_0`)
     .action(remove);
 }
 
@@ -50,7 +69,7 @@ async function list(json: boolean): Promise<void> {
   for (const model of localModels()) rows.push(await describe(model));
   if (json) return printJson({ directory: modelsDirectory(), models: rows });
   if (rows.length === 0) {
-    console.log('No models yet. Fetch one with `waferflow models pull hf:OWNER/REPO/FILE.gguf`.');
+    console.log('No models yet. Fetch one with `waferflow pull smollm2`.');
     return;
   }
   const cells = rows.map((row) => [
@@ -70,48 +89,42 @@ async function list(json: boolean): Promise<void> {
 
 async function describe(model: LocalModel): Promise<ModelRow> {
   try {
-    const source = await openFileSource(model.path);
-    try {
-      const file = await readGguf(source);
+    return await withGguf(model.path, (file) => {
+      const { architecture, parameters, types, refusals } = inspectModel(file);
       return {
         ...model,
-        architecture: file.optional('general.architecture', 'string', null),
-        type: mainType(file),
-        parameters: [...file.tensors.values()].reduce((sum, { elements }) => sum + elements, 0),
+        architecture,
+        type: Object.keys(types)[0] ?? null,
+        parameters,
         licence: file.optional('general.license', 'string', null),
-        problem: null,
+        problem: refusals.length === 0 ? null : refusals.join(' '),
       };
-    } finally {
-      await source.close();
-    }
+    });
   } catch (thrown) {
     const unknown = { architecture: null, type: null, parameters: null, licence: null };
     return { ...model, ...unknown, problem: messageOf(thrown) };
   }
 }
 
-function mainType({ tensors }: GgufFile): string | null {
-  const bytes = new Map<string, number>();
-  for (const { type, byteLength } of tensors.values()) bytes.set(type, (bytes.get(type) ?? 0) + byteLength);
-  return [...bytes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
-}
-
-async function pull(reference: string, signal: AbortSignal): Promise<void> {
-  const file = parseHubFile(reference);
-  const bar = progressBar(file.file, 'bytes');
-  try {
-    const path = await pullModel(file, {
-      directory: modelsDirectory(),
-      endpoint: process.env.HF_ENDPOINT,
-      token: process.env.HF_TOKEN,
-      signal,
-      onProgress: (done, total) => bar.update(done, total),
+async function copy(source: string, name: string): Promise<void> {
+  const from = resolveModel(source);
+  const isName = /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u.test(name);
+  const to = join(modelsDirectory(), `${name}.gguf`);
+  const isTaken = localModels().some((model) => model.name === name);
+  if (!isName || isTaken) {
+    throw new OptionError({
+      what: 'name of the copy',
+      given: isName ? `${name}, which is there already` : JSON.stringify(name),
+      expected: isName ? 'a new name' : 'letters, digits, dots, dashes and underscores',
+      todo: isName
+        ? `Remove it first with \`waferflow rm ${name}\`, or choose another one.`
+        : 'Choose another one.',
     });
-    bar.end();
-    console.log(path);
-  } finally {
-    bar.end();
   }
+  await withGguf(from, () => undefined);
+  await mkdir(modelsDirectory(), { recursive: true });
+  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  console.log(to);
 }
 
 async function remove(name: string): Promise<void> {
@@ -126,5 +139,6 @@ async function remove(name: string): Promise<void> {
     });
   }
   await rm(model.path);
+  await removeEmptyFolders(dirname(model.path), modelsDirectory());
   console.log(`removed ${model.name} (${formatBytes(model.sizeBytes)})`);
 }

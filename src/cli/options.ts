@@ -52,7 +52,7 @@ export function addEngineOptions(command: Command): Command {
   return command
     .option(
       '-m, --model <path|name>',
-      'GGUF file or name from `waferflow models` (default: the embedded model)',
+      'GGUF file, name from `waferflow list`, or what `waferflow pull` takes (default: the embedded model)',
     )
     .option(
       '--context <tokens>',

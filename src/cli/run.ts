@@ -2,7 +2,6 @@
 import { type Command, CommanderError } from 'commander';
 import { OptionError } from '../core/errors.js';
 import { type ChatMessage, type Engine, type GenerateEnd, load } from '../index.js';
-import { resolveModel } from '../platform/node/models.js';
 import { validateGenerate } from '../runtime/engine/options.js';
 import { compileGrammar } from '../runtime/grammar/grammar.js';
 import type { GenerateOptions, Prompt } from '../runtime/types.js';
@@ -20,6 +19,7 @@ import {
 } from './options.js';
 import { dim, formatNumber, printable, printJson, progressBar } from './output.js';
 import { readPrompt } from './prompt.js';
+import { obtain } from './pull.js';
 
 /** Of a completion. */
 const MAX_TOKENS = 128;
@@ -71,7 +71,7 @@ async function run(argument: string | undefined, flags: RunFlags, signal: AbortS
   validateGenerate(options);
   const grammar = await grammarOf(flags);
   if (grammar !== null) compileGrammar(grammar);
-  const path = resolveModel(flags.model);
+  const path = await obtain(flags.model, signal);
   const given = flags.promptIds ?? (await readPrompt(argument));
   if (given === '') throw emptyPrompt();
   const engine = await loadWithProgress(path, flags, signal);

@@ -2,10 +2,10 @@
 import { type Command, CommanderError } from 'commander';
 import { OptionError } from '../core/errors.js';
 import type { Engine, ScoreResult } from '../index.js';
-import { resolveModel } from '../platform/node/models.js';
 import { interruptible } from './interrupt.js';
 import { addEngineOptions, type EngineFlags, parseIds } from './options.js';
 import { formatNumber, printJson, progressBar } from './output.js';
+import { obtain } from './pull.js';
 import { loadWithProgress } from './run.js';
 import { readTextFile } from './text-file.js';
 
@@ -33,7 +33,7 @@ async function score(flags: ScoreFlags, signal: AbortSignal): Promise<void> {
     console.error('error: give either --text FILE or --ids 1,2,3');
     throw new CommanderError(2, 'waferflow.scoreInput', 'one input expected');
   }
-  const path = resolveModel(flags.model);
+  const path = await obtain(flags.model, signal);
   const text = flags.text === undefined ? null : await readTextFile(flags.text);
   const engine = await loadWithProgress(path, flags, signal);
   try {

@@ -3,12 +3,12 @@ import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { OptionError } from '../core/errors.js';
 import { load } from '../index.js';
-import { localModels, resolveModel } from '../platform/node/models.js';
+import { localModels } from '../platform/node/models.js';
 import { parseKeyFile, parseKeyList } from '../server/gate/key-file.js';
 import type { ApiKey } from '../server/gate/keys.js';
 import type { LogLevel } from '../server/log.js';
 import type { RunningServer } from '../server/serve.js';
-import { INTERRUPTED_EXIT_CODE } from './interrupt.js';
+import { INTERRUPTED_EXIT_CODE, interruptible } from './interrupt.js';
 import {
   addEngineOptions,
   type EngineFlags,
@@ -17,6 +17,7 @@ import {
   parseNumber,
   parsePort,
 } from './options.js';
+import { obtain } from './pull.js';
 import { readTextFile } from './text-file.js';
 
 const KEYS_VARIABLE = 'WAFERFLOW_API_KEYS';
@@ -83,7 +84,7 @@ export function registerServe(program: Command): void {
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
-  const path = resolveModel(flags.model);
+  const path = await interruptible((signal) => obtain(flags.model, signal));
   const [id, ...aliases] = flags.modelName ?? [nameOf(path)];
   const tier = { maxWaitingTokens: flags.maxWaitingTokens };
   const tls = await tlsOf(flags);

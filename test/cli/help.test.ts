@@ -9,9 +9,26 @@ function bash(line: string): Promise<{ stdout: string; stderr: string }> {
   return promisify(execFile)('bash', ['-c', script], { cwd: ROOT });
 }
 
-const commands = ['run', 'chat', 'score', 'models', 'models pull', 'models rm', 'tokenize', 'doctor', 'keys'];
+const commands = [
+  'run',
+  'tokenize',
+  'chat',
+  'score',
+  'models',
+  'models pull',
+  'models rm',
+  'list',
+  'pull',
+  'rm',
+  'cp',
+  'show',
+  'inspect',
+  'ps',
+  'doctor',
+  'keys',
+];
 /** Needs the network, or a model that it fetched. */
-const remote = /models (pull|rm)/;
+const remote = /waferflow (models )?(pull|rm|cp|ps)/;
 
 describe('--help', () => {
   it.each(commands)('%s has examples, and they work as printed', async (command) => {
@@ -27,7 +44,8 @@ describe('--help', () => {
 
   it('lists every command', async () => {
     const { stdout } = await waferflow(['--help']);
-    for (const command of commands) expect(stdout).toMatch(new RegExp(`^ +${command.split(' ')[0]} `, 'm'));
+    for (const command of commands)
+      expect(stdout).toMatch(new RegExp(`^ +${command.split(' ')[0]}[ |]`, 'm'));
   });
 
   it('no command at all is bad usage, with the help on stderr', async () => {

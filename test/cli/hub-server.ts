@@ -9,6 +9,7 @@ export interface HubServer {
   readonly requests: string[];
   /** The authorization headers that the storage saw: the hub's token has no business there. */
   readonly storageTokens: string[];
+  readonly hubTokens: string[];
   /** Ends the next downloads after this many bytes each. */
   readonly cuts: number[];
   close(): Promise<void>;
@@ -22,17 +23,25 @@ export interface HubServerOptions {
   /** Answered by the hub instead of the redirect. */
   readonly refusal?: { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
   readonly ignoresRange?: boolean;
+  /** The names of the repository's files, each of the same content. */
+  readonly files?: readonly string[];
 }
 
 export async function startHub(options: HubServerOptions): Promise<HubServer> {
   const { content } = options;
   const requests: string[] = [];
   const storageTokens: string[] = [];
+  const hubTokens: string[] = [];
   const cuts: number[] = [];
 
-  const answerHub = (response: ServerResponse, storage: string): void => {
+  const answerHub = (url: string, response: ServerResponse, storage: string): void => {
     if (options.refusal) {
       response.writeHead(options.refusal.status, options.refusal.headers).end();
+      return;
+    }
+    if (url.startsWith('/api/models/')) {
+      const siblings = (options.files ?? []).map((rfilename) => ({ rfilename }));
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ siblings }));
       return;
     }
     const sha256 = options.sha256 ?? createHash('sha256').update(content).digest('hex');
@@ -67,7 +76,8 @@ export async function startHub(options: HubServerOptions): Promise<HubServer> {
   for (const [name, server] of Object.entries(servers)) {
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       requests.push([request.method, name, request.url, request.headers.range].filter(Boolean).join(' '));
-      if (name === 'hub') answerHub(response, addresses.storage!);
+      if (name === 'hub') hubTokens.push(request.headers.authorization ?? '');
+      if (name === 'hub') answerHub(request.url ?? '', response, addresses.storage!);
       else answerStorage(request, response);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -77,6 +87,7 @@ export async function startHub(options: HubServerOptions): Promise<HubServer> {
     endpoint: addresses.hub!,
     requests,
     storageTokens,
+    hubTokens,
     cuts,
     async close() {
       for (const server of Object.values(servers)) {

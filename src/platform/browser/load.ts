@@ -2,8 +2,9 @@
 import { FormatError } from '../../core/errors.js';
 import { openEngine, type Platform } from '../../runtime/open.js';
 import type { Engine, LoadOptions } from '../../runtime/types.js';
+import { blobSource } from '../blob-source.js';
 import { type StartWorker, startAlone, startCrew } from './crew.js';
-import { blobSource, urlSource } from './sources.js';
+import { urlSource } from './sources.js';
 
 /** What only the bundle of a page knows. */
 export interface BrowserParts {

@@ -1,31 +1,7 @@
-/** Files that were dropped on a page and files behind a URL, as byte sources. */
+/** Files behind a URL as byte sources. */
 import { FormatError, messageOf } from '../../core/errors.js';
 import { MiB } from '../../core/units.js';
 import { type ByteSource, bytesSource, endOfSource } from '../../formats/source.js';
-
-/** A file or other blob that the user gave to the page. */
-export function blobSource(blob: Blob, name = blob instanceof File ? blob.name : 'a blob'): ByteSource {
-  return {
-    name,
-    byteLength: blob.size,
-    async read(offset, target) {
-      if (offset + target.byteLength > blob.size) throw endOfSource(this, offset, target.byteLength);
-      const part = blob.slice(offset, offset + target.byteLength);
-      const bytes = await part.arrayBuffer().catch((cause: unknown) => {
-        throw new FormatError(
-          {
-            what: name,
-            given: messageOf(cause),
-            expected: 'a readable file',
-            todo: 'It may have moved or changed since: choose it again.',
-          },
-          { cause },
-        );
-      });
-      target.set(new Uint8Array(bytes));
-    },
-  };
-}
 
 /** One request fetches at least this much, since a model has hundreds of small tensors. */
 const windowBytes = 16 * MiB;

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FormatError, messageOf } from '../../core/errors.js';
 import { MiB } from '../../core/units.js';
+import { type GgufFile, readGguf } from '../../formats/gguf.js';
 import { type ByteSource, endOfSource } from '../../formats/source.js';
 
 export interface FileSource extends ByteSource {
@@ -72,4 +73,14 @@ export async function openFileSource(path: string): Promise<FileSource> {
       await Promise.all([handle.close(), ...neighbors.map((source) => source.close())]);
     },
   };
+}
+
+/** The header of a GGUF file, for the time of `use`. */
+export async function withGguf<T>(path: string, use: (file: GgufFile) => T): Promise<Awaited<T>> {
+  const source = await openFileSource(path);
+  try {
+    return await use(await readGguf(source));
+  } finally {
+    await source.close();
+  }
 }

@@ -1,12 +1,16 @@
 /** `load` for Node. */
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { OptionError } from '../../core/errors.js';
+import { type ByteSource, bytesSource } from '../../formats/source.js';
 import { openEngine, type Platform } from '../../runtime/open.js';
 import type { Engine, LoadOptions, SimdMode } from '../../runtime/types.js';
+import { blobSource } from '../blob-source.js';
 import { startCrew } from './crew.js';
-import { openFileSource } from './file-source.js';
+import { type FileSource, openFileSource } from './file-source.js';
 import { compileGrammar } from './grammar-helper.js';
-import { resolveModel } from './models.js';
+import { obtainModel } from './obtain.js';
 import { setKernelFlags } from './v8-flags.js';
 
 const kernelsDirectory = new URL('../../../kernels/', import.meta.url);
@@ -28,17 +32,39 @@ export const nodePlatform: Platform = {
   compileGrammar,
 };
 
+/** A path or name, a hub reference or URL, or the bytes of a GGUF file. */
+export type ModelInput = string | URL | Uint8Array | ArrayBuffer | Blob;
+
 /**
- * Loads a model: the path of a GGUF file, the name of a model that is here (see `waferflow models`), or without a
- * name the embedded one. Call `close()` on the engine when it is no longer needed.
+ * Loads a model: the path of a GGUF file, the name of a model that is here (see `waferflow list`), `hf:OWNER/REPO` or
+ * another reference, which is fetched once, the bytes of a file, or without a name the embedded one. Call `close()` on
+ * the engine when it is no longer needed.
  *
- * @throws FormatError, ModelError, OptionError or EngineError; nothing stays loaded then
+ * @throws FormatError, ModelError, OptionError, HubError or EngineError; nothing stays loaded then
  */
-export async function load(model?: string, options: LoadOptions = {}): Promise<Engine> {
-  const source = await openFileSource(resolveModel(model));
+export async function load(model?: ModelInput, options: LoadOptions = {}): Promise<Engine> {
+  const source = await openSource(model, options.signal);
   try {
     return await openEngine(source, options, nodePlatform);
   } finally {
-    await source.close();
+    await source.close?.();
   }
+}
+
+async function openSource(
+  model: ModelInput | undefined,
+  signal: AbortSignal | undefined,
+): Promise<ByteSource & Partial<FileSource>> {
+  if (model instanceof Blob) return blobSource(model);
+  if (model instanceof ArrayBuffer) return bytesSource(new Uint8Array(model));
+  if (ArrayBuffer.isView(model)) return bytesSource(model);
+  if (model instanceof URL && model.protocol === 'file:') return openFileSource(fileURLToPath(model));
+  if (model === undefined || typeof model === 'string' || model instanceof URL)
+    return openFileSource(await obtainModel(model === undefined ? model : String(model), { signal }));
+  throw new OptionError({
+    what: 'model',
+    given: model === null ? 'null' : typeof model,
+    expected: 'a path, name, reference or URL, or the bytes of a GGUF file',
+    todo: 'Leave it out for the embedded model.',
+  });
 }

@@ -1,15 +1,22 @@
 /** Where models lie on this machine: the embedded ones in the package, and those that were pulled. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OptionError } from '../../core/errors.js';
+import { CATALOG, inCatalog } from '../hub/catalog.js';
+import { chooseFile } from '../hub/choose.js';
+import { isReference, type ModelReference, parseReference } from '../hub/reference.js';
+
+/** Under it, in the directory of models, lies what came from other addresses than the hub's. */
+export const URL_FOLDER = '_url';
 
 /** Weights are data beside the sources, so the path is the same from `dist/` and from the package. */
 const EMBEDDED = fileURLToPath(new URL('../../../../models/', import.meta.url));
 
 export interface LocalModel {
-  /** The folder of an embedded model, or `hf:OWNER/REPO/FILE`. */
+  /** The folder of an embedded model, `hf:OWNER/REPO/FILE`, the URL it came from, or the name of a copy. */
   readonly name: string;
   readonly path: string;
   readonly source: 'embedded' | 'downloaded';
@@ -37,12 +44,28 @@ function embeddedModels(): LocalModel[] {
 
 function downloadedModels(): LocalModel[] {
   const root = modelsDirectory();
-  return ggufFiles(root, 6).map((path) => ({
-    name: `hf:${relative(root, path).split(sep).join('/')}`,
+  return ggufFiles(root, 12).map((path) => ({
+    name: nameOf(relative(root, path).split(sep)),
     path,
     source: 'downloaded',
     sizeBytes: statSync(path).size,
   }));
+}
+
+function nameOf(parts: readonly string[]): string {
+  const [first, ...rest] = parts;
+  if (first === URL_FOLDER) return `https://${rest.join('/')}`;
+  return parts.length < 3 ? parts.join('/').replace(/\.gguf$/, '') : `hf:${parts.join('/')}`;
+}
+
+/** Removes a folder and those above it as far as they are empty, up to `root`. */
+export async function removeEmptyFolders(folder: string, root: string): Promise<void> {
+  if (relative(root, folder) === '' || relative(root, folder).startsWith('..')) return;
+  const isGone = await rmdir(folder).then(
+    () => true,
+    () => false,
+  );
+  if (isGone) await removeEmptyFolders(dirname(folder), root);
 }
 
 /** The `.gguf` files at most `depth` levels below a directory, sorted by path. */
@@ -55,6 +78,42 @@ function ggufFiles(directory: string, depth: number): string[] {
       if (entry.isDirectory()) return ggufFiles(path, depth - 1);
       return entry.isFile() && entry.name.endsWith('.gguf') ? [path] : [];
     });
+}
+
+/** A pulled model that a reference means, the one of its type or that runs here best; null where there is none. */
+function pulledModel(reference: ModelReference, models: readonly LocalModel[]): LocalModel | null {
+  if (reference.kind === 'url') {
+    const { host, pathname } = new URL(reference.url);
+    const name = `https://${host.replaceAll(':', '_')}${decodeURIComponent(pathname)}`;
+    return models.find((model) => model.name === name) ?? null;
+  }
+  const prefix = `hf:${reference.repository}/`;
+  const files = models.flatMap(({ name }) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
+  if (reference.file === null && files.length === 0) return null;
+  try {
+    const file = reference.file ?? chooseFile(reference, files);
+    return models.find(({ name }) => name === prefix + file) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** The reference behind a model's name where it names what is not here and can be fetched, else null. */
+export function missingReference(model: string): ModelReference | null {
+  const models = localModels();
+  if (models.some((one) => isNamed(one, model)) || isFile(model)) return null;
+  const reference = inCatalog(model);
+  if (!isReference(reference)) return null;
+  const parsed = parseReference(reference);
+  return pulledModel(parsed, models) === null ? parsed : null;
+}
+
+function isNamed({ name, path }: LocalModel, model: string): boolean {
+  return name === model || basename(path) === model || basename(path, '.gguf') === model;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /**
@@ -70,13 +129,17 @@ export function resolveModel(model?: string): string {
     if (first?.source === 'embedded') return first.path;
     throw unknownModel('no --model, and there is no embedded model', models);
   }
-  if (existsSync(model)) return model;
-  const named = models.filter(
-    ({ name, path }) => name === model || basename(path) === model || basename(path, '.gguf') === model,
-  );
+  if (isFile(model)) return model;
+  // A folder that happens to be called like a model does not hide it.
+  const named = models.filter((one) => isNamed(one, model));
   if (named.length === 1) return named[0]!.path;
   if (named.length > 1)
     throw unknownModel(`${JSON.stringify(model)}, which ${named.length} models are called`, named);
+  const reference = inCatalog(model);
+  if (isReference(reference)) {
+    const pulled = pulledModel(parseReference(reference), models);
+    if (pulled !== null) return pulled.path;
+  } else if (existsSync(model)) return model;
   // A path that does not exist is for the loader to refuse, in the words of a file.
   if (/\.gguf$|[\\/]/.test(model) && !model.startsWith('hf:')) return model;
   throw unknownModel(JSON.stringify(model), models);
@@ -88,6 +151,6 @@ function unknownModel(given: string, models: readonly LocalModel[]): OptionError
     what: 'model',
     given,
     expected: `the path of a GGUF file${names.length > 0 ? `, or one of ${names.join(', ')}` : ''}`,
-    todo: 'Fetch one with `waferflow models pull hf:OWNER/REPO/FILE`, or give the path of a file.',
+    todo: `Fetch one with \`waferflow pull hf:OWNER/REPO\`, or by one of the names ${CATALOG.map(({ name }) => name).join(', ')}.`,
   });
 }

@@ -5,18 +5,27 @@ import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../core/errors.js';
 import { formatBytes } from '../../core/units.js';
+import { chooseFile } from '../hub/choose.js';
 import {
   type HubAccess,
   HubError,
-  type HubFile,
   type HubFileInfo,
   hubFileBody,
   hubFileInfo,
-} from '../hub.js';
+  hubFiles,
+  hubUrl,
+} from '../hub/files.js';
+import type { ModelReference } from '../hub/reference.js';
+import { withLock } from './lock.js';
+import { removeEmptyFolders, URL_FOLDER } from './models.js';
 
 export interface PullOptions extends HubAccess {
-  /** Where models are kept; the file goes to `directory/OWNER/REPO/FILE`. */
+  /** Where models are kept; a file of the hub goes to `directory/OWNER/REPO/FILE`. */
   readonly directory: string;
+  /** Called before anything is fetched; what it throws ends the call. */
+  readonly beforeFetch?: (info: HubFileInfo) => Promise<void>;
+  /** Called once when another process fetches the same file, before the wait for it. */
+  readonly onWait?: () => void;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
@@ -24,25 +33,52 @@ export interface PullOptions extends HubAccess {
 const MAX_ATTEMPTS = 3;
 const PAUSE_MS = 500;
 
+/** A file to fetch, and where it goes under the directory of models. */
+export interface Remote {
+  readonly url: string;
+  readonly place: readonly string[];
+}
+
+/** The file that a reference means; asks the hub where it names none. */
+export async function remoteOf(reference: ModelReference, access: HubAccess): Promise<Remote> {
+  if (reference.kind === 'url') {
+    const { host, pathname } = new URL(reference.url);
+    const path = pathname.split('/').filter(Boolean).map(decodeURIComponent);
+    return { url: reference.url, place: [URL_FOLDER, host.replaceAll(':', '_'), ...path] };
+  }
+  const { repository } = reference;
+  const file = reference.file ?? chooseFile(reference, await hubFiles(repository, access));
+  return { url: hubUrl({ repository, file }, access), place: [...repository.split('/'), ...file.split('/')] };
+}
+
 /**
  * Fetches a file; what an interrupted call left is gone on with. The content is checked against the hub's size and
- * SHA-256 before it gets its name.
+ * SHA-256 before it gets its name. Of several calls for one file one fetches, and the others wait for it.
  *
  * @returns the path of the file
  * @throws HubError when the hub refuses, the content is not what it announced, or the disk is full
  */
-export async function pullModel(file: HubFile, options: PullOptions): Promise<string> {
-  const path = join(options.directory, ...file.repository.split('/'), ...file.file.split('/'));
-  const info = await hubFileInfo(file, options);
-  // The tag in the name keeps bytes of two versions of a file apart.
-  const partPath = `${path}.${info.etag.slice(0, 16)}.part`;
+export async function pullModel({ url, place }: Remote, options: PullOptions): Promise<string> {
+  const path = join(options.directory, ...place);
+  const info = await hubFileInfo(url, options);
+  await options.beforeFetch?.(info);
   await onDisk(path, mkdir(dirname(path), { recursive: true }));
-  const have = await sizeOf(partPath);
-  await requireSpace(path, info.sizeBytes - Math.min(have, info.sizeBytes));
-  await fetchAll(info, partPath, options);
-  await check(info, partPath, options);
-  await onDisk(path, rename(partPath, path));
-  return path;
+  try {
+    return await withLock(`${path}.lock`, options, async (waited) => {
+      // Whoever was first has fetched it.
+      if (waited && (await sizeOf(path)) === info.sizeBytes) return path;
+      // The tag in the name keeps bytes of two versions of a file apart.
+      const partPath = `${path}.${info.etag.slice(0, 16)}.part`;
+      const have = await sizeOf(partPath);
+      await requireSpace(path, info.sizeBytes - Math.min(have, info.sizeBytes));
+      await fetchAll(info, partPath, options);
+      await check(info, partPath, options);
+      await onDisk(path, rename(partPath, path));
+      return path;
+    });
+  } finally {
+    await removeEmptyFolders(dirname(path), options.directory);
+  }
 }
 
 async function fetchAll(info: HubFileInfo, partPath: string, options: PullOptions): Promise<void> {

@@ -3,7 +3,8 @@
  * Source: the resolve endpoint as the public `huggingface_hub` client uses it (X-Linked-Size, X-Linked-ETag,
  * X-Repo-Commit, X-Error-Code); HF_ENDPOINT and HF_TOKEN are that client's variables.
  */
-import { messageOf, OptionError, WaferflowError } from '../core/errors.js';
+import { messageOf, WaferflowError } from '../../core/errors.js';
+import { type ByteSource, endOfSource } from '../../formats/source.js';
 
 /** The hub refused, could not be reached, or sent something else than it announced. */
 export class HubError extends WaferflowError {
@@ -42,26 +43,43 @@ export interface HubFileInfo {
   readonly sha256: string | null;
 }
 
-const PART = '[A-Za-z0-9][A-Za-z0-9._-]*';
-const REFERENCE = new RegExp(`^hf:(${PART}/${PART})/(${PART}(?:/${PART})*)$`);
 const MAX_REDIRECTS = 5;
 
-/** Reads `hf:OWNER/REPO/FILE`. Throws OptionError for anything else, `..` included. */
-export function parseHubFile(reference: string): HubFile {
-  const [, repository, file] = REFERENCE.exec(reference) ?? [];
-  if (repository !== undefined && file?.endsWith('.gguf')) return { repository, file };
-  throw new OptionError({
-    what: 'model to pull',
-    given: JSON.stringify(reference),
-    expected: 'hf:OWNER/REPO/FILE.gguf',
-    todo: "Copy owner, repository and file name from the model's page on the hub.",
+const baseOf = ({ endpoint }: HubAccess): string =>
+  (endpoint || 'https://huggingface.co').replace(/\/+$/, '');
+
+/** Where a file of a repository lies. */
+export function hubUrl({ repository, file }: HubFile, access: HubAccess): string {
+  return `${baseOf(access)}/${repository}/resolve/main/${file.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/** The paths of a repository's files. Rejects with HubError. */
+export async function hubFiles(repository: string, access: HubAccess): Promise<string[]> {
+  const url = `${baseOf(access)}/api/models/${repository}`;
+  const { response } = await request('GET', url, access, { accept: 'application/json' });
+  const answer: unknown = await response.json().catch(() => null);
+  // What the hub says of a repository has the list in it; mirrors may have the tree alone.
+  const list: unknown = isRecord(answer) ? answer.siblings : answer;
+  if (Array.isArray(list)) {
+    return list.flatMap((one: unknown) => {
+      const path = isRecord(one) ? (one.rfilename ?? one.path) : null;
+      return typeof path === 'string' ? [path] : [];
+    });
+  }
+  throw new HubError({
+    what: url,
+    given: 'an answer without a list of files',
+    expected: 'what the hub says of a repository, as JSON',
+    todo: 'Check HF_ENDPOINT, or name the file: hf:OWNER/REPO/FILE.gguf.',
   });
 }
 
-/** Asks the hub about a file. Rejects with HubError. */
-export async function hubFileInfo({ repository, file }: HubFile, access: HubAccess): Promise<HubFileInfo> {
-  const base = (access.endpoint || 'https://huggingface.co').replace(/\/+$/, '');
-  const url = `${base}/${repository}/resolve/main/${file.split('/').map(encodeURIComponent).join('/')}`;
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Asks for a file's size and tag. Rejects with HubError. */
+export async function hubFileInfo(url: string, access: HubAccess): Promise<HubFileInfo> {
   // The first answer carries the hub's own headers; the storage that it redirects to has others.
   const { response, headers } = await request('HEAD', url, access, { 'accept-encoding': 'identity' });
   await response.body?.cancel();
@@ -71,7 +89,10 @@ export async function hubFileInfo({ repository, file }: HubFile, access: HubAcce
   const sizeBytes = Number(
     headers.get('x-linked-size') ?? response.headers.get('content-length') ?? Number.NaN,
   );
-  if (!/^[\w.-]+$/.test(etag) || !Number.isSafeInteger(sizeBytes) || sizeBytes < 1) {
+  // A web server that is no hub may have no tag: then its address and size stand for the content.
+  const tag =
+    etag === '' && !url.startsWith(baseOf(access)) ? `size-${sizeBytes}` : etag.replace(/[^\w.-]/g, '_');
+  if (tag === '' || !Number.isSafeInteger(sizeBytes) || sizeBytes < 1) {
     throw new HubError({
       what: url,
       given: `etag ${JSON.stringify(etag)} and size ${sizeBytes}`,
@@ -79,7 +100,7 @@ export async function hubFileInfo({ repository, file }: HubFile, access: HubAcce
       todo: 'Check HF_ENDPOINT: what answers there does not behave as the hub does.',
     });
   }
-  return { url, sizeBytes, etag, sha256: /^[0-9a-f]{64}$/.test(etag) ? etag : null };
+  return { url, sizeBytes, etag: tag, sha256: /^[0-9a-f]{64}$/.test(etag) ? etag : null };
 }
 
 /** The bytes of a file from `start` on; `isWhole` says that the server ignored `start` and sends all of it. */
@@ -93,6 +114,37 @@ export async function hubFileBody(
     ...(start > 0 && { range: `bytes=${start}-` }),
   });
   return { isWhole: response.status !== 206, body: chunksOf(response, info.url) };
+}
+
+/**
+ * The beginning of a file as a source: what is read of it is fetched, and no more, by one request.
+ * The caller closes it.
+ */
+export function hubHead(info: HubFileInfo, access: HubAccess): ByteSource & { close(): Promise<void> } {
+  let bytes = new Uint8Array(0);
+  let chunks: AsyncIterator<Uint8Array> | null = null;
+  return {
+    name: info.url,
+    byteLength: info.sizeBytes,
+    async read(offset, target) {
+      const end = offset + target.byteLength;
+      if (end > info.sizeBytes) throw endOfSource(this, offset, target.byteLength);
+      chunks ??= (await hubFileBody(info, 0, access)).body[Symbol.asyncIterator]();
+      while (bytes.byteLength < end) {
+        const { done, value } = await chunks.next();
+        if (done === true)
+          throw endOfSource({ name: info.url, byteLength: bytes.byteLength }, offset, target.byteLength);
+        const grown = new Uint8Array(bytes.byteLength + value.byteLength);
+        grown.set(bytes);
+        grown.set(value, bytes.byteLength);
+        bytes = grown;
+      }
+      target.set(bytes.subarray(offset, end));
+    },
+    async close() {
+      await chunks?.return?.();
+    },
+  };
 }
 
 async function* chunksOf(response: Response, url: string): AsyncGenerator<Uint8Array> {
@@ -116,13 +168,14 @@ async function* chunksOf(response: Response, url: string): AsyncGenerator<Uint8A
 async function request(
   method: 'HEAD' | 'GET',
   url: string,
-  { token, signal }: HubAccess,
+  access: HubAccess,
   extra: Record<string, string>,
 ): Promise<{ response: Response; headers: Headers }> {
+  const { token, signal } = access;
   let target = url;
   let headers: Headers | null = null;
   for (let i = 0; i <= MAX_REDIRECTS; i++) {
-    const isHub = new URL(target).origin === new URL(url).origin;
+    const isHub = new URL(target).origin === new URL(baseOf(access)).origin;
     const response = await fetch(target, {
       method,
       redirect: 'manual',
@@ -139,6 +192,14 @@ async function request(
       throw refusal(url, response, Boolean(token));
     }
     await response.body?.cancel();
+    if (!URL.canParse(location, target)) {
+      throw new HubError({
+        what: url,
+        given: `a redirect to ${JSON.stringify(location.slice(0, 100))}`,
+        expected: 'an address',
+        todo: 'Check HF_ENDPOINT and any proxy in between.',
+      });
+    }
     target = new URL(location, target).href;
   }
   throw new HubError({
