@@ -67,13 +67,13 @@ function matvec(type, rows, columns) {
 
 const kvDim = 64;
 const longest = 65_536;
-const layer = take(kernels.pageBytes(1, kvDim, 4) * (longest / 32));
+const layer = take(kernels.pageBytes(1, kvDim, kvDim, 4) * (longest / 32));
 const pages = take(
   4 * (longest / 32),
   Int32Array.from({ length: longest / 32 }, (_, page) => page),
 );
 const some = normals(4096);
-for (let at = 0; at < kernels.pageBytes(1, kvDim, 4) * (longest / 32); at += 4 * some.length) {
+for (let at = 0; at < kernels.pageBytes(1, kvDim, kvDim, 4) * (longest / 32); at += 4 * some.length) {
   new Float32Array(memory.buffer, layer + at, some.length).set(some);
 }
 
@@ -110,5 +110,5 @@ await printBench(`kernels, ${hasRelaxed ? 'relaxed' : 'plain'} SIMD, one thread`
   elementwise('rmsnorm', 12 * n, () => kernels.rmsnorm(a, b, c, n, 1e-5, 0, 0)),
   elementwise('quantize', 4 * n, () => kernels.quantize(a, n, c)),
   elementwise('swiglu', 12 * n, () => kernels.swiglu(c, b, n)),
-  elementwise('residual', 12 * n, () => kernels.residual(c, b, n)),
+  elementwise('residual', 12 * n, () => kernels.residual(c, b, c, 0, n, 1)),
 ]);

@@ -11,9 +11,9 @@ export interface AttentionShape {
   readonly scoreMagnitude: number;
 }
 
-/** Bytes of one page of one layer: 32 positions of K and V of all KV heads, dim rounded up to a multiple of 4. */
-export function pageBytes(kvHeads: number, dim: number, kvValueBytes: number): number {
-  return 2 * kvHeads * 32 * Math.ceil(dim / 4) * 4 * kvValueBytes;
+/** Bytes of one page of one layer: 32 positions of K and V of all KV heads, dims rounded up to a multiple of 4. */
+export function pageBytes(kvHeads: number, dim: number, valueDim: number, kvValueBytes: number): number {
+  return kvHeads * 32 * (Math.ceil(dim / 4) + Math.ceil(valueDim / 4)) * 4 * kvValueBytes;
 }
 
 export const attention: KernelSpec<AttentionShape> = {

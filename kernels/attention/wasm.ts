@@ -12,7 +12,8 @@
  * tiles in the order of the plan's fold table.
  */
 import { expExponent, expMantissa, foldPartials, loadFour, powerOfTwo, sumLanes } from '../common/wasm';
-import { PAGE, padded, pageBytes } from '../kv/wasm';
+import { PAGE, padded, pageBytes, valuesAt } from '../kv/wasm';
+import { adjustScores, firstSeen, scaleAt, sinkOf } from './facts.wasm';
 
 /** Raw q.k of 16 positions from `k` (four groups of four) into `scores`. */
 @inline
@@ -211,14 +212,21 @@ function finish(sums: usize, sum: f32, dim: i32, out: usize): void {
   for (; d < dim; d++, sums += 4, out += 4) store<f32>(out, load<f32>(sums) / sum);
 }
 
-/** q against the first `count` positions of a page: scores become weights, and what was summed is scaled to fit them. */
+/**
+ * q against the first `count` positions of the page that begins at `start`: scores become weights, and what was summed is
+ * scaled to fit them.
+ */
 @inline
 function scorePage<T>(
   q: usize,
   k: usize,
+  start: i32,
   count: i32,
   dim: i32,
   scale: v128,
+  facts: usize,
+  head: i32,
+  position: i32,
   scores: usize,
   top: usize,
   vectors: i32,
@@ -227,22 +235,14 @@ function scorePage<T>(
   for (let p = 0; p < count; p += 16) {
     scores16<T>(q, k + <usize>(p * width) * sizeof<T>(), width, dim, scale, scores + <usize>(p << 2));
   }
+  if (facts != 0) adjustScores(scores, start, count, facts, head, position);
   weigh(scores, count, top, top + 16, vectors);
-}
-
-/** One query over one page, all on one tile: the largest score so far at `top`, behind it the sums. */
-@inline
-function onePage<T>(q: usize, k: usize, v: usize, count: i32, dim: i32, scale: v128, scores: usize, top: usize): void {
-  const width = padded(dim);
-  const vectors = width >> 2;
-  scorePage<T>(q, k, count, dim, scale, scores, top, vectors + 1);
-  addWeights(scores, count, top + 16);
-  addValues<T>(scores, 0, 1, count, v, width, vectors, top + 32);
 }
 
 function attend<T>(
   q: usize,
   dim: i32,
+  valueDim: i32,
   layer: usize,
   pages: usize,
   kvHead: i32,
@@ -251,28 +251,43 @@ function attend<T>(
   scale: f32,
   out: usize,
   folds: usize,
+  facts: usize,
+  head: i32,
   scratch: usize,
 ): void {
-  const width = padded(dim);
+  const width = padded(valueDim);
   const vectors = width >> 2;
-  const bytes = pageBytes(kvHeads, dim, sizeof<T>());
-  const head = <usize>(PAGE * width) * sizeof<T>();
-  const scales = f32x4.splat(scale);
+  const bytes = pageBytes(kvHeads, dim, valueDim, sizeof<T>());
+  const keys = <usize>(kvHead * PAGE * padded(dim)) * sizeof<T>();
+  const values = valuesAt(kvHead, kvHeads, dim, valueDim, <i32>sizeof<T>());
+  const position = length - 1;
+  const scales = f32x4.splat(facts == 0 ? scale : scale * scaleAt(facts, position));
   const tiles = folds == 0 ? 1 : load<i32>(folds);
   const top = scratch + SCORES_BYTES;
   // A tile's sums: [sum of weights, 0, 0, 0] then the weighted V.
   const partials = top + 16;
   const partialBytes = <usize>((vectors + 1) << 4);
   begin(top, partials, tiles * (vectors + 1));
-  for (let start = 0; start < length; start += PAGE, pages += 4) {
-    const k = layer + <usize>load<i32>(pages) * <usize>bytes + <usize>kvHead * head;
-    const v = k + <usize>kvHeads * head;
+  let start = 0;
+  if (facts != 0) {
+    if (sinkOf(facts, head, scratch)) {
+      weigh(scratch, 1, top, partials, tiles * (vectors + 1));
+      store<f32>(partials, load<f32>(scratch));
+    }
+    start = firstSeen(facts, position) & ~(PAGE - 1);
+    pages += <usize>((start / PAGE) << 2);
+  }
+  for (; start < length; start += PAGE, pages += 4) {
+    const page = layer + <usize>load<i32>(pages) * <usize>bytes;
+    const k = page + keys;
+    const v = page + values;
     const count = min(PAGE, length - start);
+    scorePage<T>(q, k, start, count, dim, scales, facts, head, position, scratch, top, tiles * (vectors + 1));
     if (tiles == 1) {
-      onePage<T>(q, k, v, count, dim, scales, scratch, top);
+      addWeights(scratch, count, partials);
+      addValues<T>(scratch, 0, 1, count, v, width, vectors, partials + 16);
       continue;
     }
-    scorePage<T>(q, k, count, dim, scales, scratch, top, tiles * (vectors + 1));
     for (let first = 0; first < min(count, tiles); first++) {
       const partial = partials + <usize>((start + first) % tiles) * partialBytes;
       let sum = load<f32>(partial);
@@ -282,10 +297,10 @@ function attend<T>(
     }
   }
   if (tiles == 1) {
-    finish(partials, sumLanes(v128.load(partials)), dim, out);
+    finish(partials, sumLanes(v128.load(partials)), valueDim, out);
   } else {
     const total = foldPartials(folds, partials, vectors + 1);
-    finish(total, load<f32>(total), dim, out);
+    finish(total, load<f32>(total), valueDim, out);
   }
 }
 
@@ -293,13 +308,15 @@ function attend<T>(
 const SCORES_BYTES: usize = 8 * PAGE;
 
 /**
- * softmax(q K^T * scale) V over positions [0, length): q [dim] -> out [dim], f32.
+ * softmax(q K^T * scale) V over positions [0, length): q [dim] -> out [valueDim], f32.
  * `layer` is the base of the layer's pages, `pages` the sequence's page numbers (i32). `folds` as in rmsnorm, ends
- * unused; `scratch` holds 272 bytes and (dim / 4 + 1) vectors a tile, and begins with the weights of the last page.
+ * unused; `facts` (facts.ts) says what else shapes the scores of `head`, 0 for nothing. `scratch` holds 272 bytes and
+ * (valueDim / 4 + 1) vectors a tile, and begins with the weights of the last page.
  */
 export function attention(
   q: usize,
   dim: i32,
+  valueDim: i32,
   layer: usize,
   pages: usize,
   kvHead: i32,
@@ -309,10 +326,24 @@ export function attention(
   out: usize,
   valueBytes: i32,
   folds: usize,
+  facts: usize,
+  head: i32,
   scratch: usize,
 ): void {
-  if (valueBytes == 4) attend<f32>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, folds, scratch);
-  else attend<u16>(q, dim, layer, pages, kvHead, kvHeads, length, scale, out, folds, scratch);
+  if (valueBytes == 4) {
+    attend<f32>(q, dim, valueDim, layer, pages, kvHead, kvHeads, length, scale, out, folds, facts, head, scratch);
+  } else {
+    attend<u16>(q, dim, valueDim, layer, pages, kvHead, kvHeads, length, scale, out, folds, facts, head, scratch);
+  }
+}
+
+/** One query of a run over one page: the largest score so far at `top`, behind it the sums. */
+@inline
+function onePage<T>(q: usize, k: usize, v: usize, count: i32, dim: i32, scale: v128, scores: usize, top: usize): void {
+  const vectors = dim >> 2;
+  scorePage<T>(q, k, 0, count, dim, scale, 0, 0, 0, scores, top, vectors + 1);
+  addWeights(scores, count, top + 16);
+  addValues<T>(scores, 0, 1, count, v, dim, vectors, top + 32);
 }
 
 /** `values` halves to singles. */
@@ -393,7 +424,7 @@ export function attentionOfRun(
   valueBytes: i32,
   scratch: usize,
 ): void {
-  const bytes = pageBytes(kvHeads, dim, valueBytes);
+  const bytes = pageBytes(kvHeads, dim, dim, valueBytes);
   const head = <usize>(PAGE * dim * valueBytes);
   const scales = f32x4.splat(scale);
   const wideK = scratch + SCORES_BYTES;

@@ -2,37 +2,57 @@
  * The program image and the control block, word by word: shared by the TypeScript that writes them
  * (src/runtime/program/image.ts) and the AssemblyScript that runs them (wasm.ts), so: no type annotations here.
  *
- * An image is a list of instructions of WORDS i32 words: [op, operands ...], ended by OP_END.
+ * An image is a list of instructions of WORDS i32 words: [op, operands ...], ended by OP_END. Every fact is an operand.
  */
-export const WORDS = 16;
+export const WORDS = 24;
 
 export const OP_END = 0;
 /** All workers meet. Needed where a worker reads what another one wrote. */
 export const OP_BARRIER = 1;
-/** x rows = W[token]: [weights, type, columns, x, xStride]. */
+/** x rows = W[index] * scale: [weights, type, columns, x, xStride, index, constant, scale (f32 bits)]. */
 export const OP_EMBEDDING = 2;
-/** activation = rmsnorm(x): [x, xStride, weight, columns, eps (f32 bits), folds, rows, quantise]. */
-export const OP_RMSNORM = 3;
+/** activation = norm(x): [x, xStride, weight, columns, eps (f32 bits), folds, rows, quantise, how, bias]. */
+export const OP_NORM = 3;
 /** activation = quantised buffer: [source, sourceStride, columns, rows]. */
 export const OP_QUANTIZE = 4;
-/** y = W activation: [type, weights, outRows, columns, x or 0 for the normed activation, xStride, y, yStride, folds, rows]. */
+/** y = W activation + bias: [type, weights, outRows, columns, x or 0 for the normed activation, xStride, y, yStride, folds, rows, bias]. */
 export const OP_MATMUL = 5;
-/** x += y on the rows of the matmul before: [x, xStride, y, yStride, outRows, rows]. */
-export const OP_RESIDUAL = 6;
-/** gate = silu(gate) * up on the rows of the matmuls before: [gate, gateStride, up, upStride, outRows, rows]. */
-export const OP_SWIGLU = 7;
-/** Rotates q and k, appends k and v to the KV cache: [q, qStride, k, kStride, v, vStride, layerPages, ropeTable]. */
-export const OP_ROPE_APPEND = 8;
+/** out = to + times * from: [to, toStride, from, fromStride, out, outStride, n, rows, times (f32 bits)]. */
+export const OP_ADD = 6;
+/** out = act(x) * by * times: [x, xStride, xRun, by or 0, byStride, byRun, out, outStride, n, rows, act, times, settings]. */
+export const OP_ACTIVATION = 7;
+/** [x, xStride, y, yStride, heads, dim, first, dims, isHalves, ropeTable, rows]. */
+export const OP_ROPE = 8;
 /** Rows of one sequence that a worker attends to at once. */
 export const ATTENTION_RUN = 32;
-/** out = attention(q): [q, qStride, out, outStride, layerPages, folds]. */
+/** out = attention(q): [q, qStride, out, outStride, layerPages, folds, heads, kvHeads, dim, valueDim, scale (f32 bits), facts]. */
 export const OP_ATTENTION = 9;
 /** The most likely token of every logits row: [logits, stride, vocabulary]. */
 export const OP_ARGMAX = 10;
+/** k and v into the KV cache: [k, kStride, v, vStride, layerPages, kvHeads, dim, valueDim]. */
+export const OP_APPEND = 11;
+/** y = norm(x), y elsewhere than x: [x, xStride, weight, columns, eps, folds, rows, how, bias, y, yStride]. */
+export const OP_NORM_TO = 12;
+/** The same on every run of `per`: [x, xStride, weight, per, eps, weightStep, rows, how, bias, y, yStride, runs]. */
+export const OP_NORM_RUNS = 13;
+/** out = x * weight + bias: [x, xStride, weight or 0, weightStep, bias or 0, out, outStride, n, rows]. */
+export const OP_SCALE = 14;
+/** out [groups][outWidth] from `to` on = x [xGroups][xWidth] from `first` on: [x, xStride, xWidth or 0, first, count, out, outStride, outWidth, to, groups, rows]. */
+export const OP_COPY = 15;
 
-/** Which rows an instruction works on: all of the batch, or those whose logits are wanted. */
+/** Which rows an instruction works on: all of the batch, those whose logits are wanted, or the latter taken from all. */
 export const ROWS_ALL = 0;
 export const ROWS_LOGITS = 1;
+export const ROWS_PICKED = 2;
+
+/** What an embedding's row is. */
+export const INDEX_TOKEN = 0;
+export const INDEX_POSITION = 1;
+export const INDEX_CONSTANT = 2;
+
+export const NORM_RMS = 0;
+export const NORM_LAYER = 1;
+export const NORM_L2 = 2;
 
 // Control block, in i32 words from its start.
 /** Counts steps of several workers, above the number of workers that take part; workers sleep on it between steps. */
@@ -72,10 +92,5 @@ export const CTL_PRIVATE = 41;
 export const CTL_PRIVATE_STRIDE = 42;
 export const CTL_PRIVATE_ACTQ = 43;
 export const CTL_PRIVATE_SCRATCH = 44;
-export const CTL_HEADS = 46;
-export const CTL_KV_HEADS = 47;
-export const CTL_HEAD_DIM = 48;
-export const CTL_KV_VALUE_BYTES = 49;
-/** 1 / sqrt(headDim) as f32 bits. */
-export const CTL_ATTENTION_SCALE = 50;
+export const CTL_KV_VALUE_BYTES = 45;
 export const CTL_WORDS = 64;

@@ -1,7 +1,13 @@
-/** x [n] += y [n], f32. */
-export function residual(x: usize, y: usize, n: i32): void {
-  const vectors = x + <usize>((n & ~3) << 2);
-  const end = x + <usize>(n << 2);
-  for (; x < vectors; x += 16, y += 16) v128.store(x, f32x4.add(v128.load(x), v128.load(y)));
-  for (; x < end; x += 4, y += 4) store<f32>(x, load<f32>(x) + load<f32>(y));
+/** out = x + times * y on elements [from, to), f32. */
+export function residual(x: usize, y: usize, out: usize, from: i32, to: i32, times: f32): void {
+  const t = f32x4.splat(times);
+  let i = from;
+  for (; i + 4 <= to; i += 4) {
+    const at = <usize>(i << 2);
+    v128.store(out + at, f32x4.add(v128.load(x + at), f32x4.mul(t, v128.load(y + at))));
+  }
+  for (; i < to; i++) {
+    const at = <usize>(i << 2);
+    store<f32>(out + at, load<f32>(x + at) + times * load<f32>(y + at));
+  }
 }

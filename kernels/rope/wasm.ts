@@ -1,17 +1,27 @@
 /**
- * Rotary position embedding on pairs (2i, 2i + 1), as GGUF files of the Llama architecture store their heads.
- * Angles come from a table of [position][pair][cos, sin] made once per model with the kernel's own sin, cos and
+ * Rotary position embedding on pairs (2i, 2i + 1), as GGUF files of the Llama architecture store their heads, or on
+ * pairs (i, i + dim / 2). Angles come from a table of [position][pair][cos, sin] made once per model with the kernel's own sin, cos and
  * pow (AssemblyScript's NativeMath), so they are the same on every engine.
  */
 
-/** cos and sin of position * theta^(-2i / dim) / factors[i] for positions [0, positions). `factors` [dim / 2] f32. */
-export function ropeTable(table: usize, positions: i32, dim: i32, theta: f64, factors: usize): void {
+/**
+ * cos and sin of position * theta^(-2i / dim) / factors[i], times `magnitude`, for positions [0, positions).
+ * `factors` [dim / 2] f32.
+ */
+export function ropeTable(
+  table: usize,
+  positions: i32,
+  dim: i32,
+  theta: f64,
+  factors: usize,
+  magnitude: f64,
+): void {
   for (let i = 0; i < dim >> 1; i++) {
     const frequency = NativeMath.pow(theta, -<f64>(2 * i) / <f64>dim) / <f64>load<f32>(factors + <usize>(i << 2));
     let p = table + <usize>(i << 3);
     for (let position = 0; position < positions; position++, p += <usize>(dim << 2)) {
-      store<f32>(p, <f32>NativeMath.cos(<f64>position * frequency));
-      store<f32>(p, <f32>NativeMath.sin(<f64>position * frequency), 4);
+      store<f32>(p, <f32>(magnitude * NativeMath.cos(<f64>position * frequency)));
+      store<f32>(p, <f32>(magnitude * NativeMath.sin(<f64>position * frequency)), 4);
     }
   }
 }
@@ -49,12 +59,20 @@ function yarnPair(dim: i32, theta: f64, context: f64, rotations: f64): f64 {
 }
 
 /**
- * The YaRN factors [dim / 2] f32: pairs that turn more than 32 times within the trained context are kept, those that
- * turn less than once are stretched by `factor`, a ramp between (Peng et al. 2023, equations 17 to 20).
+ * The YaRN factors [dim / 2] f32: pairs that turn more than `fast` times within the trained context are kept, those that
+ * turn less than `slow` times are stretched by `factor`, a ramp between (Peng et al. 2023, equations 17 to 20).
  */
-export function ropeYarnFactors(factors: usize, dim: i32, theta: f64, factor: f64, originalContext: f64): void {
-  const low = max(0, NativeMath.floor(yarnPair(dim, theta, originalContext, 32)));
-  const high = min(<f64>dim - 1, NativeMath.ceil(yarnPair(dim, theta, originalContext, 1)));
+export function ropeYarnFactors(
+  factors: usize,
+  dim: i32,
+  theta: f64,
+  factor: f64,
+  originalContext: f64,
+  fast: f64,
+  slow: f64,
+): void {
+  const low = max(0, NativeMath.floor(yarnPair(dim, theta, originalContext, fast)));
+  const high = min(<f64>dim - 1, NativeMath.ceil(yarnPair(dim, theta, originalContext, slow)));
   for (let i = 0; i < dim >> 1; i++) {
     const stretched = min(1, max(0, (<f64>i - low) / max(high - low, 0.001)));
     store<f32>(factors + <usize>(i << 2), <f32>(1 / (stretched / factor + 1 - stretched)));
@@ -80,5 +98,28 @@ export function rope(x: usize, dim: i32, angles: usize): void {
     const sin = load<f32>(angles, 4);
     store<f32>(x, x0 * cos - x1 * sin);
     store<f32>(x, x1 * cos + x0 * sin, 4);
+  }
+}
+
+/** As rope, with dimensions i and i + dim / 2 as a pair. */
+export function ropeHalves(x: usize, dim: i32, angles: usize): void {
+  const half = dim >> 1;
+  const across = <usize>(half << 2);
+  let i = 0;
+  for (; i + 4 <= half; i += 4, x += 16, angles += 32) {
+    const low = v128.load(x);
+    const high = v128.load(x + across);
+    const a = v128.load(angles);
+    const b = v128.load(angles, 16);
+    const cos = i32x4.shuffle(a, b, 0, 2, 4, 6);
+    const sin = i32x4.shuffle(a, b, 1, 3, 5, 7);
+    v128.store(x, f32x4.sub(f32x4.mul(low, cos), f32x4.mul(high, sin)));
+    v128.store(x + across, f32x4.add(f32x4.mul(high, cos), f32x4.mul(low, sin)));
+  }
+  for (; i < half; i++, x += 4, angles += 8) {
+    const low = load<f32>(x);
+    const high = load<f32>(x + across);
+    store<f32>(x, low * load<f32>(angles) - high * load<f32>(angles, 4));
+    store<f32>(x + across, high * load<f32>(angles) + low * load<f32>(angles, 4));
   }
 }

@@ -2,12 +2,12 @@
  * The GPU-style engine: layer by layer, kernel by kernel, weights and activations in device memory. It is the measured
  * counterpart of what waferflow's runtime does, on the same model files and with the same sampler.
  */
-import { kvBytesPerToken, type LlamaConfig } from '../../models/llama.js';
+import type { Model, ModelShape } from '../../models/model.js';
+import { cachedValues, weightShapes } from '../../models/weights.js';
 import { ModelError, OptionError } from '../core/errors.js';
 import { formatBytes, GiB, type MeasuredMs } from '../core/units.js';
-import { type GgufFile, readGguf } from '../formats/gguf.js';
-import { llamaConfigOf, llamaWeights, ropeFactorsOf, ropeStretchOf } from '../formats/llama-gguf.js';
-import { dequantize } from '../formats/quantize.js';
+import { readGguf } from '../formats/gguf.js';
+import { readModel } from '../formats/model-file.js';
 import type { ByteSource } from '../formats/source.js';
 import { createTokenizer } from '../formats/tokenizer.js';
 import type { Tokenizer } from '../formats/tokenizer-types.js';
@@ -16,7 +16,7 @@ import { Sampler } from '../runtime/leader/sampler.js';
 import type { FinishReason, SamplingOptions } from '../runtime/types.js';
 import { type Backend, bestBackend, type Device, openDevice } from './device.js';
 import { type CompiledPass, CUTS, type Cut, compilePass } from './pass.js';
-import { deviceWeightBytes, readWeights, ropeTables } from './weights.js';
+import { readWeights } from './weights.js';
 
 export interface BaselineOptions {
   /** Default: WebGPU where an adapter answers, else gpu.js's WebAssembly backend. */
@@ -67,7 +67,7 @@ export interface Baseline {
   readonly backend: Backend;
   /** The backend and how gpu.js runs a pass on it, for people. */
   readonly description: string;
-  readonly config: LlamaConfig;
+  readonly config: ModelShape;
   readonly tokenizer: Tokenizer;
   readonly context: number;
   /** Weights in device memory, in float32. */
@@ -102,21 +102,19 @@ const memoryBytes = 4 * GiB;
 export async function openBaseline(source: ByteSource, options: BaselineOptions = {}): Promise<Baseline> {
   options.signal?.throwIfAborted();
   const file = await readGguf(source);
-  const config = llamaConfigOf(file);
-  const infos = llamaWeights(file, config);
+  const { model, tensors } = readModel(file);
+  const config = model.shape;
   const tokenizer = createTokenizer(file);
   const backend = options.backend ?? (await bestBackend());
   const context = contextOf(options.context, config);
-  const weightBytes = deviceWeightBytes(config);
-  requireRoom(backend, source.name, weightBytes + context * kvBytesPerToken(config, 4));
-  const factors = await ropeFactors(file, config);
+  const weightBytes = deviceWeightBytes(model);
+  requireRoom(backend, source.name, weightBytes + 4 * context * cachedValues(model.ops));
   const cut: Cut = { ...CUTS[backend], ...options.cut };
   const { signal, onProgress } = options;
   const device = await openDevice(backend);
   try {
-    const weights = await readWeights({ file, config, infos, layout: cut.layout, signal, onProgress });
-    const tables = ropeTables(config, factors, context);
-    const compiled = compilePass(device, { config, weights, context, ropeTables: tables, cut });
+    const weights = await readWeights({ file, tensors, signal, onProgress });
+    const compiled = compilePass(device, { model, weights, context, cut });
     const engine = new BaselineEngine({ device, compiled, cut, config, tokenizer, context, weightBytes });
     // Compiles the kernels and uploads the weights.
     await engine.logits([0]);
@@ -127,27 +125,14 @@ export async function openBaseline(source: ByteSource, options: BaselineOptions 
   }
 }
 
-/** Divisors of the RoPE frequencies [headDim / 2]. */
-async function ropeFactors(file: GgufFile, config: LlamaConfig): Promise<Float32Array> {
-  const stretch = ropeStretchOf(file, config);
-  if (stretch?.type === 'yarn') {
-    throw new ModelError({
-      what: `${file.source.name}: RoPE scaling`,
-      given: 'yarn',
-      expected: 'none, linear or that of Llama 3',
-      todo: 'Take another model for the baseline.',
-    });
-  }
-  const factors = new Float32Array(config.headDim / 2).fill(stretch?.factor ?? 1);
-  const info = ropeFactorsOf(file, config);
-  if (info === null) return factors;
-  const bytes = new Uint8Array(info.byteLength);
-  await file.source.read(info.offset, bytes);
-  const stored = dequantize(bytes, info.type);
-  return factors.map((factor, i) => factor * stored[i]!);
+/** Bytes of all weights in float32 as they lie in device memory; a tied head lies there twice. */
+function deviceWeightBytes({ ops, shape }: Model): number {
+  let count = shape.tieWordEmbeddings ? shape.vocabSize * shape.hiddenSize : 0;
+  for (const sizes of weightShapes(ops).values()) count += sizes.reduce((a, b) => a * b, 1);
+  return 4 * count;
 }
 
-function contextOf(given: number | undefined, config: LlamaConfig): number {
+function contextOf(given: number | undefined, config: ModelShape): number {
   const context = given ?? Math.min(config.maxPositionEmbeddings, defaultContext);
   if (Number.isSafeInteger(context) && context >= 2 && context <= config.maxPositionEmbeddings)
     return context;
@@ -173,7 +158,7 @@ interface EngineParts {
   readonly device: Device;
   readonly compiled: CompiledPass;
   readonly cut: Cut;
-  readonly config: LlamaConfig;
+  readonly config: ModelShape;
   readonly tokenizer: Tokenizer;
   readonly context: number;
   readonly weightBytes: number;
@@ -181,7 +166,7 @@ interface EngineParts {
 
 class BaselineEngine implements Baseline {
   readonly backend: Backend;
-  readonly config: LlamaConfig;
+  readonly config: ModelShape;
   readonly tokenizer: Tokenizer;
   readonly context: number;
   readonly weightBytes: number;

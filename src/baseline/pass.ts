@@ -1,4 +1,4 @@
-/** One pass of a Llama model as launches of kernels: layer by layer, every activation through device memory. */
+/** One pass of a model as launches of kernels: layer by layer, every activation through device memory. */
 import { appendKv, maxima, quotients, scores, valueSums, weights } from '../../kernels/attention/gpu.js';
 import { embedding, lastToken } from '../../kernels/embedding/gpu.js';
 import type { GpuThread, Unwritten } from '../../kernels/gpu.js';
@@ -8,10 +8,11 @@ import { residual, sumOfParts } from '../../kernels/residual/gpu.js';
 import { rmsnorm, squareSums } from '../../kernels/rmsnorm/gpu.js';
 import { rope } from '../../kernels/rope/gpu.js';
 import { swiglu } from '../../kernels/swiglu/gpu.js';
-import { forward, type LlamaConfig, type MatmulOp } from '../../models/llama.js';
+import type { Model } from '../../models/model.js';
+import type { Op, OpOf, Value } from '../../models/op.js';
 import { ModelError } from '../core/errors.js';
 import type { Device, DeviceValue, Launch, Pass } from './device.js';
-import type { BaselineWeights, Matrix, MatrixLayout } from './weights.js';
+import { type BaselineWeights, type Matrix, type MatrixLayout, ropeAngles, stacked } from './weights.js';
 
 /** How a pass is cut for a kind of device. */
 export interface Cut {
@@ -49,10 +50,9 @@ export interface CompiledPass extends Traffic {
 }
 
 export interface PassInput {
-  readonly config: LlamaConfig;
+  readonly model: Model;
   readonly weights: BaselineWeights;
   readonly context: number;
-  readonly ropeTables: { readonly cos: Float32Array; readonly sin: Float32Array };
   readonly cut: Cut;
 }
 
@@ -64,10 +64,15 @@ export function compilePass(device: Device, input: PassInput): CompiledPass {
   const nothing = {} as DeviceValue;
   const args = new Array<DeviceValue>(PASS_ARGUMENTS).fill(nothing);
   // Once without a device, for what every launch moves and which sizes are taken.
-  const rehearsal = new Tracer({ kernel: () => () => nothing, constant: () => nothing }, input, args, []);
+  const matrices = new Map<Op, Matrix>();
+  const nowhere = { kernel: () => () => nothing, constant: () => nothing };
+  const rehearsal = new Tracer(nowhere, input, args, [], matrices);
   rehearsal.run();
   const taken = [...rehearsal.sizes];
-  const pass = device.pass((...handles) => new Tracer(device, input, handles, taken).run(), PASS_ARGUMENTS);
+  const pass = device.pass(
+    (...handles) => new Tracer(device, input, handles, taken, matrices).run(),
+    PASS_ARGUMENTS,
+  );
   return { pass, ...rehearsal.tally };
 }
 
@@ -96,13 +101,20 @@ class Tracer {
   private readonly count: DeviceValue;
   private readonly wanted: DeviceValue;
   private readonly numbers: ReadonlySet<DeviceValue>;
+  /** Each op's weights under each other, made once. */
+  private readonly matrices: Map<Op, Matrix>;
+  private readonly angles = new Map<string, readonly [cos: DeviceValue, sin: DeviceValue]>();
+  /** The angles by which a value that was rotated turns. */
+  private readonly turns = new Map<number, readonly [cos: DeviceValue, sin: DeviceValue]>();
 
   constructor(
     device: Pick<Device, 'kernel' | 'constant'>,
     input: PassInput,
     args: readonly DeviceValue[],
     taken: readonly number[],
+    matrices: Map<Op, Matrix>,
   ) {
+    this.matrices = matrices;
     this.device = device;
     this.input = input;
     this.taken = new Set(taken);
@@ -113,36 +125,44 @@ class Tracer {
     this.numbers = new Set([this.position, this.count, this.wanted]);
   }
 
+  /** Values by number. Those of one product lie in one value of the device, as one matrix gave them. */
+  private readonly values = new Map<number, DeviceValue>();
+  private result: DeviceValue | null = null;
+
   run(): DeviceValue {
-    const { config, weights: held, cut, ropeTables } = this.input;
-    const { hiddenSize } = config;
-    const { tokens } = cut;
-    const cos = this.device.constant(ropeTables.cos);
-    const sin = this.device.constant(ropeTables.sin);
-    let x: DeviceValue | null = null;
-    let h: DeviceValue | null = null;
-    for (const [at, op] of forward(config).entries()) {
-      if (op.kind === 'embedding') {
-        const table = this.device.constant(held.embedding.values, hiddenSize);
-        x = this.launch(embedding, [table, this.ids, this.count], {
-          size: tokens * hiddenSize,
-          constants: { columns: hiddenSize },
-          values: 2 * hiddenSize,
-        });
-      } else if (op.kind === 'rmsnorm') {
-        h = this.norm(x!, held.norms.get(at)!);
-      } else if (op.kind === 'attention') {
-        h = this.attention(h!, cos, sin);
-      } else if (op.name === 'lmHead') {
-        return this.head(h!, held.matrices.get(at)!);
-      } else {
-        const y = this.product(held.matrices.get(at)!, h!, tokens, this.count);
-        if (op.name === 'qkv') h = y;
-        else if (op.name === 'gateUp') h = this.swiglu(y, op);
-        else x = this.add(x!, y, tokens * hiddenSize);
-      }
+    for (const op of this.input.model.ops) {
+      const handler = HANDLERS[op.kind] as ((op: Op, tracer: Tracer) => void) | null;
+      if (handler === null || !isPlain(op)) throw refused(op.kind);
+      handler(op, this);
     }
-    throw new Error('a model without a head');
+    return this.result!;
+  }
+
+  read({ id }: Value): DeviceValue {
+    return this.values.get(id)!;
+  }
+
+  write(value: DeviceValue, ...outs: readonly Value[]): void {
+    for (const { id } of outs) this.values.set(id, value);
+  }
+
+  embedding({ weight, out }: OpOf<'embedding'>): void {
+    const columns = out.features;
+    const table = this.device.constant(this.input.weights.get(weight.name)!, columns);
+    const x = this.launch(embedding, [table, this.ids, this.count], {
+      size: this.input.cut.tokens * columns,
+      constants: { columns },
+      values: 2 * columns,
+    });
+    this.write(x, out);
+  }
+
+  linear(op: OpOf<'linear'>): void {
+    const { weights, cut } = this.input;
+    const matrix = this.matrices.get(op) ?? stacked(weights, op.weights, op.in.features, cut.layout);
+    this.matrices.set(op, matrix);
+    if (op.in.rows === 'logits') this.result = this.head(this.read(op.in), matrix);
+    else this.write(this.product(matrix, this.read(op.in), this.input.cut.tokens, this.count), ...op.outs);
   }
 
   private launch(body: Body, args: readonly DeviceValue[], spec: LaunchSpec): DeviceValue {
@@ -169,21 +189,23 @@ class Tracer {
     return kernel(...args);
   }
 
-  private norm(x: DeviceValue, weight: Float32Array): DeviceValue {
-    const { config, cut } = this.input;
-    const { tokens, parts } = cut;
-    const columns = config.hiddenSize;
+  norm(op: OpOf<'norm'>): void {
+    const { tokens, parts } = this.input.cut;
+    const columns = op.in.features;
+    const x = this.read(op.in);
+    const weight = this.input.weights.get(op.weight!.name)!;
     const squares = this.launch(squareSums, [x, this.count], {
       size: parts * tokens,
       constants: { columns, tokens, partColumns: Math.ceil(columns / parts) },
       loops: true,
       values: columns + parts,
     });
-    return this.launch(rmsnorm, [x, squares, this.device.constant(weight), this.count], {
+    const y = this.launch(rmsnorm, [x, squares, this.device.constant(weight), this.count], {
       size: tokens * columns,
-      constants: { columns, tokens, parts, eps: config.rmsNormEps },
+      constants: { columns, tokens, parts, eps: op.eps },
       values: 3 * columns + parts,
     });
+    this.write(y, op.out);
   }
 
   /** W x in parts [parts][tokens][rows]. */
@@ -211,29 +233,51 @@ class Tracer {
     });
   }
 
-  private add(x: DeviceValue, y: DeviceValue, size: number): DeviceValue {
+  add({ to, from, out }: OpOf<'add'>): void {
     const { parts, tokens } = this.input.cut;
-    return this.launch(residual, [x, y], {
+    const size = tokens * out.features;
+    const x = this.launch(residual, [this.read(to), this.read(from)], {
       size,
       constants: { parts, size },
       values: ((2 + parts) * size) / tokens,
     });
+    this.write(x, out);
   }
 
-  private swiglu(gateUp: DeviceValue, op: MatmulOp): DeviceValue {
+  /** Gate and up lie in one value, as one product gave them. */
+  swiglu(op: OpOf<'activation'>): void {
     const { parts, tokens } = this.input.cut;
-    const size = op.outFeatures[0]!;
-    return this.launch(swiglu, [gateUp, this.count], {
+    const size = op.out.features;
+    const y = this.launch(swiglu, [this.read(op.in), this.count], {
       size: tokens * size,
       constants: { parts, tokens, size },
       values: (2 * parts + 1) * size,
     });
+    this.write(y, op.out);
   }
 
-  private attention(qkv: DeviceValue, cos: DeviceValue, sin: DeviceValue): DeviceValue {
-    const { config, cut, context } = this.input;
+  /** q, k and v lie in one value; they turn where they are read. */
+  rope(op: OpOf<'rope'>): void {
+    const { weights, context } = this.input;
+    const key = JSON.stringify(op.table);
+    if (!this.angles.has(key)) {
+      const { cos, sin } = ropeAngles(op.table, weights, context);
+      this.angles.set(key, [this.device.constant(cos), this.device.constant(sin)]);
+    }
+    this.turns.set(op.out.id, this.angles.get(key)!);
+    this.write(this.read(op.in), op.out);
+  }
+
+  attention(op: OpOf<'attention'>): void {
+    const turn = this.turns.get(op.q.id);
+    if (turn === undefined || this.turns.get(op.k!.id) !== turn) throw refused('attention without RoPE');
+    this.write(this.attend(op, this.read(op.q), ...turn), op.out);
+  }
+
+  private attend(op: OpOf<'attention'>, qkv: DeviceValue, cos: DeviceValue, sin: DeviceValue): DeviceValue {
+    const { cut, context } = this.input;
     const { parts, tokens } = cut;
-    const { headDim, numAttentionHeads: heads, numKeyValueHeads: kvHeads } = config;
+    const { headDim, heads, kvHeads } = op;
     const size = heads * headDim;
     const kvSize = kvHeads * headDim;
     const stride = size + 2 * kvSize;
@@ -253,7 +297,7 @@ class Tracer {
     });
     const scored = this.launch(scores, [q, kv, position, count], {
       size: rows * context,
-      constants: { heads, group, headDim, kvSize, context, scale: 1 / Math.sqrt(headDim) },
+      constants: { heads, group, headDim, kvSize, context, scale: op.scale },
       values: size,
       valuesPerPosition: kvSize + heads,
     });
@@ -313,4 +357,64 @@ class Tracer {
       values: (parts + 1) * matrix.rows,
     });
   }
+}
+
+/** Launches by kind; this engine is the measured counterpart of Llama models and refuses what they do not have. */
+const HANDLERS: { readonly [K in Op['kind']]: ((op: OpOf<K>, tracer: Tracer) => void) | null } = {
+  embedding: (op, tracer) => tracer.embedding(op),
+  norm: (op, tracer) => tracer.norm(op),
+  linear: (op, tracer) => tracer.linear(op),
+  rope: (op, tracer) => tracer.rope(op),
+  attention: (op, tracer) => tracer.attention(op),
+  activation: (op, tracer) => tracer.swiglu(op),
+  add: (op, tracer) => tracer.add(op),
+  logits: () => undefined,
+  headLinear: null,
+  scale: null,
+  arrange: null,
+  route: null,
+  expertLinear: null,
+  mix: null,
+  conv: null,
+  shift: null,
+  scan: null,
+  linearAttention: null,
+  wkv: null,
+  hyper: null,
+  select: null,
+  pool: null,
+};
+
+/** Whether the launches compute what the op's attributes say. */
+function isPlain(op: Op): boolean {
+  switch (op.kind) {
+    case 'embedding':
+      return op.index === 'token' && op.scale === 1;
+    case 'norm':
+      return op.how === 'rms' && op.per === op.in.features && op.weight !== null && op.bias === null;
+    case 'linear':
+      return op.biases.every((bias) => bias === null) && op.weights.every((weight) => !weight.rows);
+    case 'rope':
+      return op.order === 'pairs' && op.table.dims * op.heads === op.in.features && !op.table.yarn;
+    case 'attention': {
+      const { window, softcap, sinks, alibi, temperature } = op;
+      const isShaped = [window, softcap, sinks, alibi, temperature].some((fact) => fact !== null);
+      return op.k !== null && op.v !== null && op.headDim === op.valueDim && op.causal && !isShaped;
+    }
+    case 'activation':
+      return op.act.name === 'silu' && op.by?.features === op.in.features && op.times === 1;
+    case 'add':
+      return op.times === 1;
+    default:
+      return true;
+  }
+}
+
+function refused(kind: string): ModelError {
+  return new ModelError({
+    what: 'the GPU-style baseline',
+    given: `a model with ${kind} of a kind that it has no launches for`,
+    expected: 'what Llama models are made of',
+    todo: 'Take a Llama model for the baseline.',
+  });
 }

@@ -1,5 +1,5 @@
 /** Weights as the GPU-style baseline holds them: float32, since gpu.js knows no other type of array. */
-import { forward, type LlamaConfig, type LlamaOp } from '../../models/llama.js';
+import type { RopeTable, WeightRef } from '../../models/op.js';
 import type { GgufFile, WeightInfo } from '../formats/gguf.js';
 import { dequantize } from '../formats/quantize.js';
 
@@ -12,69 +12,48 @@ export interface Matrix {
   readonly values: Float32Array;
 }
 
-export interface BaselineWeights {
-  readonly embedding: Matrix;
-  /** By the place of the op in `forward(config)`. */
-  readonly matrices: ReadonlyMap<number, Matrix>;
-  readonly norms: ReadonlyMap<number, Float32Array>;
-}
-
-/** Bytes of all weights in float32 as they lie in device memory; a tied head lies there twice. */
-export function deviceWeightBytes(config: LlamaConfig): number {
-  const bytes = (op: LlamaOp): number => {
-    if (op.kind === 'embedding') return config.vocabSize * config.hiddenSize;
-    if (op.kind === 'rmsnorm') return config.hiddenSize;
-    return op.kind === 'matmul' ? op.inFeatures * op.outFeatures.reduce((a, b) => a + b, 0) : 0;
-  };
-  return 4 * forward(config).reduce((sum, op) => sum + bytes(op), 0);
-}
+/** All tensors of a model in float32, by name. */
+export type BaselineWeights = ReadonlyMap<string, Float32Array>;
 
 export interface WeightRead {
   readonly file: GgufFile;
-  readonly config: LlamaConfig;
-  readonly infos: ReadonlyMap<string, WeightInfo>;
-  readonly layout: MatrixLayout;
+  readonly tensors: ReadonlyMap<string, WeightInfo>;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((loadedBytes: number, totalBytes: number) => void) | undefined;
 }
 
-/** Reads and dequantises all weights; those of one op lie under each other in one matrix. */
+/** Reads and dequantises all weights. */
 export async function readWeights(read: WeightRead): Promise<BaselineWeights> {
-  const { config, infos, layout } = read;
-  const totalBytes = [...infos.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const totalBytes = [...read.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   let loadedBytes = 0;
-  const floats = async (name: string): Promise<Float32Array> => {
+  const weights = new Map<string, Float32Array>();
+  for (const [name, info] of read.tensors) {
     read.signal?.throwIfAborted();
-    const info = infos.get(name)!;
     const bytes = new Uint8Array(info.byteLength);
     await read.file.source.read(info.offset, bytes);
-    loadedBytes = Math.min(totalBytes, loadedBytes + info.byteLength);
+    loadedBytes += info.byteLength;
     read.onProgress?.(loadedBytes, totalBytes);
-    return dequantize(bytes, info.type);
-  };
-  const matrices = new Map<number, Matrix>();
-  const norms = new Map<number, Float32Array>();
-  let embedding: Matrix | null = null;
-  for (const [at, op] of forward(config).entries()) {
-    if (op.kind === 'embedding') {
-      const values = await floats(op.weight);
-      embedding = { rows: config.vocabSize, columns: config.hiddenSize, values };
-    }
-    if (op.kind === 'rmsnorm') norms.set(at, await floats(op.weight));
-    if (op.kind === 'matmul') {
-      const rows = op.outFeatures.reduce((a, b) => a + b, 0);
-      const values = new Float32Array(rows * op.inFeatures);
-      let filled = 0;
-      for (const weight of op.weights) {
-        const part = await floats(weight);
-        values.set(part, filled);
-        filled += part.length;
-      }
-      const columns = op.inFeatures;
-      matrices.set(at, { rows, columns, values: layout === 'rows' ? values : transpose(values, columns) });
-    }
+    weights.set(name, dequantize(bytes, info.type));
   }
-  return { embedding: embedding!, matrices, norms };
+  return weights;
+}
+
+/** Matrices of equal columns under each other. */
+export function stacked(
+  weights: BaselineWeights,
+  refs: readonly WeightRef[],
+  columns: number,
+  layout: MatrixLayout,
+): Matrix {
+  const parts = refs.map(({ name }) => weights.get(name)!);
+  const values = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let filled = 0;
+  for (const part of parts) {
+    values.set(part, filled);
+    filled += part.length;
+  }
+  const rows = values.length / columns;
+  return { rows, columns, values: layout === 'rows' ? values : transpose(values, columns) };
 }
 
 /** [rows][columns] to [columns][rows], in squares that stay in the cache. */
@@ -94,20 +73,21 @@ export function transpose(values: Float32Array, columns: number): Float32Array {
   return out;
 }
 
-/** cos and sin of every angle [context][headDim / 2]. */
-export function ropeTables(
-  config: LlamaConfig,
-  factors: Float32Array,
+/** cos and sin of every angle [context][dims / 2]. */
+export function ropeAngles(
+  { dims, theta, divisor, factors, magnitude }: RopeTable,
+  weights: BaselineWeights,
   context: number,
 ): { cos: Float32Array; sin: Float32Array } {
-  const half = config.headDim / 2;
+  const half = dims / 2;
+  const stored = factors && weights.get(factors.short.name);
   const cos = new Float32Array(context * half);
   const sin = new Float32Array(context * half);
   for (let position = 0; position < context; position++) {
     for (let i = 0; i < half; i++) {
-      const angle = (position * config.ropeTheta ** ((-2 * i) / config.headDim)) / factors[i]!;
-      cos[position * half + i] = Math.cos(angle);
-      sin[position * half + i] = Math.sin(angle);
+      const angle = (position * theta ** ((-2 * i) / dims)) / (divisor * (stored ? stored[i]! : 1));
+      cos[position * half + i] = magnitude * Math.cos(angle);
+      sin[position * half + i] = magnitude * Math.sin(angle);
     }
   }
   return { cos, sin };

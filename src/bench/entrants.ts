@@ -1,5 +1,4 @@
 /** Who can be measured, behind one interface: given prompts, it answers with what the run took. */
-import { kvBytesPerToken } from '../../models/llama.js';
 import type { Baseline } from '../baseline/engine.js';
 import { EngineError } from '../core/errors.js';
 import type { Engine, GenerateEnd } from '../runtime/types.js';
@@ -85,7 +84,7 @@ function requireTokens(contender: Contender, got: number, expected: number, sign
 
 /** The runtime. Tokens reach its caller in groups, so the gap before a group is shared out over its tokens. */
 export function runtimeEntrant(engine: Engine): Entrant {
-  const { config, weightBytes, parameters, workers, simd } = engine.info;
+  const { config, weightBytes, parameters, workers, simd, kvBytesPerToken } = engine.info;
   const embedding = config.vocabSize * config.hiddenSize;
   // An embedding that is no head as well is read one row at a time.
   const readBytes = config.tieWordEmbeddings ? weightBytes : weightBytes * (1 - embedding / parameters);
@@ -135,7 +134,7 @@ export function runtimeEntrant(engine: Engine): Entrant {
     backend: `WebAssembly ${simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
     isSerial: false,
     traffic: (position) => ({
-      bytes: readBytes + (position + 1) * kvBytesPerToken(config, 4),
+      bytes: readBytes + (position + 1) * kvBytesPerToken,
       launches: null,
     }),
     run: async (prompts, of, signal) =>

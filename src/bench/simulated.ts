@@ -1,5 +1,5 @@
 /** What wafers and GPUs would do with the measured models and lengths: simulated, never measured. */
-import type { LlamaConfig } from '../../models/llama.js';
+import type { ModelShape } from '../../models/model.js';
 import { WaferflowError } from '../core/errors.js';
 import { plan } from '../timing/estimate.js';
 import { cardOfLlama, findMachine } from '../timing/local-run.js';
@@ -11,7 +11,7 @@ export const SIMULATED_MACHINES = ['wse-3', 'h100', 'h200', 'b200'];
 /** One row per machine for each case with an answer; machines that cannot hold the model are left out, with the reason. */
 export function simulatedRows(
   model: string,
-  config: LlamaConfig,
+  config: ModelShape,
   cases: readonly BenchCase[],
   note: (text: string) => void,
 ): SimulatedRow[] {

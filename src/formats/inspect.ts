@@ -1,7 +1,7 @@
 /** What a GGUF file holds, and whether it runs here: from its header alone, before its tensors are there. */
 import { messageOf } from '../core/errors.js';
 import type { GgufFile } from './gguf.js';
-import { llamaConfigOf, llamaWeights, ropeStretchOf } from './llama-gguf.js';
+import { readModel } from './model-file.js';
 import { isWeightType } from './tensor-types.js';
 import { createTokenizer } from './tokenizer.js';
 
@@ -37,15 +37,11 @@ export function inspectModel(file: GgufFile): ModelReport {
       return null;
     }
   };
-  const config = attempt(() => llamaConfigOf(file));
   const unknown = [...types].filter(([type]) => !isWeightType(type));
   for (const [type, { tensors }] of unknown) {
     refusals.push(`${tensors} tensors are of type ${type}, which has no kernels here.`);
   }
-  if (config !== null) {
-    attempt(() => ropeStretchOf(file, config));
-    if (unknown.length === 0) attempt(() => llamaWeights(file, config));
-  }
+  if (unknown.length === 0) attempt(() => readModel(file));
   attempt(() => createTokenizer(file));
   const sorted = [...types].sort((a, b) => b[1].bytes - a[1].bytes);
   return {

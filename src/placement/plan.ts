@@ -4,7 +4,8 @@
  * it cycle by cycle, timing costs it, the runtime runs it on host cores, the page draws it. All of them get the
  * same bits, because the order of every sum is written here and nowhere else (see `foldPairs` in reduce.ts).
  */
-import type { AttentionOp, EmbeddingOp, LlamaConfig, MatmulOp, NormOp } from '../../models/llama.js';
+import type { Model } from '../../models/model.js';
+import type { OpKind, OpOf } from '../../models/op.js';
 
 /** `x` counts columns from west to east, `y` counts rows from north to south. */
 export type Axis = 'x' | 'y';
@@ -42,51 +43,60 @@ export interface Reduce {
   readonly groupSize: number;
 }
 
-/** y = W h. Output rows are cut along one axis, input columns along the other, partial y is reduced there. */
-export interface PlacedMatmul extends MatmulOp {
+/** Output rows are cut along one axis, input columns along the other; partial results are reduced there. */
+interface PlacedProduct {
   /** One per weight, in the order of `weights`. */
   readonly rows: readonly Split[];
   readonly columns: Split;
   readonly reduce: Reduce;
 }
 
-/** The sum of squares is reduced as a matmul's columns are. */
-export interface PlacedNorm extends NormOp {
-  readonly columns: Split;
-  readonly reduce: Reduce;
+/** What placement adds to an op of a kind; kinds that are not named stay as they are. */
+interface Placements {
+  /** The table is cut as a product's matrix is: vocabulary along x, columns along y. */
+  readonly embedding: { readonly rows: Split; readonly columns: Split };
+  /**
+   * The sum of squares is reduced as a product's columns are; of a run within a head there is nothing to reduce, and heads
+   * lie as attention wants them.
+   */
+  readonly norm: { readonly columns: Split; readonly reduce: Reduce; readonly headCut: Split | null };
+  readonly rope: { readonly headCut: Split };
+  readonly linear: PlacedProduct;
+  readonly headLinear: { readonly columns: Split; readonly reduce: Reduce };
+  readonly expertLinear: PlacedProduct;
+  /**
+   * KV heads are cut along one axis; along the other, position p of the KV cache lies on tile `p mod reduce.parts`,
+   * so a new token goes to the tile that has waited longest and nothing moves.
+   */
+  readonly attention: { readonly kvCut: Split; readonly reduce: Reduce };
 }
 
-/**
- * KV heads are cut along one axis; along the other, position p of the KV cache lies on tile `p mod reduce.parts`,
- * so a new token goes to the tile that has waited longest and nothing moves.
- */
-export interface PlacedAttention extends AttentionOp {
-  readonly kvHeads: Split;
-  readonly reduce: Reduce;
+export type PlacedOf<K extends OpKind> = OpOf<K> & (K extends keyof Placements ? Placements[K] : unknown);
+export type PlacedOp = { [K in OpKind]: PlacedOf<K> }[OpKind];
+
+/** A reader's table over placed ops: one handler for every kind. */
+export type PlacedHandlers<Context, Result = void> = {
+  readonly [K in OpKind]: (op: PlacedOf<K>, context: Context) => Result;
+};
+
+/** Calls the handler of the op's kind. */
+export function handlePlaced<Context, Result>(
+  handlers: PlacedHandlers<Context, Result>,
+  op: PlacedOp,
+  context: Context,
+): Result {
+  return (handlers[op.kind] as (op: PlacedOp, context: Context) => Result)(op, context);
 }
 
-export interface PlacedEmbedding extends EmbeddingOp {
-  readonly columns: Split;
-}
-
-export type PlacedOp = PlacedEmbedding | PlacedNorm | PlacedMatmul | PlacedAttention;
-
-/** A run of layers on one rectangle of one wafer; activations stream from region to region in this order. */
+/** A run of layers on one rectangle; activations stream from region to region in this order. */
 export interface Region {
-  readonly wafer: number;
   readonly rect: Rect;
-  /** Layers `[firstLayer, lastLayer]`; the embedding and the head belong to the first and last region. */
-  readonly firstLayer: number;
-  readonly lastLayer: number;
   readonly ops: readonly PlacedOp[];
 }
 
-export interface Plan {
-  readonly config: LlamaConfig;
-  /** Name of the machine the plan is for, e.g. `desk` or `wse-3`. */
-  readonly machine: string;
-  /** Where a prompt is processed, many tokens at a time. */
-  readonly prefill: readonly Region[];
-  /** Where tokens are generated, one at a time. */
-  readonly decode: readonly Region[];
+/** A model on one rectangle, where prompts are processed and tokens generated alike. */
+export interface Plan extends Region {
+  readonly model: Model;
+  /** By a value's number: the axis along which it is cut. */
+  readonly cuts: readonly Axis[];
 }

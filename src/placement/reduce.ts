@@ -2,7 +2,28 @@
  * The order in which partial sums meet: the single definition that the fabric's reductions, the runtime's
  * folds and the timing model share.
  */
-import type { Reduce } from './plan.js';
+import type { Axis, Reduce } from './plan.js';
+
+/** Group sizes of the K-tree (K = 2) in the published kernels; others take about the square root, which balances its two phases. */
+const PUBLISHED_GROUPS: Readonly<Record<number, number>> = {
+  360: 18,
+  420: 20,
+  480: 20,
+  540: 20,
+  600: 24,
+  660: 22,
+  720: 24,
+};
+
+/** The group size of a K-tree over `parts` tiles. */
+export function ktreeGroup(parts: number): number {
+  return PUBLISHED_GROUPS[parts] ?? Math.max(1, Math.round(Math.sqrt(parts)));
+}
+
+/** The reduction of `parts` tiles along an axis that every plan uses. */
+export function reduceAlong(axis: Axis, parts: number): Reduce {
+  return { algorithm: 'ktree', axis, parts, groupSize: ktreeGroup(parts) };
+}
 
 /** One step of a reduction: `partial[into] = partial[into] + partial[from]`. */
 export interface Fold {

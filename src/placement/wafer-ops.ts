@@ -12,6 +12,7 @@ import {
   mlpMatrices,
 } from '../../models/card.js';
 import type { Axis, Reduce, Split } from './plan.js';
+import { reduceAlong } from './reduce.js';
 
 /** The PEs that work on an op together: a rectangle, most often a square. */
 export interface Grid {
@@ -64,29 +65,13 @@ export interface WaferAttention {
 
 export type WaferOp = WaferMatmul | WaferScalar | WaferAttention | WaferExchange;
 
-/** Group sizes of the K-tree (K = 2) in the published kernels; others take about the square root. */
-const PUBLISHED_GROUPS: Readonly<Record<number, number>> = {
-  360: 18,
-  420: 20,
-  480: 20,
-  540: 20,
-  600: 24,
-  660: 22,
-  720: 24,
-};
-
-function ktreeGroupOf(parts: number): number {
-  return PUBLISHED_GROUPS[parts] ?? Math.max(1, Math.round(Math.sqrt(parts)));
-}
-
 /** PEs along an axis. */
 function partsOf(axis: Axis, grid: Grid): number {
   return axis === 'x' ? grid.width : grid.height;
 }
 
 function along(axis: Axis, grid: Grid): Reduce {
-  const parts = partsOf(axis, grid);
-  return { algorithm: 'ktree', axis, parts, groupSize: ktreeGroupOf(parts) };
+  return reduceAlong(axis, partsOf(axis, grid));
 }
 
 function cut(axis: Axis, extent: number, grid: Grid): Split {

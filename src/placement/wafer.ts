@@ -15,7 +15,7 @@ import { matrixBits, storedBits } from '../../models/card-bits.js';
 import { ModelError, OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import type { WaferMachine } from '../machine/wafers.js';
-import type { Rect, Region } from './plan.js';
+import type { Rect } from './plan.js';
 import { type Grid, placeHead, placeLayer, type WaferOp } from './wafer-ops.js';
 
 /** What the SRAM of a region's fullest PE holds, in bytes; the parts add up to all of it. */
@@ -28,7 +28,11 @@ export interface PeBudget {
 }
 
 /** A run of layers on a grid of PEs. `lastLayer` is below `firstLayer` where only embedding or head lie there. */
-export interface WaferRegion extends Omit<Region, 'ops'> {
+export interface WaferRegion {
+  readonly wafer: number;
+  readonly rect: Rect;
+  readonly firstLayer: number;
+  readonly lastLayer: number;
   readonly embedding: boolean;
   readonly head: boolean;
   /** The ops of each layer kind in this region, with how many layers have it. */

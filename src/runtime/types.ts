@@ -1,5 +1,5 @@
 /** The engine's public types: what goes into `load` and `generate`, and what comes out. */
-import type { LlamaConfig } from '../../models/llama.js';
+import type { ModelShape } from '../../models/model.js';
 import type { MeasuredMs } from '../core/units.js';
 import type { ChatMessage, Tokenizer } from '../formats/tokenizer-types.js';
 import type { Simulated } from '../timing/local-run.js';
@@ -184,10 +184,12 @@ export interface ScoreOptions {
 export interface EngineInfo {
   readonly name: string;
   readonly architecture: string;
-  readonly config: LlamaConfig;
+  readonly config: ModelShape;
   readonly parameters: number;
   readonly weightBytes: number;
   readonly kvBytes: number;
+  /** Of the KV cache, for every token that it holds. */
+  readonly kvBytesPerToken: number;
   readonly context: number;
   readonly workers: number;
   readonly simd: SimdMode;

@@ -1,7 +1,7 @@
 /** What a known machine would take for the very tokens that a local run produced: simulated, never measured. */
 import type { ModelCard } from '../../models/card.js';
 import { partBits } from '../../models/card-bits.js';
-import type { LlamaConfig } from '../../models/llama.js';
+import type { ModelShape } from '../../models/model.js';
 import { OptionError } from '../core/errors.js';
 import type { SimulatedMs } from '../core/units.js';
 import { findGpu, GPUS } from '../machine/gpus.js';
@@ -17,7 +17,7 @@ export interface Simulated {
 }
 
 /** The card of a Llama model that is loaded here. */
-export function cardOfLlama(config: LlamaConfig, name = 'the loaded model'): ModelCard {
+export function cardOfLlama(config: ModelShape, name = 'the loaded model'): ModelCard {
   return {
     name,
     modelType: 'llama',
@@ -77,7 +77,7 @@ export function findMachine(name: string): Machine {
  * @throws OptionError for an unknown name, and what `plan` throws
  */
 export function simulate(
-  config: LlamaConfig,
+  config: ModelShape,
   promptTokens: number,
   generatedTokens: number,
   machineName: string,

@@ -4,9 +4,13 @@ import { pageBytes } from '#kernels/attention/spec.js';
 import { matvec } from '#kernels/matvec/spec.js';
 import { packedBytes } from '#kernels/pack/spec.js';
 import { quantizedBytes } from '#kernels/quantize/spec.js';
-import { decodeFlops, forward, type LlamaConfig } from '#models/llama.js';
+import { decodeFlops } from '#models/weights.js';
 import { Rng } from '#src/core/rng.js';
+import { readGguf } from '#src/formats/gguf.js';
+import { readModel } from '#src/formats/model-file.js';
 import { fromF16, toF16 } from '#src/formats/quantize.js';
+import { randomModelBytes } from '#src/formats/random-model.js';
+import { bytesSource } from '#src/formats/source.js';
 import {
   type KernelMachine,
   kernelTypes,
@@ -32,7 +36,7 @@ function attentionExp(machine: KernelMachine, xs: Float32Array): Float32Array {
   const { kernels } = machine;
   const dim = 2;
   const length = 32;
-  const bytes = kernels.pageBytes(1, dim, 4);
+  const bytes = kernels.pageBytes(1, dim, dim, 4);
   const pages = machine.input('pages', Int32Array.of(0));
   const layer = machine.output('KV', bytes);
   // Begins with the weights of the last page.
@@ -46,9 +50,9 @@ function attentionExp(machine: KernelMachine, xs: Float32Array): Float32Array {
     const part = Float32Array.of(0, ...xs.subarray(from, from + length - 1));
     part.forEach((x, p) => {
       machine.write(k, Float32Array.of(x, 0));
-      kernels.kvAppend(layer, p, 0, 1, dim, k, v, 4);
+      kernels.kvAppend(layer, p, 0, 1, dim, dim, k, v, 4);
     });
-    kernels.attention(q, dim, layer, pages, 0, 1, part.length, 1, out, 4, 0, scratch);
+    kernels.attention(q, dim, dim, layer, pages, 0, 1, part.length, 1, out, 4, 0, 0, 0, scratch);
     weights.set(machine.floats(scratch, part.length).subarray(1), from);
   }
   expect(machine.damage()).toEqual([]);
@@ -157,7 +161,7 @@ describe.each(machines)('on $build', (machine) => {
   it.each([2, 6, 8])('kvAppend lays out pages as documented, zeros after dim %i', (dim) => {
     machine.reset();
     const [kvHeads, width] = [2, Math.ceil(dim / 4) * 4];
-    const bytes = machine.kernels.pageBytes(kvHeads, dim, 4);
+    const bytes = machine.kernels.pageBytes(kvHeads, dim, dim, 4);
     const expected = new Float32Array(bytes / 4);
     const page = machine.output('page', bytes);
     for (let position = 0; position < 32; position++) {
@@ -165,7 +169,7 @@ describe.each(machines)('on $build', (machine) => {
         const k = Float32Array.from({ length: dim }, (_, d) => 1 + position * 1000 + head * 100 + d);
         const v = k.map((value) => -value);
         const inputs = [machine.input('k', k), machine.input('v', v)] as const;
-        machine.kernels.kvAppend(page, position, head, kvHeads, dim, ...inputs, 4);
+        machine.kernels.kvAppend(page, position, head, kvHeads, dim, dim, ...inputs, 4);
         const kGroup = (head * 32 + (position & ~3)) * width + (position & 3);
         for (let d = 0; d < dim; d++) expected[kGroup + d * 4] = k[d]!;
         expected.set(v, ((kvHeads + head) * 32 + position) * width);
@@ -184,8 +188,8 @@ describe.each(machines)('on $build', (machine) => {
       }
     }
     for (const dim of [2, 6, 64, 80]) {
-      expect(kernels.pageBytes(3, dim, 2)).toBe(pageBytes(3, dim, 2));
-      expect(kernels.pageBytes(5, dim, 4)).toBe(pageBytes(5, dim, 4));
+      expect(kernels.pageBytes(3, dim, dim, 2)).toBe(pageBytes(3, dim, dim, 2));
+      expect(kernels.pageBytes(5, dim, 10, 4)).toBe(pageBytes(5, dim, 10, 4));
     }
   });
 });
@@ -199,12 +203,12 @@ function appendHalves(machine: KernelMachine, x: Float32Array<ArrayBuffer>): Uin
   const padded = new Float32Array(count * values);
   padded.set(x);
   const address = machine.input('v', padded);
-  const page = machine.output('page', machine.kernels.pageBytes(1, dim, 2));
+  const page = machine.output('page', machine.kernels.pageBytes(1, dim, dim, 2));
   const stored = new Uint16Array(padded.length);
   for (let i = 0; i < count; i++) {
     for (let slot = 0; slot < 32; slot++) {
       const v = address + (i * values + slot * dim) * 4;
-      machine.kernels.kvAppend(page, slot, 0, 1, dim, v, v, 2);
+      machine.kernels.kvAppend(page, slot, 0, 1, dim, dim, v, v, 2);
     }
     stored.set(new Uint16Array(machine.bytes(page + values * 2, values * 2).buffer), i * values);
   }
@@ -212,25 +216,20 @@ function appendHalves(machine: KernelMachine, x: Float32Array<ArrayBuffer>): Uin
   return stored;
 }
 
-it('the FLOPs of the matvec spec are those of a model without context', () => {
-  const config: LlamaConfig = {
+it('the FLOPs of the matvec spec are those of a model without context', async () => {
+  const bytes = randomModelBytes({
     hiddenSize: 96,
     intermediateSize: 256,
     numHiddenLayers: 3,
     numAttentionHeads: 6,
     numKeyValueHeads: 2,
-    headDim: 16,
     vocabSize: 500,
-    maxPositionEmbeddings: 128,
-    rmsNormEps: 1e-5,
-    ropeTheta: 10000,
-    ropeScaling: null,
-    tieWordEmbeddings: true,
-  };
-  const flops = forward(config).flatMap((op) =>
-    op.kind === 'matmul'
-      ? op.outFeatures.map((rows) => matvec.flops({ type: 'F32', rows, columns: op.inFeatures }))
+  });
+  const { model } = readModel(await readGguf(bytesSource(bytes)));
+  const flops = model.ops.flatMap((op) =>
+    op.kind === 'linear'
+      ? op.outs.map(({ features }) => matvec.flops({ type: 'F32', rows: features, columns: op.in.features }))
       : [],
   );
-  expect(flops.reduce((a, b) => a + b)).toBe(decodeFlops(config, 0));
+  expect(flops.reduce((a, b) => a + b)).toBe(decodeFlops(model.ops, 0));
 });

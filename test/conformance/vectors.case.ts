@@ -76,12 +76,12 @@ export function ropeCase(
         );
       } else if (scaling !== null) {
         expectedFactors = yarnFactors(dim, theta, scaling);
-        kernels.ropeYarnFactors(factors, dim, theta, scaling.factor, scaling.originalContext);
+        kernels.ropeYarnFactors(factors, dim, theta, scaling.factor, scaling.originalContext, 32, 1);
       }
       machine.freeze(factors);
       const actualFactors = machine.floats(factors, dim / 2);
       const table = machine.output('table', positions * dim * 4);
-      kernels.ropeTable(table, positions, dim, theta, factors);
+      kernels.ropeTable(table, positions, dim, theta, factors, 1);
       machine.freeze(table);
       const x = normals(new Rng(seed), dim);
       const turned = [0, 1, 2, 63, positions - 1].map((position) => {
@@ -162,6 +162,7 @@ function attend(
     machine.kernels.attention(
       queries + at,
       dim,
+      dim,
       cache.layer,
       cache.pages,
       kvHead,
@@ -171,6 +172,8 @@ function attend(
       out + at,
       kvValueBytes,
       0,
+      0,
+      head,
       scratch,
     );
   }
@@ -205,7 +208,7 @@ export function residualCase(name: string, values: Values, seed: number): Case {
       const x = values(rng);
       const y = normals(rng, x.length);
       const out = machine.output('x', x.length * 4, x);
-      machine.kernels.residual(out, machine.input('y', y), x.length);
+      machine.kernels.residual(out, machine.input('y', y), out, 0, x.length, 1);
       const shape = { n: x.length };
       return [result('x', machine.floats(out, x.length), residual(x, y), residualSpec.tolerance, shape)];
     },

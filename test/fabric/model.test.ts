@@ -1,12 +1,13 @@
 /** A whole model on the fabric and on the runtime, from one plan: the same logits bit for bit. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { RopeTable } from '#models/op.js';
+import { ggufSource } from '#src/fabric/model/gguf-source.js';
 import { FabricModel } from '#src/fabric/model/model.js';
-import type { ModelSource } from '#src/fabric/model/source.js';
-import { readGguf, type TensorInfo } from '#src/formats/gguf.js';
-import { llamaConfigOf, llamaWeights } from '#src/formats/llama-gguf.js';
+import { readGguf } from '#src/formats/gguf.js';
+import { readModel } from '#src/formats/model-file.js';
 import { bytesSource } from '#src/formats/source.js';
-import { tensorType, type WeightType } from '#src/formats/tensor-types.js';
+import { tensorType } from '#src/formats/tensor-types.js';
 import { parseWafer } from '#src/machine/custom.js';
 import { findWafer, type WaferMachine } from '#src/machine/wafers.js';
 import { placeOnRectangle, type RectangleSize } from '#src/placement/place.js';
@@ -26,31 +27,23 @@ async function fabricModel(
 ): Promise<FabricModel> {
   const bytes = new Uint8Array(readFileSync(path));
   const file = await readGguf(bytesSource(bytes));
-  const config = llamaConfigOf(file);
-  const infos = llamaWeights(file, config);
-  const plan = placeOnRectangle(config, rectangle, (name) => tensorType(infos.get(name)!.type).blockElements);
+  const { model, tensors } = readModel(file);
+  const plan = placeOnRectangle(
+    model,
+    rectangle,
+    (name) => tensorType(tensors.get(name)!.type).blockElements,
+  );
 
   const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true });
   const module = await WebAssembly.compile((await kernelBinaries()).simd);
   const kernels = instantiateKernels(module, memory);
-  const { headDim, ropeTheta } = config;
-  new Float32Array(memory.buffer, reservedBytes, headDim / 2).fill(1);
-  const table = reservedBytes + headDim * 2;
-  kernels.ropeTable(table, context, headDim, ropeTheta, reservedBytes);
-
-  const source: ModelSource = {
-    weight(name) {
-      const info: TensorInfo = infos.get(name)!;
-      const [columns = 1, rows = 1] = info.dims;
-      return {
-        type: info.type as WeightType,
-        rows,
-        columns,
-        bytes: bytes.subarray(info.offset, info.offset + info.byteLength),
-      };
-    },
-    angles: (position) => new Float32Array(memory.buffer, table + position * headDim * 4, headDim).slice(),
+  const angles = ({ dims, theta, magnitude }: RopeTable, position: number): Float32Array => {
+    new Float32Array(memory.buffer, reservedBytes, dims / 2).fill(1);
+    const table = reservedBytes + dims * 2;
+    kernels.ropeTable(table, context, dims, theta, reservedBytes, magnitude);
+    return new Float32Array(memory.buffer, table + position * dims * 4, dims).slice();
   };
+  const source = ggufSource(bytes, tensors, angles);
   return new FabricModel(machine, plan, source, context);
 }
 
@@ -87,10 +80,18 @@ describe.each(['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0'] as const)('a tiny model in 
     await compare(path, { width, height }, [1, 37, 5, 260, 5, 99, 7], [0, 3, 6], ROOMY);
   });
 
+  it.each([
+    [1, 1],
+    [3, 2],
+  ])('with an output head of its own has the same bits, %i x %i PEs', async (width, height) => {
+    const path = temporaryFile(tinyModel({ weightType, tieWordEmbeddings: false }));
+    await compare(path, { width, height }, [1, 37, 5], [0, 2], ROOMY);
+  });
+
   it('that does not fit says which PE, what it needs and what there is', async () => {
     const path = temporaryFile(tinyModel({ weightType }));
     await expect(fabricModel(path, { width: 1, height: 1 }, 8, findWafer('desk'))).rejects.toThrow(
-      /SRAM of PE \(0, 0\).*embed_tokens.*at most the 49152 B/,
+      /SRAM of PE \(0, 0\).*token_embd.*at most the 49152 B/,
     );
   });
 });

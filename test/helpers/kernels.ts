@@ -228,7 +228,7 @@ export function fillKv(
 ): KvCache {
   const { kernels } = machine;
   const count = Math.ceil(length / 32);
-  const pageBytes = kernels.pageBytes(kvHeads, dim, kvValueBytes);
+  const pageBytes = kernels.pageBytes(kvHeads, dim, dim, kvValueBytes);
   // One page more than needed, and the last one first.
   const numbers = Int32Array.from({ length: count }, (_, page) => count - page);
   const pages = machine.input('page numbers', numbers);
@@ -239,7 +239,7 @@ export function fillKv(
     for (let head = 0; head < kvHeads; head++) {
       const page = layer + numbers[p >> 5]! * pageBytes;
       const at = (p * kvHeads + head) * dim * 4;
-      kernels.kvAppend(page, p & 31, head, kvHeads, dim, kAddress + at, vAddress + at, kvValueBytes);
+      kernels.kvAppend(page, p & 31, head, kvHeads, dim, dim, kAddress + at, vAddress + at, kvValueBytes);
     }
   }
   machine.freeze(layer);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { countParameters } from '#models/card.js';
 import { CARD_NAMES } from '#models/card-file.js';
-import type { LlamaConfig } from '#models/llama.js';
+import { modelOf } from '#models/model.js';
 import { findWafer } from '#src/machine/wafers.js';
 import { placeOnRectangle } from '#src/placement/place.js';
 import { gridsFor, placeOnWafers, regionsOn, usersThatFit, wafersNeeded } from '#src/placement/wafer.js';
@@ -91,32 +91,45 @@ describe('placeLayer', () => {
     for (const op of products) expect(op.rows.axis).not.toBe(op.columns.axis);
   });
 
-  it('cuts and reduces its products as the plan that the runtime and the fabric execute', () => {
-    const config: LlamaConfig = {
-      hiddenSize: 4096,
-      intermediateSize: 14336,
-      numHiddenLayers: 1,
-      numAttentionHeads: 32,
-      numKeyValueHeads: 8,
-      headDim: 128,
-      vocabSize: 128256,
-      maxPositionEmbeddings: 8192,
-      rmsNormEps: 1e-5,
-      ropeTheta: 500000,
-      ropeScaling: null,
-      tieWordEmbeddings: false,
-    };
-    const grid = { width: 420, height: 420 };
-    const executed = placeOnRectangle(config, grid, () => 1).decode[0]!.ops;
-    const card = loadCard('llama-3.1-8b');
-    for (const op of placeLayer(card, card.kinds[0]!, grid, 1)) {
-      if (op.kind !== 'matmul') continue;
-      const same = executed.find((each) => each.kind === 'matmul' && each.name === op.name);
-      if (same?.kind !== 'matmul') throw new Error(`no ${op.name} in the plan`);
-      expect(same.reduce).toEqual(op.reduce);
-      expect(same.columns).toEqual(op.columns);
-      expect(new Set(same.rows.map((rows) => rows.axis))).toEqual(new Set([op.rows.axis]));
-      expect(same.rows.reduce((sum, rows) => sum + rows.extent, 0)).toBe(op.rows.extent);
-    }
-  });
+  it.each([360, 420, 480, 540, 600, 660, 720])(
+    'cuts and reduces its products as the plan that the runtime and the fabric execute, %i PEs a side',
+    (side) => {
+      const grid = { width: side, height: side };
+      const sizes: Readonly<Record<string, unknown>> = {
+        'general.architecture': 'llama',
+        'llama.embedding_length': 4096,
+        'llama.feed_forward_length': 14336,
+        'llama.block_count': 1,
+        'llama.attention.head_count': 32,
+        'llama.attention.head_count_kv': 8,
+        'llama.attention.layer_norm_rms_epsilon': 1e-5,
+        'llama.vocab_size': 128256,
+        'llama.context_length': 8192,
+      };
+      const model = modelOf({
+        name: 'llama-3.1-8b',
+        value: (key) => sizes[key],
+        shape: (name) => (/output.weight|ffn_gate/.test(name) ? [128256, 4096] : null),
+        tensorCount: 12,
+      });
+      const executed = placeOnRectangle(model, grid, () => 1).ops;
+      const products: Readonly<Record<string, string>> = {
+        qkv: 'attn_q',
+        o: 'attn_output',
+        gateUp: 'ffn_gate',
+        down: 'ffn_down',
+      };
+      const card = loadCard('llama-3.1-8b');
+      for (const op of placeLayer(card, card.kinds[0]!, grid, 1)) {
+        if (op.kind !== 'matmul') continue;
+        const weight = `blk.0.${products[op.name]}.weight`;
+        const same = executed.find((each) => each.kind === 'linear' && each.weights[0]!.name === weight);
+        if (same?.kind !== 'linear') throw new Error(`no ${op.name} in the plan`);
+        expect(same.reduce).toEqual(op.reduce);
+        expect(same.columns).toEqual(op.columns);
+        expect(new Set(same.rows.map((rows) => rows.axis))).toEqual(new Set([op.rows.axis]));
+        expect(same.rows.reduce((sum, rows) => sum + rows.extent, 0)).toBe(op.rows.extent);
+      }
+    },
+  );
 });

@@ -1,154 +1,120 @@
 /** One PE's share of attention: some KV heads with their query heads, and every n-th position of the KV cache. */
-import type { LlamaConfig } from '../../../models/llama.js';
-import type { PlacedAttention, PlacedMatmul, Reduce } from '../../placement/plan.js';
-import { rotate, softmaxWeight } from '../local/arithmetic.js';
-import { elementWork, matvecWork } from '../local/work.js';
-import type { Buffer, Pe, Pending } from '../pe.js';
-import { type Cut, cutOf, Handover, type Lines, type StepInput } from './lines.js';
-import { lengthOf, type Span } from './tile.js';
-
-type Flow = Generator<Pending, void, void>;
+import type { PlacedOf } from '../../placement/plan.js';
+import { softmaxWeight } from '../local/arithmetic.js';
+import { matvecWork } from '../local/work.js';
+import type { Buffer } from '../pe.js';
+import { type Cut, cutOf, type StepInput } from './lines.js';
+import type { Flow, ModelPe } from './model-pe.js';
+import { bufferOf, type Place, partOf } from './slots.js';
+import { lengthOf } from './tile.js';
 
 /** Vector operations of the polynomial exp. */
 const EXP_PASSES = 10;
 
 export class HeadsPe {
-  readonly outputCut: Cut;
-  /** Elements of this PE's attention output. */
-  readonly outputs: number;
-  private readonly pe: Pe;
-  private readonly config: LlamaConfig;
-  private readonly op: PlacedAttention;
-  private readonly alongX: Reduce;
-  /** How q, k and v come from the matmul's row tiles to the heads' tiles; the buffer holds them side by side. */
-  private readonly cuts: readonly { readonly from: Cut; readonly to: Cut }[];
+  private readonly own: ModelPe;
+  private readonly op: PlacedOf<'attention'>;
   private readonly keys: Buffer;
   private readonly values: Buffer;
-  private readonly parts: readonly [q: Buffer, k: Buffer, v: Buffer];
-  private readonly scores: Buffer;
-  private readonly tops: Buffer;
-  private readonly sums: Buffer;
+  /** q, k and v in the heads' cut: where they lie already, or in buffers of their own. */
+  private readonly parts: readonly [q: () => Float32Array, k: () => Float32Array, v: () => Float32Array];
+  private readonly fetches: readonly (() => Flow)[];
+  private readonly scores: () => Buffer;
+  private readonly tops: () => Buffer;
+  private readonly sums: () => Buffer;
+  private readonly out: Place;
   private readonly kvHeads: number;
   private readonly group: number;
 
-  /** `scratch` is shared by the layers, which follow one another. */
-  constructor(
-    pe: Pe,
-    config: LlamaConfig,
-    op: PlacedAttention,
-    qkv: PlacedMatmul,
-    context: number,
-    scratch: Map<string, Buffer>,
-  ) {
-    this.pe = pe;
-    this.config = config;
+  constructor(own: ModelPe, op: PlacedOf<'attention'>) {
+    this.own = own;
     this.op = op;
-    const { headDim } = config;
-    this.group = config.numAttentionHeads / config.numKeyValueHeads;
-    const heads = cutOf(op.kvHeads);
+    const { pe } = own;
+    const { headDim } = op;
+    this.group = op.heads / op.kvHeads;
+    const heads = cutOf(op.kvCut);
     const scaled =
       (by: number): Cut =>
       (i) => ({ first: heads(i).first * by, end: heads(i).end * by });
-    this.outputCut = scaled(this.group * headDim);
-    const wanted = [this.outputCut, scaled(headDim), scaled(headDim)];
-    this.cuts = wanted.map((to, i) => ({ from: cutOf(qkv.rows[i]!), to }));
-    this.alongX = { ...op.reduce, axis: 'x', parts: pe.mesh.width };
+    const cuts = [scaled(this.group * headDim), scaled(headDim), scaled(headDim)];
+    const fetches: (() => Flow)[] = [];
+    const parts = [op.q, op.k!, op.v!].map((value, i) => {
+      const place = own.slots.place(value);
+      const count = lengthOf(cuts[i]!(pe.at.x));
+      if (!own.moves(op.kvCut.axis, place.cut, cuts[i]!)) return () => partOf(place);
+      const buffer = own.shared(`part ${i} of attention`, count);
+      const hand = own.handover(op.kvCut.axis, place.cut, cuts[i]!);
+      fetches.push(() => hand(bufferOf(place), place.at, buffer(), 0));
+      return () => buffer().f32.subarray(0, count);
+    });
+    this.parts = [parts[0]!, parts[1]!, parts[2]!];
+    this.fetches = fetches;
     this.kvHeads = lengthOf(heads(pe.at.x));
-    this.outputs = this.kvHeads * this.group * headDim;
-    const rows = Math.ceil(context / op.reduce.parts);
-    const name = (what: string): string => `layer ${op.layer} ${what}`;
-    this.keys = pe.buffer(name('K cache'), 'f32', rows * this.kvHeads * headDim);
-    this.values = pe.buffer(name('V cache'), 'f32', rows * this.kvHeads * headDim);
-    const shared = (what: string, length: number): Buffer => {
-      const buffer = scratch.get(what) ?? pe.buffer(what, 'f32', length);
-      scratch.set(what, buffer);
-      return buffer;
-    };
-    const own = (what: string, cut: Cut): Buffer => shared(what, lengthOf(cut(pe.at.x)));
-    this.parts = [own('q', wanted[0]!), own('k', wanted[1]!), own('v', wanted[2]!)];
+    const rows = Math.ceil(own.context / op.reduce.parts);
+    const name = (what: string): string => `cache ${op.cache} ${what}`;
+    this.keys = pe.buffer(name('K'), 'f32', rows * this.kvHeads * headDim);
+    this.values = pe.buffer(name('V'), 'f32', rows * this.kvHeads * headDim);
     const queries = this.kvHeads * this.group;
-    this.scores = shared('scores', rows * queries);
-    this.tops = shared('maxima', queries);
-    this.sums = shared('sums', queries * (headDim + 1));
+    this.scores = own.shared('scores', rows * queries);
+    this.tops = own.shared('maxima', queries);
+    this.sums = own.shared('sums', queries * (headDim + 1));
+    this.out = own.slots.take([[op.out, queries * headDim, cuts[0]!]])[0]!;
   }
 
-  private handovers(lines: Lines): Handover[] {
-    return this.cuts.map(({ from, to }) => new Handover(lines, this.alongX, from, to));
-  }
-
-  wholeWords(lines: Lines): number {
-    return Math.max(...this.handovers(lines).map(({ words }) => words));
-  }
-
-  /** `qkv` holds this PE's rows of q, k and v; the heads' outputs go to `out`. */
-  *attend(lines: Lines, qkv: Buffer, out: Buffer, whole: Buffer, { position, angles }: StepInput): Flow {
-    const { pe, op, parts, group, kvHeads } = this;
-    const { headDim } = this.config;
+  *attend({ position }: StepInput): Flow {
+    const { own, op, group, kvHeads } = this;
+    const { headDim } = op;
+    const { pe, lines } = own;
     const { numbers } = pe.mesh;
     const tiles = op.reduce.parts;
     const queries = kvHeads * group;
     // Positions y, y + n, ... lie here, in this order.
     const held = position < pe.at.y ? 0 : Math.floor((position - pe.at.y) / tiles) + 1;
-    const elements = (count: number, passes: number) => elementWork(numbers, count, passes, 'f32');
-
-    let first = 0;
-    const rows: Span[] = this.cuts.map(({ from }) => {
-      const count = lengthOf(from(pe.at.x));
-      first += count;
-      return { first: first - count, end: first };
-    });
-    const staged = qkv.f32.slice(0, first);
-    for (const [i, handover] of this.handovers(lines).entries()) {
-      qkv.write(staged.subarray(rows[i]!.first, rows[i]!.end));
-      yield* handover.run(pe, qkv, parts[i]!, whole);
-    }
-    const [q, k, v] = parts;
-    yield pe.compute(
-      elements(q.length + k.length, 3),
-      () => {
-        for (const buffer of [q, k]) {
-          for (let at = 0; at < buffer.length; at += headDim)
-            rotate(buffer.f32.subarray(at, at + headDim), angles);
-        }
-      },
-      'RoPE',
-    );
+    for (const fetch of this.fetches) yield* fetch();
     if (position % tiles === pe.at.y) {
+      const width = kvHeads * headDim;
       yield pe.compute(
-        elements(2 * k.length, 1),
+        own.elements(2 * width, 1),
         () => {
-          this.keys.write(k.f32, (held - 1) * k.length);
-          this.values.write(v.f32, (held - 1) * v.length);
+          this.keys.write(this.parts[1](), (held - 1) * width);
+          this.values.write(this.parts[2](), (held - 1) * width);
         },
         'KV append',
       );
     }
 
     yield pe.compute(matvecWork(numbers, held * queries, headDim, 'f32'), () => this.score(held), 'score');
-    yield* lines.fold(pe, op.reduce, this.tops, queries, 'max');
-    yield pe.compute(elements(held * queries, EXP_PASSES), () => this.exponentials(held), 'exp');
+    yield* lines.fold(pe, op.reduce, this.tops(), queries, 'max');
+    yield pe.compute(own.elements(held * queries, EXP_PASSES), () => this.exponentials(held), 'exp');
     yield pe.compute(matvecWork(numbers, queries * headDim, held, 'f32'), () => this.weigh(held), 'P V');
-    yield* lines.fold(pe, op.reduce, this.sums, queries * (headDim + 1));
+    yield* lines.fold(pe, op.reduce, this.sums(), queries * (headDim + 1));
     yield pe.compute(
-      elements(queries * headDim, 1),
+      own.elements(queries * headDim, 1),
       () => {
-        const sums = this.sums.f32;
+        const sums = this.sums().f32;
+        const out = bufferOf(this.out).f32;
         for (let head = 0; head < queries; head++) {
           const at = head * (headDim + 1);
-          for (let d = 0; d < headDim; d++) out.f32[head * headDim + d] = sums[at + 1 + d]! / sums[at]!;
+          const to = this.out.at + head * headDim;
+          for (let d = 0; d < headDim; d++) out[to + d] = sums[at + 1 + d]! / sums[at]!;
         }
       },
       'divide',
     );
   }
 
+  private get queries(): number {
+    return this.kvHeads * this.group;
+  }
+
   /** q.k over dims, scaled after the dot; each head's greatest score. */
   private score(held: number): void {
-    const { headDim } = this.config;
-    const scale = Math.fround(1 / Math.sqrt(headDim));
-    const [q, keys, scores, tops] = [this.parts[0].f32, this.keys.f32, this.scores.f32, this.tops.f32];
+    const { headDim } = this.op;
+    const scale = Math.fround(this.op.scale);
+    const [q, keys] = [this.parts[0](), this.keys.f32];
+    const [scores, tops] = [this.scores().f32, this.tops().f32];
     const width = this.kvHeads * headDim;
-    for (let head = 0; head < tops.length; head++) {
+    for (let head = 0; head < this.queries; head++) {
       const kv = Math.floor(head / this.group) * headDim;
       let top = Number.NEGATIVE_INFINITY;
       for (let p = 0; p < held; p++) {
@@ -165,8 +131,8 @@ export class HeadsPe {
   }
 
   private exponentials(held: number): void {
-    const [scores, tops] = [this.scores.f32, this.tops.f32];
-    for (let i = 0; i < tops.length * held; i++)
+    const [scores, tops] = [this.scores().f32, this.tops().f32];
+    for (let i = 0; i < this.queries * held; i++)
       scores[i] = softmaxWeight(scores[i]!, tops[Math.floor(i / held)]!);
   }
 
@@ -175,13 +141,13 @@ export class HeadsPe {
    * summed as the SIMD lanes of the kernels do: every fourth into one, then (0 + 1) + (2 + 3).
    */
   private weigh(held: number): void {
-    const { headDim } = this.config;
-    const [scores, values, sums] = [this.scores.f32, this.values.f32, this.sums.f32];
+    const { headDim } = this.op;
+    const [scores, values, sums] = [this.scores().f32, this.values.f32, this.sums().f32];
     const width = this.kvHeads * headDim;
     const lanes = new Float32Array(4);
     const mask = this.op.reduce.parts === 1 ? 3 : 0;
     sums.fill(0);
-    for (let head = 0; head < this.tops.length; head++) {
+    for (let head = 0; head < this.queries; head++) {
       const at = head * (headDim + 1);
       const kv = Math.floor(head / this.group) * headDim;
       for (let p = 0; p < held; p++) {

@@ -57,7 +57,6 @@ export const cutOf =
 export interface StepInput {
   token: number;
   position: number;
-  angles: Float32Array;
 }
 
 /**
@@ -89,13 +88,13 @@ export class Handover {
     return axis === 'x' ? pe.at.x : pe.at.y;
   }
 
-  /** Moves `own` (this PE's part of the first cut) into `into` (its part of the second) by way of `whole`. */
-  *run(pe: Pe, own: Buffer, into: Buffer, whole: Buffer): Flow {
+  /** Moves this PE's part of the first cut, at `from` of `own`, to `to` of `into` as its part of the second, by way of `whole`. */
+  *run(pe: Pe, own: Buffer, from: number, into: Buffer, to: number, whole: Buffer): Flow {
     const i = this.place(pe, this.reduce.axis);
     const { first, end } = this.from(i);
     const wanted = this.to(i);
     if (!this.moves) {
-      if (own !== into) into.write(own.f32.subarray(0, lengthOf(wanted)));
+      if (own !== into || from !== to) into.write(own.f32.slice(from, from + lengthOf(wanted)), to);
       return;
     }
     const { words } = this;
@@ -103,14 +102,14 @@ export class Handover {
       { cycles: words },
       () => {
         whole.f32.fill(0, 0, words);
-        whole.f32.set(own.f32.subarray(0, end - first), first);
+        whole.f32.set(own.f32.subarray(from, from + end - first), first);
       },
       'spread',
     );
     yield* this.lines.fold(pe, this.reduce, whole, words, 'or');
     yield pe.compute(
       { cycles: lengthOf(wanted) },
-      () => into.write(whole.f32.subarray(wanted.first, wanted.end)),
+      () => into.write(whole.f32.subarray(wanted.first, wanted.end), to),
       'take',
     );
   }

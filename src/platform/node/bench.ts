@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { LlamaConfig } from '../../../models/llama.js';
-import { parameterCount } from '../../../models/llama.js';
+import type { ModelShape } from '../../../models/model.js';
+import { parameterCount } from '../../../models/weights.js';
 import type { Backend } from '../../baseline/device.js';
 import { baselineEntrant, type Entrant, runtimeEntrant } from '../../bench/entrants.js';
 import type { BenchMachine, BenchModel } from '../../bench/types.js';
 import { readGguf } from '../../formats/gguf.js';
-import { llamaConfigOf, llamaWeights } from '../../formats/llama-gguf.js';
+import { readModel } from '../../formats/model-file.js';
 import { type RandomLlama, randomModel } from '../../formats/random-model.js';
 import type { WeightType } from '../../formats/tensor-types.js';
 import { measureBandwidth } from './bandwidth.js';
@@ -40,7 +40,7 @@ export type ShapeName = keyof typeof SHAPES;
 
 export interface BenchFile {
   readonly path: string;
-  readonly config: LlamaConfig;
+  readonly config: ModelShape;
   readonly model: BenchModel;
 }
 
@@ -83,21 +83,21 @@ export async function describeModel(
   const source = await openFileSource(path);
   try {
     const file = await readGguf(source);
-    const config = llamaConfigOf(file);
-    const infos = llamaWeights(file, config);
-    const matrix = [...infos.values()].find(({ dims }) => dims.length > 1);
+    const { model, tensors } = readModel(file);
+    const { shape } = model;
+    const matrix = [...tensors.values()].find(({ dims }) => dims.length > 1);
     return {
       path,
-      config,
+      config: shape,
       model: {
         name,
         weights,
         weightType: matrix?.type ?? 'F32',
-        parameters: parameterCount(config),
-        layers: config.numHiddenLayers,
-        hiddenSize: config.hiddenSize,
-        vocabSize: config.vocabSize,
-        fileBytes: [...infos.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
+        parameters: parameterCount(model.ops),
+        layers: shape.numHiddenLayers,
+        hiddenSize: shape.hiddenSize,
+        vocabSize: shape.vocabSize,
+        fileBytes: [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
       },
     };
   } finally {

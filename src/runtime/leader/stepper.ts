@@ -1,7 +1,6 @@
 /** Worker 0's hand on the kernels: a batch of rows in, logits out. */
 import {
   CTL_ARGMAX,
-  CTL_IMAGE,
   CTL_LOGIT_INDEX,
   CTL_LOGIT_ROWS,
   CTL_LONG_WAITS_US,
@@ -22,8 +21,6 @@ export interface StepperInit {
   readonly workers: number;
   /** Rows of one step. */
   readonly maxRows: number;
-  readonly prefillImage: number;
-  readonly decodeImage: number;
   readonly vocabSize: number;
   readonly logits: number;
   readonly logitsStride: number;
@@ -95,7 +92,6 @@ export class Stepper {
     const { words, init } = this;
     const control = init.control / 4;
     const { rows } = this;
-    words[control + CTL_IMAGE] = rows === 1 ? init.decodeImage : init.prefillImage;
     words[control + CTL_ROWS] = rows;
     words[control + CTL_LOGIT_ROWS] = this.logitRows;
     this.rows = 0;

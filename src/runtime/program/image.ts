@@ -1,33 +1,22 @@
-/** Compiles the ops of a plan into a program image (kernels/program/instructions.ts): a flat list of instructions. */
+/**
+ * A program image (kernels/program/instructions.ts) being written: a flat list of instructions. Barriers follow from who
+ * reads and writes what: an op says which share of a value a worker touches.
+ */
 import {
-  OP_ARGMAX,
-  OP_ATTENTION,
   OP_BARRIER,
-  OP_EMBEDDING,
   OP_END,
-  OP_MATMUL,
   OP_QUANTIZE,
-  OP_RESIDUAL,
-  OP_RMSNORM,
-  OP_ROPE_APPEND,
-  OP_SWIGLU,
   ROWS_ALL,
   ROWS_LOGITS,
+  ROWS_PICKED,
   WORDS,
 } from '../../../kernels/program/instructions.js';
-import type { LlamaConfig } from '../../../models/llama.js';
+import type { Value, WeightRef } from '../../../models/op.js';
+import { refKey } from '../../../models/weights.js';
 import { tensorType } from '../../formats/tensor-types.js';
-import {
-  type PlacedAttention,
-  type PlacedMatmul,
-  type PlacedNorm,
-  type PlacedOp,
-  type Reduce,
-  type Split,
-  tileStart,
-} from '../../placement/plan.js';
+import { type Plan, type Reduce, type Split, tileStart } from '../../placement/plan.js';
 import { foldPairs, foldRoot } from '../../placement/reduce.js';
-import { type Buffer2d, type BufferName, kernelType, type Layout } from './layout.js';
+import type { Layout, PackedWeight } from './layout.js';
 
 /** Makes the address of a table of i32 words in the engine's memory. */
 export type PutWords = (words: readonly number[]) => number;
@@ -37,52 +26,32 @@ export function floatBits(value: number): number {
   return new Int32Array(new Float32Array([value]).buffer)[0]!;
 }
 
-/** The words of the image for `ops` in order; fold tables go through `put`. */
-export function compileImage(
-  config: LlamaConfig,
-  ops: readonly PlacedOp[],
-  layout: Layout,
-  put: PutWords,
-): number[] {
-  const compiler = new ImageCompiler(config, layout, put);
-  ops.forEach((op, i) => {
-    compiler.add(op, ops.slice(i + 1));
-  });
-  return compiler.end();
+/**
+ * Which part of a value a worker touches. Two ops whose shares are equal need no barrier between them: what a worker reads
+ * it has written itself. `all`: any part, so that it waits for whoever wrote.
+ */
+export type Share = 'all' | 'tokens' | 'runs' | `features ${number}` | `heads ${number}`;
+
+/** What happened to one place in memory since all workers last met. */
+interface Touched {
+  readonly reads: Set<Share>;
+  readonly writes: Set<Share>;
 }
 
-class ImageCompiler {
-  private readonly words: number[] = [];
-  private readonly folds = new Map<string, number>();
-  private readonly config: LlamaConfig;
-  private readonly layout: Layout;
+export class Image {
+  readonly plan: Plan;
+  readonly layout: Layout;
   private readonly put: PutWords;
+  private readonly words: number[] = [];
+  private readonly tables = new Map<string, number>();
+  private readonly touched = new Map<string, Touched>();
+  /** The value whose quantised form lies in the activation. */
+  private quantised: number | null = null;
 
-  constructor(config: LlamaConfig, layout: Layout, put: PutWords) {
-    this.config = config;
+  constructor(plan: Plan, layout: Layout, put: PutWords) {
+    this.plan = plan;
     this.layout = layout;
     this.put = put;
-  }
-
-  add(op: PlacedOp, following: readonly PlacedOp[]): void {
-    switch (op.kind) {
-      case 'embedding': {
-        const weight = this.layout.weights.get(op.weight)!;
-        const type = kernelType[weight.info.type];
-        this.emit(OP_EMBEDDING, weight.address, type, weight.columns, ...this.buffer('x'));
-        this.emit(OP_BARRIER);
-        return;
-      }
-      case 'rmsnorm':
-        this.norm(op, following.find((next) => next.kind === 'matmul')!);
-        return;
-      case 'matmul':
-        this.matmul(op);
-        return;
-      case 'attention':
-        this.attention(op);
-        return;
-    }
   }
 
   end(): number[] {
@@ -90,122 +59,126 @@ class ImageCompiler {
     return this.words;
   }
 
-  private emit(...instruction: number[]): void {
+  emit(...instruction: number[]): void {
+    if (instruction.length > WORDS) throw new Error(`an instruction of ${instruction.length} words`);
     for (let i = 0; i < WORDS; i++) this.words.push(instruction[i] ?? 0);
   }
 
-  private buffer(name: BufferName): [number, number] {
-    const { address, stride }: Buffer2d = this.layout.buffers[name];
+  /** The address of a table, the same for equal ones. */
+  table(words: readonly number[]): number {
+    const key = words.join();
+    const address = this.tables.get(key) ?? this.put(words);
+    this.tables.set(key, address);
+    return address;
+  }
+
+  isDirect({ id }: Value): boolean {
+    return this.layout.direct.has(id);
+  }
+
+  /** Address and stride of a value's buffer. */
+  buffer({ id }: Value): [number, number] {
+    const { address, stride } = this.layout.buffers[this.layout.bufferOf[id]!]!;
     return [address, stride];
   }
 
+  private place(value: Value): string {
+    return `buffer ${this.layout.bufferOf[value.id]}`;
+  }
+
+  private meetIf(isNeeded: boolean): void {
+    if (!isNeeded) return;
+    this.emit(OP_BARRIER);
+    this.touched.clear();
+  }
+
+  private at(place: string): Touched {
+    let touched = this.touched.get(place);
+    if (touched === undefined) {
+      touched = { reads: new Set(), writes: new Set() };
+      this.touched.set(place, touched);
+    }
+    return touched;
+  }
+
+  /**
+   * The next instruction reads `reads` and writes `writes`, each with the share of it that one worker touches: all meet
+   * first where another worker may not be done with one of them.
+   */
+  touch(
+    reads: readonly (readonly [Value | string, Share])[],
+    writes: readonly (readonly [Value | string, Share])[],
+  ): void {
+    const place = (of: Value | string): string => (typeof of === 'string' ? of : this.place(of));
+    const others = (shares: ReadonlySet<Share>, own: Share): boolean =>
+      [...shares].some((share) => share !== own || share === 'all');
+    const waits = [
+      ...reads.map(([of, share]) => others(this.at(place(of)).writes, share)),
+      ...writes.map(([of, share]) => {
+        const { reads: read, writes: written } = this.at(place(of));
+        return others(read, share) || others(written, share);
+      }),
+    ];
+    this.meetIf(waits.some(Boolean));
+    for (const [of, share] of reads) this.at(place(of)).reads.add(share);
+    for (const [of, share] of writes) this.at(place(of)).writes.add(share);
+  }
+
+  /**
+   * The next instruction puts a value into the activation, of which a worker that is alone with a row has its own copy and
+   * which all others share: it ends with a meeting of its own, so that who reads it need not wait.
+   */
+  fillActivation(value: Value, isQuantised: boolean): void {
+    this.touch([], [['activation', 'tokens']]);
+    this.at('activation').writes.clear();
+    this.quantised = isQuantised ? value.id : null;
+  }
+
+  /** Makes sure that the products of `weights` find their input; where from they read it, if it is not the activation. */
+  input(value: Value, weights: readonly WeightRef[]): [number, number] {
+    const needsQuantised = weights.some((weight) => this.isQuantised(weight));
+    if (this.isDirect(value)) {
+      this.touch([['activation', 'all']], []);
+      return [0, 0];
+    }
+    if (needsQuantised && this.quantised !== value.id) {
+      this.touch([[value, 'all']], []);
+      this.fillActivation(value, true);
+      this.emit(OP_QUANTIZE, ...this.buffer(value), value.features, this.rows(value));
+    }
+    if (needsQuantised) this.touch([['activation', 'all']], []);
+    if (weights.some((weight) => !this.isQuantised(weight))) this.touch([[value, 'all']], []);
+    return this.buffer(value);
+  }
+
+  weight(ref: WeightRef): PackedWeight {
+    return this.layout.weights.get(refKey(ref))!;
+  }
+
+  /** The address of a small weight; 0 for none. */
+  vector(ref: WeightRef | null): number {
+    return ref === null ? 0 : this.layout.vectors.get(refKey(ref))!.address;
+  }
+
+  /** Whether a product with it takes quantised activations. */
+  isQuantised(ref: WeightRef): boolean {
+    return tensorType(this.weight(ref).info.type).blockElements > 1;
+  }
+
+  /** Which rows an op writes. */
+  rows(out: Value, from: Value = out): number {
+    if (out.rows === 'all') return ROWS_ALL;
+    return from.rows === 'all' ? ROWS_PICKED : ROWS_LOGITS;
+  }
+
   /** The address of the fold table of sums cut by `columns`, with tile ends in `unit` elements; 0 for one tile. */
-  private foldTable(reduce: Reduce, columns: Split | null, unit: number): number {
+  folds(reduce: Reduce, columns: Split | null, unit: number): number {
     if (reduce.parts === 1) return 0;
     const ends = Array.from({ length: reduce.parts }, (_, tile) =>
       columns === null ? 0 : tileStart(columns, tile + 1) / unit,
     );
     const pairs = foldPairs(reduce);
-    const table = [reduce.parts, ...ends, pairs.length];
-    for (const { into, from } of pairs) table.push(into, from);
-    table.push(foldRoot(reduce));
-    const key = table.join();
-    const known = this.folds.get(key);
-    if (known !== undefined) return known;
-    const address = this.put(table);
-    this.folds.set(key, address);
-    return address;
-  }
-
-  private isQuantised(weight: string): boolean {
-    return tensorType(this.layout.weights.get(weight)!.info.type).blockElements > 1;
-  }
-
-  private norm(op: PlacedNorm, consumer: PlacedMatmul): void {
-    this.emit(
-      OP_RMSNORM,
-      ...this.buffer('x'),
-      this.layout.norms.get(op.weight)!.address,
-      this.config.hiddenSize,
-      floatBits(this.config.rmsNormEps),
-      this.foldTable(op.reduce, op.columns, 1),
-      op.name === 'norm' ? ROWS_LOGITS : ROWS_ALL,
-      consumer.weights.some((weight) => this.isQuantised(weight)) ? 1 : 0,
-    );
-  }
-
-  private attention(op: PlacedAttention): void {
-    const pages = this.layout.kvLayers[op.layer]!;
-    this.emit(
-      OP_ROPE_APPEND,
-      ...this.buffer('q'),
-      ...this.buffer('k'),
-      ...this.buffer('v'),
-      pages,
-      this.layout.ropeTable,
-    );
-    this.emit(OP_BARRIER);
-    const folds = this.foldTable(op.reduce, null, 1);
-    this.emit(OP_ATTENTION, ...this.buffer('q'), ...this.buffer('attention'), pages, folds);
-    this.emit(OP_BARRIER);
-  }
-
-  private matmul(op: PlacedMatmul): void {
-    switch (op.name) {
-      case 'qkv':
-        this.multiply(op, null, ['q', 'k', 'v']);
-        break;
-      case 'o':
-        this.addTo(op, 'attention');
-        break;
-      case 'gateUp': {
-        this.multiply(op, null, ['gate', 'up']);
-        const rows = this.config.intermediateSize;
-        this.emit(OP_SWIGLU, ...this.buffer('gate'), ...this.buffer('up'), rows, ROWS_ALL);
-        break;
-      }
-      case 'down':
-        this.addTo(op, 'gate');
-        break;
-      case 'lmHead':
-        this.multiply(op, null, ['logits'], ROWS_LOGITS);
-        this.emit(OP_ARGMAX, ...this.buffer('logits'), this.layout.vocabSize);
-        break;
-    }
-    this.emit(OP_BARRIER);
-  }
-
-  /** x += W source. */
-  private addTo(op: PlacedMatmul, source: BufferName): void {
-    if (this.isQuantised(op.weights[0]!)) {
-      this.emit(OP_QUANTIZE, ...this.buffer(source), op.inFeatures, ROWS_ALL);
-    }
-    this.multiply(op, source, ['delta']);
-    this.emit(OP_RESIDUAL, ...this.buffer('x'), ...this.buffer('delta'), this.config.hiddenSize, ROWS_ALL);
-  }
-
-  /** One instruction per weight; `source` is null for the normed activation. */
-  private multiply(
-    op: PlacedMatmul,
-    source: BufferName | null,
-    outputs: readonly BufferName[],
-    rows = ROWS_ALL,
-  ): void {
-    op.weights.forEach((name, i) => {
-      const weight = this.layout.weights.get(name)!;
-      const { type } = weight.info;
-      const unit = tensorType(type).blockElements;
-      this.emit(
-        OP_MATMUL,
-        kernelType[type],
-        weight.address,
-        weight.rows,
-        weight.columns,
-        ...(source === null ? [0, 0] : this.buffer(source)),
-        ...this.buffer(outputs[i]!),
-        this.foldTable(op.reduce, op.columns, unit),
-        rows,
-      );
-    });
+    const steps = pairs.flatMap(({ into, from }) => [into, from]);
+    return this.table([reduce.parts, ...ends, pairs.length, ...steps, foldRoot(reduce)]);
   }
 }

@@ -7,12 +7,27 @@ import type { SimdMode } from '../types.js';
 
 /** What kernels/wasm.ts exports; the meaning of every argument stands there. */
 export interface KernelExports {
+  activation(
+    ...args: [
+      act: number,
+      x: number,
+      xRun: number,
+      by: number,
+      byRun: number,
+      out: number,
+      from: number,
+      to: number,
+      times: number,
+      settings: number,
+    ]
+  ): void;
   argmax(x: number, n: number): number;
   logSumExp(x: number, n: number): number;
   attention(
     ...args: [
       q: number,
       dim: number,
+      valueDim: number,
       layer: number,
       pages: number,
       kvHead: number,
@@ -22,6 +37,8 @@ export interface KernelExports {
       out: number,
       valueBytes: number,
       folds: number,
+      facts: number,
+      head: number,
       scratch: number,
     ]
   ): void;
@@ -51,12 +68,25 @@ export interface KernelExports {
       kvHead: number,
       kvHeads: number,
       dim: number,
+      valueDim: number,
       k: number,
       v: number,
       valueBytes: number,
     ]
   ): void;
-  pageBytes(kvHeads: number, dim: number, valueBytes: number): number;
+  layernorm(
+    ...args: [
+      x: number,
+      weight: number,
+      bias: number,
+      y: number,
+      columns: number,
+      eps: number,
+      folds: number,
+      scratch: number,
+    ]
+  ): void;
+  pageBytes(kvHeads: number, dim: number, valueDim: number, valueBytes: number): number;
   readBandwidth(address: number, bytes: number): number;
   embedding(type: number, weights: number, row: number, columns: number, x: number): void;
   matmul(
@@ -98,7 +128,7 @@ export interface KernelExports {
   step(workers: number): number;
   quantize(x: number, columns: number, out: number): void;
   quantizedBytes(columns: number): number;
-  residual(x: number, y: number, n: number): void;
+  residual(x: number, y: number, out: number, from: number, to: number, times: number): void;
   rmsnorm(
     ...args: [
       x: number,
@@ -122,16 +152,33 @@ export interface KernelExports {
       originalContext: number,
     ]
   ): void;
-  ropeYarnFactors(factors: number, dim: number, theta: number, factor: number, originalContext: number): void;
-  ropeTable(table: number, positions: number, dim: number, theta: number, factors: number): void;
+  ropeHalves(x: number, dim: number, angles: number): void;
+  ropeYarnFactors(
+    ...args: [
+      factors: number,
+      dim: number,
+      theta: number,
+      factor: number,
+      originalContext: number,
+      fast: number,
+      slow: number,
+    ]
+  ): void;
+  ropeTable(
+    ...args: [
+      table: number,
+      positions: number,
+      dim: number,
+      theta: number,
+      factors: number,
+      magnitude: number,
+    ]
+  ): void;
   swiglu(gate: number, up: number, n: number): void;
 }
 
 /** Bytes below this address belong to the kernels module's own constants. */
 export const reservedBytes = 65536;
-
-/** WebAssembly pages of 64 KiB, the most a 32-bit memory has. */
-export const maxPages = 65536;
 
 /** The builds to choose from, as bytes; without shared memory there is only one. */
 export interface KernelBinaries {

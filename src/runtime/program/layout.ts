@@ -1,12 +1,15 @@
 /** Where everything lies in the engine's memory: one pass over the plan and the weights, before anything is loaded. */
-import { ATTENTION_RUN, CTL_WORDS } from '../../../kernels/program/instructions.js';
+import { CTL_WORDS } from '../../../kernels/program/instructions.js';
 import { BF16, F16, F32, Q4_0, Q8_0 } from '../../../kernels/types.js';
-import type { LlamaConfig } from '../../../models/llama.js';
+import { expertRowsOf, rowsOf } from '../../../models/graph.js';
+import type { OpOf, RopeTable, WeightRef } from '../../../models/op.js';
+import { refKey, weightParts } from '../../../models/weights.js';
 import type { WeightInfo } from '../../formats/gguf.js';
 import { tensorType, type WeightType } from '../../formats/tensor-types.js';
-import type { PlacedOp, Plan } from '../../placement/plan.js';
+import type { Plan } from '../../placement/plan.js';
 import type { KvType } from '../types.js';
 import { Arena } from './arena.js';
+import { assignBuffers, type Buffers, directValues } from './buffers.js';
 
 /** Positions per page of the KV cache, as in kernels/kv. */
 export const kvPagePositions = 32;
@@ -24,17 +27,35 @@ function packedGroupBytes(type: WeightType, columns: number): number {
   return groupRows * (columns / blockElements) * (blockBytes + scaleGrowth);
 }
 
+/** One matrix, or several of one shape behind each other: experts, heads. */
 export interface PackedWeight {
+  readonly ref: WeightRef;
   readonly info: WeightInfo;
   readonly address: number;
+  readonly matrices: number;
+  /** Of one matrix. */
   readonly rows: number;
   readonly columns: number;
+  /** From one matrix to the next. */
+  readonly stride: number;
+}
+
+export interface VectorWeight {
+  readonly ref: WeightRef;
+  readonly info: WeightInfo;
+  readonly address: number;
 }
 
 /** Rows of f32, `stride` bytes apart. */
 export interface Buffer2d {
   readonly address: number;
   readonly stride: number;
+}
+
+/** One rotation's angles for all positions. */
+export interface PlacedRope {
+  readonly table: RopeTable;
+  readonly address: number;
 }
 
 export interface Layout {
@@ -50,12 +71,14 @@ export interface Layout {
   /** Tokens of the tokenizer: further rows of the embedding pad it, and are never chosen. */
   readonly vocabSize: number;
   readonly control: number;
+  /** By {@link refKey}. */
   readonly weights: ReadonlyMap<string, PackedWeight>;
-  readonly norms: ReadonlyMap<string, { readonly info: WeightInfo; readonly address: number }>;
-  readonly ropeTable: number;
+  readonly vectors: ReadonlyMap<string, VectorWeight>;
+  readonly ropes: ReadonlyMap<string, PlacedRope>;
+  /** Room for the divisors of one rotation's frequencies. */
   readonly ropeFactors: number;
-  /** Base of each layer's KV pages. */
-  readonly kvLayers: readonly number[];
+  /** Base of each cache's pages. */
+  readonly caches: readonly number[];
   /** Page tables of the running sequences, each of `pagesPerSequence` words. */
   readonly pageTable: number;
   readonly pagesPerSequence: number;
@@ -64,7 +87,11 @@ export interface Layout {
   readonly rowPages: number;
   readonly logitIndex: number;
   readonly argmax: number;
-  readonly buffers: Readonly<Record<BufferName, Buffer2d>>;
+  /** By the number of a buffer in {@link Buffers}. */
+  readonly buffers: readonly Buffer2d[];
+  readonly bufferOf: Buffers['of'];
+  readonly direct: ReadonlySet<number>;
+  readonly logits: Buffer2d;
   readonly act: Buffer2d;
   readonly actq: Buffer2d;
   readonly own: {
@@ -80,8 +107,6 @@ export interface Layout {
   readonly arena: Arena;
 }
 
-export type BufferName = 'x' | 'q' | 'k' | 'v' | 'attention' | 'gate' | 'up' | 'delta' | 'logits';
-
 export interface LayoutOptions {
   readonly workers: number;
   readonly context: number;
@@ -90,6 +115,8 @@ export interface LayoutOptions {
   readonly maxRows: number;
   readonly kvType: KvType;
   readonly vocabSize: number;
+  /** What a worker needs for the op that needs most. */
+  readonly scratchBytes: number;
 }
 
 const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
@@ -99,32 +126,52 @@ function quantizedBytes(columns: number): number {
   return roundUp(columns * 3 + Math.floor(columns / 32) * 8, 64);
 }
 
+/** The name of a rotation: equal tables are one. */
+export function ropeKey(table: RopeTable): string {
+  return JSON.stringify(table);
+}
+
+/** Bytes of one page of an attention op's cache, as in kernels/kv `pageBytes`. */
+export function pageBytesOf(
+  { kvHeads, headDim, valueDim }: Pick<OpOf<'attention'>, 'kvHeads' | 'headDim' | 'valueDim'>,
+  valueBytes: number,
+): number {
+  return kvHeads * kvPagePositions * (roundUp(headDim, 4) + roundUp(valueDim, 4)) * valueBytes;
+}
+
 /** The layout; sizes are exact, so `arena.size()` tells what the engine will need before any of it is loaded. */
 export function layOut(
   plan: Plan,
-  infos: ReadonlyMap<string, WeightInfo>,
-  { workers, context, maxRunning, kvTokens, maxRows, kvType, vocabSize }: LayoutOptions,
+  tensors: ReadonlyMap<string, WeightInfo>,
+  { workers, context, maxRunning, kvTokens, maxRows, kvType, vocabSize, scratchBytes }: LayoutOptions,
 ): Layout {
-  const { config } = plan;
+  const { ops, model } = plan;
   const arena = new Arena();
   const other = (bytes: number): number => arena.take(bytes, 'activations');
   const rows2d = (columns: number, rows = maxRows): Buffer2d => {
     const stride = roundUp(columns, groupRows) * 4;
     return { address: other(stride * rows), stride };
   };
-  const queries = config.numAttentionHeads * config.headDim;
-  const keys = config.numKeyValueHeads * config.headDim;
-  const widest = Math.max(config.hiddenSize, queries, config.intermediateSize);
   const kvValueBytes = kvType === 'f32' ? 4 : 2;
+  const products = ops.flatMap((op) => {
+    if (op.kind === 'linear') return [op.in.features];
+    return op.kind === 'expertLinear' ? op.weights.map(({ shape }) => shape[2]!) : [];
+  });
+  const widest = Math.max(...products);
+  const normed = ops.flatMap((op) => (op.kind === 'norm' ? [op.in.features] : []));
 
   const control = other(CTL_WORDS * 4);
   const perRow = (words: number): number => other(words * 4);
   const pages = Math.ceil(kvTokens / kvPagePositions);
   const pagesPerSequence = Math.ceil(context / kvPagePositions);
   const actqStride = quantizedBytes(widest);
-  const actBytes = roundUp(config.hiddenSize * 4, 64);
-  const scratchBytes = roundUp(scratchOf(plan, maxRows), 64);
-  const ownStride = roundUp(actBytes + actqStride + scratchBytes, 128);
+  const actColumns = Math.max(0, ...normed);
+  const actBytes = roundUp(actColumns * 4, 64);
+  const ownStride = roundUp(actBytes + actqStride + roundUp(scratchBytes, 64), 128);
+  const direct = directValues(ops);
+  const { sizes, of } = assignBuffers(ops, direct);
+  const buffers = sizes.map((features) => rows2d(features));
+  const head = ops.find((op) => op.kind === 'logits')!;
   const layout = {
     workers,
     context,
@@ -141,18 +188,11 @@ export function layOut(
     logitIndex: perRow(maxRows),
     argmax: perRow(maxRows * workers),
     pageTable: perRow(maxRunning * pagesPerSequence),
-    buffers: {
-      x: rows2d(config.hiddenSize),
-      q: rows2d(queries),
-      k: rows2d(keys),
-      v: rows2d(keys),
-      attention: rows2d(queries),
-      gate: rows2d(config.intermediateSize),
-      up: rows2d(config.intermediateSize),
-      delta: rows2d(config.hiddenSize),
-      logits: rows2d(config.vocabSize),
-    },
-    act: rows2d(config.hiddenSize),
+    buffers,
+    bufferOf: of,
+    direct,
+    logits: buffers[of[head.in.id]!]!,
+    act: rows2d(actColumns),
     actq: { address: other(actqStride * maxRows), stride: actqStride },
     own: {
       address: other(ownStride * workers),
@@ -160,63 +200,53 @@ export function layOut(
       actq: actBytes,
       scratch: actBytes + actqStride,
     },
-    ropeFactors: other(config.headDim * 2),
-    ropeTable: other(context * config.headDim * 4),
-    staging: 0,
-    stagingBytes: 0,
   };
-  let widestRow = 0;
-  const weights = new Map<string, PackedWeight>();
-  const norms = new Map<string, { info: WeightInfo; address: number }>();
-  for (const [name, info] of infos) {
-    const [columns = 1, rows = 1] = info.dims;
-    if (info.dims.length === 1) {
-      norms.set(name, { info, address: arena.take(columns * 4, 'weights') });
-      continue;
-    }
-    const bytes = Math.ceil(rows / groupRows) * packedGroupBytes(info.type, columns);
-    weights.set(name, { info, address: arena.take(bytes, 'weights'), rows, columns });
-    widestRow = Math.max(widestRow, info.byteLength / rows);
+
+  const ropes = new Map<string, PlacedRope>();
+  let widestRope = 0;
+  for (const op of ops) {
+    if (op.kind !== 'rope' || ropes.has(ropeKey(op.table))) continue;
+    const { table } = op;
+    ropes.set(ropeKey(table), { table, address: other(context * table.dims * 4) });
+    widestRope = Math.max(widestRope, table.dims);
   }
-  const pageBytes = 2 * config.numKeyValueHeads * kvPagePositions * roundUp(config.headDim, 4) * kvValueBytes;
-  const kvLayers = Array.from({ length: config.numHiddenLayers }, () =>
-    arena.take(pages * pageBytes, 'KV cache'),
-  );
-  layout.stagingBytes = Math.max(stagingBytes, groupRows * widestRow);
-  layout.staging = arena.take(layout.stagingBytes, 'loading');
+
+  const parts = weightParts(model.ops);
+  const vectors = new Map<string, VectorWeight>();
+  for (const [key, ref] of parts.vectors) {
+    const bytes = 4 * (ref.rows ? rowsOf(ref) : ref.shape.reduce((a, b) => a * b, 1));
+    vectors.set(key, { ref, info: tensors.get(ref.name)!, address: arena.take(bytes, 'weights') });
+  }
+  const weights = new Map<string, PackedWeight>();
+  let widestRow = 0;
+  for (const [key, ref] of parts.matrices) {
+    const info = tensors.get(ref.name)!;
+    const isStack = ref.shape.length === 3;
+    const matrices = isStack ? ref.shape[0]! : 1;
+    const rows = isStack ? expertRowsOf(ref) : rowsOf(ref);
+    const columns = ref.shape.at(-1)!;
+    const stride = Math.ceil(rows / groupRows) * packedGroupBytes(info.type, columns);
+    const address = arena.take(stride * matrices, 'weights');
+    weights.set(key, { ref, info, address, matrices, rows, columns, stride });
+    widestRow = Math.max(widestRow, (info.byteLength * columns) / info.elements);
+  }
+  const caches: number[] = [];
+  for (const op of ops) {
+    if (op.kind !== 'attention' || op.k === null) continue;
+    caches[op.cache] = arena.take(pages * pageBytesOf(op, kvValueBytes), 'KV cache');
+  }
+  const staging = Math.max(stagingBytes, groupRows * widestRow);
   return {
     ...layout,
     weights,
-    norms,
-    kvLayers,
+    vectors,
+    ropes,
+    ropeFactors: other(widestRope * 2),
+    caches,
+    staging: arena.take(staging, 'loading'),
+    stagingBytes: staging,
     weightBytes: arena.bytesFor('weights'),
     kvBytes: arena.bytesFor('KV cache'),
     arena,
   };
-}
-
-/** The most that any op needs for partial sums: see `scratch` in matvec, matmul, rmsnorm and attention. */
-function scratchOf(plan: Plan, rows: number): number {
-  const ops = [...plan.prefill, ...plan.decode].flatMap((region) => region.ops);
-  return Math.max(...ops.map((op) => scratchOfOp(op, plan.config, rows)));
-}
-
-function scratchOfOp(op: PlacedOp, config: LlamaConfig, rows: number): number {
-  switch (op.kind) {
-    case 'embedding':
-      return 0;
-    case 'rmsnorm':
-      return 16 * op.reduce.parts;
-    case 'matmul':
-      return Math.max(128 + (16 + 2 * rows) * op.inFeatures, 32 * op.reduce.parts);
-    case 'attention':
-      return attentionScratchBytes(config.headDim, op.reduce.parts);
-  }
-}
-
-/** As kernels/attention needs: for one query over the tiles, and for a run of queries. */
-function attentionScratchBytes(dim: number, tiles: number): number {
-  const vectors = Math.ceil(dim / 4) + 1;
-  const widePage = 2 * kvPagePositions * dim * 4;
-  return Math.max(272 + 16 * vectors * tiles, 256 + widePage + ATTENTION_RUN * 16 * (vectors + 1));
 }

@@ -2,6 +2,8 @@
  * Streams a file's weights into the engine's memory: a chunk of rows at a time goes from the source into a staging
  * buffer and is packed from there, so that the whole file is never a JavaScript buffer.
  */
+
+import type { WeightRef } from '../../../models/op.js';
 import { EngineError, FormatError } from '../../core/errors.js';
 import type { WeightInfo } from '../../formats/gguf.js';
 import { dequantize } from '../../formats/quantize.js';
@@ -20,52 +22,102 @@ export interface WeightLoad {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Fills all weights and norms of the layout. @throws FormatError if the source ends early, the signal's reason. */
+/** Fills all weights of the layout. @throws FormatError if the source ends early, the signal's reason. */
 export async function loadWeights(load: WeightLoad): Promise<void> {
   const { layout, source, memory } = load;
-  const all = [...layout.weights.values(), ...layout.norms.values()];
-  const totalBytes = all.reduce((sum, { info }) => sum + info.byteLength, 0);
+  const matrices = [...layout.weights.values()];
+  const vectors = [...layout.vectors.values()];
+  const totalBytes = [...matrices, ...vectors].reduce((sum, part) => sum + storedBytes(part), 0);
   let loadedBytes = 0;
   const loaded = (bytes: number): void => {
     loadedBytes += bytes;
     load.onProgress?.({ loadedBytes, totalBytes });
     load.signal?.throwIfAborted();
   };
-  for (const { info, address } of layout.norms.values()) {
-    const values = await readFloats(source, info);
-    new Float32Array(memory.buffer, address, values.length).set(values);
-    loaded(info.byteLength);
+  for (const part of vectors) {
+    const values = await readVector(source, part);
+    new Float32Array(memory.buffer, part.address, values.length).set(values);
+    loaded(storedBytes(part));
   }
-  for (const weight of layout.weights.values()) await loadMatrix(load, weight, loaded);
+  for (const weight of matrices) await loadMatrix(load, weight, loaded);
 }
 
-/** A small tensor as f32. */
-export async function readFloats(source: ByteSource, info: WeightInfo): Promise<Float32Array> {
+/** Bytes of the rows that are read. */
+function storedBytes({ ref, info }: { readonly ref: WeightRef; readonly info: WeightInfo }): number {
+  if (!ref.rows) return info.byteLength;
+  const rows = ref.shape.length === 3 ? ref.shape[1]! : ref.shape[0]!;
+  return (info.byteLength * ref.rows.groups * ref.rows.count) / rows;
+}
+
+/** Runs of consecutive rows of a matrix of `rows` rows that a reference means. */
+function runsOf({ rows: part }: WeightRef, rows: number): { first: number; count: number }[] {
+  if (!part) return [{ first: 0, count: rows }];
+  const step = rows / part.groups;
+  return Array.from({ length: part.groups }, (_, group) => ({
+    first: group * step + part.first,
+    count: part.count,
+  }));
+}
+
+/** A small tensor, or its rows that are meant, as f32. */
+export async function readVector(
+  source: ByteSource,
+  { ref, info }: { readonly ref: WeightRef; readonly info: WeightInfo },
+): Promise<Float32Array> {
   const bytes = new Uint8Array(info.byteLength);
   await source.read(info.offset, bytes);
-  return dequantize(bytes, info.type);
+  let values = dequantize(bytes, info.type);
+  if (ref.rows) {
+    const rows = ref.shape[0]!;
+    const width = values.length / rows;
+    const parts = runsOf(ref, rows).map(({ first, count }) =>
+      values.subarray(first * width, (first + count) * width),
+    );
+    values = Float32Array.from(parts.flatMap((part) => [...part]));
+  }
+  return ref.plus ? values.map((value) => value + ref.plus!) : values;
 }
 
 async function loadMatrix(
   { source, memory, kernels, layout }: WeightLoad,
-  { info, address, rows, columns }: PackedWeight,
+  { ref, info, address, matrices, rows, columns, stride }: PackedWeight,
   loaded: (bytes: number) => void,
 ): Promise<void> {
-  const rowBytes = info.byteLength / rows;
+  const rowBytes = (info.byteLength * columns) / info.elements;
+  const storedRows = info.elements / columns / matrices;
   const groupBytes = kernels.groupBytes(kernelType[info.type], columns);
   const pack = packer(kernels, info.type, columns);
   const chunkRows = Math.max(1, Math.floor(layout.stagingBytes / rowBytes / groupRows)) * groupRows;
-  for (let row = 0; row < rows; row += chunkRows) {
-    const count = Math.min(chunkRows, rows - row);
-    const bytes = count * rowBytes;
-    await source.read(info.offset + row * rowBytes, new Uint8Array(memory.buffer, layout.staging, bytes));
+  /** Rows in staging, and how many of the matrix are packed. */
+  let staged = 0;
+  let packed = 0;
+  const flush = (matrix: number): void => {
+    const bytes = staged * rowBytes;
     if (info.type === 'F16')
       requireFinite(source, info, new Uint16Array(memory.buffer, layout.staging, bytes / 2));
-    for (let r = 0; r < count; r += groupRows) {
-      const target = address + ((row + r) / groupRows) * groupBytes;
-      pack(layout.staging + r * rowBytes, rowBytes, Math.min(groupRows, count - r), target);
+    for (let r = 0; r < staged; r += groupRows) {
+      const target = address + matrix * stride + ((packed + r) / groupRows) * groupBytes;
+      pack(layout.staging + r * rowBytes, rowBytes, Math.min(groupRows, staged - r), target);
     }
+    packed += staged;
+    staged = 0;
     loaded(bytes);
+  };
+  for (let matrix = 0; matrix < matrices; matrix++) {
+    packed = 0;
+    for (const { first, count } of runsOf(ref, storedRows)) {
+      for (let row = 0; row < count; ) {
+        const some = Math.min(chunkRows - staged, count - row);
+        const from = info.offset + (matrix * storedRows + first + row) * rowBytes;
+        const target = layout.staging + staged * rowBytes;
+        await source.read(from, new Uint8Array(memory.buffer, target, some * rowBytes));
+        staged += some;
+        row += some;
+        if (staged === chunkRows) flush(matrix);
+      }
+    }
+    if (staged > 0) flush(matrix);
+    if (packed !== rows) throw new Error(`${packed} rows of ${rows}`);
   }
 }
 

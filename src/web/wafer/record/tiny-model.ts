@@ -1,11 +1,11 @@
 /** A whole small Llama on the fabric: random weights from one seed, placed as the runtime places its models. */
+import { ggufSource } from '../../../fabric/model/gguf-source.js';
 import { FabricModel } from '../../../fabric/model/model.js';
-import type { ModelSource } from '../../../fabric/model/source.js';
 import { readGguf } from '../../../formats/gguf.js';
-import { llamaConfigOf, llamaWeights } from '../../../formats/llama-gguf.js';
+import { readModel } from '../../../formats/model-file.js';
 import { randomModel } from '../../../formats/random-model.js';
 import { bytesSource } from '../../../formats/source.js';
-import { tensorType, type WeightType } from '../../../formats/tensor-types.js';
+import { tensorType } from '../../../formats/tensor-types.js';
 import { findWafer } from '../../../machine/wafers.js';
 import { placeOnRectangle } from '../../../placement/place.js';
 import type { RunRequest } from './request.js';
@@ -36,28 +36,13 @@ export async function tinyModel({ width, height, elements, machine }: RunRequest
     at += chunk.length;
   }
   const file = await readGguf(bytesSource(bytes));
-  const config = llamaConfigOf(file);
-  const infos = llamaWeights(file, config);
+  const { model: description, tensors } = readModel(file);
   const plan = placeOnRectangle(
-    config,
+    description,
     { width, height },
-    (name) => tensorType(infos.get(name)!.type).blockElements,
+    (name) => tensorType(tensors.get(name)!.type).blockElements,
   );
-  const { headDim, ropeTheta } = config;
-  const source: ModelSource = {
-    weight(name) {
-      const info = infos.get(name)!;
-      const [columns = 1, rows = 1] = info.dims;
-      const own = bytes.subarray(info.offset, info.offset + info.byteLength);
-      return { type: info.type as WeightType, rows, columns, bytes: own };
-    },
-    // Rotary embeddings, pair by pair; the runtime's fixed polynomials may differ in the last bit.
-    angles: (position) =>
-      Float32Array.from({ length: headDim }, (_, i) => {
-        const angle = position / ropeTheta ** ((i - (i % 2)) / headDim);
-        return i % 2 === 0 ? Math.cos(angle) : Math.sin(angle);
-      }),
-  };
+  const source = ggufSource(bytes, tensors);
   const model = new FabricModel(findWafer(machine), plan, source, CONTEXT);
   for (const token of PROMPT) model.step(token);
   return model;

@@ -1,0 +1,82 @@
+/** Instructions on the KV cache. */
+import { attention, attentionOfRun } from '../attention/wasm';
+import { kvAppend, PAGE, pageBytes } from '../kv/wasm';
+import * as L from './instructions';
+import { floatOperand, operand, own, pagesOf, positionOf, rowAt, word, worker } from './worker.wasm';
+
+/** A unit of work is a KV head of a row. */
+export function appendOp(i: usize, workers: i32): void {
+  const kvHeads = operand(i, 5);
+  const dim = operand(i, 6);
+  const valueDim = operand(i, 7);
+  const valueBytes = word(L.CTL_KV_VALUE_BYTES);
+  const bytes = <usize>pageBytes(kvHeads, dim, valueDim, valueBytes);
+  const all = word(L.CTL_ROWS) * kvHeads;
+  for (let u = worker; u < all; u += workers) {
+    const m = u / kvHeads;
+    const kvHead = u - m * kvHeads;
+    const position = positionOf(m);
+    const number = load<i32>(pagesOf(m) + <usize>((position / PAGE) << 2));
+    const page = <usize>operand(i, 4) + <usize>number * bytes;
+    const k = rowAt(i, 0, m) + <usize>((kvHead * dim) << 2);
+    const v = rowAt(i, 2, m) + <usize>((kvHead * valueDim) << 2);
+    kvAppend(page, position & (PAGE - 1), kvHead, kvHeads, dim, valueDim, k, v, valueBytes);
+  }
+}
+
+/**
+ * A unit of work is a head of a run of rows of one sequence (a piece of a prompt), which share every read of keys and
+ * values. A row that is alone in its sequence shares them between the heads of a KV head: all of them where a batch has
+ * rows for every worker, else two where they come in twos, so that workers get even shares.
+ */
+export function attentionOp(i: usize, workers: i32): void {
+  const rows = word(L.CTL_ROWS);
+  const heads = operand(i, 6);
+  const shared = heads / operand(i, 7);
+  const few = rows > workers && shared <= L.ATTENTION_RUN ? shared : 2 - (shared & 1);
+  let unit = 0;
+  for (let from = 0, to = 0; from < rows; from = to) {
+    while (to < rows && to - from < L.ATTENTION_RUN && pagesOf(to) == pagesOf(from)) to++;
+    const isAlone = to - from == 1;
+    const step = isAlone ? few : 1;
+    for (let head = 0; head < heads; head += step, unit++) {
+      if (unit % workers != worker) continue;
+      if (isAlone) attendRun(i, from, head, step, true);
+      else attendRun(i, from, head, to - from, false);
+    }
+  }
+}
+
+/** `queries` heads of row m, or as many rows from m with one head each. */
+function attendRun(i: usize, m: i32, head: i32, queries: i32, isOfHeads: bool): void {
+  const kvHeads = operand(i, 7);
+  const dim = operand(i, 8);
+  const valueDim = operand(i, 9);
+  const kvHead = head / (operand(i, 6) / kvHeads);
+  const folds = <usize>operand(i, 5);
+  const layer = <usize>operand(i, 4);
+  const scale = floatOperand(i, 10);
+  const facts = <usize>operand(i, 11);
+  const valueBytes = word(L.CTL_KV_VALUE_BYTES);
+  const scratch = own(L.CTL_PRIVATE_SCRATCH);
+  const q = rowAt(i, 0, m) + <usize>((head * dim) << 2);
+  const out = rowAt(i, 2, m) + <usize>((head * valueDim) << 2);
+  const qStep = isOfHeads ? dim << 2 : operand(i, 1);
+  const outStep = isOfHeads ? valueDim << 2 : operand(i, 3);
+  const positions = <usize>word(L.CTL_POSITIONS) + <usize>(m << 2);
+  const positionStep = isOfHeads ? 0 : 4;
+  if (queries > 1 && folds == 0 && facts == 0 && dim == valueDim && (dim & 15) == 0) {
+    attentionOfRun(
+      q, qStep, positions, positionStep, out, outStep, queries,
+      dim, layer, pagesOf(m), kvHead, kvHeads, scale, valueBytes, scratch,
+    );
+    return;
+  }
+  for (let n = 0; n < queries; n++) {
+    const length = load<i32>(positions + <usize>(n * positionStep)) + 1;
+    attention(
+      q + <usize>(n * qStep), dim, valueDim, layer, pagesOf(m), kvHead, kvHeads, length, scale,
+      out + <usize>(n * outStep), valueBytes, folds, facts, isOfHeads ? head + n : head, scratch,
+    );
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * What decoders share: an embedding, layers of a mixer (mostly attention) and an MLP around a residual, a norm and a
+ * head. An architecture says in a {@link Style} what is its own; where a file has a bias, a fused tensor or an output
+ * head of its own, it is read.
+ */
+import type { Config } from './config.js';
+import { Graph } from './graph.js';
+import type {
+  Activation,
+  AttentionOp,
+  PlainActivation,
+  RopeOp,
+  RopeTable,
+  Value,
+  WeightRef,
+  Window,
+} from './op.js';
+
+/** A part of a layer: from the normed hidden vector to what is added to the residual. */
+export type Part = (model: Decoder, h: Value, layer: number) => Value;
+
+export interface Style {
+  readonly norm?: 'rms' | 'layer';
+  /** Norms without weights. */
+  readonly isNormBare?: boolean;
+  readonly embeddingScale?: number;
+  /** Name of a norm of the embedding. */
+  readonly embeddingNorm?: string;
+  /** A learned embedding of the position is added. */
+  readonly hasPositions?: boolean;
+  readonly mixer: Part | null;
+  readonly mlp: Part | null;
+  /** Names of the norms before and after the mixer and the MLP; null for none. */
+  readonly norms?: Partial<Norms>;
+  /** What a layer does in its own way; null for no such part. */
+  readonly layer?: (layer: number) => { mixer?: Part | null; mlp?: Part | null; norms?: Partial<Norms> };
+  /** Both parts read the layer's input. `ownNorm`: the MLP by a norm of its own. */
+  readonly parallel?: { readonly ownNorm: boolean } | null;
+  readonly residualScale?: number;
+  readonly logitScale?: number;
+  readonly logitCap?: number;
+  readonly outputNorm?: string | null;
+}
+
+interface Norms {
+  readonly before: string | null;
+  readonly after: string | null;
+  readonly mlpBefore: string | null;
+  readonly mlpAfter: string | null;
+}
+
+const usualNorms: Norms = { before: 'attn_norm', after: null, mlpBefore: 'ffn_norm', mlpAfter: null };
+
+/** A model being built: the graph, what the file says, and the style. */
+export class Decoder {
+  readonly graph = new Graph();
+  readonly config: Config;
+  readonly style: Style;
+
+  constructor(config: Config, style: Style) {
+    this.config = config;
+    this.style = style;
+  }
+
+  /** A tensor of a layer by its short name, e.g. `attn_q` -> `blk.0.attn_q.weight`. */
+  ref(layer: number, stem: string, shape: readonly number[], suffix = '.weight'): WeightRef {
+    return { name: `blk.${layer}.${stem}${suffix}`, shape };
+  }
+
+  /** The tensor if the file has it. */
+  optional(layer: number, stem: string, shape: readonly number[], suffix = '.weight'): WeightRef | null {
+    const ref = this.ref(layer, stem, shape, suffix);
+    return this.config.has(ref.name) ? ref : null;
+  }
+
+  has(layer: number, stem: string, suffix = '.weight'): boolean {
+    return this.config.has(`blk.${layer}.${stem}${suffix}`);
+  }
+
+  /** Products of x with matrices of a layer, with their biases where the file has them. */
+  linear(x: Value, layer: number, parts: Readonly<Record<string, number>>): Value[] {
+    const stems = Object.entries(parts);
+    return this.graph.linear(
+      x,
+      stems.map(([stem, features]) => this.ref(layer, stem, [features, x.features])),
+      stems.map(([stem, features]) => this.optional(layer, stem, [features], '.bias')),
+    );
+  }
+
+  /** One product of x. */
+  one(x: Value, layer: number, stem: string, features: number): Value {
+    return this.linear(x, layer, { [stem]: features })[0]!;
+  }
+
+  /** Parts of one stored matrix (and bias), one under the other. */
+  fused(x: Value, layer: number, stem: string, features: readonly number[]): Value[] {
+    const all = features.reduce((a, b) => a + b, 0);
+    const cut = (ref: WeightRef): WeightRef[] => {
+      let first = 0;
+      return features.map((count) => {
+        first += count;
+        return { ...ref, rows: { groups: 1, first: first - count, count } };
+      });
+    };
+    const bias = this.optional(layer, stem, [all], '.bias');
+    return this.graph.linear(x, cut(this.ref(layer, stem, [all, x.features])), bias ? cut(bias) : []);
+  }
+
+  /** The style's norm of a whole vector, or of runs of `per` features. `weight` [per], or [features] where `isWhole`. */
+  norm(
+    x: Value,
+    name: string,
+    {
+      per = x.features,
+      rows = x.rows,
+      how = this.style.norm ?? 'rms',
+    }: {
+      per?: number;
+      rows?: Value['rows'];
+      how?: 'rms' | 'layer';
+    } = {},
+  ): Value {
+    const { config, style } = this;
+    const eps = how === 'rms' ? config.rmsEps : config.layerEps;
+    // Some files leave out ".weight".
+    const weight = config.has(name) ? name : `${name}.weight`;
+    const stored = config.file.shape(weight);
+    const size = stored?.reduce((a, b) => a * b, 1) === x.features ? x.features : per;
+    const ref = (full: string): WeightRef => ({
+      name: full,
+      shape: size > per && stored?.length === 2 ? [x.features / per, per] : [size],
+    });
+    return this.graph.norm(
+      x,
+      {
+        how,
+        weight: style.isNormBare ? null : ref(weight),
+        bias: config.has(`${name}.bias`) ? ref(`${name}.bias`) : null,
+        eps,
+        per,
+      },
+      rows,
+    );
+  }
+
+  /** A norm of a layer, or x where the name is null. */
+  normOf(x: Value, layer: number, stem: string | null): Value {
+    return stem === null ? x : this.norm(x, `blk.${layer}.${stem}`);
+  }
+}
+
+/** The ops of a model from what the file says and the architecture's style. */
+export function decoder(config: Config, style: Style): Decoder {
+  const model = new Decoder(config, style);
+  const { graph } = model;
+  const table: WeightRef = { name: 'token_embd.weight', shape: [config.vocab, config.hidden] };
+  let x = graph.embedding(table, { scale: style.embeddingScale ?? 1 });
+  if (style.hasPositions) {
+    const positions: WeightRef = { name: 'position_embd.weight', shape: [config.context, config.hidden] };
+    x = graph.add(x, graph.embedding(positions, { index: 'position' }));
+  }
+  if (style.embeddingNorm) x = model.norm(x, style.embeddingNorm);
+  for (let layer = 0; layer < config.layers; layer++) x = layerOf(model, x, layer);
+  head(model, x, table);
+  return model;
+}
+
+function layerOf(model: Decoder, x: Value, layer: number): Value {
+  const { graph, style } = model;
+  const own = style.layer?.(layer) ?? {};
+  const norms = { ...usualNorms, ...style.norms, ...own.norms };
+  const { mixer, mlp } = { mixer: style.mixer, mlp: style.mlp, ...own };
+  const scale = style.residualScale ?? 1;
+  const add = (to: Value, part: Part, h: Value, after: string | null): Value =>
+    graph.add(to, model.normOf(part(model, h, layer), layer, after), scale);
+  if (style.parallel && mixer && mlp) {
+    const h = model.normOf(x, layer, norms.before);
+    const second = style.parallel.ownNorm ? model.normOf(x, layer, norms.mlpBefore) : h;
+    const mixed = add(x, mixer, h, norms.after);
+    return add(mixed, mlp, second, norms.mlpAfter);
+  }
+  if (mixer) x = add(x, mixer, model.normOf(x, layer, norms.before), norms.after);
+  if (mlp) x = add(x, mlp, model.normOf(x, layer, norms.mlpBefore), norms.mlpAfter);
+  return x;
+}
+
+function head(model: Decoder, x: Value, table: WeightRef): void {
+  const { graph, config, style } = model;
+  const norm = style.outputNorm === undefined ? 'output_norm' : style.outputNorm;
+  const h = norm === null ? graph.arrange(1, [{ in: x }], 'logits') : model.norm(x, norm, { rows: 'logits' });
+  const own = { name: 'output.weight', shape: table.shape };
+  const bias = config.has('output.bias') ? { name: 'output.bias', shape: [config.vocab] } : null;
+  let [logits] = graph.linear(h, [config.has(own.name) ? own : table], [bias]);
+  logits = graph.times(logits!, style.logitScale ?? 1);
+  if (style.logitCap) logits = graph.activation(logits, { name: 'softcap', cap: style.logitCap });
+  graph.logits(logits);
+}
+
+/** What attention of one layer is: all but its values and sizes, which follow from the file. */
+export interface AttentionStyle {
+  readonly order?: RopeOp['order'];
+  /** Null: the layer has no positions. Left out: what the `rope.*` keys say. */
+  readonly rope?: RopeTable | null;
+  /** The names of the norms of q and k, of each head or of all of it, by their weights' shape. */
+  readonly qkNorm?: 'before rope' | 'after rope' | null;
+  readonly window?: Window | null;
+  readonly scale?: number;
+  readonly softcap?: number | null;
+  readonly alibi?: number | null;
+  readonly temperature?: AttentionOp['temperature'];
+  readonly hasSinks?: boolean;
+  readonly output?: string;
+}
+
+/** Grouped-query attention from separate or fused q, k and v to the output product. */
+export function attention(
+  style: AttentionStyle | ((layer: number, config: Config) => AttentionStyle) = {},
+): Part {
+  return (model, h, layer) => {
+    const { config, graph } = model;
+    const own = typeof style === 'function' ? style(layer, config) : style;
+    const { headDim, valueDim } = config;
+    const [heads, kvHeads] = [config.heads(layer), config.kvHeads(layer)];
+    const sizes = [heads * headDim, kvHeads * headDim, kvHeads * valueDim] as const;
+    let [q, k, v] = model.has(layer, 'attn_qkv')
+      ? model.fused(h, layer, 'attn_qkv', sizes)
+      : model.linear(h, layer, { attn_q: sizes[0], attn_k: sizes[1], attn_v: sizes[2] });
+    const normed = (x: Value, stem: string): Value => {
+      const name = `blk.${layer}.${stem}`;
+      const stored = config.file.shape(`${name}.weight`)?.reduce((a, b) => a * b, 1);
+      const isWhole = stored === x.features && config.file.shape(`${name}.weight`)!.length === 1;
+      return model.norm(x, name, { per: isWhole ? x.features : headDim });
+    };
+    const norm = (): void => {
+      q = normed(q!, 'attn_q_norm');
+      k = normed(k!, 'attn_k_norm');
+    };
+    if (own.qkNorm === 'before rope') norm();
+    const table = own.rope === undefined ? config.rope() : own.rope;
+    if (table !== null && table.dims > 0) {
+      const facts = { first: 0, order: own.order ?? 'halves', table };
+      q = graph.rope(q!, { heads, ...facts });
+      k = graph.rope(k!, { heads: kvHeads, ...facts });
+    }
+    if (own.qkNorm === 'after rope') norm();
+    const out = graph.attention({
+      q: q!,
+      k: k!,
+      v: v!,
+      cache: graph.cache(),
+      heads,
+      kvHeads,
+      headDim,
+      valueDim,
+      scale: own.scale ?? 1 / Math.sqrt(headDim),
+      causal: true,
+      window: own.window ?? null,
+      softcap: own.softcap ?? null,
+      sinks: own.hasSinks ? model.ref(layer, 'attn_sinks', [heads]) : null,
+      alibi: own.alibi ?? null,
+      temperature: own.temperature ?? null,
+      positions: null,
+    });
+    return model.one(out, layer, own.output ?? 'attn_output', config.hidden);
+  };
+}
+
+/** down(act(gate x) * up x), with gate and up in one tensor or two. `suffix` names other tensors, e.g. `_shexp`. */
+export function gated(act: PlainActivation | Activation, suffix = '', size?: number): Part {
+  return (model, h, layer) => {
+    const { config, graph } = model;
+    const ffn = size ?? config.ffn(layer);
+    const [gate, up] = model.has(layer, `ffn_gate${suffix}`)
+      ? model.linear(h, layer, { [`ffn_gate${suffix}`]: ffn, [`ffn_up${suffix}`]: ffn })
+      : model.fused(h, layer, `ffn_up${suffix}`, [ffn, ffn]);
+    const inner = graph.activation(gate!, activationOf(act), { by: up! });
+    return model.one(inner, layer, `ffn_down${suffix}`, config.hidden);
+  };
+}
+
+/** down(act(up x)). */
+export function plain(act: PlainActivation | Activation, suffix = '', size?: number): Part {
+  return (model, h, layer) => {
+    const up = model.one(h, layer, `ffn_up${suffix}`, size ?? model.config.ffn(layer));
+    const inner = model.graph.activation(up, activationOf(act));
+    return model.one(inner, layer, `ffn_down${suffix}`, model.config.hidden);
+  };
+}
+
+function activationOf(act: PlainActivation | Activation): Activation {
+  return typeof act === 'string' ? { name: act } : act;
+}

@@ -1,0 +1,94 @@
+/** From a file's own description to a model: its ops and what others want to know of it. */
+import { ModelError } from '../src/core/errors.js';
+import { ARCHITECTURES } from './architectures/index.js';
+import { Config, type ModelFile, type RopeStretch } from './config.js';
+import type { Op } from './op.js';
+
+/** A model's sizes, as Hugging Face's config.json names them; where layers differ, the largest. */
+export interface ModelShape {
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numHiddenLayers: number;
+  readonly numAttentionHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly vocabSize: number;
+  readonly maxPositionEmbeddings: number;
+  readonly ropeTheta: number;
+  readonly tieWordEmbeddings: boolean;
+}
+
+export interface Model {
+  readonly architecture: string;
+  readonly shape: ModelShape;
+  readonly ops: readonly Op[];
+  /** Whether a tensor that no op reads may lie in the file all the same. */
+  readonly isIgnored: (tensor: string) => boolean;
+}
+
+/**
+ * The model that a file describes.
+ * @throws FormatError for missing or impossible values, ModelError for what is not known or does not fit together
+ */
+export function modelOf(file: ModelFile, stretch: RopeStretch | null = null): Model {
+  const name = file.value('general.architecture');
+  const architecture = typeof name === 'string' ? ARCHITECTURES.get(name) : undefined;
+  if (architecture === undefined) {
+    throw new ModelError({
+      what: `${file.name}: metadata "general.architecture"`,
+      given: name === undefined ? 'no such key' : JSON.stringify(name),
+      expected: `one of ${[...ARCHITECTURES.keys()].join(', ')}`,
+      todo: 'Choose a model of one of these architectures.',
+    });
+  }
+  const config = new Config(file, stretch);
+  const { ops } = architecture.build(config).graph;
+  checkHeads(file.name, ops);
+  const layers = Array.from({ length: config.layers }, (_, layer) => layer);
+  const most = (of: (layer: number) => number): number => Math.max(...layers.map(of));
+  const skipped = new RegExp(`^blk\\.(${laterLayers(file, config).join('|')})\\.`);
+  const ignored = [...(architecture.ignored ?? []), skipped];
+  return {
+    architecture: config.architecture,
+    shape: {
+      hiddenSize: config.hidden,
+      intermediateSize: most((layer) => config.ffn(layer)),
+      numHiddenLayers: config.layers,
+      numAttentionHeads: most((layer) => config.heads(layer)),
+      numKeyValueHeads: most((layer) => config.kvHeads(layer)),
+      headDim: config.headDim,
+      vocabSize: config.vocab,
+      maxPositionEmbeddings: config.context,
+      ropeTheta: config.number('rope.freq_base', 10000),
+      tieWordEmbeddings: !config.has('output.weight'),
+    },
+    ops,
+    isIgnored: (tensor) => ignored.some((pattern) => pattern.test(tensor)),
+  };
+}
+
+/** Layers behind the model's own: those that guess tokens ahead. */
+function laterLayers(file: ModelFile, config: Config): string[] {
+  const ahead = Number(file.value(`${config.architecture}.nextn_predict_layers`) ?? 0);
+  return ['none', ...Array.from({ length: ahead }, (_, i) => String(config.layers + i))];
+}
+
+function checkHeads(name: string, ops: readonly Op[]): void {
+  const disagree = (given: string, expected: string): ModelError =>
+    new ModelError({
+      what: `${name}: attention heads`,
+      given,
+      expected,
+      todo: 'Convert the model again with a current converter.',
+    });
+  for (const op of ops) {
+    if (op.kind === 'attention' && (op.heads < 1 || op.heads % op.kvHeads !== 0))
+      throw disagree(`${op.heads} heads over ${op.kvHeads} KV heads`, 'a multiple of the KV heads');
+    if (op.kind === 'rope' && op.first + op.table.dims > op.in.features / op.heads) {
+      throw disagree(
+        `RoPE on ${op.first + op.table.dims} of ${op.in.features / op.heads} dimensions`,
+        'RoPE within a head',
+      );
+    }
+  }
+}

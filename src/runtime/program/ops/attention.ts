@@ -1,0 +1,85 @@
+/** Attention: k and v into the cache, then every head over its page. */
+import {
+  FACT_ALIBI,
+  FACT_CAP,
+  FACT_SINKS,
+  FACT_TEMPERATURE_LENGTH,
+  FACT_TEMPERATURE_OFFSET,
+  FACT_TEMPERATURE_SCALE,
+  FACT_WINDOW,
+  FACT_WINDOW_SIZE,
+  FACT_WORDS,
+  WINDOW_CHUNKED,
+  WINDOW_SLIDING,
+} from '../../../../kernels/attention/words.js';
+import { ATTENTION_RUN, OP_APPEND, OP_ATTENTION } from '../../../../kernels/program/instructions.js';
+import { alibiSlopes } from '../../../../models/alibi.js';
+import type { PlacedOf } from '../../../placement/plan.js';
+import { floatBits, type Image } from '../image.js';
+import type { RuntimeKind } from './kind.js';
+
+/** As in kernels/kv. */
+const pagePositions = 32;
+
+export const attention: RuntimeKind<'attention'> = {
+  /** As kernels/attention needs: for one query over the tiles, and for a run of queries. */
+  scratch({ headDim, valueDim, reduce }) {
+    const vectors = Math.ceil(valueDim / 4) + 1;
+    const widePage = 2 * pagePositions * headDim * 4;
+    return Math.max(272 + 16 * vectors * reduce.parts, 256 + widePage + ATTENTION_RUN * 16 * (vectors + 1));
+  },
+  compile(op, image) {
+    const { kvHeads, headDim, valueDim } = op;
+    const pages = image.layout.caches[op.cache]!;
+    const cache = `cache ${op.cache}`;
+    if (op.k && op.v) {
+      const share = `heads ${kvHeads}` as const;
+      image.touch(
+        [
+          [op.k, share],
+          [op.v, share],
+        ],
+        [[cache, share]],
+      );
+      image.emit(OP_APPEND, ...image.buffer(op.k), ...image.buffer(op.v), pages, kvHeads, headDim, valueDim);
+    }
+    image.touch(
+      [
+        [op.q, 'runs'],
+        [cache, 'runs'],
+      ],
+      [[op.out, 'runs']],
+    );
+    image.emit(
+      OP_ATTENTION,
+      ...image.buffer(op.q),
+      ...image.buffer(op.out),
+      pages,
+      image.folds(op.reduce, null, 1),
+      op.heads,
+      kvHeads,
+      headDim,
+      valueDim,
+      floatBits(op.scale),
+      factsOf(op, image),
+    );
+  },
+};
+
+/** The address of what shapes the scores beside q.k (kernels/attention/facts.ts); 0 for nothing. */
+function factsOf(op: PlacedOf<'attention'>, image: Image): number {
+  const { window, softcap, sinks, alibi, temperature } = op;
+  if (!window && !softcap && !sinks && !alibi && !temperature) return 0;
+  const facts = new Array<number>(FACT_WORDS).fill(0);
+  if (window) {
+    facts[FACT_WINDOW] = { sliding: WINDOW_SLIDING, chunked: WINDOW_CHUNKED, symmetric: 0 }[window.kind];
+    facts[FACT_WINDOW_SIZE] = window.size;
+  }
+  facts[FACT_CAP] = floatBits(softcap ?? 0);
+  facts[FACT_SINKS] = image.vector(sinks);
+  if (alibi) facts[FACT_ALIBI] = image.table(alibiSlopes(op.heads, alibi).map(floatBits));
+  facts[FACT_TEMPERATURE_LENGTH] = temperature?.length ?? 0;
+  facts[FACT_TEMPERATURE_SCALE] = floatBits(temperature?.scale ?? 0);
+  facts[FACT_TEMPERATURE_OFFSET] = floatBits(temperature?.offset ?? 0);
+  return image.table(facts);
+}

@@ -1,0 +1,66 @@
+/** What the runtime does with every kind of op: a new kind's place. `null`: there is no kernel yet. */
+import type { OpKind } from '../../../../models/op.js';
+import { ModelError } from '../../../core/errors.js';
+import type { PlacedOp, Plan } from '../../../placement/plan.js';
+import { Image, type PutWords } from '../image.js';
+import type { Layout } from '../layout.js';
+import { attention } from './attention.js';
+import type { RuntimeKind } from './kind.js';
+import { embedding, linear } from './products.js';
+import { activation, add, arrange, logits, norm, rope, scale } from './vectors.js';
+
+const KINDS: { readonly [K in OpKind]: RuntimeKind<K> | null } = {
+  embedding,
+  norm,
+  linear,
+  headLinear: null,
+  rope,
+  attention,
+  activation,
+  add,
+  scale,
+  arrange,
+  route: null,
+  expertLinear: null,
+  mix: null,
+  conv: null,
+  shift: null,
+  scan: null,
+  linearAttention: null,
+  wkv: null,
+  hyper: null,
+  select: null,
+  pool: null,
+  logits,
+};
+
+/** @throws ModelError with the names of the kinds that have no kernel */
+export function requireKernels(name: string, ops: readonly PlacedOp[]): void {
+  const missing = [...new Set(ops.map(({ kind }) => kind))].filter((kind) => KINDS[kind] === null);
+  const unfit = ops.some(
+    (op) =>
+      op.kind === 'attention' && (!op.causal || op.positions !== null || (op.k !== null && op.v === null)),
+  );
+  if (unfit) missing.push('attention');
+  if (missing.length === 0) return;
+  throw new ModelError({
+    what: `${name}: what its architecture computes`,
+    given: missing.join(', '),
+    expected: 'kinds of op that have a kernel here',
+    todo: 'Plan it with `waferflow plan`; running it is not possible yet.',
+  });
+}
+
+const kindOf = (op: PlacedOp): RuntimeKind<never> => KINDS[op.kind] as unknown as RuntimeKind<never>;
+
+/** The words of the image for the ops of `plan` in order; tables go through `put`. */
+export function compileImage(plan: Plan, layout: Layout, put: PutWords): number[] {
+  const image = new Image(plan, layout, put);
+  for (const op of plan.ops) kindOf(op).compile(op as never, image);
+  return image.end();
+}
+
+/** The most that any op needs beside the values. `rows`: most rows of a step. */
+export function scratchOf(ops: readonly PlacedOp[], rows: number): number {
+  return Math.max(...ops.map((op) => kindOf(op).scratch?.(op as never, rows) ?? 0));
+}

@@ -1,0 +1,48 @@
+/** Ops with matrices: embeddings and products. */
+import {
+  INDEX_CONSTANT,
+  INDEX_POSITION,
+  INDEX_TOKEN,
+  OP_EMBEDDING,
+  OP_MATMUL,
+} from '../../../../kernels/program/instructions.js';
+import { tensorType } from '../../../formats/tensor-types.js';
+import { floatBits } from '../image.js';
+import { kernelType } from '../layout.js';
+import type { RuntimeKind } from './kind.js';
+
+export const embedding: RuntimeKind<'embedding'> = {
+  compile(op, image) {
+    const { info, address, columns } = image.weight(op.weight);
+    const index = { token: INDEX_TOKEN, position: INDEX_POSITION }[op.index as string] ?? INDEX_CONSTANT;
+    const constant = typeof op.index === 'number' ? op.index : 0;
+    image.touch([], [[op.out, 'tokens']]);
+    const row = [index, constant, floatBits(op.scale)];
+    image.emit(OP_EMBEDDING, address, kernelType[info.type], columns, ...image.buffer(op.out), ...row);
+  },
+};
+
+export const linear: RuntimeKind<'linear'> = {
+  scratch: ({ in: { features }, reduce }, rows) =>
+    Math.max(128 + (16 + 2 * rows) * features, 32 * reduce.parts),
+  compile(op, image) {
+    const input = image.input(op.in, op.weights);
+    for (const [i, ref] of op.weights.entries()) {
+      const { info, address, rows, columns } = image.weight(ref);
+      const out = op.outs[i]!;
+      image.touch([], [[out, `features ${out.features}`]]);
+      image.emit(
+        OP_MATMUL,
+        kernelType[info.type],
+        address,
+        rows,
+        columns,
+        ...input,
+        ...image.buffer(out),
+        image.folds(op.reduce, op.columns, tensorType(info.type).blockElements),
+        image.rows(out),
+        image.vector(op.biases[i]!),
+      );
+    }
+  },
+};
