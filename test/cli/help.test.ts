@@ -14,6 +14,7 @@ const commands = [
   'tokenize',
   'chat',
   'score',
+  'eval',
   'models',
   'models pull',
   'models rm',
