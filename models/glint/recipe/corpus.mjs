@@ -61,16 +61,17 @@ function clean(raw) {
   return text
 }
 
-// Near-duplicates: a file is dropped when over 40 % of its runs of four lines were seen in files kept before it.
+// Near-duplicates: a file is dropped when more than this share of its runs of four lines was seen in files kept before it.
+const REPEATED = { held_out: 0.4, train: 0.25 }
 const seenFiles = new Set(), seenRuns = new Set()
-function isRepeat(text) {
+function isRepeat(text, share) {
   const digest = createHash('sha1').update(text).digest('base64')
   if (seenFiles.has(digest)) return true
   const lines = text.split('\n').map((l) => l.trim()).filter((l) => l.length > 3)
   const runs = []
   for (let i = 0; i + 4 <= lines.length; i++) runs.push(createHash('md5').update(lines.slice(i, i + 4).join('\n')).digest('base64').slice(0, 12))
   const known = runs.filter((r) => seenRuns.has(r)).length
-  if (known > runs.length * 0.4) return true
+  if (known > runs.length * share) return true
   seenFiles.add(digest)
   for (const r of runs) seenRuns.add(r)
   return false
@@ -89,7 +90,7 @@ for (const part of ['held_out', 'train']) { // the held-out packages first: what
     for (const [, path] of order) {
       if (bytes > MAX_PACKAGE_BYTES) break
       const text = clean(readFileSync(join(folder, path), 'utf8'))
-      if (text === undefined || isRepeat(text)) continue
+      if (text === undefined || isRepeat(text, REPEATED[part])) continue
       out.write(`${JSON.stringify({ package: name, path, text })}\n`)
       bytes += Buffer.byteLength(text); files++
     }

@@ -22,6 +22,14 @@ export function functionBeginnings(text) {
   return found
 }
 
+/** Functions that stand alone in the file under a doc comment, comment and body together. */
+export function documentedFunctions(text) {
+  const source = ts.createSourceFile('file.ts', text, ts.ScriptTarget.Latest, true)
+  return source.statements
+    .filter((node) => ts.isFunctionDeclaration(node) && node.body && node.jsDoc?.length > 0 && node.end - node.getFullStart() < 3000)
+    .map((node) => `${text.slice(node.jsDoc.at(-1).pos, node.end)}\n`)
+}
+
 /**
  * Follows brackets, strings, templates, comments and regular expressions. Returns the stack of what is open at the
  * end, and the index just after the bracket that closes the first `{` that belongs to a body, or -1.

@@ -2,7 +2,8 @@
 
     python train.py --work .work --hours 1.5          a run with its decay inside these hours
     python train.py --work .work --hours 6            later: continues from <work>/last.pt
-    python train.py --work .work --hours 6 --init ../glint-q8_0.gguf     without a checkpoint: from the published weights
+    python train.py --work .work --hours 6 --init ../glint-q8_0.gguf     without a checkpoint: from the published weights,
+                                                      grown without changing what they compute where the shape is larger
     python train.py --work .work --device cuda --compile --batch-tokens 65536 ...
 
 The learning rate warms up, stays, and falls linearly to zero over the last --decay of the time (or at once,
@@ -17,6 +18,7 @@ import time
 
 import torch
 
+from grow import grow
 from model import Config, Llama
 from muon import Muon
 from reference import load
@@ -36,7 +38,7 @@ p.add_argument("--short", type=float, default=0.6, help="share of the time spent
 p.add_argument("--validate", type=float, default=600, help="seconds between validations")
 p.add_argument("--checkpoint", type=float, default=300, help="seconds between checkpoints")
 p.add_argument("--seed", type=int, default=1)
-p.add_argument("--init", help="a GGUF of the same shape to start from where there is no checkpoint")
+p.add_argument("--init", help="a GGUF of the same or a smaller shape to start from where there is no checkpoint")
 for name, default in Config().to_dict().items():
     p.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
 args = p.parse_args()
@@ -59,9 +61,6 @@ optimizers = [
     Muon(matrices, lr=args.muon_lr, weight_decay=0.01),
     torch.optim.AdamW([{"params": [model.embed.weight]}, {"params": vectors}], lr=args.adam_lr, betas=(0.9, 0.95), weight_decay=0.0),
 ]
-for o in optimizers:
-    for g in o.param_groups:
-        g["base"] = g["lr"]
 state = {"step": 0, "tokens": 0, "windows": 0, "seconds": 0.0, "best": float("inf"), "log": []}
 last = os.path.join(args.work, "last.pt")
 if os.path.exists(last):
@@ -72,7 +71,11 @@ if os.path.exists(last):
     state = saved["state"]
     print(f"continuing at step {state['step']}, {state['tokens']} tokens, {state['seconds'] / 3600:.2f} h", flush=True)
 elif args.init:
-    model.load_state_dict(load(args.init)[1].state_dict())
+    model.load_state_dict(grow(load(args.init)[1], config, torch.Generator().manual_seed(args.seed)))
+
+for o, rate in zip(optimizers, (args.muon_lr, args.adam_lr)):  # after loading: what was asked for now holds
+    for g in o.param_groups:
+        g["base"] = rate
 
 
 def save(name):
