@@ -72,11 +72,14 @@ class Reader {
   private readonly fields: Fields;
 
   constructor(config: Json, origin: CardOrigin) {
-    this.config = config;
     this.origin = origin;
-    this.fields = new Fields(config, origin.name);
     const modelType = config.model_type;
     this.family = familyOf(typeof modelType === 'string' ? modelType : '');
+    // What the file leaves out is what the family's class says.
+    const taken = Object.keys(this.family.defaults).filter((field) => config[field] === undefined);
+    this.config = { ...this.family.defaults, ...config };
+    this.fields = new Fields(this.config, origin.name);
+    if (taken.length > 0) this.notes.push(`class defaults taken: ${taken.join(', ')}`);
     if (!this.family.known) this.notes.push(`model_type ${JSON.stringify(modelType)} is read as Llama-like`);
   }
 
@@ -223,7 +226,7 @@ class Reader {
       if (types.length !== layers)
         this.fields.fail('layer_types', `${types.length} entries`, `${layers}, one per layer`);
       return types.map((type) => {
-        if (type === 'full_attention') return null;
+        if (type === 'full_attention' || type === 'attention') return null;
         if ((type === 'sliding_attention' || type === 'chunked_attention') && window !== null) return window;
         return this.fields.fail(
           'layer_types',
@@ -271,20 +274,31 @@ class Reader {
       gated,
       bias,
     });
-    if (experts === null || experts <= 1) return Array.from({ length: layers }, dense);
+    if (experts === null || experts <= 1) {
+      // A hybrid of Granite without experts has its shared expert alone.
+      this.fields.optional('num_experts_per_tok', 'shared_intermediate_size');
+      return Array.from({ length: layers }, dense);
+    }
     const first = this.fields.optional('first_k_dense_replace', 'moe_layer_start_index') ?? 0;
+    // One flag per layer, as newer DeepSeek-like files have it.
+    const flags = Array.isArray(this.config.moe_layer_freq) ? this.fields.numbers('moe_layer_freq') : null;
+    if (flags !== null && flags.length !== layers)
+      this.fields.fail('moe_layer_freq', `${flags.length} entries`, `${layers}, one per layer`);
     const step =
-      this.fields.optional(
-        'moe_layer_freq',
-        'decoder_sparse_step',
-        'interleave_moe_layer_step',
-        'moe_layer_interval',
-      ) ?? 1;
+      flags !== null
+        ? 1
+        : (this.fields.optional(
+            'moe_layer_freq',
+            'decoder_sparse_step',
+            'interleave_moe_layer_step',
+            'moe_layer_interval',
+          ) ?? 1);
     const only = new Set(this.fields.numbers('mlp_only_layers') ?? []);
     const moe = this.moe(experts, width, bias);
     return Array.from({ length: layers }, (_, layer) => {
       // DeepSeek counts sparse layers from 0, Qwen and Llama 4 from 1; with a step of 1 all are sparse.
-      const sparse = layer >= first && !only.has(layer) && (layer + 1) % step === 0;
+      const isSparse = flags === null ? (layer + 1) % (step ?? 1) === 0 : flags[layer] !== 0;
+      const sparse = layer >= first && !only.has(layer) && isSparse;
       return sparse ? moe : dense();
     });
   }

@@ -29,6 +29,8 @@ export interface Family {
   readonly windowPattern: number | null;
   /** intermediate_size / hidden_size where the file does not say. */
   readonly defaultWidth: number;
+  /** Sizes of the family's class where a file leaves them out. */
+  readonly defaults: Readonly<Record<string, number>>;
   /** Further fields of this family that change no shape. */
   readonly neutral: readonly string[];
 }
@@ -55,12 +57,30 @@ const LLAMA: Family = {
   sharedGate: false,
   windowPattern: null,
   defaultWidth: 4,
+  defaults: {},
   neutral: [],
 };
 
 const QWEN2: Family = { ...LLAMA, qkvBias: true };
 const QWEN3: Family = { ...LLAMA, qkNorm: 'perHead' };
 const GEMMA2: Family = { ...LLAMA, normsPerLayer: 4, tied: true, windowPattern: 2 };
+/** Class defaults of transformers' configuration_gemma3.py, which the published files rely on. */
+const GEMMA3: Family = {
+  ...GEMMA2,
+  qkNorm: 'perHead',
+  windowPattern: 6,
+  defaults: {
+    vocab_size: 262_208,
+    hidden_size: 2304,
+    intermediate_size: 9216,
+    num_hidden_layers: 26,
+    num_attention_heads: 8,
+    num_key_value_heads: 4,
+    head_dim: 256,
+    max_position_embeddings: 131_072,
+    sliding_window: 4096,
+  },
+};
 const DEEPSEEK: Family = { ...LLAMA, routerBias: true, evenRouting: true };
 const LAYER_NORM: Family = {
   ...LLAMA,
@@ -77,7 +97,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   ministral: LLAMA,
   mixtral: { ...LLAMA, expertBias: false },
   granite: LLAMA,
-  smollm3: { ...LLAMA, neutral: ['no_rope_layers', 'no_rope_layer_interval'] },
+  smollm3: { ...LLAMA, tied: true, neutral: ['no_rope_layers', 'no_rope_layer_interval'] },
   seed_oss: { ...QWEN2, outputBiasFollows: false },
   qwen2: QWEN2,
   qwen2_moe: { ...QWEN2, sharedGate: true },
@@ -87,8 +107,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   phimoe: { ...LLAMA, normBias: true, headBias: true },
   gemma: { ...LLAMA, tied: true },
   gemma2: GEMMA2,
-  gemma3: { ...GEMMA2, qkNorm: 'perHead', windowPattern: 6 },
-  gemma3_text: { ...GEMMA2, qkNorm: 'perHead', windowPattern: 6 },
+  gemma3: GEMMA3,
+  gemma3_text: GEMMA3,
   olmo: { ...LLAMA, normsPerLayer: 0 },
   olmo2: { ...LLAMA, qkNorm: 'full' },
   olmo3: { ...LLAMA, qkNorm: 'full', windowPattern: 4 },
@@ -229,10 +249,37 @@ const NEUTRAL = new Set([
   'problem_type',
   'prefix',
   'finetuning_task',
+  // Defaults of generation that older releases of transformers wrote into every config.json.
   'num_return_sequences',
   'num_beams',
+  'num_beam_groups',
   'max_length',
   'min_length',
+  'length_penalty',
+  'repetition_penalty',
+  'diversity_penalty',
+  'no_repeat_ngram_size',
+  'encoder_no_repeat_ngram_size',
+  'temperature',
+  'top_k',
+  'top_p',
+  'typical_p',
+  'do_sample',
+  'early_stopping',
+  'remove_invalid_values',
+  'begin_suppress_tokens',
+  'suppress_tokens',
+  'bad_words_ids',
+  'exponential_decay_length_penalty',
+  'cross_attention_hidden_size',
+  'add_cross_attention',
+  'tie_encoder_decoder',
+  'is_decoder',
+  'tokenizer_class',
+  'torchscript',
+  'use_bfloat16',
+  'tf_legacy_loss',
+  'pruned_heads',
   'return_dict',
   'is_encoder_decoder',
   'id2label',
@@ -270,7 +317,7 @@ const SHAPE_WORDS =
 /** True where a field (or this value of it) cannot change the number or the shape of a text model's weights. */
 export function isNeutral(field: string, value: unknown): boolean {
   if (value === null || value === false || value === 0) return true;
-  if (Array.isArray(value) && value.length === 0) return true;
+  if (typeof value === 'object' && Object.keys(value).length === 0) return true;
   // MiniMax marks layers of softmax attention with 1 and linear ones with 0.
   if (field === 'attn_type_list') return Array.isArray(value) && value.every((type) => type === 1);
   if (typeof value === 'string') return value === 'default' || !SHAPE_WORDS.test(field);

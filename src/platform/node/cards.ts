@@ -144,5 +144,12 @@ function readJson(path: string): unknown {
       todo: 'Check the path.',
     });
   }
-  return parseJson(readFileSync(path, 'utf8'), path);
+  return parseJson(withoutInfinities(readFileSync(path, 'utf8')), path);
+}
+
+/** Python writes `Infinity` and `NaN` into JSON, for fields that have no limit: null says the same. Texts stay as they are. */
+function withoutInfinities(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:Infinity|NaN)\b/g, (found) =>
+    found.startsWith('"') ? found : 'null',
+  );
 }
