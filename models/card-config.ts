@@ -297,7 +297,7 @@ class Reader {
     const moe = this.moe(experts, width, bias);
     return Array.from({ length: layers }, (_, layer) => {
       // DeepSeek counts sparse layers from 0, Qwen and Llama 4 from 1; with a step of 1 all are sparse.
-      const isSparse = flags === null ? (layer + 1) % (step ?? 1) === 0 : flags[layer] !== 0;
+      const isSparse = flags === null ? (layer + 1) % step === 0 : flags[layer] !== 0;
       const sparse = layer >= first && !only.has(layer) && isSparse;
       return sparse ? moe : dense();
     });
