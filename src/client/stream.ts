@@ -182,11 +182,12 @@ export class ResponseStream implements AsyncIterable<ClientStreamEvent> {
         return;
       case 'response.output_item.added':
         this.items[event.output_index] = { item: event.item, parts: [], logprobs: [], status: 'incomplete' };
-        if (event.item.type === 'function_call')
+        if (event.item.type !== 'message')
           this.emit({ type: 'call', callId: event.item.call_id, name: event.item.name });
         return;
       case 'response.output_item.done':
         this.items[event.output_index]!.status = event.item.status;
+        if ('type' in event.item) this.items[event.output_index]!.item = event.item;
         return;
       case 'response.completed':
       case 'response.incomplete':
@@ -277,7 +278,7 @@ export class ResponseStream implements AsyncIterable<ClientStreamEvent> {
 const terminal: ReadonlySet<string> = new Set(['completed', 'incomplete', 'cancelled']);
 
 interface OpenItem {
-  readonly item: OutputItem;
+  item: OutputItem;
   readonly parts: string[];
   readonly logprobs: OutputLogprob[];
   status: OutputItem['status'];
@@ -285,6 +286,7 @@ interface OpenItem {
 
 function outputItem({ item, parts, logprobs, status }: OpenItem): OutputItem {
   const text = parts.join('');
+  if (item.type === 'custom_tool_call') return { ...item, status };
   if (item.type === 'function_call') return { ...item, status, arguments: text };
   return { ...item, status, content: [{ type: 'output_text', text, annotations: [], logprobs }] };
 }
@@ -301,7 +303,8 @@ type BinaryEvent =
   | {
       readonly type: 'response.output_item.done';
       readonly output_index: number;
-      readonly item: Pick<OutputItem, 'status'>;
+      /** Whole where its text did not come in deltas. */
+      readonly item: OutputItem | { readonly status: OutputItem['status'] };
     }
   | { readonly type: 'waferflow.rate_limits'; readonly headers: Readonly<Record<string, string>> }
   | SteerEvent

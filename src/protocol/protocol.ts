@@ -63,12 +63,25 @@ export interface OutputFunctionCall {
   readonly type: 'function_call';
   readonly status: ItemStatus;
   readonly call_id: string;
+  /** Of a tool in a namespace. */
+  readonly namespace?: string;
   readonly name: string;
   /** JSON text. */
   readonly arguments: string;
 }
 
-export type OutputItem = OutputMessage | OutputFunctionCall;
+/** A call of a tool that takes a text of any form. */
+export interface OutputCustomCall {
+  readonly id: string;
+  readonly type: 'custom_tool_call';
+  readonly status: ItemStatus;
+  readonly call_id: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly input: string;
+}
+
+export type OutputItem = OutputMessage | OutputFunctionCall | OutputCustomCall;
 
 /** An input item as stored and listed: what the client sent, with an id. */
 export interface InputItem {
@@ -99,6 +112,27 @@ export interface FunctionTool {
   readonly strict: boolean;
 }
 
+export interface CustomTool {
+  readonly type: 'custom';
+  readonly name: string;
+  readonly description: string | null;
+  readonly format: {
+    readonly type: string;
+    readonly syntax?: string | undefined;
+    readonly definition?: string | undefined;
+  };
+}
+
+/** Tools under one name, such as those of an MCP server. */
+export interface NamespaceTool {
+  readonly type: 'namespace';
+  readonly name: string;
+  readonly description: string | null;
+  readonly tools: readonly (FunctionTool | CustomTool)[];
+}
+
+export type ResponseTool = FunctionTool | CustomTool | NamespaceTool;
+
 export type TextFormat =
   | { readonly type: 'text' }
   | { readonly type: 'json_object' }
@@ -125,7 +159,7 @@ export interface ResponseObject {
   readonly output: readonly OutputItem[];
   readonly usage: ResponseUsage | null;
   readonly previous_response_id: string | null;
-  readonly tools: readonly FunctionTool[];
+  readonly tools: readonly ResponseTool[];
   readonly tool_choice: unknown;
   readonly parallel_tool_calls: boolean;
   readonly text: { readonly format: TextFormat; readonly verbosity: 'low' | 'medium' | 'high' };
@@ -166,6 +200,7 @@ export type ResponseEvent =
   | TextDoneEvent
   | ArgumentsDeltaEvent
   | ArgumentsDoneEvent
+  | CustomInputEvent
   | StreamErrorEvent;
 
 interface Numbered {
@@ -231,6 +266,13 @@ export interface ArgumentsDoneEvent extends OfItem {
   readonly name: string;
   readonly arguments: string;
 }
+
+/** The text of a custom call comes in one piece, once its call is whole. */
+export type CustomInputEvent = OfItem &
+  (
+    | { readonly type: 'response.custom_tool_call_input.delta'; readonly delta: string }
+    | { readonly type: 'response.custom_tool_call_input.done'; readonly input: string }
+  );
 
 export interface StreamErrorEvent extends Numbered {
   readonly type: 'error';

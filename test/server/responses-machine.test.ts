@@ -9,7 +9,13 @@ import type { CompletionEvent } from '#src/server/road/completion.js';
 
 function machine(): { machine: ResponseMachine; events: ResponseEvent[] } {
   const body = parse(createBody, { input: 'hi', tools: [{ type: 'function', name: 'f' }] });
-  const { response } = responseRequest(body, { model: 'm', history: [], joined: null, fits: () => true });
+  const { response } = responseRequest(body, {
+    model: 'm',
+    history: [],
+    joined: null,
+    fits: () => true,
+    findItem: () => null,
+  });
   const events: ResponseEvent[] = [];
   const sink = jsonSink((_type, json) => events.push(JSON.parse(json) as ResponseEvent));
   return { machine: new ResponseMachine(response, sink, { logprobs: () => [] }), events };

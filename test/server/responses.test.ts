@@ -318,7 +318,7 @@ it('keeps within its bounds, oldest out first', async () => {
   const put = (id: string, bytes: number): void =>
     store.put({
       owner: 'a',
-      response: { id } as ResponseObject,
+      response: { id, output: [] as unknown } as ResponseObject,
       input: [],
       conversation: [],
       joined: 0,

@@ -22,6 +22,7 @@ export const inputItem = z.looseObject({
   content: z.union([text, z.array(contentPart)]).nullish(),
   call_id: optional(text),
   name: optional(text),
+  namespace: optional(text),
   arguments: optional(text),
   input: z.unknown().optional(),
   output: z.unknown().optional(),
@@ -34,8 +35,11 @@ const toolChoice = z.union([
   z.looseObject({
     type: text,
     name: text.optional(),
+    namespace: optional(text),
     mode: z.enum(['auto', 'required']).optional(),
-    tools: z.array(z.looseObject({ type: text, name: text.optional() })).optional(),
+    tools: z
+      .array(z.looseObject({ type: text, name: text.optional(), namespace: optional(text) }))
+      .optional(),
   }),
 ]);
 
@@ -100,6 +104,18 @@ export const createBody = z.looseObject({
 
 export type CreateBody = z.infer<typeof createBody>;
 export type InputBody = z.infer<typeof inputItem>;
+
+export const customToolBody = z.looseObject({
+  name: z.string().regex(/^[\w.-]{1,128}$/, 'letters, digits, _, . and -, at most 128'),
+  description: optional(text),
+  format: optional(z.looseObject({ type: text, syntax: text.optional(), definition: text.optional() })),
+});
+
+export const namespaceTool = z.looseObject({
+  name: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, _, . and -, at most 64'),
+  description: optional(text),
+  tools: z.array(z.looseObject({ type: text })),
+});
 
 export const functionTool = z.looseObject({
   name: z.string().regex(/^[\w.-]{1,128}$/, 'letters, digits, _, . and -, at most 128'),

@@ -2,6 +2,7 @@
 
 import type {
   IncompleteReason,
+  OutputCustomCall,
   OutputFunctionCall,
   OutputItem,
   OutputLogprob,
@@ -13,8 +14,10 @@ import type {
   ResponseUsage,
 } from '../../protocol/protocol.js';
 import type { CompletionEvent } from '../road/completion.js';
+import { customInput } from '../road/custom.js';
 import { usageExtension } from '../road/usage.js';
 import { newId } from './ids.js';
+import type { ClientTool } from './tools.js';
 
 /** Takes the events of one response. Deltas come as parts, since their number decides what a token costs. */
 export interface EventSink {
@@ -44,13 +47,15 @@ interface OpenCall {
   readonly kind: 'call';
   readonly delta: Delta;
   readonly callId: string;
-  readonly name: string;
+  readonly tool: ClientTool;
   arguments: string;
 }
 
 export interface MachineOptions {
   /** Log-probabilities as a client reads them; only called when they were asked for. */
   readonly logprobs: (event: TextEvent) => OutputLogprob[];
+  /** The tools by the names that the model knows. */
+  readonly tools?: ReadonlyMap<string, ClientTool>;
   /** Without output: a warm-up. */
   readonly isWarmUp?: boolean;
 }
@@ -197,8 +202,9 @@ export class ResponseMachine {
   }
 
   private openCall(callId: string, name: string): void {
-    const delta = this.newItem('fc');
-    const open: OpenCall = { kind: 'call', delta, callId, name, arguments: '' };
+    const tool = this.options.tools?.get(name) ?? { kind: 'function', namespace: null, name };
+    const delta = this.newItem(tool.kind === 'custom' ? 'ctc' : 'fc');
+    const open: OpenCall = { kind: 'call', delta, callId, tool, arguments: '' };
     this.open = open;
     this.itemEvent('response.output_item.added', callItem(open, 'in_progress'));
   }
@@ -208,6 +214,8 @@ export class ResponseMachine {
     if (open === null || open.kind !== 'call') throw new Error('arguments came before their call');
     if (text === '') return;
     open.arguments += text;
+    // The text that they stand for is known when they are whole.
+    if (open.tool.kind === 'custom') return;
     open.delta.sequenceNumber = this.sequence++;
     this.sink.argumentsDelta(open.delta, text);
   }
@@ -246,16 +254,17 @@ export class ResponseMachine {
       });
       item = { id: itemId, type: 'message', status, role: 'assistant', content: [part] };
     } else {
-      const { name } = open;
-      this.sink.event({
-        type: 'response.function_call_arguments.done',
-        sequence_number: this.sequence++,
-        item_id: itemId,
-        output_index: outputIndex,
-        name,
-        arguments: open.arguments,
-      });
       item = callItem(open, status);
+      const place = { item_id: itemId, output_index: outputIndex };
+      const event = (one: CallEvent): void =>
+        this.sink.event({ ...one, ...place, sequence_number: this.sequence++ });
+      if (item.type === 'custom_tool_call') {
+        event({ type: 'response.custom_tool_call_input.delta', delta: item.input });
+        event({ type: 'response.custom_tool_call_input.done', input: item.input });
+      } else {
+        const { name, arguments: text } = item;
+        event({ type: 'response.function_call_arguments.done', name, arguments: text });
+      }
     }
     this.output.push(item);
     this.itemEvent('response.output_item.done', item, outputIndex);
@@ -320,11 +329,30 @@ export class ResponseMachine {
 
 const noLogprobs: readonly OutputLogprob[] = [];
 
+type CallEvent =
+  | { readonly type: 'response.custom_tool_call_input.delta'; readonly delta: string }
+  | { readonly type: 'response.custom_tool_call_input.done'; readonly input: string }
+  | {
+      readonly type: 'response.function_call_arguments.done';
+      readonly name: string;
+      readonly arguments: string;
+    };
+
 function callItem(
-  { delta, callId, name, arguments: text }: OpenCall,
+  { delta, callId, tool, arguments: text }: OpenCall,
   status: OutputFunctionCall['status'],
-): OutputFunctionCall {
-  return { id: delta.itemId, type: 'function_call', status, call_id: callId, name, arguments: text };
+): OutputFunctionCall | OutputCustomCall {
+  const { kind, namespace, name } = tool;
+  const shared = {
+    id: delta.itemId,
+    status,
+    call_id: callId,
+    ...(namespace !== null && { namespace }),
+    name,
+  };
+  return kind === 'custom'
+    ? { ...shared, type: 'custom_tool_call', input: text === '' ? '' : customInput(text) }
+    : { ...shared, type: 'function_call', arguments: text };
 }
 
 function usageOf(end: EndEvent, isWarmUp: boolean): ResponseUsage {

@@ -1,21 +1,48 @@
 /** Items of the Responses API, which clients send, and the messages that a model understands. */
 
 import type { InputItem, OutputItem } from '../../protocol/protocol.js';
-import { badRequest } from '../errors.js';
+import { ApiError, badRequest } from '../errors.js';
 import type { Message, ToolCall } from '../road/completion.js';
+import { customArguments } from '../road/custom.js';
 import { leftOut } from '../road/parts.js';
 import type { CreateBody, InputBody } from './body.js';
 import { summaryOf } from './compact.js';
 import { newId } from './ids.js';
+import { flatName } from './tools.js';
 
 /** Input and output items of a conversation, in order. */
 export type Item = InputItem | OutputItem;
 
 /** The request's `input` as items with ids; a plain string is a message of the user. */
-export function inputItems(input: CreateBody['input']): InputItem[] {
+export function inputItems(
+  input: CreateBody['input'],
+  findItem: (id: string) => Item | null = () => null,
+): InputItem[] {
   if (input === undefined || input === null) return [];
   const items = typeof input === 'string' ? [userMessage(input)] : input;
-  return items.map((item, index) => normalised(item, index));
+  return items.map((item, index) =>
+    isReference(item) ? referred(item.id, index, findItem) : normalised(item, index),
+  );
+}
+
+/** An item that the server made or took before, by its id alone. */
+function isReference(item: InputBody): item is InputBody & { readonly id: string } {
+  if (typeof item.id !== 'string') return false;
+  return item.type === 'item_reference' || (item.type === undefined && item.role === undefined);
+}
+
+function referred(id: string, index: number, findItem: (id: string) => Item | null): InputItem {
+  const found = findItem(id);
+  if (found !== null) return found as InputItem;
+  throw new ApiError({
+    status: 404,
+    type: 'invalid_request_error',
+    code: 'item_not_found',
+    message:
+      `Item with id ${JSON.stringify(id.slice(0, 100))} not found. Items are not kept where \`store\` is false, ` +
+      'and the oldest ones go: send the item itself.',
+    param: `input[${index}].id`,
+  });
 }
 
 function userMessage(content: string): InputBody {
@@ -52,6 +79,14 @@ function normalised(item: InputBody, index: number): InputItem {
       if (typeof item.output !== 'string' && !Array.isArray(item.output))
         throw badRequest('The output of a function call is a string or a list of parts.', `${path}.output`);
       return complemented(item, { id: item.id ?? newId('fco'), type, status: 'completed' });
+    case 'custom_tool_call':
+      if (typeof item.call_id !== 'string' || typeof item.name !== 'string' || typeof item.input !== 'string')
+        throw badRequest('A custom tool call needs `call_id`, `name` and `input`.', path);
+      return complemented(item, { id: item.id ?? newId('ctc'), type, status: 'completed' });
+    case 'custom_tool_call_output':
+      if (typeof item.call_id !== 'string')
+        throw badRequest('A custom tool call output needs `call_id`.', `${path}.call_id`);
+      return complemented(item, { id: item.id ?? newId('ctco'), type, status: 'completed' });
     default:
       return complemented(item, { id: item.id ?? newId('item'), type });
   }
@@ -106,9 +141,9 @@ function addItem(item: InputItem, path: string, messages: Message[], ignored: st
     case 'custom_tool_call': {
       const call: ToolCall = {
         id: String(item.call_id),
-        name: String(item.name),
+        name: flatName(typeof item.namespace === 'string' ? item.namespace : null, String(item.name)),
         arguments:
-          item.type === 'function_call' ? String(item.arguments) : JSON.stringify({ input: item.input }),
+          item.type === 'function_call' ? String(item.arguments) : customArguments(String(item.input)),
       };
       if (last?.role === 'assistant')
         messages[messages.length - 1] = { ...last, toolCalls: [...(last.toolCalls ?? []), call] };

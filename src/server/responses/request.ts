@@ -1,15 +1,16 @@
 /** From a checked body to what is asked of the engine, and the response object that it begins with. */
 
-import type { FunctionTool, InputItem, ResponseObject, TextFormat } from '../../protocol/protocol.js';
+import type { InputItem, ResponseObject, TextFormat } from '../../protocol/protocol.js';
 import type { GenerateOptions, Grammar } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
-import type { CompletionPrompt, ServiceTier, Tool, ToolChoice } from '../road/completion.js';
+import type { CompletionPrompt, ServiceTier } from '../road/completion.js';
 import { constraintOf } from '../road/constraint.js';
 import { requireNoRefused } from '../road/fields.js';
 import { firstThatFits } from '../road/truncate.js';
-import { type CreateBody, functionTool, parse } from './body.js';
+import type { CreateBody } from './body.js';
 import { newId } from './ids.js';
 import { type Item, inputItems, leadingSystem, type Shown, shownMessages } from './items.js';
+import { type ClientTool, chosenTools, knownTools } from './tools.js';
 
 /** One response to be made: fixed once it is built. */
 export interface ResponseRequest {
@@ -24,6 +25,8 @@ export interface ResponseRequest {
   readonly history: readonly Item[];
   /** System messages at the start of the conversation that are shown as one. */
   readonly joined: number;
+  /** The tools by the names that the model knows. */
+  readonly clientTools: ReadonlyMap<string, ClientTool>;
   /** The checked body, which a successor inherits its settings from. */
   readonly body: CreateBody;
 }
@@ -36,6 +39,8 @@ export interface RequestContext {
   readonly history: readonly Item[];
   /** System messages at the start of the history that are shown as one; null without a history. */
   readonly joined: number | null;
+  /** The item that a reference means, or null. */
+  readonly findItem: (id: string) => Item | null;
   /** Whether a prompt leaves room for an answer of so many tokens, if that is known. */
   readonly fits: (prompt: CompletionPrompt, maxOutputTokens: number | null) => boolean;
 }
@@ -43,21 +48,19 @@ export interface RequestContext {
 /** Throws an ApiError with status 400 where the body asks for what cannot be done. */
 export function responseRequest(
   body: CreateBody,
-  { model, history, joined: joinedBefore, fits }: RequestContext,
+  { model, history, joined: joinedBefore, fits, findItem }: RequestContext,
 ): ResponseRequest {
   refuseUnsupported(body);
-  const input = inputItems(body.input);
+  const input = inputItems(body.input, findItem);
   const instructions = body.instructions ?? null;
-  const ignoredTools: string[] = [];
-  const tools = functionTools(body.tools, ignoredTools);
-  const choice = chosen(body.tool_choice, tools);
+  const known = knownTools(body.tools);
+  const { tools, toolChoice } = chosenTools(body.tool_choice, known);
   const format = textFormat(body);
   const tier: ServiceTier = body.service_tier === 'flex' ? 'batch' : 'interactive';
-  const shownTools = choice.tools.map(shownTool);
   const promptOf = ({ messages }: Shown): CompletionPrompt => ({
     kind: 'messages',
     messages,
-    ...(shownTools.length > 0 && { tools: shownTools, toolChoice: choice.toolChoice }),
+    ...(tools.length > 0 && { tools, toolChoice }),
     parallelToolCalls: body.parallel_tool_calls ?? true,
   });
   requireCalls(history, input);
@@ -83,7 +86,7 @@ export function responseRequest(
     output: [],
     usage: null,
     previous_response_id: body.previous_response_id ?? null,
-    tools,
+    tools: known.listed,
     tool_choice: body.tool_choice ?? 'auto',
     parallel_tool_calls: body.parallel_tool_calls ?? true,
     text: { format, verbosity: body.text?.verbosity ?? 'medium' },
@@ -103,7 +106,7 @@ export function responseRequest(
     safety_identifier: body.safety_identifier ?? null,
     prompt_cache_key: body.prompt_cache_key ?? null,
     user: body.user ?? null,
-    waferflow: { ignored: [...shown.ignored, ...ignoredTools] },
+    waferflow: { ignored: [...shown.ignored, ...known.ignored] },
   };
   return {
     response,
@@ -113,6 +116,7 @@ export function responseRequest(
     input,
     history,
     joined,
+    clientTools: known.byName,
     body,
   };
 }
@@ -122,23 +126,13 @@ function requireCalls(history: readonly Item[], input: readonly InputItem[]): vo
   const called = new Set<unknown>();
   for (const item of [...history, ...input])
     if ('call_id' in item && item.type.endsWith('call')) called.add(item.call_id);
-  const index = input.findIndex(
-    ({ type, call_id }) => type === 'function_call_output' && !called.has(call_id),
-  );
+  const index = input.findIndex(({ type, call_id }) => type.endsWith('_call_output') && !called.has(call_id));
   if (index < 0) return;
   const id = JSON.stringify(input[index]?.call_id);
   throw badRequest(
     `No tool call found for function call output with call_id ${id}.`,
     `input[${index}].call_id`,
   );
-}
-
-function shownTool({ name, description, parameters }: FunctionTool): Tool {
-  return {
-    name,
-    ...(description !== null && { description }),
-    ...(parameters !== null && { parameters }),
-  };
 }
 
 function refuseUnsupported(body: CreateBody): void {
@@ -187,52 +181,4 @@ function textFormat(body: CreateBody): TextFormat {
   if (format.type !== 'json_schema') return { type: format.type };
   const { type, name, description, schema, strict } = format;
   return { type, name, description: description ?? null, schema, strict: strict ?? false };
-}
-
-/** Of tools that this server cannot run for the client (web search and so on) only functions are left. */
-function functionTools(tools: CreateBody['tools'], ignored: string[]): FunctionTool[] {
-  return (tools ?? []).flatMap((tool, index) => {
-    if (tool.type !== 'function') {
-      ignored.push(`tools[${index}]: ${tool.type}`);
-      return [];
-    }
-    const { name, description, parameters, strict } = parse(functionTool, tool, `tools[${index}]`);
-    return {
-      type: 'function',
-      name,
-      description: description ?? null,
-      parameters: parameters ?? null,
-      strict: strict ?? true,
-    };
-  });
-}
-
-interface Chosen {
-  readonly toolChoice: ToolChoice;
-  readonly tools: readonly FunctionTool[];
-}
-
-function chosen(choice: CreateBody['tool_choice'], tools: readonly FunctionTool[]): Chosen {
-  const required = (name: string | undefined): FunctionTool => {
-    const tool = tools.find((one) => one.name === name);
-    if (tool !== undefined) return tool;
-    throw badRequest(
-      `\`tool_choice\` names ${JSON.stringify(name)}, which is not among \`tools\`.`,
-      'tool_choice',
-    );
-  };
-  if (choice === undefined || choice === null) return { toolChoice: 'auto', tools };
-  if (typeof choice === 'string') {
-    if (choice === 'required' && tools.length === 0)
-      throw badRequest('`tool_choice` is "required", and `tools` has no function.', 'tool_choice');
-    return { toolChoice: choice, tools };
-  }
-  if (choice.type === 'function') return { toolChoice: { name: required(choice.name).name }, tools };
-  if (choice.type === 'allowed_tools') {
-    const allowed = (choice.tools ?? [])
-      .filter(({ type }) => type === 'function')
-      .map(({ name }) => required(name));
-    return { toolChoice: choice.mode ?? 'auto', tools: allowed };
-  }
-  throw badRequest(`\`tool_choice\` of type ${JSON.stringify(choice.type)} is not supported.`, 'tool_choice');
 }

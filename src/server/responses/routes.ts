@@ -117,7 +117,7 @@ async function compact(
 ): Promise<unknown> {
   const caller = request.caller.name;
   const { model, instructions, previous_response_id, input } = parse(createBody, request.body);
-  const own = inputItems(input);
+  const own = inputItems(input, (id) => service.store.item(id, caller));
   const body = {
     model,
     instructions,

@@ -50,6 +50,7 @@ export class ResponseRun {
     const engine = context.host.require();
     this.machine = new ResponseMachine(response, sink, {
       isWarmUp,
+      tools: request.clientTools,
       logprobs: (event) => outputLogprobs(engine.tokenizer, event.logprobs ?? []),
     });
     const { maxTokens = engine.info.context } = request.options;

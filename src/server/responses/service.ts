@@ -7,6 +7,7 @@ import { promptIds } from '../road/prompt.js';
 import { leavesRoom } from '../road/truncate.js';
 import { type CreateBody, createBody, parse } from './body.js';
 import type { EventSink } from './events.js';
+import type { Item } from './items.js';
 import { type ResponseRequest, responseRequest } from './request.js';
 import { ResponseRun } from './run.js';
 import {
@@ -52,18 +53,31 @@ export class ResponsesService {
     body: unknown,
     caller: string,
     find: (id: string) => KeptResponse | null = (id) => this.store.get(id, caller),
+    findItem: (id: string) => Item | null = (id) => this.store.item(id, caller),
   ): Prepared {
     const checked = parse(createBody, body);
     const model = requireModel(this.context, checked.model);
     const { previous_response_id: previousId } = checked;
     const previous = typeof previousId === 'string' ? find(previousId) : null;
     if (typeof previousId === 'string' && previous === null) throw previousNotFound(previousId);
-    return { request: this.requestOf(checked, model, previous), previous };
+    return { request: this.requestOf(checked, { model, previous, findItem }), previous };
   }
 
-  private requestOf(body: CreateBody, model: string, previous: KeptResponse | null): ResponseRequest {
+  private requestOf(
+    body: CreateBody,
+    {
+      model,
+      previous,
+      findItem,
+    }: {
+      readonly model: string;
+      readonly previous: KeptResponse | null;
+      readonly findItem: (id: string) => Item | null;
+    },
+  ): ResponseRequest {
     return responseRequest(body, {
       model,
+      findItem,
       history: previous?.conversation ?? [],
       joined: previous?.joined ?? null,
       fits: (prompt, maxOutputTokens) => leavesRoom(this.context.host.require(), prompt, maxOutputTokens),

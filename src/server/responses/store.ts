@@ -26,6 +26,8 @@ export interface StoreLimits {
 export class ResponseStore {
   private readonly limits: StoreLimits;
   private readonly kept = new Map<string, KeptResponse>();
+  /** The response that brought or made an item. */
+  private readonly itemOwners = new Map<string, string>();
   private bytes = 0;
 
   constructor(limits: StoreLimits) {
@@ -41,6 +43,7 @@ export class ResponseStore {
     this.remove(entry.response.id);
     this.kept.set(entry.response.id, entry);
     this.bytes += entry.bytes;
+    for (const { id } of itemsOf(entry)) this.itemOwners.set(id, entry.response.id);
     for (const id of this.kept.keys()) {
       if (this.kept.size <= this.limits.responses && this.bytes <= this.limits.bytes) return;
       this.remove(id);
@@ -52,6 +55,12 @@ export class ResponseStore {
     return entry?.owner === owner ? entry : null;
   }
 
+  /** An item that a response brought or made. */
+  item(id: string, owner: string): Item | null {
+    const entry = this.get(this.itemOwners.get(id) ?? '', owner);
+    return entry === null ? null : itemIn(entry, id);
+  }
+
   delete(id: string, owner: string): boolean {
     return this.get(id, owner) !== null && this.remove(id);
   }
@@ -60,8 +69,19 @@ export class ResponseStore {
     const entry = this.kept.get(id);
     if (entry === undefined) return false;
     this.bytes -= entry.bytes;
+    for (const item of itemsOf(entry))
+      if (this.itemOwners.get(item.id) === id) this.itemOwners.delete(item.id);
     return this.kept.delete(id);
   }
+}
+
+function itemsOf({ input, response }: KeptResponse): readonly Item[] {
+  return [...input, ...response.output];
+}
+
+/** An item of the conversation that a response stands at the end of. */
+export function itemIn({ conversation }: KeptResponse, id: string): Item | null {
+  return conversation.find((item) => item.id === id) ?? null;
 }
 
 export function responseNotFound(id: string): ApiError {

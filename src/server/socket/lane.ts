@@ -1,7 +1,8 @@
 /** Lanes of a connection: in each one response after the other, and the state to go on with. */
 import type { ClientEvent } from '../../protocol/protocol.js';
+import type { Item } from '../responses/items.js';
 import type { ResponseRun } from '../responses/run.js';
-import type { KeptResponse } from '../responses/store.js';
+import { itemIn, type KeptResponse } from '../responses/store.js';
 import type { Address } from './wire.js';
 
 export type CreateEvent = Extract<ClientEvent, { type: 'response.create' }>;
@@ -45,6 +46,14 @@ export class ConnectionState {
 
   find(id: string): KeptResponse | null {
     for (const kept of this.latest.values()) if (kept.response.id === id) return kept;
+    return null;
+  }
+
+  findItem(id: string): Item | null {
+    for (const kept of this.latest.values()) {
+      const item = itemIn(kept, id);
+      if (item !== null) return item;
+    }
     return null;
   }
 

@@ -151,6 +151,7 @@ export class Peer {
         withSteers(body, steers),
         caller,
         (id) => this.state.find(id) ?? service.store.get(id, caller),
+        (id) => this.state.findItem(id) ?? service.store.item(id, caller),
       );
       await this.run(lane, prepared, { address, caller, isWarmUp: generate === false });
     } catch (thrown) {
@@ -193,7 +194,7 @@ export class Peer {
         this.failSteers(active, 'The response failed.');
         return;
       }
-      const calls = kept.response.output.filter((item) => item.type === 'function_call');
+      const calls = kept.response.output.filter((item) => item.type !== 'message');
       const isWaiting = active.steers.length > 0 && calls.length > 0;
       this.state.put(lane.name, kept, isWaiting ? active.steers : []);
       if (active.steers.length === 0 || this.gone.signal.aborted) return;
