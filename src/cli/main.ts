@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { registerBench } from './bench.js';
 import { registerCapacity } from './capacity.js';
 import { registerChat } from './chat.js';
+import { registerConvert } from './convert.js';
 import { registerDoctor } from './doctor.js';
 import { registerEval } from './eval.js';
 import { registerFabric } from './fabric.js';
@@ -51,6 +52,7 @@ registerWorker(program);
 registerServe(program);
 registerKeys(program);
 registerTokenize(program);
+registerConvert(program);
 registerUi(program);
 
 /** The command whose action runs, for the names of its flags. */

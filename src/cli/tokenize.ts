@@ -5,7 +5,7 @@ import { messageOf } from '../core/errors.js';
 import { readGguf } from '../formats/gguf.js';
 import { createTokenizer } from '../formats/tokenizer.js';
 import type { Tokenizer } from '../formats/tokenizer-types.js';
-import { openFileSource } from '../platform/node/file-source.js';
+import { openModelSource } from '../platform/node/file-source.js';
 import { resolveModel } from '../platform/node/models.js';
 import { parseIds } from './options.js';
 import { printJson } from './output.js';
@@ -59,7 +59,7 @@ async function tokenize(text: string | undefined, flags: TokenizeFlags): Promise
 }
 
 async function readTokenizer(model: string | undefined): Promise<Tokenizer> {
-  const source = await openFileSource(resolveModel(model));
+  const source = await openModelSource(resolveModel(model));
   try {
     return createTokenizer(await readGguf(source));
   } finally {

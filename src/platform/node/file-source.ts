@@ -1,8 +1,9 @@
 /** Files as byte sources. Reads go straight into the target, shared WebAssembly memory included. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FormatError, messageOf } from '../../core/errors.js';
 import { MiB } from '../../core/units.js';
+import { openFolder } from '../../formats/folder/folder.js';
 import { type GgufFile, readGguf } from '../../formats/gguf.js';
 import { type ByteSource, endOfSource } from '../../formats/source.js';
 
@@ -28,6 +29,45 @@ export function fileError(path: string, thrown: unknown, expected = 'a readable 
   return new FormatError({ what: path, given, expected, todo }, { cause: thrown });
 }
 
+/** Opens a model, a file or a Hugging Face folder that is read as one; the caller closes it. Rejects with FormatError. */
+export async function openModelSource(path: string): Promise<FileSource> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return isFolder ? openFolderSource(path) : openFileSource(path);
+}
+
+async function openFolderSource(path: string): Promise<FileSource> {
+  const opened: FileSource[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.map((source) => source.close()));
+  };
+  try {
+    const folder = await openFolder({
+      name: path,
+      async text(file) {
+        try {
+          return await readFile(join(path, file), 'utf8');
+        } catch (thrown) {
+          const missing = fileError(join(path, file), thrown);
+          if (missing.facts.given === 'no such file') return undefined;
+          throw missing;
+        }
+      },
+      async open(file) {
+        const source = await openFileSource(join(path, file));
+        opened.push(source);
+        return source;
+      },
+    });
+    return { ...folder, close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
 /** Opens a file for reading; the caller closes it. Rejects with FormatError when it cannot be read. */
 export async function openFileSource(path: string): Promise<FileSource> {
   let handle: FileHandle;
@@ -38,9 +78,9 @@ export async function openFileSource(path: string): Promise<FileSource> {
     throw fileError(path, thrown);
   }
   try {
-    const stat = await handle.stat();
-    if (stat.isDirectory()) throw Object.assign(new Error('a directory'), { code: 'EISDIR' });
-    byteLength = stat.size;
+    const found = await handle.stat();
+    if (found.isDirectory()) throw Object.assign(new Error('a directory'), { code: 'EISDIR' });
+    byteLength = found.size;
   } catch (thrown) {
     await handle.close();
     throw fileError(path, thrown);
@@ -77,7 +117,7 @@ export async function openFileSource(path: string): Promise<FileSource> {
 
 /** The header of a GGUF file, for the time of `use`. */
 export async function withGguf<T>(path: string, use: (file: GgufFile) => T): Promise<Awaited<T>> {
-  const source = await openFileSource(path);
+  const source = await openModelSource(path);
   try {
     return await use(await readGguf(source));
   } finally {

@@ -8,7 +8,7 @@ import { openEngine, type Platform } from '../../runtime/open.js';
 import type { Engine, LoadOptions, SimdMode } from '../../runtime/types.js';
 import { blobSource } from '../blob-source.js';
 import { startCrew } from './crew.js';
-import { type FileSource, openFileSource } from './file-source.js';
+import { type FileSource, openModelSource } from './file-source.js';
 import { compileGrammar } from './grammar-helper.js';
 import { obtainModel } from './obtain.js';
 import { setKernelFlags } from './v8-flags.js';
@@ -58,9 +58,9 @@ async function openSource(
   if (model instanceof Blob) return blobSource(model);
   if (model instanceof ArrayBuffer) return bytesSource(new Uint8Array(model));
   if (ArrayBuffer.isView(model)) return bytesSource(model);
-  if (model instanceof URL && model.protocol === 'file:') return openFileSource(fileURLToPath(model));
+  if (model instanceof URL && model.protocol === 'file:') return openModelSource(fileURLToPath(model));
   if (model === undefined || typeof model === 'string' || model instanceof URL)
-    return openFileSource(await obtainModel(model === undefined ? model : String(model), { signal }));
+    return openModelSource(await obtainModel(model === undefined ? model : String(model), { signal }));
   throw new OptionError({
     what: 'model',
     given: model === null ? 'null' : typeof model,
