@@ -1,8 +1,13 @@
 /** What text looks like to a model: tokens and chat messages. */
+import type { Text } from './jinja/text.js';
+
+export type { Text } from './jinja/text.js';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** Of an assistant: what it thought before. */
+  readonly reasoning_content?: string;
   /** Of an assistant, in the form that templates read. */
   readonly tool_calls?: readonly ChatToolCall[];
   /** Of role `tool`: the call that this answers, and its function. */
@@ -13,7 +18,11 @@ export interface ChatMessage {
 export interface ChatToolCall {
   readonly id: string;
   readonly type: 'function';
-  readonly function: { readonly name: string; readonly arguments: unknown };
+  readonly function: {
+    readonly name: string;
+    /** A JSON text, or the value of one. */
+    readonly arguments: unknown;
+  };
 }
 
 /** A function in the form that templates read. */
@@ -30,6 +39,14 @@ export interface ChatTool {
 export interface ChatTemplateOptions {
   /** Functions for a template that knows the variable `tools`; others leave them out. */
   readonly tools?: readonly ChatTool[];
+  /** Leaves the start of the assistant's turn out when false; default true. */
+  readonly addGenerationPrompt?: boolean;
+  /** Leaves the last message open, so that the answer goes on with it. */
+  readonly continues?: boolean;
+  /** Further variables, such as `enable_thinking`. */
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** The clock of `strftime_now`. */
+  readonly now?: Date;
 }
 
 export interface EncodeOptions {
@@ -63,8 +80,11 @@ export interface Tokenizer {
   /** Prefix, suffix and middle tokens of fill-in-the-middle, where the model has them. */
   readonly fim: { readonly prefix: number; readonly suffix: number; readonly middle: number } | null;
   readonly chatTemplate: string | null;
-  /** Ids of a text. Half a surrogate pair counts as U+FFFD. */
-  encode(text: string, options?: EncodeOptions): number[];
+  /**
+   * Ids of a text. Half a surrogate pair counts as U+FFFD. In a rendered conversation, control tokens stand only where
+   * the template wrote them, whatever its users said.
+   */
+  encode(text: Text, options?: EncodeOptions): number[];
   /** The bytes of one token; control tokens have none. Throws OptionError on an id outside the vocabulary. */
   bytesOf(id: number): Uint8Array;
   /** A token for people: its text, of control tokens their name. Throws OptionError on an id outside the vocabulary. */
@@ -74,10 +94,10 @@ export interface Tokenizer {
   decoder(options?: DecodeOptions): TokenDecoder;
   /**
    * Messages through the model's chat template, or as a plain transcript where it has none (see
-   * chat-template.ts), ready for `encode(text, {special: true, bos: false})`. Throws OptionError on messages that the
+   * chat/template.ts), ready for `encode(text, {special: true, bos: false})`. Throws OptionError on messages that the
    * template refuses and FormatError on a broken template.
    */
-  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): string;
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Text;
 }
 
 export interface TokenDecoder {

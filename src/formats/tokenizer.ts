@@ -1,7 +1,8 @@
 /** A model's tokenizer, from the metadata of its GGUF file. */
 import { OptionError } from '../core/errors.js';
-import { type ChatRenderer, compileChatTemplate, plainTranscript } from './chat-template.js';
+import { type ChatRenderer, compileChatTemplate, plainTranscript } from './chat/template.js';
 import type { GgufFile } from './gguf.js';
+import { type Text, UserText } from './jinja/text.js';
 import type {
   ChatMessage,
   ChatTemplateOptions,
@@ -23,6 +24,10 @@ const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
 export function createTokenizer(gguf: GgufFile): Tokenizer {
   const vocabulary = readVocabulary(gguf);
   return new GgufTokenizer(gguf, vocabulary, makeTextModel(gguf, vocabulary));
+}
+
+function wellFormed(text: Text): Text {
+  return typeof text === 'string' ? text.toWellFormed() : new UserText(text.text.toWellFormed(), text.runs);
 }
 
 class GgufTokenizer implements Tokenizer {
@@ -67,10 +72,10 @@ class GgufTokenizer implements Tokenizer {
     this.chatTemplate = gguf.optional('tokenizer.chat_template', 'string', null);
   }
 
-  encode(text: string, { bos, special = false }: EncodeOptions = {}): number[] {
+  encode(text: Text, { bos, special = false }: EncodeOptions = {}): number[] {
     const ids: number[] = [];
     let afterSpecial = true;
-    for (const fragment of this.specialTokens.split(text.toWellFormed(), special)) {
+    for (const fragment of this.specialTokens.split(wellFormed(text), special)) {
       if (typeof fragment === 'number') ids.push(fragment);
       else {
         const text = this.codec.spacePrefix && afterSpecial ? ` ${fragment}` : fragment;
@@ -166,7 +171,7 @@ class GgufTokenizer implements Tokenizer {
     };
   }
 
-  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): string {
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Text {
     this.renderer ??= this.makeRenderer();
     return this.renderer(messages, options);
   }

@@ -2,7 +2,9 @@
  * An engine that computes nothing: the token numbered i of an answer is word i of a fixed list. For benches of what
  * is around an engine and for tests; never a stand-in for a model.
  */
+
 import { EngineError } from '../core/errors.js';
+import { joined, Origins, plain, said, type Text } from '../formats/jinja/text.js';
 import type { EncodeOptions } from '../formats/tokenizer-types.js';
 import { validateGenerate } from '../runtime/engine/options.js';
 import type {
@@ -35,6 +37,7 @@ const END = BYTES + WORDS;
 const TOKENS_PER_TURN = 512;
 /** Text of the end token, which closes the turns of conversations. */
 const END_TEXT = '</s>';
+const END_PATTERN = /<\/s>/g;
 const utf8 = new TextEncoder();
 
 /** The text of token i of every answer. */
@@ -53,12 +56,20 @@ class NullTokenizer implements Tokenizer {
   readonly fim = { prefix: 1, suffix: 2, middle: 3 };
   readonly chatTemplate = null;
 
-  encode(text: string, { special = false }: EncodeOptions = {}): number[] {
+  encode(text: Text, { special = false }: EncodeOptions = {}): number[] {
+    const origins = typeof text === 'string' ? null : new Origins(text);
     const ids: number[] = [];
-    for (const [i, part] of (special ? text.split(END_TEXT) : [text]).entries()) {
-      if (i > 0) ids.push(END);
+    let start = 0;
+    const add = (part: string): void => {
       for (const byte of utf8.encode(part)) ids.push(byte);
+    };
+    for (const { index } of special ? plain(text).matchAll(END_PATTERN) : []) {
+      if (origins?.hasUser(index, index + END_TEXT.length)) continue;
+      add(plain(text).slice(start, index));
+      ids.push(END);
+      start = index + END_TEXT.length;
     }
+    add(plain(text).slice(start));
     return ids;
   }
 
@@ -84,8 +95,9 @@ class NullTokenizer implements Tokenizer {
     };
   }
 
-  applyChatTemplate(messages: readonly { role: string; content: string }[]): string {
-    return `${messages.map(({ role, content }) => `${role}: ${content}${END_TEXT}\n`).join('')}assistant:`;
+  applyChatTemplate(messages: readonly { role: string; content: string }[]): Text {
+    const turns = messages.flatMap(({ role, content }) => [`${role}: `, said(content), `${END_TEXT}\n`]);
+    return joined([...turns, 'assistant:']);
   }
 }
 
@@ -281,7 +293,7 @@ export class NullEngine implements Engine {
   }
 
   private idsOf(prompt: Prompt): readonly number[] {
-    if (typeof prompt === 'string') return this.tokenizer.encode(prompt);
+    if (typeof prompt === 'string') return this.tokenizer.encode(prompt, { special: true });
     if (typeof prompt[0] !== 'object') return prompt as readonly number[];
     const text = this.tokenizer.applyChatTemplate(prompt as never);
     return this.tokenizer.encode(text, { special: true });

@@ -205,7 +205,7 @@ describe('a chat template', () => {
       messages: conversation,
       tools,
     });
-    const text = tokenizer.applyChatTemplate(messages, options);
+    const text = String(tokenizer.applyChatTemplate(messages, options));
     expect(text).toContain('"name": "get_weather"');
     expect(text).toContain('<tool_call>get_weather {"city": "Bern"} call_1');
     expect(text).toContain('tool:sun for call_1 get_weather');

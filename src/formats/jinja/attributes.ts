@@ -2,7 +2,7 @@
 import { type BuiltIn, bind, builtIn, wholeArgument } from './arguments.js';
 import type { Budget } from './budget.js';
 import { typeError, valueError } from './errors.js';
-import { equal, itemsOrNull, requireDefined } from './operators.js';
+import { equal, itemsOf, requireDefined } from './operators.js';
 import { toRepr } from './printing.js';
 import { stringMethod } from './string-methods.js';
 import { codePointLength, hasPairs, isText, joined, plain, sliced, type Text } from './text.js';
@@ -144,7 +144,7 @@ export function attributeAlone(object: Value, name: string, budget: Budget): Val
 /** `object[index]`: items first, then attributes. */
 export function item(object: Value, index: Value, budget: Budget): Value {
   requireDefined(object);
-  const found = itemOrNothing(object, index);
+  const found = itemOrNothing(object, index, budget);
   if (found !== undefined) return found;
   if (!isText(index))
     return new Undefined(`'${typeName(object)} object' has no element ${plain(toRepr(index, budget))}`);
@@ -153,12 +153,12 @@ export function item(object: Value, index: Value, budget: Budget): Value {
   return orElse(ownAttribute(object, name, budget), missing(object, name));
 }
 
-function itemOrNothing(object: Value, index: Value): Value | undefined {
+function itemOrNothing(object: Value, index: Value, budget: Budget): Value | undefined {
   if (object instanceof Dict) return isList(index) || index instanceof Dict ? undefined : object.get(index);
-  if (index instanceof Slice) return cut(object, index);
+  if (index instanceof Slice) return cut(object, index, budget);
   const at = typeof index === 'boolean' ? Number(index) : index;
   if (typeof at !== 'number') return undefined;
-  if (isText(object)) return character(object, at);
+  if (isText(object)) return character(object, at, budget);
   const items = isList(object)
     ? object
     : object instanceof Tuple
@@ -170,8 +170,9 @@ function itemOrNothing(object: Value, index: Value): Value | undefined {
   return object instanceof Bytes ? object.bytes.at(at) : undefined;
 }
 
-function character(text: Text, index: number): Text | undefined {
+function character(text: Text, index: number, budget: Budget): Text | undefined {
   const all = plain(text);
+  budget.scan(all.length);
   const length = codePointLength(all);
   const at = index < 0 ? index + length : index;
   if (at < 0 || at >= length) return undefined;
@@ -200,7 +201,8 @@ export class Slice extends Thing {
   }
 }
 
-function cut(object: Value, slice: Slice): Value | undefined {
+function cut(object: Value, slice: Slice, budget: Budget): Value | undefined {
+  if (isText(object)) budget.scan(plain(object).length);
   const isWholeText = isText(object) && (slice.step === null || slice.step === 1) && !hasPairs(plain(object));
   if (isWholeText) {
     const { start, stop } = bounds(slice, plain(object).length);
@@ -212,12 +214,21 @@ function cut(object: Value, slice: Slice): Value | undefined {
     object instanceof Tuple ||
     (object instanceof View && object.arguments !== null);
   if (!sequence) return undefined;
-  const items = itemsOrNull(object)!;
+  const items = itemsOf(object, budget);
   const { start, stop, step } = bounds(slice, items.length);
   const taken: Value[] = [];
   for (let at = start; step > 0 ? at < stop : at > stop; at += step) taken.push(items[at]!);
   if (isText(object)) return joined(taken as Text[]);
+  if (object instanceof View) return new View(object.name, taken, rangeOf(object, start, stop, step));
   return object instanceof Tuple ? new Tuple(taken) : taken;
+}
+
+/** What a part of a range prints in its brackets. */
+function rangeOf({ arguments: args, items }: View, start: number, stop: number, step: number): Value[] {
+  const by = Number(args?.[2] ?? 1);
+  const first = items.length > 0 ? Number(items[0]) : Number(args?.[0] ?? 0);
+  const ends = [first + start * by, first + stop * by];
+  return by * step === 1 ? ends : [...ends, by * step];
 }
 
 function bounds({ start, stop, step }: Slice, length: number): { start: number; stop: number; step: number } {

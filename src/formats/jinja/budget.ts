@@ -10,7 +10,7 @@ export interface Limits {
   readonly depth: number;
 }
 
-export const defaultLimits: Limits = { steps: 2_000_000, characters: 64_000_000, depth: 400 };
+export const defaultLimits: Limits = { steps: 500_000, characters: 32_000_000, depth: 400 };
 
 export class Budget {
   private steps: number;
@@ -27,6 +27,11 @@ export class Budget {
   step(count = 1): void {
     this.steps -= count;
     if (this.steps < 0) throw this.over('steps', this.limits.steps);
+  }
+
+  /** Charges for looking at all letters of a text. */
+  scan(length: number): void {
+    this.step(length >> 5);
   }
 
   /** Charges for a text before it is made. */

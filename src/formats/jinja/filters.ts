@@ -3,13 +3,16 @@ import { type BuiltIn, bind, builtIn, plainArgument, wholeArgument } from './arg
 import { attributeAlone, Group, item, pairsOf } from './attributes.js';
 import type { Budget } from './budget.js';
 import { JinjaError, typeError, valueError } from './errors.js';
+import { formatPercent } from './format-percent.js';
+import { fixed } from './format-spec.js';
 import { binary, equal, itemsOf, negated, order, requireDefined } from './operators.js';
 import { toText } from './printing.js';
 import { joinTexts } from './splitting.js';
 import { runTest } from './tests.js';
-import { isText, joined, likewise, plain, type Text } from './text.js';
+import { codePointLength, isText, joined, likewise, plain, type Text } from './text.js';
 import { textFilters } from './text-filters.js';
 import {
+  Bytes,
   Dict,
   Float,
   Generator,
@@ -37,15 +40,16 @@ export function runFilter(
   named: Named,
   budget: Budget,
 ): Value {
-  const lazy = Object.hasOwn(lazyFilters, name) ? lazyFilters[name] : undefined;
-  if (lazy) return lazy(self, args, named, budget);
+  if (isText(self)) budget.scan(plain(self).length);
+  const free = Object.hasOwn(freeFilters, name) ? freeFilters[name] : undefined;
+  if (free) return free(self, args, named, budget);
   const filter = Object.hasOwn(filters, name) ? filters[name] : undefined;
   if (filter === undefined) throw new JinjaError('TemplateError', `No filter named '${name}'.`);
   return filter.run(self, bind(name, filter.parameters, args, named), budget);
 }
 
 export function isFilter(name: string): boolean {
-  return Object.hasOwn(lazyFilters, name) || Object.hasOwn(filters, name);
+  return Object.hasOwn(freeFilters, name) || Object.hasOwn(filters, name);
 }
 
 /** A getter for `a.b.0`: parts by dots, whole numbers as indices; a text is compared without its case if asked to. */
@@ -110,7 +114,8 @@ function extreme(sign: 1 | -1): BuiltIn<Value> {
 
 function lengthOf(value: Value): number {
   requireNoGenerator(value);
-  if (isText(value)) return [...plain(value)].length;
+  if (isText(value)) return codePointLength(plain(value));
+  if (value instanceof Bytes) return value.bytes.length;
   if (value instanceof Dict) return value.size;
   if (isList(value)) return value.length;
   if (value instanceof Tuple || value instanceof View) return value.items.length;
@@ -125,10 +130,7 @@ function requireNoGenerator(value: Value): void {
   if (value instanceof Generator) throw typeError("object of type 'generator' has no len()");
 }
 
-const length = builtIn<Value>('', (self, _, budget) => {
-  if (isText(self)) budget.step(plain(self).length >> 6);
-  return lengthOf(self);
-});
+const length = builtIn<Value>('', (self) => lengthOf(self));
 
 const fallback = builtIn<Value>('default_value boolean', (self, [value = '', boolean = false]) =>
   self instanceof Undefined || (isTrue(boolean) && !isTrue(self)) ? value : self,
@@ -191,14 +193,21 @@ const round = builtIn<Value>('precision method', (self, [precision, method = 'co
   const value = self instanceof Float ? self.value : Number(self);
   if (how === 'ceil' || how === 'floor') return new Float(Math[how](value * 10 ** digits) / 10 ** digits);
   if (how !== 'common') throw valueError('method must be common, ceil or floor');
-  if (!(self instanceof Float)) return self;
-  if (digits < 0) return new Float(Math.round(value / 10 ** -digits) * 10 ** -digits);
-  const text = value.toFixed(Math.min(100, digits));
-  const tie = Math.abs(value * 10 ** digits) % 1 === 0.5 && Math.abs(value) < 2 ** 50;
-  if (!tie) return new Float(Number(text));
-  const down = Math.floor(value * 10 ** digits);
-  return new Float((down % 2 === 0 ? down : down + 1) / 10 ** digits);
+  if (!(self instanceof Float))
+    return digits < 0 ? wholeRounded(BigInt(self), 10n ** BigInt(Math.min(-digits, 400))) : self;
+  if (!Number.isFinite(value) || digits > 300) return self;
+  if (digits < 0)
+    return new Float(Number(wholeRounded(BigInt(Math.trunc(value)), 10n ** BigInt(Math.min(-digits, 400)))));
+  return new Float(Math.sign(value) * Number(fixed(Math.abs(value), digits)));
 });
+
+/** The nearest multiple; of two that are as near, the even one. */
+function wholeRounded(value: bigint, unit: bigint): number | bigint {
+  const rest = ((value % unit) + unit) % unit;
+  const down = value - rest;
+  const isUp = rest * 2n > unit || (rest * 2n === unit && (down / unit) % 2n !== 0n);
+  return integer(isUp ? down + unit : down);
+}
 
 const sum = builtIn<Value>('attribute start', (self, [attribute, start = 0], budget) => {
   const get = getter(attribute, undefined, budget);
@@ -345,6 +354,12 @@ const filters: Readonly<Record<string, BuiltIn<Value>>> = {
   unique,
 };
 
+const format: Filter = (self, args, named, budget) => {
+  if (args.length > 0 && named.size > 0)
+    throw typeError("can't handle positional and keyword arguments at the same time");
+  return formatPercent(toText(self, budget), named.size > 0 ? new Dict(named) : new Tuple(args), budget);
+};
+
 const mapFilter: Filter = (self, args, named, budget) => {
   // None has no items and gives none, as Jinja's own `if value:` does.
   const items = isTrue(self) ? itemsOf(self, budget) : [];
@@ -374,7 +389,9 @@ function choosing(keeps: boolean, byAttribute: boolean): Filter {
   };
 }
 
-const lazyFilters: Readonly<Record<string, Filter>> = {
+/** Filters that match arguments themselves. */
+const freeFilters: Readonly<Record<string, Filter>> = {
+  format,
   map: mapFilter,
   select: choosing(true, false),
   reject: choosing(false, false),

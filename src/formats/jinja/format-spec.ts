@@ -136,7 +136,7 @@ export function floatDigits(
 }
 
 /** All digits of the exact value, rounded half to even, as `toFixed` does not beyond 10^21. */
-function fixed(value: number, precision: number): string {
+export function fixed(value: number, precision: number): string {
   if (value >= 1e21) return `${BigInt(value)}${precision > 0 ? `.${'0'.repeat(precision)}` : ''}`;
   if (precision > 100) return value.toFixed(100) + '0'.repeat(precision - 100);
   return halfToEven(value, precision) ?? value.toFixed(precision);

@@ -10,6 +10,7 @@ import { Callable, Dict, type Named, Namespace, Thing, type Value, View } from '
 
 /** Longer ranges are refused, as Jinja's sandbox does. */
 const longestRange = 100_000;
+const longestFormat = 1000;
 
 function range(args: readonly Value[], budget: Budget): Value {
   if (args.length === 0 || args.length > 3)
@@ -115,7 +116,12 @@ export function globals(now: Date, budget: Budget): Map<string, Value> {
     raise_exception: ([message = '']) => {
       throw new JinjaError('TemplateError', plain(toText(message, budget)));
     },
-    strftime_now: ([format]) => strftime(now, plainArgument(format, 'format')),
+    strftime_now: ([format]) => {
+      const text = plainArgument(format, 'format');
+      if (text.length > longestFormat) throw valueError(`a format of more than ${longestFormat} characters`);
+      budget.step(text.length);
+      return strftime(now, text);
+    },
   };
   return new Map(Object.entries(made).map(([name, call]) => [name, new Callable(name, call)]));
 }

@@ -2,7 +2,7 @@
 import type { Budget } from './budget.js';
 import { type JinjaError, typeError, valueError } from './errors.js';
 import { floatText } from './printing.js';
-import { isText, plain, type Text, TextBuilder, UserText } from './text.js';
+import { isText, plain, said, type Text, TextBuilder } from './text.js';
 import { Dict, Float, integer, isInteger, isList, isTrue, Tuple, typeName, type Value } from './values.js';
 
 export interface JsonStyle {
@@ -245,7 +245,7 @@ class Reader {
     const match = this.take(string);
     if (match === null) throw this.error();
     const text = match[0].includes('\\') ? (JSON.parse(match[0]) as string) : match[0].slice(1, -1);
-    return text === '' ? '' : new UserText(text);
+    return said(text);
   }
 
   private list(): Value {

@@ -211,7 +211,11 @@ export function itemsOrNull(value: Value): readonly Value[] | null {
 export function equal(a: Value, b: Value, budget: Budget): boolean {
   budget.step();
   if (a === b) return true;
-  if (isText(a) || isText(b)) return isText(a) && isText(b) && plain(a) === plain(b);
+  if (isText(a) || isText(b)) {
+    if (!isText(a) || !isText(b) || plain(a).length !== plain(b).length) return false;
+    budget.scan(plain(a).length);
+    return plain(a) === plain(b);
+  }
   if (isNumber(a) || isNumber(b)) return isNumber(a) && isNumber(b) && compareNumbers(a, b) === 0;
   if (isList(a) || isList(b)) return isList(a) && isList(b) && equalItems(a, b, budget);
   if (a instanceof Tuple && b instanceof Tuple) return equalItems(a.items, b.items, budget);
@@ -251,7 +255,10 @@ export function order(a: Value, b: Value, operator: string, budget: Budget): num
   requireDefined(b);
   budget.step();
   if (isNumber(a) && isNumber(b)) return compareNumbers(a, b);
-  if (isText(a) && isText(b)) return compareCodePoints(plain(a), plain(b));
+  if (isText(a) && isText(b)) {
+    budget.scan(Math.min(plain(a).length, plain(b).length) * 8);
+    return compareCodePoints(plain(a), plain(b));
+  }
   const [left, right] =
     isList(a) && isList(b) ? [a, b] : a instanceof Tuple && b instanceof Tuple ? [a.items, b.items] : [];
   if (left === undefined || right === undefined)
@@ -294,7 +301,7 @@ export function contains(container: Value, item: Value, budget: Budget): boolean
     if (item instanceof Undefined) requireDefined(item);
     if (!isText(item))
       throw typeError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
-    budget.step(1 + (plain(container).length >> 6));
+    budget.scan(plain(container).length);
     return plain(container).includes(plain(item));
   }
   if (container instanceof Dict) return container.has(item);

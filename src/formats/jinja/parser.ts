@@ -72,6 +72,9 @@ class Parser extends ExpressionParser {
         return this.with();
       case 'generation':
         return { type: 'scope', body: this.block('endgeneration') };
+      case 'autoescape':
+        if (!this.skip('false', 'name')) throw this.error('escaping is not known here: expected false');
+        return { type: 'scope', body: this.block('endautoescape') };
       case 'block':
         return this.namedBlock();
       case 'print':

@@ -44,7 +44,11 @@ function addRepr(to: TextBuilder, value: Value, budget: Budget): void {
   else if (value instanceof Tuple)
     addItems(to, '(', value.items, value.items.length === 1 ? ',)' : ')', budget);
   else if (value instanceof Dict) addDict(to, value, budget);
-  else if (value instanceof View) addView(to, value, budget);
+  else if (value instanceof Namespace) {
+    to.add('<Namespace ');
+    addDict(to, new Dict(value.values), budget);
+    to.add('>');
+  } else if (value instanceof View) addView(to, value, budget);
   else {
     const text = simple(value);
     budget.text(text.length);
@@ -98,7 +102,6 @@ function simple(value: Value): string {
   if (value instanceof Bytes) return bytesText(value.bytes);
   if (value instanceof Callable) return `<function ${value.name}>`;
   if (value instanceof Generator) return '<generator object>';
-  if (value instanceof Namespace) return `<Namespace ${[...value.values.keys()].join(', ')}>`;
   return `<${typeName(value)}>`;
 }
 
@@ -149,6 +152,11 @@ function bytesText(bytes: Uint8Array): string {
   }).join('');
   const quote = letters.includes("'") && !letters.includes('"') ? '"' : "'";
   return `b${quote}${quote === "'" ? letters.replaceAll("'", "\\'") : letters}${quote}`;
+}
+
+/** How many of the characters missing Python's `center` puts in front. */
+export function centeredBefore(missing: number, width: number): number {
+  return (missing >> 1) + (missing & width & 1);
 }
 
 /** Fills a text up with spaces or another character, at its sides. */

@@ -14,7 +14,8 @@ const lineEnd = new RegExp(`\\r\\n|[${LINE_ENDS}]`, 'g');
 export function stripped(text: Text, chars: string | null, atStart = true, atEnd = true): Text {
   const all = plain(text);
   const set = chars === null ? null : new Set(chars);
-  const goes = (char: string): boolean => (set === null ? space.test(char) : set.has(char));
+  const goes = (char: string): boolean =>
+    set === null ? char === ' ' || char === '\n' || space.test(char) : set.has(char);
   let start = 0;
   let end = all.length;
   while (atStart && start < end) {

@@ -5,7 +5,7 @@ import { typeError, valueError } from './errors.js';
 import { formatFields } from './format-fields.js';
 import { SPACE } from './lexer.js';
 import { itemsOf } from './operators.js';
-import { padded, widthOf } from './printing.js';
+import { centeredBefore, padded, widthOf } from './printing.js';
 import { joinTexts, lines, replaced, split, splitFromEnd, stripped, unitIndex } from './splitting.js';
 import { codePointLength, isText, likewise, plain, sliced, type Text } from './text.js';
 import { Bytes, Callable, Dict, isTrue, type Named, Tuple, type Value } from './values.js';
@@ -62,14 +62,15 @@ function mapped(map: (text: string) => string): BuiltIn<Text> {
   });
 }
 
-function justified(place: (missing: number) => number): BuiltIn<Text> {
+function justified(place: (missing: number, width: number) => number): BuiltIn<Text> {
   return builtIn('width! fillchar', (self, [width, fill = ' '], budget) => {
-    const missing = Math.max(0, wholeArgument(width, 0) - widthOf(self));
+    const size = wholeArgument(width, 0);
+    const missing = Math.max(0, size - widthOf(self));
     const char = textArgument(fill, 'the fill character');
     if (widthOf(char) !== 1) throw typeError('the fill character must be exactly one character long');
     budget.text(missing * 2);
     budget.step(missing);
-    const before = place(missing);
+    const before = place(missing, size);
     return padded(self, before, missing - before, char);
   });
 }
@@ -101,7 +102,7 @@ const cased = /[\p{Lu}\p{Ll}\p{Lt}]/u;
 const stringMethods: Readonly<Record<string, BuiltIn<Text>>> = {
   capitalize: mapped(capitalized),
   casefold: mapped((text) => text.toLowerCase().replaceAll('ß', 'ss')),
-  center: justified((missing) => missing >> 1),
+  center: justified(centeredBefore),
   count: builtIn('sub! start end', (self, [sub, start, end]) => {
     const { part } = window(self, start, end);
     const wanted = plainArgument(sub, 'sub');
@@ -199,7 +200,7 @@ export function stringMethod(self: Text, name: string, budget: Budget): Callable
   const method = Object.hasOwn(stringMethods, name) ? stringMethods[name] : undefined;
   if (method === undefined) return undefined;
   return new Callable(name, (args, named) => {
-    budget.step(1 + (plain(self).length >> 8));
+    budget.scan(plain(self).length);
     return method.run(self, bind(name, method.parameters, args, named), budget);
   });
 }

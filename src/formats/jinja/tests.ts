@@ -104,6 +104,7 @@ export function runTest(
   isFilter?: (name: string) => boolean,
 ): boolean {
   budget.step();
+  if (isText(self)) budget.scan(plain(self).length);
   const values = named.size === 0 ? args : [...args, ...named.values()];
   const known = Object.hasOwn(tests, name) ? tests[name] : undefined;
   if (known) return known(self, values, budget);

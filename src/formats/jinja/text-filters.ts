@@ -2,11 +2,10 @@
 import { type BuiltIn, builtIn, plainArgument, textArgument, wholeArgument } from './arguments.js';
 import type { Budget } from './budget.js';
 import { typeError } from './errors.js';
-import { formatPercent } from './format-percent.js';
 import { tojson } from './json.js';
 import { SPACE } from './lexer.js';
 import { itemsOf } from './operators.js';
-import { padded, toRepr, toText, widthOf } from './printing.js';
+import { centeredBefore, padded, toRepr, toText, widthOf } from './printing.js';
 import { lines, replaced, splitFromEnd, stripped, unitIndex } from './splitting.js';
 import { capitalized } from './string-methods.js';
 import {
@@ -27,6 +26,7 @@ function mapped(map: (text: string) => string): BuiltIn<Value> {
   return builtIn('', (self, _, budget) => {
     const text = toText(self, budget);
     budget.text(plain(text).length);
+    budget.scan(plain(text).length * 8);
     return likewise(text, map(plain(text)));
   });
 }
@@ -42,6 +42,21 @@ function titled(text: string): string {
     .split(/([-\s({[<]+)/u)
     .map((part) => capitalized(part))
     .join('');
+}
+
+const spaces = new RegExp(`[${SPACE}]+`, 'u');
+
+/** A text without what stands between two marks. */
+function without(text: string, open: string, close: string): string {
+  const kept: string[] = [];
+  let at = 0;
+  for (let start = text.indexOf(open); start >= 0; start = text.indexOf(open, at)) {
+    const end = text.indexOf(close, start);
+    if (end < 0) break;
+    kept.push(text.slice(at, start));
+    at = end + close.length;
+  }
+  return kept.join('') + text.slice(at);
 }
 
 const indent = builtIn<Value>(
@@ -89,6 +104,7 @@ const wordwrap = builtIn<Value>(
   'width break_long_words wrapstring break_on_hyphens',
   (self, [width, breaks = true, between = '\n'], budget) => {
     const text = toText(self, budget);
+    budget.scan(plain(text).length * 32);
     const most = Math.max(1, wholeArgument(width, 79));
     const wrapped: Text[] = [];
     for (const line of lines(text, false, budget)) {
@@ -123,6 +139,7 @@ function urlQuoted(text: string, safe: string): string {
 const urlencode = builtIn<Value>('', (self, _, budget) => {
   if (!(self instanceof Dict) && !isIterableOfPairs(self)) {
     const text = toText(self, budget);
+    budget.scan(plain(text).length * 32);
     return likewise(text, urlQuoted(plain(text), '/'));
   }
   const pairs =
@@ -165,16 +182,15 @@ export const textFilters: Readonly<Record<string, BuiltIn<Value>>> = {
   capitalize: mapped(capitalized),
   center: builtIn('width', (self, [width], budget) => {
     const text = toText(self, budget);
-    const missing = bounded(Math.max(0, wholeArgument(width, 80) - widthOf(text)), budget);
-    return padded(text, missing >> 1, missing - (missing >> 1));
+    const size = wholeArgument(width, 80);
+    const missing = bounded(Math.max(0, size - widthOf(text)), budget);
+    const before = centeredBefore(missing, size);
+    return padded(text, before, missing - before);
   }),
   e: escaped,
   escape: escaped,
   filesizeformat,
   forceescape: escaped,
-  format: builtIn('*', (self, args, budget) =>
-    formatPercent(toText(self, budget), new Tuple(args as Value[]), budget),
-  ),
   indent,
   lower: mapped((text) => text.toLowerCase()),
   pprint: builtIn('', (self, _, budget) => toRepr(self, budget)),
@@ -190,10 +206,8 @@ export const textFilters: Readonly<Record<string, BuiltIn<Value>>> = {
   safe: builtIn('', (self, _, budget) => Markup.of(toText(self, budget))),
   string: builtIn('', (self, _, budget) => toText(self, budget)),
   striptags: mapped((text) =>
-    text
-      .replace(/<!--[\s\S]*?-->/g, '')
-      .replace(/<[^>]*>/g, '')
-      .split(new RegExp(`[${SPACE}]+`, 'u'))
+    without(without(text, '<!--', '-->'), '<', '>')
+      .split(spaces)
       .filter((word) => word !== '')
       .join(' '),
   ),

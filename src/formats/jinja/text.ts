@@ -16,6 +16,14 @@ export class UserText {
     this.text = text;
     this.runs = runs;
   }
+
+  get length(): number {
+    return this.text.length;
+  }
+
+  toString(): string {
+    return this.text;
+  }
 }
 
 /** What the filters `safe` and `escape` made: what is added to it by `+` is escaped first. */
@@ -27,6 +35,11 @@ export class Markup extends UserText {
 
 /** A plain string is the template's own. */
 export type Text = string | UserText;
+
+/** A text that is all the user's. */
+export function said(text: string): Text {
+  return text === '' ? '' : new UserText(text);
+}
 
 export function isText(value: unknown): value is Text {
   return typeof value === 'string' || value instanceof UserText;
@@ -127,6 +140,47 @@ export function joined(texts: readonly Text[], between: Text = ''): Text {
     builder.add(text);
   }
   return builder.build();
+}
+
+/** Whether two texts have the same letters from the same hands. */
+export function isSameText(a: Text, b: Text): boolean {
+  if (typeof a === 'string' || typeof b === 'string') return a === b;
+  if (a.text !== b.text) return false;
+  if (a.runs === null || b.runs === null) return a.runs === b.runs;
+  return a.runs.length === b.runs.length && a.runs.every((length, i) => length === b.runs![i]);
+}
+
+/** Tells quickly where in a text a user speaks. */
+export class Origins {
+  /** Where the template's own text and the user's begin, by turns. */
+  private readonly starts: readonly number[];
+
+  constructor({ text, runs }: UserText) {
+    let at = 0;
+    this.starts = (runs ?? [0, text.length]).map((length) => {
+      const start = at;
+      at += length;
+      return start;
+    });
+  }
+
+  /** Whether any of the letters from `start` up to `end` is the user's. */
+  hasUser(start: number, end: number): boolean {
+    const run = this.runAt(start);
+    return run % 2 === 1 || this.runAt(end - 1) !== run;
+  }
+
+  /** The last run that begins at or before a place; there may be empty ones, at the start alone. */
+  private runAt(place: number): number {
+    let low = 0;
+    let high = this.starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.starts[middle]! <= place) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
 }
 
 /** Whether UTF-16 units are not code points here. */

@@ -54,22 +54,21 @@ export class View {
 
 /** What lazy filters give: it can be iterated once, and has no length. */
 export class Generator {
-  private items: readonly Value[];
+  private readonly items: readonly Value[];
+  private at = 0;
 
   constructor(items: readonly Value[]) {
     this.items = items;
   }
 
   take(): readonly Value[] {
-    const { items } = this;
-    this.items = [];
-    return items;
+    const rest = this.at === 0 ? this.items : this.items.slice(this.at);
+    this.at = this.items.length;
+    return rest;
   }
 
   next(): Value | undefined {
-    const [first, ...rest] = this.items;
-    this.items = rest;
-    return first;
+    return this.items[this.at++];
   }
 }
 

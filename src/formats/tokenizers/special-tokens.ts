@@ -1,4 +1,5 @@
 /** Finds special tokens in text: those whose text stands for one token and never for its letters. */
+import { Origins, plain, type Text } from '../jinja/text.js';
 import { tokenKind, type Vocabulary } from './vocabulary.js';
 
 /** Text between special tokens, or the id of one. */
@@ -29,6 +30,9 @@ function beginningsOf({ texts }: Vocabulary, ids: readonly number[]): Beginnings
   return beginnings;
 }
 
+/** Marks of turns that some files list with the user-defined tokens. */
+const looksLikeMark = /^<[|｜].*[|｜]>$/su;
+
 /** Cuts text at special tokens. User-defined tokens always count, control and unknown ones when `special` is set. */
 export class SpecialTokens {
   private readonly vocabulary: Vocabulary;
@@ -36,20 +40,33 @@ export class SpecialTokens {
   private readonly all: Beginnings;
   /** Where a token stands in the order in which text is cut. */
   private readonly order: ReadonlyMap<number, number>;
+  /** Tokens that count in what a user says as well. */
+  private readonly harmless: ReadonlySet<number>;
 
   constructor(vocabulary: Vocabulary) {
     const all = longestFirst(vocabulary, [tokenKind.userDefined, tokenKind.control, tokenKind.unknown]);
     this.vocabulary = vocabulary;
-    this.always = beginningsOf(vocabulary, longestFirst(vocabulary, [tokenKind.userDefined]));
+    const { texts, endIds } = vocabulary;
+    const userDefined = longestFirst(vocabulary, [tokenKind.userDefined]);
+    this.always = beginningsOf(vocabulary, userDefined);
+    this.harmless = new Set(userDefined.filter((id) => !endIds.has(id) && !looksLikeMark.test(texts[id]!)));
     this.all = beginningsOf(vocabulary, all);
     this.order = new Map(all.map((id, i) => [id, i]));
   }
 
-  split(text: string, special: boolean): readonly Fragment[] {
-    let fragments: Fragment[] = text === '' ? [] : [text];
-    for (const id of this.inside(text, special ? this.all : this.always))
-      fragments = fragments.flatMap((part) => this.cut(part, id));
-    return fragments;
+  /** What a user said in a text never becomes a control token or a part of one. */
+  split(text: Text, special: boolean): readonly Fragment[] {
+    const all = plain(text);
+    const origins = typeof text === 'string' ? null : new Origins(text);
+    let fragments: (Span | number)[] = all === '' ? [] : [{ start: 0, end: all.length }];
+    for (const id of this.inside(all, special ? this.all : this.always)) {
+      const isFree = origins === null || this.harmless.has(id);
+      const counts = (start: number, end: number): boolean => isFree || !origins.hasUser(start, end);
+      fragments = fragments.flatMap((part) =>
+        typeof part === 'number' ? part : this.cut(all, part, id, counts),
+      );
+    }
+    return fragments.map((part) => (typeof part === 'number' ? part : all.slice(part.start, part.end)));
   }
 
   /** The tokens that occur in a text, longest first. There are hundreds, with few beginnings: only those are searched. */
@@ -63,25 +80,44 @@ export class SpecialTokens {
     return [...found].sort((a, b) => this.order.get(a)! - this.order.get(b)!);
   }
 
-  private cut(fragment: Fragment, id: number): readonly Fragment[] {
-    if (typeof fragment === 'number') return [fragment];
+  private cut(
+    text: string,
+    span: Span,
+    id: number,
+    counts: (start: number, end: number) => boolean,
+  ): readonly (Span | number)[] {
     const { texts, stripsLeft, stripsRight } = this.vocabulary;
-    const parts: Fragment[] = [];
-    const between = fragment.split(texts[id]!);
-    for (const [i, text] of between.entries()) {
-      if (i > 0) parts.push(id);
-      let part = text;
-      if (i > 0 && stripsRight.has(id)) part = part.replace(/^[ \t\n\v\f\r]+/, '');
-      if (i < between.length - 1 && stripsLeft.has(id)) part = trimEnd(part);
-      if (part !== '') parts.push(part);
+    const { length } = texts[id]!;
+    const parts: (Span | number)[] = [];
+    const add = (start: number, end: number): void => {
+      if (start < end) parts.push({ start, end });
+    };
+    let { start } = span;
+    let at = text.indexOf(texts[id]!, start);
+    while (at >= 0 && at + length <= span.end) {
+      if (!counts(at, at + length)) {
+        at = text.indexOf(texts[id]!, at + 1);
+        continue;
+      }
+      let end = at;
+      while (stripsLeft.has(id) && end > start && isSpace(text[end - 1]!)) end--;
+      add(start, end);
+      parts.push(id);
+      start = at + length;
+      at = text.indexOf(texts[id]!, start);
+      while (stripsRight.has(id) && start < span.end && start !== at && isSpace(text[start]!)) start++;
     }
+    add(start, span.end);
     return parts;
   }
 }
 
-/** Without the ASCII white space at its end; a regular expression would be quadratic in inner spaces. */
-function trimEnd(text: string): string {
-  let end = text.length;
-  while (end > 0 && ' \t\n\v\f\r'.includes(text[end - 1]!)) end--;
-  return text.slice(0, end);
+/** A part of a text. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+function isSpace(char: string): boolean {
+  return ' \t\n\v\f\r'.includes(char);
 }

@@ -295,7 +295,7 @@ export class WaferEngine implements Engine {
 
   private promptIds(prompt: Prompt): number[] {
     const kind = checkPrompt(prompt);
-    if (kind === 'text') return this.tokenizer.encode(prompt as string);
+    if (kind === 'text') return this.tokenizer.encode(prompt as string, { special: true });
     if (prompt.length === 0) throw emptyPrompt('prompt');
     if (kind === 'ids') {
       checkIds(prompt as readonly number[], this.tokenizer.vocabSize, 'prompt');

@@ -2,6 +2,7 @@
  * Ids of conversations seen before. A conversation comes back whole with every turn, and no token reaches over a special
  * one: what stands up to the last token that ended a turn is taken from here, and only what follows is encoded.
  */
+import { isSameText, Origins, plain, sliced, type Text } from '../../formats/jinja/text.js';
 import type { Tokenizer } from '../../runtime/types.js';
 
 /** Shorter texts are encoded faster than they are worth keeping, in UTF-16 units. */
@@ -17,7 +18,7 @@ const longestSpecial = 64;
 
 /** A text that ends with a special token. */
 interface Kept {
-  readonly text: string;
+  readonly text: Text;
   readonly ids: readonly number[];
 }
 
@@ -34,46 +35,55 @@ export class PromptCache {
   }
 
   /** The ids of a text from the tokenizer's chat template: exactly those of encoding all of it. */
-  encode(text: string): readonly number[] {
+  encode(text: Text): readonly number[] {
     if (this.ends.length === 0 || text.length < leastLength) return this.encodeAll(text);
     const start = this.startOf(text);
     if (start !== null) this.use(start);
     const ids =
-      start === null ? this.encodeAll(text) : start.ids.concat(this.encodeAll(text.slice(start.text.length)));
+      start === null
+        ? this.encodeAll(text)
+        : start.ids.concat(this.encodeAll(sliced(text, start.text.length)));
     this.keepStart(text, ids, start?.text.length ?? 0);
     return ids;
   }
 
-  private encodeAll(text: string): number[] {
+  private encodeAll(text: Text): number[] {
     return this.tokenizer.encode(text, { special: true, bos: false });
   }
 
   /** The longest text kept that this one begins with. */
-  private startOf(text: string): Kept | null {
+  private startOf(text: Text): Kept | null {
+    const all = plain(text);
     let longest: Kept | null = null;
     for (const kept of this.known) {
       const { length } = kept.text;
       // Thirty times as fast as `startsWith`.
-      if (length > (longest?.text.length ?? 0) && text.slice(0, length) === kept.text) longest = kept;
+      if (length <= (longest?.text.length ?? 0) || all.slice(0, length) !== plain(kept.text)) continue;
+      // The same letters may have been said by others.
+      if (isSameText(sliced(text, 0, length), kept.text)) longest = kept;
     }
     return longest !== null && this.isCut(text, longest.text.length) ? longest : null;
   }
 
   /** Whether a token ends here whatever follows: a longer special token could begin in front of it and end behind it. */
-  private isCut(text: string, at: number): boolean {
-    const before = text.slice(Math.max(0, at - longestSpecial), at);
-    const after = text.slice(at, at + longestSpecial);
-    return isSame(this.encodeAll(before + after), this.encodeAll(before).concat(this.encodeAll(after)));
+  private isCut(text: Text, at: number): boolean {
+    const start = Math.max(0, at - longestSpecial);
+    const around = sliced(text, start, at + longestSpecial);
+    const parts = [sliced(text, start, at), sliced(text, at, at + longestSpecial)];
+    return isSame(
+      this.encodeAll(around),
+      parts.flatMap((part) => this.encodeAll(part)),
+    );
   }
 
   /** Keeps the part that the conversation's next text will begin with, too. */
-  private keepStart(text: string, ids: readonly number[], keptLength: number): void {
-    const at = Math.max(...this.ends.map((end) => text.lastIndexOf(end) + end.length));
+  private keepStart(text: Text, ids: readonly number[], keptLength: number): void {
+    const at = Math.max(...this.ends.map((end) => lastEnd(text, end)));
     if (at < leastLength || at < keptLength + leastGrowth) return;
-    const tail = this.encodeAll(text.slice(at));
+    const tail = this.encodeAll(sliced(text, at));
     const count = ids.length - tail.length;
     if (this.tokenizer.eosIds.has(ids[count - 1] ?? -1) && isSame(ids.slice(count), tail))
-      this.use({ text: text.slice(0, at), ids: ids.slice(0, count) });
+      this.use({ text: sliced(text, 0, at), ids: ids.slice(0, count) });
   }
 
   /** Puts it last; the oldest ones go where there is no room. */
@@ -83,6 +93,15 @@ export class PromptCache {
     while (length > mostLength) length -= all.shift()!.text.length;
     this.known = all;
   }
+}
+
+/** Where the last mark ends that the template wrote itself; 0 where there is none. */
+function lastEnd(text: Text, mark: string): number {
+  const all = plain(text);
+  const origins = typeof text === 'string' ? null : new Origins(text);
+  let at = all.lastIndexOf(mark);
+  while (at > 0 && origins?.hasUser(at, at + mark.length)) at = all.lastIndexOf(mark, at - 1);
+  return at < 0 || origins?.hasUser(at, at + mark.length) ? 0 : at + mark.length;
 }
 
 /** What a template writes behind turns, where that is a token: those of its marks that end a generation. */
@@ -96,11 +115,12 @@ function endTexts(tokenizer: Tokenizer): readonly string[] {
 
 function exampleOf(tokenizer: Tokenizer): string {
   try {
-    return tokenizer.applyChatTemplate([
+    const example = tokenizer.applyChatTemplate([
       { role: 'user', content: 'a' },
       { role: 'assistant', content: 'b' },
       { role: 'user', content: 'c' },
     ]);
+    return plain(example);
   } catch {
     // A template that refuses even this, refuses what comes with words of its own.
     return '';

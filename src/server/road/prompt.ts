@@ -1,5 +1,5 @@
 /** The ids that a request's prompt stands for, with no second BOS, and the stop string that its form needs. */
-import { transcriptStop } from '../../formats/chat-template.js';
+import { transcriptStop } from '../../formats/chat/template.js';
 import type { Tokenizer } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import type { CompletionPrompt } from './completion.js';
@@ -18,7 +18,7 @@ export function promptIds(tokenizer: Tokenizer, prompt: CompletionPrompt): Promp
     case 'ids':
       return { ids: prompt.ids, stop: prompt.stop ?? null };
     case 'text':
-      return { ids: tokenizer.encode(prompt.text), stop: null };
+      return { ids: tokenizer.encode(prompt.text, { special: true }), stop: null };
     case 'infill':
       return { ids: infillIds(tokenizer, prompt.prefix, prompt.suffix), stop: null };
     case 'messages': {

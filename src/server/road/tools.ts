@@ -76,7 +76,8 @@ function templateMessage(message: Message, template: string, all: readonly Messa
       tool_calls: toolCalls.map(({ id, name, arguments: text }) => ({
         id: idFor(id),
         type: 'function' as const,
-        function: { name, arguments: parsed(text) ?? text },
+        // As it was written: the template's reader keeps `1.0` and whole numbers of any size.
+        function: { name, arguments: text },
       })),
     }),
     ...(toolCallId !== undefined && { tool_call_id: idFor(toolCallId) }),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FormatError, OptionError } from '#src/core/errors.js';
-import { transcriptStop } from '#src/formats/chat-template.js';
-import { deliberateError, tokenizerOf } from '../helpers/gguf.js';
-import { tinyModel } from '../helpers/tiny-model.js';
+import { transcriptStop } from '#src/formats/chat/template.js';
+import { deliberateError, tokenizerOf } from '../../helpers/gguf.js';
+import { tinyModel } from '../../helpers/tiny-model.js';
 
 const withTemplate = (template: string) =>
   tokenizerOf(tinyModel({ metadata: { 'tokenizer.chat_template': template } }));
@@ -22,7 +22,7 @@ describe('applyChatTemplate', () => {
       { role: 'system', content: 'Be brief.' },
       { role: 'user', content: ' hi ' },
     ]);
-    expect(text).toBe(
+    expect(String(text)).toBe(
       '<s><|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n',
     );
     expect(tokenizer.encode(text, { special: true, bos: false })[0]).toBe(tokenizer.bosId);
@@ -30,7 +30,7 @@ describe('applyChatTemplate', () => {
 
   it("turns the template's own complaint into an OptionError", async () => {
     const tokenizer = await withTemplate(strict);
-    expect(tokenizer.applyChatTemplate([{ role: 'user', content: 'hi' }])).toBe('hi</s>');
+    expect(String(tokenizer.applyChatTemplate([{ role: 'user', content: 'hi' }]))).toBe('hi</s>');
     const error = await deliberateError(() =>
       tokenizer.applyChatTemplate([{ role: 'system', content: 'x' }]),
     );
@@ -56,7 +56,7 @@ describe('applyChatTemplate', () => {
       { role: 'assistant', content: 'hello' },
       { role: 'user', content: 'how?' },
     ]);
-    expect(text).toBe('<s>A talk.\nUser: hi\nAssistant: hello\nUser: how?\nAssistant:');
-    expect(text).toContain(transcriptStop);
+    expect(String(text)).toBe('<s>A talk.\nUser: hi\nAssistant: hello\nUser: how?\nAssistant:');
+    expect(String(text)).toContain(transcriptStop);
   });
 });
