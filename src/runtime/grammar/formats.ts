@@ -9,7 +9,7 @@ const clock = 'T(?:[0-9]{1,4}H(?:[0-9]{1,4}M(?:[0-9]{1,4}S)?)?|[0-9]{1,4}M(?:[0-
 const calendar = '(?:[0-9]{1,4}Y(?:[0-9]{1,4}M(?:[0-9]{1,4}D)?)?|[0-9]{1,4}M(?:[0-9]{1,4}D)?|[0-9]{1,4}D)';
 const label = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,20}[A-Za-z0-9])?';
 const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
-const local = '[A-Za-z0-9_%+-]+';
+const local = '[A-Za-z0-9_+-]+';
 
 export const stringFormats: ReadonlyMap<string, string> = new Map([
   ['date', date],
@@ -21,4 +21,15 @@ export const stringFormats: ReadonlyMap<string, string> = new Map([
   ['ipv4', `${octet}(?:\\.${octet}){3}`],
   ['ipv6', '(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}'],
   ['uuid', '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'],
+]);
+
+/** What texts of a format look like at least, to see whether a pattern beside it keeps it. */
+export const formatShapes: ReadonlyMap<string, RegExp> = new Map([
+  ['date', new RegExp(`^(?:${date}|[0-9]{4}-02-29)$`)],
+  ['time', new RegExp(`^${time}$`)],
+  ['date-time', new RegExp(`^(?:${date}|[0-9]{4}-02-29)[Tt ](?:${time})$`, 'i')],
+  ['email', /^[^\s@]+@[^\s@]+\.[^\s@.]+$/],
+  ['hostname', /^[A-Za-z0-9.-]{1,253}$/],
+  ['ipv4', new RegExp(`^${octet}(?:\\.${octet}){3}$`)],
+  ['uuid', /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i],
 ]);

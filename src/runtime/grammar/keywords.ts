@@ -12,23 +12,27 @@ const unsupported = [
   'dependentRequired',
   'dependentSchemas',
   'patternProperties',
-  'propertyNames',
-  'minProperties',
-  'maxProperties',
   'contains',
   'minContains',
   'maxContains',
-  'multipleOf',
   '$dynamicRef',
   '$recursiveRef',
 ];
 
 /** Keywords that speak of one type, for schemas that do not name it. */
 const keywordsOf = {
-  object: ['properties', 'required', 'additionalProperties', 'unevaluatedProperties'],
-  array: ['items', 'prefixItems', 'minItems', 'maxItems', 'unevaluatedItems'],
+  object: [
+    'properties',
+    'required',
+    'additionalProperties',
+    'unevaluatedProperties',
+    'propertyNames',
+    'minProperties',
+    'maxProperties',
+  ],
+  array: ['items', 'prefixItems', 'minItems', 'maxItems', 'unevaluatedItems', 'uniqueItems'],
   string: ['minLength', 'maxLength', 'pattern', 'format'],
-  number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
+  number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
 } as const;
 const typeKeywords: readonly string[] = Object.values(keywordsOf).flat();
 export const types = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'] as const;
@@ -48,7 +52,6 @@ export function refuseUnkept(schema: SchemaObject, path: string): void {
   for (const keyword of unsupported) {
     if (schema[keyword] !== undefined) throw schemaError(path, `"${keyword}"`, 'a schema without it');
   }
-  if (schema.uniqueItems === true) throw schemaError(path, '"uniqueItems"', 'a schema without it');
 }
 
 /** The keywords that are given. */

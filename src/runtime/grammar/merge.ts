@@ -46,11 +46,9 @@ export function mergeSchemas(a: Schema, b: Schema, path: string, budget: Budget)
     if (a[keyword] !== undefined || b[keyword] !== undefined)
       throw schemaError(path, `"${keyword}" beside other schemas`, '"additionalProperties" or "items"');
   }
-  if (hasOwnProperties(a, b) || hasOwnProperties(b, a)) {
-    throw schemaError(path, '"additionalProperties" in a part of "allOf"', 'it beside all the properties');
-  }
-  const merged: Record<string, unknown> = { ...a };
-  for (const [keyword, value] of Object.entries(b)) {
+  const [left, right] = [named(a, b), named(b, a)];
+  const merged: Record<string, unknown> = { ...left };
+  for (const [keyword, value] of Object.entries(right)) {
     const other = merged[keyword];
     const isSame = other === undefined || annotations.has(keyword) || isEqual(other, value, budget);
     merged[keyword] = isSame ? value : both(keyword, other, value, path, budget);
@@ -67,12 +65,14 @@ function isEqual(a: unknown, b: unknown, budget: Budget): boolean {
   return left === right;
 }
 
-/** `closed` says something about properties that `open` names and it does not. */
-function hasOwnProperties(closed: SchemaObject, open: SchemaObject): boolean {
+/** What `closed` says of all other properties is said of those that only `open` names. */
+function named(closed: SchemaObject, open: SchemaObject): SchemaObject {
   const extra = closed.additionalProperties ?? true;
-  if (extra === true || !isObject(open.properties)) return false;
+  if (extra === true || !isObject(open.properties)) return closed;
   const known = isObject(closed.properties) ? closed.properties : {};
-  return Object.keys(open.properties).some((name) => !Object.hasOwn(known, name));
+  const others = Object.keys(open.properties).filter((name) => !Object.hasOwn(known, name));
+  if (others.length === 0) return closed;
+  return { ...closed, properties: { ...known, ...Object.fromEntries(others.map((name) => [name, extra])) } };
 }
 
 function both(keyword: string, a: unknown, b: unknown, path: string, budget: Budget): unknown {

@@ -21,7 +21,7 @@ interface Fraction {
 }
 
 /** Digits of a number that keep it apart from its neighbours in a float64. */
-const exactDigits = 15;
+export const exactDigits = 15;
 
 export function integersBetween(low: Bound | null, high: Bound | null): Expr {
   const most = 10n ** BigInt(mostDigits) - 1n;

@@ -12,7 +12,6 @@ import {
   codePointsOf,
   type Expr,
   empty,
-  lengthsOf,
   nothing,
   optional,
   type Rules,
@@ -23,7 +22,7 @@ import {
   text,
   without,
 } from './expr.js';
-import { stringFormats } from './formats.js';
+import { formatShapes, stringFormats } from './formats.js';
 import {
   anyArray,
   anyInteger,
@@ -51,6 +50,7 @@ import {
   types,
   typesOf,
 } from './keywords.js';
+import { withLength } from './length.js';
 import { grammarError } from './limits.js';
 import {
   annotations,
@@ -62,8 +62,10 @@ import {
   type SchemaObject,
   schemaError,
 } from './merge.js';
+import { multiplesOf } from './multiples.js';
 import { decimalsBetween, integersBetween } from './number.js';
 import { parseRegex, searchRegex } from './regex.js';
+import { seemWithin } from './samples.js';
 
 const mostDepth = 100;
 const unbounded = Number.POSITIVE_INFINITY;
@@ -237,6 +239,12 @@ class SchemaCompiler {
 
   private number(type: 'integer' | 'number', schema: SchemaObject, path: string): Expr {
     const { low, high } = boundsOf(schema, path);
+    const { multipleOf: step } = schema;
+    if (step !== undefined && !(step === 1 && type === 'integer')) {
+      if (typeof step !== 'number' || step <= 0)
+        throw schemaError(path, `"multipleOf": ${JSON.stringify(step)}`, 'a number above 0');
+      return multiplesOf(step, low, high, type === 'integer');
+    }
     if (type === 'integer') return low === null && high === null ? anyInteger : integersBetween(low, high);
     return low === null && high === null ? anyNumber : decimalsBetween(low, high);
   }
@@ -246,25 +254,27 @@ class SchemaCompiler {
     const least = count(schema, 'minLength', path) ?? 0;
     const most = count(schema, 'maxLength', path) ?? unbounded;
     const quoted = (inside: Expr): Expr => seq(text('"'), inside, text('"'));
-    /** Lengths beside another keyword cannot be counted as well, but may hold whatever it says. */
-    const requireLengths = (expr: Expr, keyword: string): void => {
-      const lengths = lengthsOf(expr);
-      if (least <= lengths.least && lengths.most <= most) return;
-      throw schemaError(path, `"${keyword}" with a length that it does not have anyway`, 'one of them');
+    /** The texts whose length is within the bounds as well. */
+    const bounded = (expr: Expr, keyword: string): Expr => {
+      const fitting = withLength(expr, { least, most });
+      if (fitting !== null) return fitting;
+      throw schemaError(path, `"${keyword}" with a length that cannot be counted beside it`, 'one of them');
     };
     const format = formatOf(schema);
-    if (pattern !== undefined) {
-      if (typeof pattern !== 'string')
-        throw schemaError(path, '"pattern" that is no text', 'a regular expression');
-      if (format !== undefined) throw schemaError(path, '"pattern" beside "format"', 'one of them');
+    if (pattern !== undefined && typeof pattern !== 'string')
+      throw schemaError(path, '"pattern" that is no text', 'a regular expression');
+    if (pattern !== undefined && (format === undefined || !this.isWithin(format, pattern))) {
       const expr = searchRegex(pattern, this.budget);
-      requireLengths(expr, 'pattern');
-      return quoted(insideString(expr, this.budget));
+      // Makers of schemas write the pattern of a format beside its name.
+      const shape = formatShapes.get(String(schema.format));
+      if (format !== undefined && (shape === undefined || !seemWithin(expr, shape)))
+        throw schemaError(path, '"pattern" beside "format"', 'one of them');
+      return quoted(insideString(bounded(expr, 'pattern'), this.budget));
     }
     if (format !== undefined) {
       const expr = parseRegex(format, this.budget).get(rootRule)!;
-      requireLengths(expr, 'format');
-      return quoted(this.format(format, expr));
+      const fitting = bounded(expr, 'format');
+      return quoted(fitting === expr ? this.format(format, expr) : insideString(fitting, this.budget));
     }
     if (least > most) return nothing;
     return least > 0 || most < unbounded ? quoted(repeat(stringCharacter, least, most)) : anyString;
@@ -279,8 +289,22 @@ class SchemaCompiler {
     return known;
   }
 
+  /** Whether the texts of a format match a pattern as well, which may have what no grammar has, such as look-around. */
+  private isWithin(format: string, pattern: string): boolean {
+    this.budget.spend(4096);
+    let form: RegExp;
+    try {
+      form = new RegExp(pattern, 'u');
+    } catch {
+      return false;
+    }
+    return seemWithin(parseRegex(format, this.budget).get(rootRule)!, form);
+  }
+
   private array(schema: SchemaObject, path: string): Expr {
     const least = count(schema, 'minItems', path) ?? 0;
+    if (schema.uniqueItems === true && schema.maxItems !== 0 && schema.maxItems !== 1)
+      return this.uniqueItems(schema, least, path);
     const prefix =
       schema.prefixItems === undefined ? [] : this.list(schema.prefixItems, `${path}/prefixItems`);
     const more = least > prefix.length ? true : prefix.length === 0;
@@ -305,7 +329,77 @@ class SchemaCompiler {
     return seq(text('['), space, elements, space, text(']'));
   }
 
-  private properties(schema: SchemaObject, path: string): Expr {
+  /** Different values in the order in which the schema lists them. */
+  private uniqueItems(schema: SchemaObject, least: number, path: string): Expr {
+    const items = schema.items === undefined ? null : this.dereferenced(schema.items, path);
+    const isBoolean =
+      isObject(items) && items.type === 'boolean' && !('enum' in items) && !('const' in items);
+    const values = isBoolean ? new Set(['true', 'false']) : constantsOf(items);
+    if (values === null || schema.prefixItems !== undefined)
+      throw schemaError(path, '"uniqueItems" of items without end', 'items with "enum", or no "uniqueItems"');
+    const item = this.value(items, `${path}/items`);
+    if (item === nothing) return least > 0 ? nothing : seq(text('['), space, text(']'));
+    const most = count(schema, 'maxItems', path) ?? values.size;
+    return seq(text('['), space, this.some([...values].map(text), least, most), space, text(']'));
+  }
+
+  /** Some of the parts in their order, between `least` and `most` of them, with commas between. */
+  private some(parts: readonly Expr[], least: number, most: number): Expr {
+    const made = new Map<string, Expr>();
+    const from = (index: number, taken: number): Expr => {
+      if (taken + parts.length - index < least) return nothing;
+      if (index === parts.length || taken === most) return taken >= least ? empty : nothing;
+      const key = `${index} ${taken}`;
+      let known = made.get(key);
+      if (known === undefined) {
+        this.budget.spend(8);
+        const taking = seq(taken === 0 ? empty : comma, parts[index]!, from(index + 1, taken + 1));
+        known = this.shared(alt(taking, from(index + 1, taken)));
+        made.set(key, known);
+      }
+      return known;
+    };
+    return from(0, 0);
+  }
+
+  /** The schema with the names that `propertyNames` lists as properties of their own. */
+  private withNames(schema: SchemaObject, path: string): { schema: SchemaObject; key: Expr | null } {
+    const { propertyNames, ...rest } = schema;
+    if (propertyNames === undefined || propertyNames === true) return { schema: rest, key: null };
+    const names = this.dereferenced(propertyNames, path);
+    if (isObject(names)) {
+      const { type = 'string', ...others } = names;
+      if (type !== 'string')
+        throw schemaError(path, '"propertyNames" that are no strings', 'a schema of strings');
+      if (!doesBind(others)) return { schema: rest, key: null };
+    }
+    const listed = constantsOf(names);
+    const given = isObject(rest.properties) ? rest.properties : {};
+    if (listed !== null) {
+      const known = [...listed].map((name) => JSON.parse(name) as unknown);
+      const others = known.filter((name) => typeof name === 'string' && !Object.hasOwn(given, name));
+      const value = rest.additionalProperties ?? true;
+      const allowed = Object.entries(given).filter(([name]) => known.includes(name));
+      const properties = {
+        ...Object.fromEntries(allowed),
+        ...Object.fromEntries(others.map((name) => [name, value])),
+      };
+      return { schema: { ...rest, properties, additionalProperties: false }, key: null };
+    }
+    if (Object.keys(given).length > 0 || Array.isArray(rest.required))
+      throw schemaError(
+        path,
+        '"propertyNames" beside "properties"',
+        'one of them, or names listed by "enum"',
+      );
+    const key = this.value(isObject(names) ? { ...names, type: 'string' } : names, `${path}/propertyNames`);
+    return { schema: rest, key };
+  }
+
+  private properties(whole: SchemaObject, path: string): Expr {
+    const { schema, key } = this.withNames(whole, path);
+    const fewest = count(schema, 'minProperties', path) ?? 0;
+    const mostNames = count(schema, 'maxProperties', path) ?? unbounded;
     const given = schema.properties;
     if (given !== undefined && !isObject(given))
       throw schemaError(path, '"properties" that is no object', 'an object');
@@ -316,7 +410,8 @@ class SchemaCompiler {
     const extra = schema.additionalProperties ?? (given === undefined && required.length === 0);
     const named = new Map<string, Schema>(Object.entries(given ?? {}));
     for (const name of required) if (!named.has(name)) named.set(name, schema.additionalProperties ?? true);
-    if (named.size === 0 && extra === true) return anyObject;
+    const isCounted = fewest > 0 || mostNames < unbounded;
+    if (named.size === 0 && extra === true && key === null && !isCounted) return anyObject;
 
     const needed = new Set<unknown>(required);
     const pairs = [...named].map(([name, value]) => ({
@@ -325,11 +420,36 @@ class SchemaCompiler {
     }));
     let first: Expr = empty;
     let next: Expr = empty;
+    const enough =
+      fewest <= needed.size && mostNames >= named.size && (extra === false || mostNames === unbounded);
     if (extra !== false) {
       const value = this.value(extra, `${path}/additionalProperties`);
-      const pair = seq(text('"'), keyBeside([...named.keys()], this.budget), text('":'), space, value);
+      const name = key ?? seq(text('"'), keyBeside([...named.keys()], this.budget), text('"'));
+      const pair = seq(name, text(':'), space, value);
+      if (named.size === 0 && !enough) {
+        // A name may come twice, and then it counts once.
+        if (fewest > 1) throw schemaError(path, '"minProperties" above 1', 'named properties');
+        if (mostNames === 0) return seq(text('{'), space, text('}'));
+        const all = seq(pair, repeat(seq(comma, pair), 0, mostNames - 1));
+        return seq(text('{'), space, fewest > 0 ? all : optional(all), space, text('}'));
+      }
       next = repeat(seq(comma, pair), 0, unbounded);
       first = optional(seq(pair, next));
+    }
+    if (!enough) {
+      if (pairs.some(({ isRequired }) => isRequired) || extra !== false)
+        throw schemaError(path, '"minProperties" or "maxProperties" beside "required"', 'one of them');
+      return seq(
+        text('{'),
+        space,
+        this.some(
+          pairs.map(({ pair }) => pair),
+          fewest,
+          mostNames,
+        ),
+        space,
+        text('}'),
+      );
     }
     for (const { pair, isRequired } of pairs.reverse()) {
       const [restFirst, restNext] = [this.shared(first), this.shared(next)];
@@ -399,7 +519,14 @@ function formatOf({ format }: SchemaObject): string | undefined {
 }
 
 /** Without other schemas beside them, "unevaluated" means what no keyword of the same schema speaks of. */
-function evaluated(schema: SchemaObject, path: string): SchemaObject {
+function evaluated(given: SchemaObject, path: string): SchemaObject {
+  // Tuples as they were written before 2020.
+  const { additionalItems, ...others } = given;
+  const schema = Array.isArray(given.items)
+    ? { ...others, ...defined({ prefixItems: given.items, items: additionalItems }) }
+    : given;
+  if (Array.isArray(given.items) && additionalItems === undefined)
+    delete (schema as { items?: unknown }).items;
   const { unevaluatedProperties, unevaluatedItems, ...rest } = schema;
   if (unevaluatedProperties === undefined && unevaluatedItems === undefined) return schema;
   const other = ['$ref', 'allOf', 'anyOf', 'oneOf'].find((keyword) => rest[keyword] !== undefined);
