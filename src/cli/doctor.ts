@@ -6,8 +6,10 @@ import { formatBytes } from '../core/units.js';
 import { type Bandwidth, measureBandwidth } from '../platform/node/bandwidth.js';
 import { kernelBinaries } from '../platform/node/load.js';
 import { type LocalModel, localModels } from '../platform/node/models.js';
+import { provideWebGpu } from '../platform/node/webgpu.js';
 import { compileKernels } from '../runtime/program/kernels.js';
 import type { SimdMode } from '../runtime/types.js';
+import { optionalPackages } from './failure.js';
 import { formatNumber, printJson } from './output.js';
 
 /** Something that is missing, and how to get it. */
@@ -18,6 +20,12 @@ interface Problem {
 
 interface Report {
   readonly node: { readonly version: string; readonly required: string; readonly ok: boolean };
+  /** Packages that few commands need; WebGPU loads, or why not. */
+  readonly optional: {
+    readonly installed: number;
+    readonly missing: readonly string[];
+    readonly webgpu: string;
+  };
   readonly platform: string;
   readonly cpu: string;
   readonly cores: number;
@@ -70,8 +78,14 @@ async function examine(): Promise<Report> {
       todo: 'Check out the repository again, or fetch another model with `waferflow models pull`.',
     });
   }
+  const missingPackages = optionalPackages.filter(({ name }) => !isInstalled(name)).map(({ name }) => name);
   return {
     node,
+    optional: {
+      installed: optionalPackages.length - missingPackages.length,
+      missing: missingPackages,
+      webgpu: await webgpuState(),
+    },
     platform: `${process.platform} ${process.arch}`,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
@@ -82,6 +96,21 @@ async function examine(): Promise<Report> {
     embeddedModel,
     problems,
   };
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function webgpuState(): Promise<string> {
+  const gpu = await provideWebGpu();
+  gpu.release();
+  return gpu.adapter ?? gpu.reason;
 }
 
 async function examineSimd(): Promise<Report['simd']> {
@@ -116,6 +145,7 @@ function print(report: Report): void {
     ['SIMD', simdLine(report.simd)],
     ['memory reads', report.bandwidth.map(bandwidthText).join(', ') || 'not measured'],
     ['threads', report.sharedArrayBuffer ? 'shared memory works' : 'no shared memory'],
+    ['WebGPU', report.optional.webgpu],
     [
       'embedded model',
       embeddedModel ? `${embeddedModel.name}, ${formatBytes(embeddedModel.sizeBytes)}` : 'missing',
@@ -123,7 +153,14 @@ function print(report: Report): void {
   ];
   for (const [label, value] of lines) console.log(`${label.padEnd(16)}${value}`);
   for (const { what, todo } of report.problems) console.log(`\nmissing: ${what}. ${todo}`);
-  if (report.problems.length === 0) console.log('\nNothing is missing.');
+  const { missing } = report.optional;
+  for (const { name, use } of optionalPackages)
+    if (missing.includes(name))
+      console.log(`\noptional: ${name}, ${use}. Install it beside waferflow: npm install ${name}`);
+  if (report.problems.length === 0)
+    console.log(
+      missing.length === 0 ? '\nNothing is missing.' : '\nNothing that running models needs is missing.',
+    );
 }
 
 function simdLine({ available, chosen }: Report['simd']): string {

@@ -22,6 +22,13 @@ export function reportFailure(thrown: unknown, command: Command | null, bugs?: s
     return thrown instanceof OptionError ? 2 : 1;
   }
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  const missing = code === 'ERR_MODULE_NOT_FOUND' ? missingPackage(String(thrown)) : null;
+  if (missing !== null) {
+    console.error(
+      `waferflow: this needs the package ${missing}, which is not installed. Install it beside waferflow: npm install ${missing}`,
+    );
+    return 1;
+  }
   const known = system[code];
   if (known !== undefined) {
     console.error(`waferflow: ${known}.`);
@@ -34,6 +41,19 @@ export function reportFailure(thrown: unknown, command: Command | null, bugs?: s
   );
   if (process.env.WAFERFLOW_DEBUG === '1' && thrown instanceof Error) console.error(thrown.stack);
   return 1;
+}
+
+/** Packages that few commands need and nobody gets unasked, as they are large: charts, GPU baseline, queue. */
+export const optionalPackages = [
+  { name: 'echarts', use: 'for the charts of --html and --md' },
+  { name: 'gpu.js', use: 'for the GPU-style baseline of bench' },
+  { name: 'webgpu', use: 'for a GPU in bench' },
+  { name: 'bullmq', use: 'for sweeps over Redis' },
+] as const;
+
+function missingPackage(message: string): string | null {
+  const [, name] = /Cannot find (?:package|module) '([^'/]+)/.exec(message) ?? [];
+  return optionalPackages.find((known) => known.name === name)?.name ?? null;
 }
 
 /** A message of the library, whose options have other names than the flags that set them. */

@@ -1,5 +1,5 @@
 /** The page as static files, with the headers that let a browser share memory between threads. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
@@ -7,6 +7,7 @@ import { EngineError } from '../core/errors.js';
 
 /** Where `npm run build:web` puts the page. */
 const PAGE = fileURLToPath(new URL('../../web/', import.meta.url));
+const MODELS = fileURLToPath(new URL('../../../models/', import.meta.url));
 
 /** Without these two a page has no SharedArrayBuffer, and so one thread. */
 const isolation = {
@@ -44,6 +45,14 @@ export function registerWeb(app: FastifyInstance, { serves }: { serves: boolean 
     scope.get('/waferflow.json', (_request, reply) =>
       reply.headers({ ...isolation, 'cache-control': 'no-cache' }).send({ serves }),
     );
+    // A package has the page's model once, among its models.
+    scope.get('/assets/:file', (request, reply) => {
+      const { file } = request.params as { file: string };
+      const [, name] = /^(.+)-[\w-]{8}\.gguf$/.exec(file) ?? [];
+      const folder = readdirSync(MODELS).find((one) => existsSync(`${MODELS}${one}/${name}.gguf`));
+      if (name === undefined || folder === undefined) return reply.callNotFound();
+      return reply.sendFile(`${name}.gguf`, `${MODELS}${folder}`, { immutable: true, maxAge: '1y' });
+    });
     void scope.register(fastifyStatic, {
       root: PAGE,
       // This one route answers differently here.

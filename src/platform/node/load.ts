@@ -24,7 +24,7 @@ export async function kernelBinaries(): Promise<Record<SimdMode, Uint8Array<Arra
   return { simd, relaxed };
 }
 
-export const nodePlatform: Platform = {
+const nodePlatform: Platform = {
   cores: availableParallelism(),
   isShared: true,
   kernelBinaries,

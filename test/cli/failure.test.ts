@@ -1,0 +1,54 @@
+import { Command } from 'commander';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { inFlags, reportFailure } from '#src/cli/failure.js';
+import { OptionError } from '#src/core/errors.js';
+
+afterEach(() => vi.restoreAllMocks());
+
+function said(thrown: unknown): { code: number; text: string } {
+  const lines: unknown[] = [];
+  vi.spyOn(console, 'error').mockImplementation((line) => lines.push(line));
+  return { code: reportFailure(thrown, null), text: lines.join('\n') };
+}
+
+const failing = (code: string, message: string): Error => Object.assign(new Error(message), { code });
+
+describe('reportFailure', () => {
+  it.each(['echarts', 'gpu.js', 'bullmq'])(
+    'an optional package that is missing is a hint in one line: %s',
+    (name) => {
+      const { code, text } = said(
+        failing('ERR_MODULE_NOT_FOUND', `Cannot find package '${name}' imported from x.js`),
+      );
+      expect(code).toBe(1);
+      expect(text).toMatch(new RegExp(`npm install ${name}$`));
+      expect(text).not.toContain('internal error');
+    },
+  );
+
+  it('any other missing module is an error of ours', () => {
+    const { text } = said(failing('ERR_MODULE_NOT_FOUND', "Cannot find package 'zod' imported from x.js"));
+    expect(text).toContain('internal error');
+  });
+
+  it.each(['EMFILE', 'ENOSPC'])('%s is the machine, not a bug', (code) => {
+    expect(said(failing(code, 'x')).text).not.toContain('internal error');
+  });
+
+  it('a bad value is 2', () => {
+    const facts = { what: 'option x', given: '1', expected: '2', todo: 'Use 2.' };
+    expect(said(new OptionError(facts)).code).toBe(2);
+  });
+});
+
+describe('inFlags', () => {
+  const command = new Command().option('--max-tokens <n>').option('--seed <n>').option('--rope-scaling <x>');
+
+  it.each([
+    ['option maxTokens: got 0', '--max-tokens: got 0'],
+    ['option seed: got 0.5', '--seed: got 0.5'],
+    ['up to 512; ropeScaling stretches it', 'up to 512; --rope-scaling stretches it'],
+    ['a seed of sunflowers', 'a seed of sunflowers'],
+    ['model "maxTokens"', 'model "maxTokens"'],
+  ])('%s -> %s', (message, expected) => expect(inFlags(message, command)).toBe(expected));
+});
