@@ -1,7 +1,7 @@
 /** Types for `require('waferflow')`: the package is one of ES modules, which Node.js 20.19 and later can require. */
 export type * from '../dist/src/index.js' with { 'resolution-mode': 'import' };
 
-type Module = typeof import('../dist/src/index.js', { with: { 'resolution-mode': 'import' } });
+type Module = typeof import('../dist/src/index.js', { with: { 'resolution-mode': 'import' }});
 
 export const load: Module['load'];
 export const loadCard: Module['loadCard'];
