@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { OptionError } from '../core/errors.js';
+import { MiB } from '../core/units.js';
 import { load } from '../index.js';
 import { localModels } from '../platform/node/models.js';
 import { parseKeyFile, parseKeyList } from '../server/gate/key-file.js';
@@ -38,6 +39,8 @@ interface ServeFlags extends EngineFlags {
   readonly maxRequests: number;
   readonly maxBatchRequests: number;
   readonly maxWaitingTokens: number;
+  readonly maxBody: number;
+  readonly maxMemory: number;
   readonly apiKeys?: string;
   readonly origin?: readonly string[];
   readonly tlsCert?: string;
@@ -66,6 +69,10 @@ export function registerServe(program: Command): void {
     .addOption(number('--max-requests <n>', 'requests that run and wait; more get a 503', parseCount, 256))
     .addOption(number('--max-batch-requests <n>', 'the same for the tier "flex"', parseCount, 128))
     .addOption(number('--max-waiting-tokens <n>', 'prompt tokens that wait', parseCount, 262_144))
+    .addOption(number('--max-body <MiB>', 'size of a request', parseNumber, 4))
+    .addOption(
+      number('--max-memory <MiB>', 'size of all requests under way; more get a 503', parseNumber, 256),
+    )
     .option('--api-keys <file>', `lines of \`waferflow keys\`; or keys in ${KEYS_VARIABLE}`)
     .option('--origin <url>', 'lets pages of this origin in; may be given several times', list)
     .option('--tls-cert <file>', 'certificate chain, PEM')
@@ -107,6 +114,11 @@ async function serve(flags: ServeFlags): Promise<void> {
     admission: {
       interactive: { ...tier, ...placesOf(flags.maxRequests, keys.length) },
       batch: { ...tier, ...placesOf(flags.maxBatchRequests, keys.length) },
+    },
+    limits: {
+      bodyBytes: flags.maxBody * MiB,
+      memoryBytes: flags.maxMemory * MiB,
+      sockets: { messageBytes: flags.maxBody * MiB },
     },
     origins: flags.origin ?? [],
     logLevel: flags.logLevel,

@@ -40,6 +40,13 @@ function formatFor({ headers, url }: FastifyRequest): ErrorFormat {
   return url.startsWith('/api/') ? ollamaError : openAiError;
 }
 
+/** What a body may take; one that does not say how long it is may be as long as any. */
+function announcedBytes(headers: IncomingMessage['headers'], most: number): number {
+  if (headers['transfer-encoding'] !== undefined) return most;
+  const length = Number(headers['content-length'] ?? 0);
+  return Number.isFinite(length) ? Math.min(length, most) : most;
+}
+
 export function createApp(
   context: ServerContext,
   serverFactory: (handler: RequestListener) => Server,
@@ -77,14 +84,18 @@ export function createApp(
       request.caller = context.keys.authenticate(request.headers);
     // Before anybody reads a body that nobody wants.
     if (request.is404) throw notFound(request);
+    const bytes = announcedBytes(request.headers, context.limits.bodyBytes);
+    if (bytes > 0) reply.raw.once('close', context.memory.take(request.caller.name, bytes));
     return undefined;
   });
   app.addHook('onSend', async (request, reply) => {
     reply.headers(context.rates.headers(request.caller));
+    // A client that does not take a whole answer is cut off like one that does not take a stream.
+    reply.raw.setTimeout(context.limits.stallMs, () => reply.raw.destroy());
   });
   // Small clients forget the content type; what is no JSON is refused all the same.
   app.removeAllContentTypeParsers();
-  const parseJson = app.getDefaultJsonParser('error', 'error');
+  const parseJson = app.getDefaultJsonParser('ignore', 'ignore');
   app.addContentTypeParser('*', { parseAs: 'string' }, (request, body: string, done) =>
     // Clients name the type of a body that they do not send.
     body.trim() === '' ? done(null, undefined) : parseJson(request, body, done),

@@ -6,6 +6,7 @@ import { ApiError } from './errors.js';
 import type { Admission } from './gate/admission.js';
 import type { Caller, KeyRing } from './gate/keys.js';
 import type { Lifecycle } from './gate/lifecycle.js';
+import type { Memory } from './gate/memory.js';
 import type { OriginPolicy } from './gate/origin.js';
 import type { RateLimits } from './gate/rates.js';
 import type { Log } from './log.js';
@@ -24,6 +25,8 @@ export interface ServedModel {
 
 export interface ServerLimits {
   readonly bodyBytes: number;
+  /** Of the bodies of all requests under way, as their clients announce them. */
+  readonly memoryBytes: number;
   /** A client that takes nothing for so long while something waits to be sent is cut off. */
   readonly stallMs: number;
   /** Silence after which a stream carries a comment. */
@@ -52,6 +55,7 @@ export interface ServerContext {
   readonly keys: KeyRing;
   readonly admission: Admission;
   readonly rates: RateLimits;
+  readonly memory: Memory;
   readonly origins: OriginPolicy;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;

@@ -17,11 +17,38 @@ declare module 'fastify' {
 /** The body, checked. Throws an ApiError that names the first field that is wrong. */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   if (body === undefined) throw badRequest('The body is empty: a JSON object is expected.');
+  requireModest(body);
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const { path, message } = firstIssue(result.error.issues);
   const param = pathOf('', path);
   throw badRequest(param === '' ? `The body: ${message}` : `${param}: ${message}`, param || undefined);
+}
+
+/** Nesting that no honest request reaches, in messages, schemas and arguments alike. */
+const mostDepth = 64;
+/** Names in one object; a bias for every token is one. */
+const mostNames = 300_000;
+
+/** Throws on a body so deep that walking it could exhaust the stack, and on objects of too many names. */
+export function requireModest(body: unknown): void {
+  if (isDeep(body, mostDepth))
+    throw badRequest(`The body is nested more than ${mostDepth} levels deep.`, undefined, 'too_deep');
+}
+
+function isDeep(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  if (Array.isArray(value)) {
+    for (const each of value) if (typeof each === 'object' && isDeep(each, levels - 1)) return true;
+    return false;
+  }
+  let names = 0;
+  for (const name in value) {
+    if (++names > mostNames) throw badRequest(`An object of the body has more than ${mostNames} names.`);
+    if (isDeep((value as Readonly<Record<string, unknown>>)[name], levels - 1)) return true;
+  }
+  return false;
 }
 
 interface Issue {

@@ -12,6 +12,7 @@ import { EngineHost, type EngineLoader } from './engine-host.js';
 import { Admission, type AdmissionLimits } from './gate/admission.js';
 import { type ApiKey, KeyRing } from './gate/keys.js';
 import { Lifecycle } from './gate/lifecycle.js';
+import { Memory } from './gate/memory.js';
 import { isLoopback, OriginPolicy } from './gate/origin.js';
 import { RateLimits } from './gate/rates.js';
 import { listening } from './listen.js';
@@ -57,7 +58,12 @@ const DEFAULT_ADMISSION: AdmissionLimits = {
   batch: { maxInFlight: 128, maxWaitingTokens: 262_144 },
 };
 
-const DEFAULT_LIMITS: ServerLimits = { bodyBytes: 16 * MiB, stallMs: 30_000, pingMs: 15_000 };
+const DEFAULT_LIMITS: ServerLimits = {
+  bodyBytes: 4 * MiB,
+  memoryBytes: 256 * MiB,
+  stallMs: 30_000,
+  pingMs: 15_000,
+};
 
 /** Throws OptionError when a server that others can reach has no key. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -76,6 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     takesAnyName: options.model.takesAnyName ?? false,
     created: Math.floor(Date.now() / 1000),
   };
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const context: ServerContext = {
     host,
     model,
@@ -85,7 +92,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     rates: new RateLimits(),
     origins: new OriginPolicy(options.origins ?? [], keys.isOpen),
     metrics: createMetrics(host),
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    memory: new Memory(limits.memoryBytes, (options.keys?.length ?? 0) > 1 ? 2 : 1),
+    limits,
     log,
     routes: [],
     upgrades: new Map(),

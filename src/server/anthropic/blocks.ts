@@ -1,5 +1,6 @@
 /** What the messages of Anthropic's API are made of, checked, and the text that a model of text sees of it. */
 import { z } from 'zod';
+import { list } from '../list.js';
 import { leftOut } from '../road/parts.js';
 
 const text = z.string();
@@ -18,14 +19,14 @@ const documentBlock = z.object({
   source: z.object({
     type: text,
     data: z.unknown().optional(),
-    content: z.union([text, z.array(z.object({ type: text, text: text.optional() }))]).optional(),
+    content: z.union([text, list(z.object({ type: text, text: text.optional() }))]).optional(),
   }),
 });
 const searchResult = z.object({
   type: z.literal('search_result'),
   title: text,
   source: text,
-  content: z.array(textBlock),
+  content: list(textBlock),
 });
 const KNOWN: ReadonlySet<string> = new Set(['text', 'tool_use', 'tool_result', 'document', 'search_result']);
 /** Of a kind that is not read here, such as an image, or what a model thought before. */
@@ -38,7 +39,7 @@ const resultBlock = z.union([z.discriminatedUnion('type', [textBlock, documentBl
 const toolResult = z.object({
   type: z.literal('tool_result'),
   tool_use_id: text,
-  content: z.union([text, z.array(resultBlock)]).nullish(),
+  content: z.union([text, list(resultBlock)]).nullish(),
   is_error: z.boolean().nullish(),
 });
 

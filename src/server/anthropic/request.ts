@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { GenerateOptions } from '../../runtime/types.js';
 import { ApiError, badRequest } from '../errors.js';
+import { list, mostTools, mostTurns, stopText } from '../list.js';
 import type { CompletionRequest, Message } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
 import type { MessagesPrompt } from '../road/tools.js';
@@ -11,7 +12,7 @@ import { tool, toolChoice, toToolChoice, toTools } from './tools.js';
 const text = z.string();
 const message = z.object({
   role: z.enum(['user', 'assistant', 'system']),
-  content: z.union([text, z.array(block)]),
+  content: z.union([text, list(block)]),
 });
 
 const format = z.object({ type: z.literal('json_schema'), schema: z.record(text, z.unknown()) });
@@ -19,9 +20,9 @@ const format = z.object({ type: z.literal('json_schema'), schema: z.record(text,
 /** What counts as prompt, and so stands in the body of `count_tokens` as well. */
 export const promptBody = z.object({
   model: text,
-  messages: z.array(message).min(1, 'expected at least one message'),
-  system: z.union([text, z.array(textBlock)]).nullish(),
-  tools: z.array(tool).nullish(),
+  messages: list(message, { least: 1, most: mostTurns, tooFew: 'expected at least one message' }),
+  system: z.union([text, list(textBlock)]).nullish(),
+  tools: list(tool, { most: mostTools }).nullish(),
   tool_choice: toolChoice.nullish(),
 });
 
@@ -29,7 +30,7 @@ export const messagesBody = promptBody.extend({
   ...constraintFields,
   max_tokens: z.int().min(0),
   thread: z.object({ type: text }).nullish(),
-  stop_sequences: z.array(text.min(1)).max(16).nullish(),
+  stop_sequences: list(stopText, { most: 16 }).nullish(),
   temperature: z.number().min(0).max(1).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
   top_k: z.int().min(0).nullish(),

@@ -5,7 +5,7 @@ import type { ApiErrorFacts } from '../errors.js';
 import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
 import { newId } from '../responses/ids.js';
 import { complete } from '../road/complete.js';
-import { promptIds } from '../road/prompt.js';
+import { countTokens } from '../road/prompt.js';
 import { type StreamForm, sendStream, sseContentType } from '../stream.js';
 import { type AnswerEvent, answerEvents, wholeMessage } from './events.js';
 import { completionRequest, messagesBody, promptBody, promptOf } from './request.js';
@@ -31,7 +31,7 @@ export function registerAnthropic(app: FastifyInstance, context: ServerContext):
     scope.post('/v1/messages/count_tokens', (request) => {
       const body = parseBody(promptBody, request.body);
       requireModel(context, body.model);
-      return { input_tokens: promptIds(context.host.require().tokenizer, promptOf(body)).ids.length };
+      return { input_tokens: countTokens(context, promptOf(body), request.caller.name) };
     });
     done();
   });

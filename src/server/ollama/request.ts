@@ -1,6 +1,7 @@
 /** The bodies of Ollama's `/api/generate` and `/api/chat`, checked, and the completions that they ask for. */
 import { z } from 'zod';
 import type { GenerateOptions, Grammar, Tokenizer } from '../../runtime/types.js';
+import { list, mostTools, mostTurns, stopText } from '../list.js';
 import type { CompletionPrompt, Message, Tool, ToolCall } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
 import { refusedFields, requireNoRefused, seedField, topKField } from '../road/fields.js';
@@ -21,7 +22,7 @@ const options = z.object({
   presence_penalty: z.number().nullish(),
   frequency_penalty: z.number().nullish(),
   seed: seedField.nullish(),
-  stop: z.union([text.min(1), z.array(text.min(1)).max(16)]).nullish(),
+  stop: z.union([stopText, list(stopText, { most: 16 })]).nullish(),
 });
 
 const shared = {
@@ -49,7 +50,7 @@ export const generateBody = z.object({
   images,
   template: z.undefined('the template of the model cannot be replaced').optional(),
   /** Ids of the prompts and answers before. */
-  context: z.array(z.int().min(0)).nullish(),
+  context: list(z.int().min(0)).nullish(),
 });
 
 const message = z.object({
@@ -79,10 +80,10 @@ const tool = z.object({
 
 export const chatBody = z.object({
   ...shared,
-  messages: z.array(message).nullish(),
+  messages: list(message, { most: mostTurns }).nullish(),
   /** Whether the oldest turns go where the conversation is too long; default true. */
   truncate: z.boolean().nullish(),
-  tools: z.array(tool).nullish(),
+  tools: list(tool, { most: mostTools }).nullish(),
 });
 
 export type GenerateBody = z.infer<typeof generateBody>;

@@ -1,6 +1,7 @@
 /** The messages of OpenAI's chat API, checked, and as the server's own kind. */
 import { z } from 'zod';
 import { badRequest } from '../errors.js';
+import { list, mostTurns } from '../list.js';
 import type { Message } from '../road/completion.js';
 import { customArguments } from '../road/custom.js';
 import { leftOut } from '../road/parts.js';
@@ -13,7 +14,7 @@ const part = z
     error: 'a part of type text needs a text',
     abort: true,
   });
-const content = z.union([text, z.array(part)], 'expected a string or a list of parts');
+const content = z.union([text, list(part)], 'expected a string or a list of parts');
 
 const toolCall = z.union([
   z.object({
@@ -29,7 +30,7 @@ const message = z.discriminatedUnion('role', [
   z.object({
     role: z.literal('assistant'),
     content: content.nullish(),
-    tool_calls: z.array(toolCall).nullish(),
+    tool_calls: list(toolCall).nullish(),
     /** Of the time before there were tools. */
     function_call: z.object({ name: text, arguments: text }).nullish(),
   }),
@@ -38,7 +39,7 @@ const message = z.discriminatedUnion('role', [
   z.object({ role: z.literal('function'), name: text, content: content.nullish() }),
 ]);
 
-export const messages = z.array(message).min(1, 'expected at least one message');
+export const messages = list(message, { least: 1, most: mostTurns, tooFew: 'expected at least one message' });
 
 type Given = z.infer<typeof message>;
 

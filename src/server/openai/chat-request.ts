@@ -1,9 +1,11 @@
 /** The body of `POST /v1/chat/completions`, checked, and the completions that it asks for. */
 import { z } from 'zod';
-import type { GenerateOptions } from '../../runtime/types.js';
+import type { GenerateOptions, Tokenizer } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
+import { list } from '../list.js';
 import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
+import { longestTokenBytes } from '../road/prompt.js';
 import { messages, toMessages } from './chat-messages.js';
 import { type ChatTools, toChatTools, toolFields } from './chat-tools.js';
 import {
@@ -28,7 +30,7 @@ export const chatBody = z.object({
   prediction: z
     .object({
       type: z.literal('content'),
-      content: z.union([text, z.array(z.object({ type: z.literal('text'), text }))]),
+      content: z.union([text, list(z.object({ type: z.literal('text'), text }))]),
     })
     .nullish(),
 });
@@ -59,12 +61,15 @@ export function chatRequest(
     ...(toolChoice !== undefined && { toolChoice }),
     ...(parallelToolCalls !== undefined && { parallelToolCalls }),
   };
-  const { context } = host.require().info;
+  const { info, tokenizer } = host.require();
+  const { context } = info;
   const options: GenerateOptions = {
     ...samplingOptions(body),
     maxTokens: Math.min(body.max_completion_tokens ?? body.max_tokens ?? context, context),
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
-    ...(isGiven(body.prediction) && { prediction: textOf(body.prediction.content) }),
+    ...(isGiven(body.prediction) && {
+      prediction: predictedIds(textOf(body.prediction.content), tokenizer, context),
+    }),
   };
   const tier = tierOf(body.service_tier);
   const requests = Array.from({ length: body.n ?? 1 }, (_, index) => ({
@@ -79,4 +84,11 @@ export function chatRequest(
 
 function textOf(content: string | readonly { readonly text: string }[]): string {
   return typeof content === 'string' ? content : content.map((part) => part.text).join('');
+}
+
+/** Once for all choices. Throws an ApiError on a prediction that no answer can be as long as. */
+function predictedIds(text: string, tokenizer: Tokenizer, context: number): readonly number[] {
+  if (text.length > context * longestTokenBytes(tokenizer))
+    throw badRequest(`A prediction of ${text.length} characters is longer than any answer.`, 'prediction');
+  return tokenizer.encode(text, { bos: false }).slice(0, context);
 }

@@ -1,6 +1,7 @@
 /** The tools of OpenAI's chat API, checked, and as the server's own kind; with those of the time before, `functions`. */
 import { z } from 'zod';
 import { badRequest } from '../errors.js';
+import { list, mostTools } from '../list.js';
 import type { Tool, ToolChoice } from '../road/completion.js';
 import { customTool } from '../road/custom.js';
 
@@ -41,17 +42,17 @@ const toolChoice = z.union(
     namedTool,
     z.object({
       type: z.literal('allowed_tools'),
-      allowed_tools: z.object({ mode: z.enum(['auto', 'required']), tools: z.array(namedTool).min(1) }),
+      allowed_tools: z.object({ mode: z.enum(['auto', 'required']), tools: list(namedTool, { least: 1 }) }),
     }),
   ],
   'expected none, auto, required, a tool or allowed_tools',
 );
 
 export const toolFields = {
-  tools: z.array(tool).nullish(),
+  tools: list(tool, { most: mostTools }).nullish(),
   tool_choice: toolChoice.nullish(),
   parallel_tool_calls: z.boolean().nullish(),
-  functions: z.array(functionFields).nullish(),
+  functions: list(functionFields, { most: mostTools }).nullish(),
   function_call: z.union([z.enum(['none', 'auto']), named], 'expected none, auto or a name').nullish(),
 } as const;
 

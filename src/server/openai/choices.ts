@@ -1,5 +1,5 @@
 /** Several completions for one request: all of them get a place, or none does. */
-
+import { setMaxListeners } from 'node:events';
 import type { ServerContext } from '../context.js';
 import { type Completion, complete } from '../road/complete.js';
 import type { CompletionEvent, CompletionRequest } from '../road/completion.js';
@@ -20,6 +20,8 @@ export function completeAll(
   if (requests.length === 1 && first) return numbered(complete(context, first, signal));
   const together = new AbortController();
   const all = AbortSignal.any([signal, together.signal]);
+  // Every choice listens.
+  setMaxListeners(0, all);
   try {
     return merge(
       requests.map((request) => complete(context, request, all)),

@@ -1,6 +1,7 @@
 /** The fields by which OpenAI's chat and text completions steer a generation, and what the engine makes of them. */
 import { z } from 'zod';
 import type { GenerateOptions } from '../../runtime/types.js';
+import { list, stopText } from '../list.js';
 import type { ServiceTier } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
 import { refusedFields, requireNoRefused, seedField, topKField } from '../road/fields.js';
@@ -24,7 +25,7 @@ export const samplingFields = {
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
   n: z.int().min(1).max(MAX_CHOICES).nullish(),
-  stop: z.union([text.min(1), z.array(text.min(1)).max(MAX_STOPS)]).nullish(),
+  stop: z.union([stopText, list(stopText, { most: MAX_STOPS })]).nullish(),
   seed: seedField.nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
@@ -32,7 +33,7 @@ export const samplingFields = {
     .union([
       z.record(z.string().regex(/^\d{1,9}$/, 'expected token ids as keys'), bias),
       // Of llama.cpp: pairs of id and bias, where `false` forbids the token.
-      z.array(z.tuple([z.int().min(0), z.union([bias, z.literal(false)])])),
+      list(z.tuple([z.int().min(0), z.union([bias, z.literal(false)])])),
     ])
     .nullish(),
   stream: z.boolean().nullish(),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { GenerateOptions } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
+import { list } from '../list.js';
 import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
 import {
   isGiven,
@@ -17,13 +18,18 @@ const MAX_PROMPTS = 64;
 /** What the API takes where a client says nothing. */
 const DEFAULT_MAX_TOKENS = 16;
 
-const ids = z.array(z.int().min(0)).min(1);
+const ids = list(z.int().min(0), { least: 1 });
 const tooMany = `expected at most ${MAX_PROMPTS} prompts`;
 
 export const textBody = z.object({
   ...samplingFields,
   prompt: z.union(
-    [z.string(), ids, z.array(z.string()).min(1), z.array(ids).min(1)],
+    [
+      z.string(),
+      ids,
+      list(z.string(), { least: 1, most: MAX_PROMPTS }),
+      list(ids, { least: 1, most: MAX_PROMPTS }),
+    ],
     'expected a string, token ids, or a list of either',
   ),
   suffix: z.string().nullish(),

@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { requireModel, type ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { parseBody } from '../http.js';
-import { promptIds, promptLength } from '../road/prompt.js';
+import { list } from '../list.js';
+import { mostCounted, promptIds, promptLength } from '../road/prompt.js';
 import { messages, toMessages } from './chat-messages.js';
 import { isGiven } from './sampling.js';
 
-/** Tokenising holds the event loop, about a second per MiB. */
-const MAX_TEXT = 262_144;
+const MAX_TEXT = mostCounted;
 
 const text = z.string().max(MAX_TEXT, `expected at most ${MAX_TEXT} characters`);
 
@@ -26,13 +26,14 @@ const tokenizeBody = z.object({
 
 const detokenizeBody = z.object({
   model: z.string().nullish(),
-  tokens: z.array(z.int().min(0)).max(MAX_TEXT),
+  tokens: list(z.int().min(0), { most: MAX_TEXT }),
 });
 
 export function registerTokens(app: FastifyInstance, context: ServerContext): void {
-  app.post('/tokenize', ({ body: given }) => {
+  app.post('/tokenize', ({ body: given, caller }) => {
     const body = parseBody(tokenizeBody, given);
     requireModel(context, body.model);
+    context.rates.take(caller, 0);
     const { tokenizer, info } = context.host.require();
     const plain = body.prompt ?? body.content;
     let tokens: readonly number[];
@@ -58,9 +59,10 @@ export function registerTokens(app: FastifyInstance, context: ServerContext): vo
       }),
     };
   });
-  app.post('/detokenize', ({ body: given }) => {
+  app.post('/detokenize', ({ body: given, caller }) => {
     const body = parseBody(detokenizeBody, given);
     requireModel(context, body.model);
+    context.rates.take(caller, 0);
     const decoded = context.host.require().tokenizer.decode(body.tokens);
     return { prompt: decoded, content: decoded };
   });

@@ -1,12 +1,10 @@
 /** What a client may send to create a response, checked field by field. Unknown fields are tolerated. */
 import { z } from 'zod';
 import { badRequest } from '../errors.js';
-import { firstIssue, pathOf } from '../http.js';
+import { firstIssue, pathOf, requireModest } from '../http.js';
+import { list, mostTools, mostTurns } from '../list.js';
 import { constraintFields } from '../road/constraint.js';
 import { refusedFields, seedField, topKField } from '../road/fields.js';
-
-/** Nesting that no honest request reaches, in items, schemas and metadata alike. */
-const maxDepth = 64;
 
 const text = z.string();
 const optional = <T extends z.ZodType>(type: T): z.ZodOptional<z.ZodNullable<T>> =>
@@ -19,7 +17,7 @@ export const inputItem = z.looseObject({
   type: text.optional(),
   id: optional(text),
   role: z.enum(['user', 'assistant', 'system', 'developer', 'tool']).optional(),
-  content: z.union([text, z.array(contentPart)]).nullish(),
+  content: z.union([text, list(contentPart)]).nullish(),
   call_id: optional(text),
   name: optional(text),
   namespace: optional(text),
@@ -28,7 +26,7 @@ export const inputItem = z.looseObject({
   output: z.unknown().optional(),
 });
 
-export const input = z.union([text, z.array(inputItem)]);
+export const input = z.union([text, list(inputItem, { most: mostTurns })]);
 
 const toolChoice = z.union([
   z.enum(['auto', 'none', 'required']),
@@ -37,9 +35,9 @@ const toolChoice = z.union([
     name: text.optional(),
     namespace: optional(text),
     mode: z.enum(['auto', 'required']).optional(),
-    tools: z
-      .array(z.looseObject({ type: text, name: text.optional(), namespace: optional(text) }))
-      .optional(),
+    tools: list(z.looseObject({ type: text, name: text.optional(), namespace: optional(text) }), {
+      most: mostTools,
+    }).optional(),
   }),
 ]);
 
@@ -71,7 +69,7 @@ export const createBody = z.looseObject({
   stream: optional(z.boolean()),
   store: optional(z.boolean()),
   background: optional(z.boolean()),
-  tools: optional(z.array(z.looseObject({ type: text }))),
+  tools: optional(list(z.looseObject({ type: text }), { most: mostTools })),
   tool_choice: optional(toolChoice),
   parallel_tool_calls: optional(z.boolean()),
   max_tool_calls: optional(z.int().min(1)),
@@ -84,7 +82,7 @@ export const createBody = z.looseObject({
   presence_penalty: optional(z.number().min(-2).max(2)),
   frequency_penalty: optional(z.number().min(-2).max(2)),
   top_logprobs: optional(z.int().min(0).max(20)),
-  include: optional(z.array(text)),
+  include: optional(list(text, { most: mostTools })),
   max_output_tokens: optional(z.int().min(1)),
   truncation: optional(z.enum(['auto', 'disabled'])),
   service_tier: optional(z.enum(['auto', 'default', 'flex', 'scale', 'priority'])),
@@ -126,24 +124,10 @@ export const functionTool = z.looseObject({
 
 /** Checks `value` against a schema. Throws an ApiError of status 400 that names the field. */
 export function parse<T extends z.ZodType>(schema: T, value: unknown, where = ''): z.infer<T> {
-  requireShallow(value);
+  requireModest(value);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = firstIssue(result.error.issues);
   const param = pathOf(where, issue.path);
   throw badRequest(`${param === '' ? 'The request' : `\`${param}\``}: ${issue.message}`, param || undefined);
-}
-
-/** Throws on values nested so deeply that walking them recursively could exhaust the stack. */
-function requireShallow(value: unknown): void {
-  if (!isShallow(value, maxDepth))
-    throw badRequest(`The request is nested more than ${maxDepth} levels deep.`, undefined, 'too_deep');
-}
-
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (levels === 0) return false;
-  for (const key in value)
-    if (!isShallow((value as Readonly<Record<string, unknown>>)[key], levels - 1)) return false;
-  return true;
 }

@@ -78,6 +78,8 @@ function normalised(item: InputBody, index: number): InputItem {
         throw badRequest('A function call output needs `call_id`.', `${path}.call_id`);
       if (typeof item.output !== 'string' && !Array.isArray(item.output))
         throw badRequest('The output of a function call is a string or a list of parts.', `${path}.output`);
+      if (Array.isArray(item.output) && item.output.some((part) => typeof part !== 'object' || part === null))
+        throw badRequest('The parts of an output are objects with a `type`.', `${path}.output`);
       return complemented(item, { id: item.id ?? newId('fco'), type, status: 'completed' });
     case 'custom_tool_call':
       if (typeof item.call_id !== 'string' || typeof item.name !== 'string' || typeof item.input !== 'string')
@@ -145,9 +147,10 @@ function addItem(item: InputItem, path: string, messages: Message[], ignored: st
         arguments:
           item.type === 'function_call' ? String(item.arguments) : customArguments(String(item.input)),
       };
-      if (last?.role === 'assistant')
-        messages[messages.length - 1] = { ...last, toolCalls: [...(last.toolCalls ?? []), call] };
-      else messages.push({ role: 'assistant', content: '', toolCalls: [call] });
+      if (last?.role !== 'assistant') messages.push({ role: 'assistant', content: '', toolCalls: [call] });
+      else if (last.toolCalls === undefined) messages[messages.length - 1] = { ...last, toolCalls: [call] };
+      // The list was made here, one call at a time.
+      else (last.toolCalls as ToolCall[]).push(call);
       return;
     }
     case 'function_call_output':

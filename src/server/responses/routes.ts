@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ResponseObject } from '../../protocol/protocol.js';
 import { badRequest } from '../errors.js';
 import { clientSignal } from '../http.js';
+import { countTokens } from '../road/prompt.js';
 import { sendStream, sseContentType, ssePing } from '../stream.js';
 import { createBody, parse } from './body.js';
 import { compactionItem, summaryRequest, summaryTokens } from './compact.js';
@@ -38,7 +39,10 @@ export function registerResponses(app: FastifyInstance, service: ResponsesServic
 
   app.post('/v1/responses/input_tokens', (request) => {
     const { request: prepared } = service.prepare(request.body, request.caller.name);
-    return { object: 'response.input_tokens', input_tokens: service.countTokens(prepared.prompt) };
+    return {
+      object: 'response.input_tokens',
+      input_tokens: countTokens(service.context, prepared.prompt, request.caller.name),
+    };
   });
 
   app.post('/v1/responses/compact', (request, reply) => compact(service, request, reply));

@@ -2,8 +2,6 @@
 import { MiB } from '../../core/units.js';
 import type { ResponseObject } from '../../protocol/protocol.js';
 import { requireModel, type ServerContext } from '../context.js';
-import type { CompletionPrompt } from '../road/completion.js';
-import { promptIds } from '../road/prompt.js';
 import { leavesRoom } from '../road/truncate.js';
 import { type CreateBody, createBody, parse } from './body.js';
 import type { EventSink } from './events.js';
@@ -42,7 +40,7 @@ export class ResponsesService {
 
   constructor(context: ServerContext, limits: StoreLimits = defaultStoreLimits) {
     this.context = context;
-    this.store = new ResponseStore(limits);
+    this.store = new ResponseStore(limits, context.keys.isOpen ? 1 : 2);
   }
 
   /**
@@ -82,10 +80,6 @@ export class ResponsesService {
       joined: previous?.joined ?? null,
       fits: (prompt, maxOutputTokens) => leavesRoom(this.context.host.require(), prompt, maxOutputTokens),
     });
-  }
-
-  countTokens(prompt: CompletionPrompt): number {
-    return promptIds(this.context.host.require().tokenizer, prompt).ids.length;
   }
 
   /** Admits a response, for `drive` or `pieces` to run. Throws an ApiError where it cannot be taken. */

@@ -29,9 +29,14 @@ export class ResponseStore {
   /** The response that brought or made an item. */
   private readonly itemOwners = new Map<string, string>();
   private bytes = 0;
+  /** Of each owner. */
+  private readonly ofOwner = new Map<string, { bytes: number; responses: number }>();
+  private readonly parts: number;
 
-  constructor(limits: StoreLimits) {
+  /** @param parts an owner may have one of so many of what all may have, so that nobody pushes all others out */
+  constructor(limits: StoreLimits, parts = 1) {
     this.limits = limits;
+    this.parts = parts;
   }
 
   get size(): number {
@@ -44,9 +49,16 @@ export class ResponseStore {
     this.kept.set(entry.response.id, entry);
     this.bytes += entry.bytes;
     for (const { id } of itemsOf(entry)) this.itemOwners.set(id, entry.response.id);
-    for (const id of this.kept.keys()) {
-      if (this.kept.size <= this.limits.responses && this.bytes <= this.limits.bytes) return;
-      this.remove(id);
+    const own = this.ofOwner.get(entry.owner) ?? { bytes: 0, responses: 0 };
+    this.ofOwner.set(entry.owner, own);
+    own.bytes += entry.bytes;
+    own.responses++;
+    const { responses, bytes } = this.limits;
+    for (const [id, { owner }] of this.kept) {
+      const isOwnFull = own.responses * this.parts > responses || own.bytes * this.parts > bytes;
+      if (isOwnFull ? owner === entry.owner : this.kept.size > responses || this.bytes > bytes)
+        this.remove(id);
+      else if (!isOwnFull) return;
     }
   }
 
@@ -71,6 +83,9 @@ export class ResponseStore {
     this.bytes -= entry.bytes;
     for (const item of itemsOf(entry))
       if (this.itemOwners.get(item.id) === id) this.itemOwners.delete(item.id);
+    const own = this.ofOwner.get(entry.owner)!;
+    own.bytes -= entry.bytes;
+    if (--own.responses === 0) this.ofOwner.delete(entry.owner);
     return this.kept.delete(id);
   }
 }

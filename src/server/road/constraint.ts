@@ -5,11 +5,12 @@
 import { z } from 'zod';
 import type { Grammar } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
+import { list } from '../list.js';
 
 const text = z.string();
 const object = z.record(text, z.unknown());
 const schema = z.union([text, object, z.boolean()], 'expected a JSON schema');
-const choice = z.array(text).min(1);
+const choice = list(text, { least: 1 });
 
 const responseFormat = z.discriminatedUnion(
   'type',

@@ -1,6 +1,7 @@
 /** The ids that a request's prompt stands for, with no second BOS, and the stop string that its form needs. */
 import { transcriptStop } from '../../formats/chat/template.js';
 import type { Tokenizer } from '../../runtime/types.js';
+import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import type { CompletionPrompt } from './completion.js';
 import { PromptCache } from './prompt-cache.js';
@@ -82,8 +83,40 @@ export function promptLength(prompt: CompletionPrompt): number {
     case 'infill':
       return prompt.prefix.length + prompt.suffix.length;
     case 'messages':
-      return prompt.messages.reduce((sum, { content }) => sum + content.length, 0);
+      return lengthOfMessages(prompt);
     default:
       return prompt satisfies never;
   }
+}
+
+/** With what tools and calls say, as templates write it all. */
+function lengthOfMessages({ messages, tools = [] }: Extract<CompletionPrompt, { kind: 'messages' }>): number {
+  let length = 0;
+  for (const { content, toolCalls = [] } of messages) {
+    length += content.length;
+    for (const call of toolCalls) length += call.name.length + call.arguments.length;
+  }
+  for (const { name, description = '' } of tools) length += name.length + description.length;
+  return length;
+}
+
+/** Encoding holds the event loop, about a second per MiB. */
+export const mostCounted = 262_144;
+
+/**
+ * The tokens of a prompt that is only to be counted, as one request of its caller. Throws an ApiError with status 400
+ * where it is so long that encoding it would hold up others, and with 429 at the caller's limit.
+ */
+export function countTokens(
+  { host, keys, rates }: ServerContext,
+  prompt: CompletionPrompt,
+  caller: string,
+): number {
+  const { tokenizer, info } = host.require();
+  const most = Math.max(mostCounted, 8 * info.context);
+  const length = promptLength(prompt);
+  if (length > most)
+    throw badRequest(`A prompt of ${length} characters is too long to be counted: at most ${most}.`);
+  rates.take(keys.caller(caller), 0);
+  return promptIds(tokenizer, prompt).ids.length;
 }

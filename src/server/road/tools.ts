@@ -46,7 +46,10 @@ export interface TemplateInput {
 export function messagesForTemplate(template: string | null, prompt: MessagesPrompt): TemplateInput {
   const tools = callableTools(prompt);
   if (template !== null && /\btools\b/.test(template)) {
-    const messages = prompt.messages.map((message) => templateMessage(message, template, prompt.messages));
+    const names = new Map<string, string>();
+    for (const { id, name } of prompt.messages.flatMap(({ toolCalls = [] }) => toolCalls))
+      if (!names.has(id)) names.set(id, name);
+    const messages = prompt.messages.map((message) => templateMessage(message, template, names));
     return tools.length === 0 ? { messages } : { messages, tools: tools.map(templateTool) };
   }
   const messages = prompt.messages.map(plainMessage);
@@ -65,10 +68,15 @@ function argumentsSchema({ parameters }: Tool): unknown {
   return says ? parameters : { type: 'object', properties: {}, additionalProperties: false };
 }
 
-function templateMessage(message: Message, template: string, all: readonly Message[]): ChatMessage {
+/** @param names of the functions that were called, by the calls' ids */
+function templateMessage(
+  message: Message,
+  template: string,
+  names: ReadonlyMap<string, string>,
+): ChatMessage {
   const { role, content, toolCalls, toolCallId } = message;
   const idFor = (id: string): string => (template.includes(MISTRAL.open!) ? mistralId(id) : id);
-  const call = all.flatMap((other) => other.toolCalls ?? []).find(({ id }) => id === toolCallId);
+  const name = toolCallId === undefined ? undefined : names.get(toolCallId);
   return {
     role,
     content,
@@ -81,7 +89,7 @@ function templateMessage(message: Message, template: string, all: readonly Messa
       })),
     }),
     ...(toolCallId !== undefined && { tool_call_id: idFor(toolCallId) }),
-    ...(call && { name: call.name }),
+    ...(name !== undefined && { name }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Old turns that go where a conversation has outgrown the context. */
 import type { Engine } from '../../runtime/types.js';
 import type { CompletionPrompt } from './completion.js';
-import { promptIds, promptLength } from './prompt.js';
+import { longestTokenBytes, promptIds, promptLength } from './prompt.js';
 
 /** Room that is left for an answer of unknown length, where that is no more than a quarter of the context. */
 const answerTokens = 256;
@@ -11,6 +11,8 @@ const turnTokens = 64;
 /** Whether a prompt leaves room for an answer of so many tokens. */
 export function leavesRoom(engine: Engine, prompt: CompletionPrompt, maxTokens: number | null): boolean {
   const { context } = engine.info;
+  // Certain without encoding it, which takes as long as the text is.
+  if (promptLength(prompt) > context * longestTokenBytes(engine.tokenizer)) return false;
   const room = Math.min(maxTokens ?? answerTokens, context >> 2);
   return promptIds(engine.tokenizer, prompt).ids.length + room <= context;
 }

@@ -102,6 +102,10 @@ export class BinaryWire implements Wire {
     };
   }
 
+  get waitingBytes(): number {
+    return this.unreceivedBytes;
+  }
+
   event(event: object, { request }: Address): void {
     this.push([entryKind.event, request, event], entryBytes);
   }

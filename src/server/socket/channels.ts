@@ -16,6 +16,7 @@ const utf8 = new TextDecoder();
 
 export class JsonChannel implements Channel {
   readonly isBinary = false;
+  readonly waitingBytes = 0;
   private readonly peer: Peer;
   private readonly wire: JsonWire;
 
@@ -107,6 +108,9 @@ export class Session {
       get isBusy() {
         return session.peer.isBusy;
       },
+      get waitingBytes() {
+        return session.wire.waitingBytes;
+      },
       receive: (data) => session.receive(data),
       refuse: (error) => session.peer.refuse(error),
       event: (event) => session.wire.unnumbered(event),
@@ -141,7 +145,8 @@ export class Session {
     if (this.socket !== socket) return;
     this.socket = null;
     this.wire.detach();
-    if (this.id === null || isOver || !this.hooks.mayDetach(this)) {
+    const isTooMuch = this.wire.waitingBytes > this.limits.waitingBytes;
+    if (this.id === null || isOver || isTooMuch || !this.hooks.mayDetach(this)) {
       this.end();
       return;
     }

@@ -18,6 +18,8 @@ export const closeCode = {
 export interface Channel {
   readonly isBinary: boolean;
   readonly isBusy: boolean;
+  /** Bytes that are kept for the client, beside those in the socket. */
+  readonly waitingBytes: number;
   /** Takes a message. Returns false where it made no sense to the peer; throws where it is no message at all. */
   receive(data: Buffer): boolean;
   /** No response is begun any more. */
@@ -65,6 +67,10 @@ export class Connection implements SocketHandlers {
         return;
       }
       this.channel.event(requestError(badRequest('This frame is no JSON.', undefined, 'invalid_json')));
+    }
+    if (this.channel.waitingBytes + this.socket.bufferedBytes > this.limits.waitingBytes) {
+      this.socket.terminate();
+      return;
     }
     this.badFrames = isGood ? 0 : this.badFrames + 1;
     if (this.badFrames >= this.limits.badFrames)

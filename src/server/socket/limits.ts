@@ -30,6 +30,8 @@ export interface SocketLimits {
   readonly detachedPerCaller: number;
   /** Sent bytes that a session keeps until the client has them. */
   readonly unreceivedBytes: number;
+  /** Bytes that wait for a client in whatever way; with more it is cut off. */
+  readonly waitingBytes: number;
 }
 
 const second = 1000;
@@ -37,13 +39,13 @@ const minute = 60 * second;
 
 export const defaultSocketLimits: SocketLimits = {
   connections: 4096,
-  messageBytes: 16 * MiB,
+  messageBytes: 4 * MiB,
   fragments: 1024,
   badFrames: 16,
   inFlight: 16,
   namedLanes: 32,
   pendingSteers: 8,
-  stateBytes: 64 * MiB,
+  stateBytes: 16 * MiB,
   highWaterBytes: 64 * KiB,
   stallMs: 30 * second,
   firstFrameMs: 30 * second,
@@ -54,4 +56,5 @@ export const defaultSocketLimits: SocketLimits = {
   detached: 256,
   detachedPerCaller: 32,
   unreceivedBytes: 256 * KiB,
+  waitingBytes: 8 * MiB,
 };

@@ -1,0 +1,49 @@
+/** Lists in bodies, which tell of their first wrong element alone: an issue takes hundreds of times its bytes. */
+import { z } from 'zod';
+
+export interface ListBounds {
+  readonly least?: number;
+  /** Looked at before any element is. */
+  readonly most?: number;
+  /** Said of a list that is too short. */
+  readonly tooFew?: string;
+}
+
+/** Elements of a list where nothing else is said. */
+const mostElements = 1_000_000;
+
+export function list<T>(
+  element: z.ZodType<T>,
+  { least = 0, most = mostElements, tooFew = `expected at least ${least}` }: ListBounds = {},
+) {
+  return z.unknown().transform((value, ctx): T[] => {
+    const wrong = (message: string): never => {
+      ctx.issues.push({ code: 'custom', message, input: undefined });
+      return z.NEVER;
+    };
+    if (!Array.isArray(value)) return wrong('Invalid input: expected array');
+    if (value.length < least) return wrong(tooFew);
+    if (value.length > most) return wrong(`expected at most ${most} elements`);
+    const checked: T[] = new Array<T>(value.length);
+    for (let i = 0; i < value.length; i++) {
+      const result = element.safeParse(value[i]);
+      if (!result.success) {
+        const [issue] = result.error.issues;
+        ctx.issues.push({ ...issue!, path: [i, ...issue!.path], input: undefined } as z.core.$ZodRawIssue);
+        return z.NEVER;
+      }
+      checked[i] = result.data;
+    }
+    return checked;
+  });
+}
+
+/** Turns of a conversation, and tools: both are looked through for each other. */
+export const mostTurns = 10_000;
+export const mostTools = 1_000;
+/** UTF-16 units of one stop string: each takes some hundred bytes while the answer runs. */
+const mostStopLength = 512;
+export const stopText = z
+  .string()
+  .min(1)
+  .max(mostStopLength, `expected at most ${mostStopLength} characters`);
