@@ -1,6 +1,6 @@
-"""Step 4. Writes a checkpoint as GGUF v3: matrices as Q8_0, norms as F32, and the tokenizer.
+"""Step 4. Writes a checkpoint as GGUF v3: matrices as Q8_0 or F16, norms as F32, the tokenizer, and how to draw from it.
 
-    python export.py --work .work [--checkpoint best.pt] [--out ../glint-q8_0.gguf]
+    python export.py --work .work [--checkpoint best.pt] [--type q8_0] [--out ../glint-q8_0.gguf]
 """
 import argparse
 import json
@@ -11,7 +11,9 @@ import torch
 
 from model import Config
 
-F32, Q8_0, ALIGNMENT = 0, 8, 32
+F32, ALIGNMENT = 0, 32
+# What is drawn where nobody says otherwise, by llama.cpp's keys: greedy, with a penalty that ends most loops.
+SAMPLING = {"temp": 0.0, "penalty_repeat": 1.15}
 U32, I32, FLOAT, BOOL, STRING, ARRAY, U64 = 4, 5, 6, 7, 8, 9, 10
 
 
@@ -66,7 +68,20 @@ def as_bytes(t):
     return bytes(t.untyped_storage())[: t.numel()] if t.storage_offset() == 0 else bytes(t.tolist())
 
 
-def write(path, saved, tokenizer):
+def as_q8_0(w):
+    return as_bytes(to_q8_0(w))
+
+
+def as_f16(w):
+    return as_bytes(w.half())
+
+
+# ggml's number of a type, llama.cpp's number of a file of it, and the bytes of a matrix
+TYPES = {"q8_0": (8, 7, as_q8_0), "f16": (1, 1, as_f16)}
+
+
+def write(path, saved, tokenizer, kind_name):
+    matrix_kind, file_type, matrix_bytes = TYPES[kind_name]
     c, size = Config(**saved["config"]), sum(w.numel() for w in saved["model"].values())
     end = c.vocab - 4
     meta = [
@@ -78,8 +93,9 @@ def write(path, saved, tokenizer):
         entry("general.license", STRING, "mit"),
         entry("general.size_label", STRING, f"{size / 1e6:.1f}M"),
         entry("general.tags", ARRAY, ["code", "typescript", "text-generation"], STRING),
-        entry("general.file_type", U32, 7),
+        entry("general.file_type", U32, file_type),
         entry("general.quantization_version", U32, 2),
+        *(entry(f"general.sampling.{key}", FLOAT, v) for key, v in SAMPLING.items()),
         entry("glint.training_tokens", U64, saved["state"]["tokens"]),
         entry("llama.vocab_size", U32, c.vocab),
         entry("llama.context_length", U32, c.context),
@@ -107,7 +123,7 @@ def write(path, saved, tokenizer):
     ]
     infos, data, offset = [], [], 0
     for name, w in saved["model"].items():
-        kind, raw = (Q8_0, as_bytes(to_q8_0(w))) if w.ndim == 2 else (F32, as_bytes(w.float()))
+        kind, raw = (matrix_kind, matrix_bytes(w)) if w.ndim == 2 else (F32, as_bytes(w.float()))
         dims = list(reversed(w.shape))
         infos.append(text(gguf_name(name)) + struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, kind, offset))
         raw += b"\0" * (-len(raw) % ALIGNMENT)
@@ -127,8 +143,9 @@ if __name__ == "__main__":
     p = argparse.ArgumentParser()
     p.add_argument("--work", default=os.path.join(here, ".work"))
     p.add_argument("--checkpoint", default="best.pt")
+    p.add_argument("--type", choices=TYPES, default="q8_0")
     p.add_argument("--out", default=os.path.join(here, "..", "glint-q8_0.gguf"))
     a = p.parse_args()
     with open(os.path.join(a.work, "tokenizer.json")) as f:
         tok = json.load(f)
-    write(a.out, torch.load(os.path.join(a.work, a.checkpoint), map_location="cpu", weights_only=True), tok)
+    write(a.out, torch.load(os.path.join(a.work, a.checkpoint), map_location="cpu", weights_only=True), tok, a.type)

@@ -71,7 +71,9 @@ if os.path.exists(last):
     state = saved["state"]
     print(f"continuing at step {state['step']}, {state['tokens']} tokens, {state['seconds'] / 3600:.2f} h", flush=True)
 elif args.init:
-    model.load_state_dict(grow(load(args.init)[1], config, torch.Generator().manual_seed(args.seed)))
+    meta, published = load(args.init)
+    model.load_state_dict(grow(published, config, torch.Generator().manual_seed(args.seed)))
+    state["tokens"] = meta.get("glint.training_tokens", 0)
 
 for o, rate in zip(optimizers, (args.muon_lr, args.adam_lr)):  # after loading: what was asked for now holds
     for g in o.param_groups:
