@@ -1,8 +1,9 @@
 // Step 5. Measures the exported file on the packages kept out of training.
 //   node evaluate.mjs bits       bits per byte of each held-out file, beside `xz -9e` and `zstd -19` on the same file
 //   node evaluate.mjs functions  the share of 200 completed function beginnings that parses
-// Options: --work DIR (.work), --model FILE (../glint-q8_0.gguf), --cli FILE (../../../dist/src/cli/main.js),
-// --reference PYTHON: use reference.py under that Python instead of the waferflow command, --count 200, --tokens 96, --show N.
+// Options: --work DIR (.work), --model FILE (../glint-q8_0.gguf), --reference PYTHON: use reference.py under that Python
+// instead of waferflow (built: ../../../dist), --count 200, --tokens 96, --sampling JSON ({"temperature": 0}; {} for what
+// the file recommends; waferflow only), --show N.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,27 +16,47 @@ const { values: o, positionals: [what] } = parseArgs({
   options: {
     work: { type: 'string', default: join(here, '.work') },
     model: { type: 'string', default: join(here, '..', 'glint-q8_0.gguf') },
-    cli: { type: 'string', default: join(here, '..', '..', '..', 'dist', 'src', 'cli', 'main.js') },
     reference: { type: 'string' },
     count: { type: 'string', default: '200' },
     tokens: { type: 'string', default: '96' },
+    sampling: { type: 'string', default: '{"temperature":0}' },
     show: { type: 'string', default: '0' },
   },
 })
 const files = readFileSync(join(o.work, 'heldout.jsonl'), 'utf8').trim().split('\n').map((l) => JSON.parse(l))
 const run = (command, args, input) => execFileSync(command, args, { input, maxBuffer: 1 << 28, stdio: ['pipe', 'pipe', 'ignore'] })
-const cli = (verb, ...args) => JSON.parse(run(process.execPath, [o.cli, verb, '--json', ...args]).toString())
+const AT_ONCE = 8
+const engine = o.reference ? undefined
+  : await (await import('../../../dist/src/index.js')).load(o.model, { maxRunning: AT_ONCE, kvTokens: AT_ONCE * 1024 })
+
+/** Bits of a text, after the token that begins it. */
+async function bitsOf(text) {
+  const { nll } = await engine.score(engine.tokenizer.encode(text))
+  return nll.reduce((sum, nats) => sum + nats, 0) / Math.LN2
+}
+
+/** Completions of all prompts, some at a time. */
+async function completions(prompts) {
+  const texts = [], rest = [...prompts.entries()].reverse()
+  const work = async () => {
+    for (let next = rest.pop(); next; next = rest.pop()) {
+      for await (const piece of engine.generate(next[1], { maxTokens: Number(o.tokens), seed: next[0], ...JSON.parse(o.sampling) })) if (piece.done) texts[next[0]] = piece.text
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return texts
+}
 const reference = (verb, texts) => run(o.reference, [join(here, 'reference.py'), verb, '--model', o.model, '--tokens', o.tokens, '--tokenizer', join(o.work, 'tokenizer.json')],
   texts.map((t) => `${JSON.stringify(t)}\n`).join('')).toString().trim().split('\n').map((l) => JSON.parse(l))
 
-function bits() {
+async function bits() {
   const scored = o.reference ? reference('score', files.map((f) => f.text)) : []
   const folder = mkdtempSync(join(tmpdir(), 'glint-'))
   const sums = new Map()
   for (const [i, f] of files.entries()) {
     const bytes = Buffer.byteLength(f.text), path = join(folder, 'file.ts')
     writeFileSync(path, f.text)
-    const model = o.reference ? scored[i].bits : cli('score', '--model', o.model, '--text', path).bitsPerByte * bytes
+    const model = o.reference ? scored[i].bits : await bitsOf(f.text)
     const xz = run('xz', ['-9e', '-c', path]).length * 8
     const zstd = run('zstd', ['-19', '-c', '-q', path]).length * 8
     for (const key of [f.package, 'all']) {
@@ -65,7 +86,7 @@ async function functions() {
     return { ...c, prompt: c.text.slice(Math.min(from, c.start), c.cut), head: c.text.slice(c.start, c.cut) }
   })
   const texts = o.reference ? reference('greedy', tasks.map((t) => t.prompt)).map((r) => r.text)
-    : tasks.map((t) => cli('run', '--model', o.model, '--max-tokens', o.tokens, '--temperature', '0', '--', t.prompt).text)
+    : await completions(tasks.map((t) => t.prompt))
   const verdicts = tasks.map((t, i) => judge(t.head, t.open - t.start, texts[i], t.member))
   const share = (test) => `${((verdicts.filter(test).length / verdicts.length) * 100).toFixed(1)} %`
   for (const [i, v] of verdicts.slice(0, Number(o.show)).entries()) console.log(`--- ${tasks[i].package} ${tasks[i].path} parses ${v.parses} natural end ${v.natural}\n${v.text}`)
@@ -78,3 +99,4 @@ async function functions() {
 }
 
 await ({ bits, functions }[what] ?? (() => { throw new Error('say `bits` or `functions`') }))()
+await engine?.close()

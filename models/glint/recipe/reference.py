@@ -81,9 +81,10 @@ def load(path):
 
 
 @torch.no_grad()
-def score(model, ids, bos, stride=256, batch=8):
-    """Bits of all ids after BOS: windows of the whole context, each new one advancing by `stride`."""
+def score(model, ids, bos, batch=8):
+    """Bits of all ids after BOS: windows of the whole context, each new one advancing by half of it."""
     ids, n = torch.tensor([bos] + ids), model.c.context
+    stride = n // 2
     inputs, bits, counted, jobs = len(ids) - 1, 0.0, 0, []
     for s in range(0, max(1, inputs - n + stride), stride):
         end = min(s + n, inputs)
