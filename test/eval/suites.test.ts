@@ -117,15 +117,15 @@ describe('tasks that users bring', () => {
         "declare var require: any;\nconst assert = require('node:assert');\n\nfunction test() {\n  let candidate = strlen;\n  assert.deepEqual(candidate(''),0);\n  assert.deepEqual(candidate('abc'),3);\n}\n\ntest();",
       stop_tokens: ['\nfunction ', '\n/*', '\n//'],
     };
-    expect(await passes(line, '  return string.length;')).toBe(true);
-    expect(await passes(line, '  return 3;')).toBe(false);
-    expect(await passes(line, '  return (;')).toBe(false);
+    expect(await passes(line, '  return string.length;\n}\n')).toBe(true);
+    expect(await passes(line, '  return 3;\n}\n')).toBe(false);
+    expect(await passes(line, '  return (;\n}\n')).toBe(false);
   });
 
   it('in the form of MBPP', async () => {
     const line = { text: 'Adds two numbers.', test_list: ['assert.strictEqual(add(1, 2), 3);'] };
-    expect(await passes(line, 'add(a, b) {\n  return a + b;')).toBe(true);
-    expect(await passes(line, 'add(a, b) {\n  return a - b;')).toBe(false);
+    expect(await passes(line, 'add(a, b) {\n  return a + b;\n}\n')).toBe(true);
+    expect(await passes(line, 'add(a, b) {\n  return a - b;\n}\n')).toBe(false);
   });
 
   it('as questions', () => {

@@ -119,7 +119,12 @@ describe('a message', () => {
   });
 
   it('is of a schema that is asked for', async () => {
-    const schema = { type: 'object', properties: { n: { type: 'integer', maximum: 99 } }, required: ['n'] };
+    const schema = {
+      type: 'object',
+      properties: { n: { type: 'integer', maximum: 99 } },
+      required: ['n'],
+      additionalProperties: false,
+    };
     const message = await client.messages.create({
       ...request,
       max_tokens: 60,

@@ -61,9 +61,8 @@ function problem(prompt: string, tests: string, stop: readonly string[], sandbox
   return {
     prompt,
     stop,
-    passes: async (completion) => {
-      const source = `${prompt}${completion}${endOfFunction}\n`;
-      const verdict = await sandbox.run({ source, tests: withoutAssertImport(tests) });
+    passes: async (rest) => {
+      const verdict = await sandbox.run({ source: prompt + rest, tests: withoutAssertImport(tests) });
       return verdict.kind === 'done';
     },
   };

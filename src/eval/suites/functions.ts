@@ -18,7 +18,8 @@ const topP = 0.95;
 export interface Problem {
   readonly prompt: string;
   readonly stop: readonly string[];
-  readonly passes: (completion: string) => Promise<boolean>;
+  /** `rest`: what the model wrote, with the brace at which it was stopped. */
+  readonly passes: (rest: string) => Promise<boolean>;
 }
 
 /** Draws `samples` answers to every problem and gives pass@1, and pass@5 where that many were drawn. */
@@ -34,7 +35,7 @@ export async function passRates(
   await mapAtOnce(
     draws,
     async ({ problem, at, sample }) => {
-      const { text } = await complete(engine, problem.prompt, {
+      const { text, stopString } = await complete(engine, problem.prompt, {
         maxTokens,
         temperature,
         topP,
@@ -42,7 +43,8 @@ export async function passRates(
         stop: problem.stop,
         signal,
       });
-      if (await problem.passes(text)) right[at]! += 1;
+      const rest = stopString === endOfFunction ? `${text}${stopString}\n` : text;
+      if (await problem.passes(rest)) right[at]! += 1;
     },
     onProgress,
   );
@@ -59,7 +61,7 @@ export function functionProblems(tasks: readonly Task[], sandbox: Sandbox): Prob
   return tasks.map((task) => ({
     prompt: task.prompt,
     stop: [endOfFunction],
-    passes: (completion) => taskPasses(task, `${completion}${endOfFunction}\n`, sandbox),
+    passes: (rest) => taskPasses(task, rest, sandbox),
   }));
 }
 
