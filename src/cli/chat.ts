@@ -1,10 +1,11 @@
 /** `waferflow chat`: a conversation in the terminal. */
-import { createInterface, type Interface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { messageOf, WaferflowError } from '../core/errors.js';
-import type { ChatMessage, Engine } from '../index.js';
+import { messageOf, OptionError, WaferflowError } from '../core/errors.js';
+import type { Engine } from '../index.js';
 import { validateGenerate } from '../runtime/engine/options.js';
-import type { GenerateOptions, Prompt } from '../runtime/types.js';
+import type { GenerateOptions } from '../runtime/types.js';
+import { Conversation } from './conversation.js';
+import { addFormOptions, type FormFlags, grammarOf } from './form.js';
 import { Interrupted, interruptible } from './interrupt.js';
 import {
   addEngineOptions,
@@ -17,29 +18,31 @@ import {
 import { dim, printable } from './output.js';
 import { obtain } from './pull.js';
 import { loadWithProgress } from './run.js';
+import { Turns } from './turns.js';
 
-interface ChatFlags extends EngineFlags, SamplingFlags {
+interface ChatFlags extends EngineFlags, SamplingFlags, FormFlags {
   readonly system?: string;
 }
 
 /** Where neither the user nor the model's maker says one. */
 const TEMPERATURE = 0.7;
 
-const HELP =
-  '/reset forgets the conversation, /exit ends it; Ctrl-C stops an answer, at the prompt it quits.';
+const HELP = `/help lists the commands, /bye ends it; """ begins and ends a text of several lines; Ctrl-C stops an answer, at the prompt it quits.`;
 
 export function registerChat(program: Command): void {
   const command = addEngineOptions(program.command('chat'))
     .description('a conversation in the terminal')
+    .argument('[message]', 'what to begin with')
     .option('--system <text>', 'instructions to the model, before the conversation');
-  addSamplingOptions(command, { maxTokens: `${MAX_ANSWER_TOKENS}`, temperature: TEMPERATURE })
+  addFormOptions(addSamplingOptions(command, { maxTokens: `${MAX_ANSWER_TOKENS}`, temperature: TEMPERATURE }))
     .addHelpText('after', `\nExample:\n  $ waferflow chat --temperature 0.5\n\n${HELP}`)
-    .action((flags: ChatFlags) => chat(flags));
+    .action((message: string | undefined, flags: ChatFlags) => chat(message, flags));
 }
 
-async function chat(flags: ChatFlags): Promise<void> {
+async function chat(message: string | undefined, flags: ChatFlags): Promise<void> {
   const given = generateOptions(flags);
   validateGenerate(given);
+  const grammar = await grammarOf(flags);
   const engine = await interruptible(async (signal) =>
     loadWithProgress(await obtain(flags.model, signal), flags, signal),
   );
@@ -48,95 +51,183 @@ async function chat(flags: ChatFlags): Promise<void> {
     maxTokens: MAX_ANSWER_TOKENS,
     ...(!recommends && { temperature: TEMPERATURE }),
     ...given,
+    ...(grammar && { grammar }),
   };
-  const isTerminal = process.stdin.isTTY;
-  const lines = createInterface({
-    input: process.stdin,
-    ...(isTerminal && { output: process.stdout }),
-    prompt: '> ',
-  });
   try {
-    await converse(engine, options, flags.system, lines);
+    await new Chat(engine, options, flags.system).run(message);
   } finally {
-    lines.close();
     await engine.close();
   }
 }
 
-async function converse(
-  engine: Engine,
-  options: GenerateOptions,
-  system: string | undefined,
-  lines: Interface,
-): Promise<void> {
-  const isChatModel = engine.tokenizer.chatTemplate !== null;
-  console.error(
-    isChatModel
-      ? `${engine.info.name}. ${HELP}`
-      : `${engine.info.name} is a completion model without a chat template: it goes on with the text so far. ${HELP}`,
-  );
-  const start: readonly ChatMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
-  let messages = [...start];
-  let stop: AbortController | null = null;
-  let quit = false;
-  const onInterrupt = (): void => {
-    if (stop) {
-      stop.abort();
-      return;
-    }
-    quit = true;
-    lines.close();
+/** What a command does with the rest of its line; true ends the conversation. */
+type Action = (rest: string) => Promise<boolean> | boolean;
+
+class Chat {
+  private readonly engine: Engine;
+  private readonly conversation: Conversation;
+  private options: GenerateOptions;
+  private stop: AbortController | null = null;
+  private hasQuit: boolean = false;
+
+  private readonly commands: Readonly<Record<string, { readonly help: string; readonly act: Action }>> = {
+    save: { help: 'NAME  keep the conversation', act: (name) => this.keep('save', name) },
+    load: { help: 'NAME  go on with a kept one', act: (name) => this.keep('load', name) },
+    system: {
+      help: 'TEXT  instructions from here on; without a text those that hold',
+      act: (text) => {
+        if (text !== '') this.conversation.system = text;
+        return tell(this.conversation.system ?? 'No instructions.');
+      },
+    },
+    set: { help: 'OPTION VALUE  such as /set temperature 0.2', act: (rest) => this.set(rest) },
+    show: { help: 'the model and what is set', act: () => this.show() },
+    reset: {
+      help: 'forget the conversation',
+      act: () => {
+        this.conversation.reset();
+        return tell('The conversation is forgotten.');
+      },
+    },
+    help: { help: 'this list', act: () => this.help() },
+    bye: { help: 'end it', act: () => true },
   };
-  // On a terminal readline takes Ctrl-C for itself; elsewhere the signal reaches the process.
-  lines.on('SIGINT', onInterrupt);
-  process.on('SIGINT', onInterrupt);
-  try {
-    lines.prompt();
-    for await (const line of lines) {
-      const text = line.trim();
-      if (text === '/exit' || text === '/quit') return;
-      if (text === '/help') console.error(HELP);
-      else if (text === '/reset') messages = [...start];
-      else if (text !== '') {
-        stop = new AbortController();
-        messages.push({ role: 'user', content: line });
-        const answer = await answerTo(engine, messages, { ...options, signal: stop.signal });
-        stop = null;
-        if (answer === null) messages.pop();
-        else messages.push({ role: 'assistant', content: answer });
-      }
-      lines.prompt();
-    }
-  } finally {
-    process.off('SIGINT', onInterrupt);
+
+  constructor(engine: Engine, options: GenerateOptions, system: string | undefined) {
+    this.engine = engine;
+    this.options = options;
+    this.conversation = new Conversation(engine, system);
   }
-  if (quit) throw new Interrupted();
+
+  async run(message: string | undefined): Promise<void> {
+    const { info, tokenizer } = this.engine;
+    console.error(
+      tokenizer.chatTemplate !== null
+        ? `${info.name}. ${HELP}`
+        : `${info.name} is a completion model without a chat template: it goes on with the text so far. ${HELP}`,
+    );
+    const turns = new Turns(() => onInterrupt());
+    const onInterrupt = (): void => {
+      if (this.stop) {
+        this.stop.abort();
+        return;
+      }
+      this.hasQuit = true;
+      turns.close();
+    };
+    process.on('SIGINT', onInterrupt);
+    try {
+      if (message !== undefined) await this.say(message, turns);
+      for (let turn = await turns.next(); turn !== null; turn = await turns.next()) {
+        if (turn.trim() === '') continue;
+        if (await this.say(turn, turns)) return;
+      }
+    } finally {
+      process.off('SIGINT', onInterrupt);
+      turns.close();
+    }
+    if (this.hasQuit) throw new Interrupted();
+  }
+
+  /** Does what a turn asks for; true ends the conversation. */
+  private async say(turn: string, turns: Turns): Promise<boolean> {
+    const [, name, rest = ''] = /^\/([a-z?]+)(?:\s+([\s\S]*))?$/i.exec(turn.trim()) ?? [];
+    if (name !== undefined) return this.obey(name.toLowerCase(), rest.trim());
+    turns.hush();
+    this.stop = new AbortController();
+    this.conversation.messages.push({ role: 'user', content: turn });
+    const answer = await this.answer({ ...this.options, signal: this.stop.signal });
+    this.stop = null;
+    if (answer === null) this.conversation.messages.pop();
+    else this.conversation.messages.push({ role: 'assistant', content: answer });
+    return false;
+  }
+
+  private async obey(name: string, rest: string): Promise<boolean> {
+    const known = { exit: 'bye', quit: 'bye', clear: 'reset', '?': 'help' }[name] ?? name;
+    const command = Object.hasOwn(this.commands, known) ? this.commands[known] : undefined;
+    if (command === undefined) return tell(`There is no command /${name}; /help lists them.`);
+    try {
+      return await command.act(rest);
+    } catch (thrown) {
+      if (!(thrown instanceof WaferflowError)) throw thrown;
+      return tell(messageOf(thrown));
+    }
+  }
+
+  private async keep(how: 'save' | 'load', name: string): Promise<boolean> {
+    if (name === '') return tell(`Give it a name: /${how} NAME`);
+    return tell(`${how === 'save' ? 'Kept in' : 'Going on with'} ${await this.conversation[how](name)}`);
+  }
+
+  private set(rest: string): boolean {
+    const [name = '', text = ''] = rest.split(/\s+/, 2);
+    const camel = name
+      .replace(/^--/, '')
+      .replace(/[-_]([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    const value = text === '' ? Number.NaN : Number(text);
+    if (Number.isNaN(value)) {
+      throw new OptionError({
+        what: '/set',
+        given: JSON.stringify(rest),
+        expected: 'the name of an option and a number',
+        todo: 'Write, for example, /set temperature 0.2 or /set max-tokens 200.',
+      });
+    }
+    const next = { ...this.options, [camel]: value };
+    validateGenerate(next);
+    this.options = next;
+    return tell(`${camel} is ${value}.`);
+  }
+
+  private show(): boolean {
+    const { info } = this.engine;
+    const { signal: _, grammar, ...set } = this.options;
+    return tell(
+      [
+        `model      ${info.name}, ${info.architecture}, context ${info.context}, licence ${info.licence ?? 'not said'}`,
+        `options    ${JSON.stringify({ ...info.sampling, ...set })}${grammar ? `, held to ${grammar.type}` : ''}`,
+        `system     ${this.conversation.system ?? 'none'}`,
+        `messages   ${this.conversation.messages.length}`,
+      ].join('\n'),
+    );
+  }
+
+  private help(): boolean {
+    const lines = Object.entries(this.commands).map(([name, { help }]) => `${`/${name}`.padEnd(9)}${help}`);
+    return tell([...lines, HELP].join('\n'));
+  }
+
+  /** Streams the answer; null, with a message, where the conversation cannot go on like this. */
+  private async answer(options: GenerateOptions): Promise<string | null> {
+    const { stdout } = process;
+    const left = this.conversation.shift(options);
+    if (left > 0)
+      console.error(`(the context is full: the first ${left} messages are left out from here on)`);
+    let answer = '';
+    try {
+      for await (const chunk of this.engine.generate(this.conversation.prompt(), options)) {
+        if (chunk.done) {
+          const note = chunk.finishReason === 'stop' ? '' : `(${chunk.finishReason})`;
+          // A note is none of the answer: it does not go into a file.
+          stdout.write(note !== '' && stdout.isTTY ? ` ${dim(note, stdout)}\n` : '\n');
+          if (note !== '' && !stdout.isTTY) console.error(note);
+          return answer;
+        }
+        answer += chunk.text;
+        stdout.write(printable(chunk.text, stdout));
+      }
+      return answer;
+    } catch (thrown) {
+      if (!(thrown instanceof WaferflowError)) throw thrown;
+      console.error(`${messageOf(thrown)} /reset starts again.`);
+      return null;
+    }
+  }
 }
 
-/** Streams the answer; null, with a message, where the conversation cannot go on like this. */
-async function answerTo(
-  engine: Engine,
-  messages: readonly ChatMessage[],
-  options: GenerateOptions,
-): Promise<string | null> {
-  const { stdout } = process;
-  const prompt: Prompt =
-    engine.tokenizer.chatTemplate === null ? messages.map(({ content }) => content).join('\n') : messages;
-  try {
-    let answer = '';
-    for await (const chunk of engine.generate(prompt, options)) {
-      if (chunk.done) {
-        const note = chunk.finishReason === 'stop' ? '' : ` (${chunk.finishReason})`;
-        stdout.write(`${dim(note, stdout)}\n`);
-        return answer;
-      }
-      answer += chunk.text;
-      stdout.write(printable(chunk.text, stdout));
-    }
-    return answer;
-  } catch (thrown) {
-    if (!(thrown instanceof WaferflowError)) throw thrown;
-    console.error(`${messageOf(thrown)} /reset starts again.`);
-    return null;
-  }
+/** Says something that is no answer; the conversation goes on. */
+function tell(text: string): false {
+  console.error(printable(text, process.stderr));
+  return false;
 }
