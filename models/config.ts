@@ -166,6 +166,11 @@ export class Config {
     throw this.wrong(key, value, 'an epsilon between 0 and 1');
   }
 
+  /** Whether positions have parts for images: a token of text has the same in all, and turns halves. */
+  get hasSections(): boolean {
+    return (numbersOf(this.get('rope.dimension_sections')) ?? []).some((size) => size > 0);
+  }
+
   has(tensor: string): boolean {
     return this.file.shape(tensor) !== null;
   }
@@ -229,13 +234,11 @@ export class Config {
   /** The tensors that hold divisors of the frequencies, one set or two for short and long contexts. */
   private ropeFactors(type: string, dims: number, beyond: number): RopeTable['factors'] {
     const ref = (name: string): WeightRef | null => (this.has(name) ? { name, shape: [dims / 2] } : null);
-    if (type !== 'longrope') {
-      const short = ref('rope_freqs.weight');
-      return short && { short, long: null, beyond: Number.POSITIVE_INFINITY };
-    }
+    const own = ref('rope_freqs.weight');
+    if (own) return { short: own, long: null, beyond: Number.POSITIVE_INFINITY };
     const short = ref('rope_factors_short.weight');
-    const long = ref('rope_factors_long.weight');
-    if (short) return { short, long, beyond };
+    if (short) return { short, long: ref('rope_factors_long.weight'), beyond };
+    if (type !== 'longrope') return null;
     throw new ModelError({
       what: `${this.file.name}: metadata "${this.architecture}.rope.scaling.type"`,
       given: '"longrope" without its factors',

@@ -21,6 +21,8 @@ export type Part = (model: Decoder, h: Value, layer: number) => Value;
 
 export interface Style {
   readonly norm?: 'rms' | 'layer';
+  /** Where files do not say it. */
+  readonly eps?: number;
   /** Norms without weights. */
   readonly isNormBare?: boolean;
   readonly embeddingScale?: number;
@@ -40,6 +42,8 @@ export interface Style {
   readonly logitScale?: number;
   readonly logitCap?: number;
   readonly outputNorm?: string | null;
+  /** False: a bias of the head in a file plays no part. */
+  readonly hasHeadBias?: boolean;
 }
 
 interface Norms {
@@ -121,7 +125,7 @@ export class Decoder {
     } = {},
   ): Value {
     const { config, style } = this;
-    const eps = how === 'rms' ? config.rmsEps : config.layerEps;
+    const eps = style.eps ?? (how === 'rms' ? config.rmsEps : config.layerEps);
     // Some files leave out ".weight".
     const weight = config.has(name) ? name : `${name}.weight`;
     const stored = config.file.shape(weight);
@@ -189,7 +193,10 @@ function head(model: Decoder, x: Value, table: WeightRef): void {
   const norm = style.outputNorm === undefined ? 'output_norm' : style.outputNorm;
   const h = norm === null ? graph.arrange(1, [{ in: x }], 'logits') : model.norm(x, norm, { rows: 'logits' });
   const own = { name: 'output.weight', shape: table.shape };
-  const bias = config.has('output.bias') ? { name: 'output.bias', shape: [config.vocab] } : null;
+  const bias =
+    style.hasHeadBias !== false && config.has('output.bias')
+      ? { name: 'output.bias', shape: [config.vocab] }
+      : null;
   let [logits] = graph.linear(h, [config.has(own.name) ? own : table], [bias]);
   logits = graph.times(logits!, style.logitScale ?? 1);
   if (style.logitCap) logits = graph.activation(logits, { name: 'softcap', cap: style.logitCap });

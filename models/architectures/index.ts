@@ -1,8 +1,35 @@
 /** All architectures, by every name that files call them. */
 import type { Architecture } from '../architecture.js';
-import { llama } from './llama.js';
+import { cohere2 } from './cohere2.js';
+import { exaone4 } from './exaone4.js';
+import { gemma, gemma2, gemma3 } from './gemma.js';
+import { glm4 } from './glm4.js';
+import { granite, minicpm } from './granite.js';
+import { hunyuan } from './hunyuan.js';
+import { llamas } from './llama.js';
+import { mistral3 } from './mistral3.js';
+import { olmo2 } from './olmo2.js';
+import { phi3 } from './phi3.js';
+import { qwen3 } from './qwen3.js';
+import { smollm3 } from './smollm3.js';
 
-const all: readonly Architecture[] = [llama];
+const all: readonly Architecture[] = [
+  ...llamas,
+  cohere2,
+  exaone4,
+  gemma,
+  gemma2,
+  gemma3,
+  glm4,
+  granite,
+  hunyuan,
+  minicpm,
+  mistral3,
+  olmo2,
+  phi3,
+  qwen3,
+  smollm3,
+];
 
 export const ARCHITECTURES: ReadonlyMap<string, Architecture> = new Map(
   all.flatMap((architecture) => architecture.names.map((name) => [name, architecture])),

@@ -1,11 +1,36 @@
-/** Llama 1 to 3 and all that is stored as it: RMSNorm, grouped-query attention, SwiGLU; neighbouring dimensions turn. */
+/** Llama 1 to 3 and what differs from it by how dimensions turn or by a name: RMSNorm, grouped-query attention, SwiGLU. */
 import type { Architecture } from '../architecture.js';
-import { attention, decoder, gated } from '../decoder.js';
+import { attention, decoder, gated, type Style } from '../decoder.js';
+import type { RopeOp } from '../op.js';
 
-export const llama: Architecture = {
-  names: ['llama'],
-  build: (config) => {
-    config.requireDense();
-    return decoder(config, { mixer: attention({ order: 'pairs' }), mlp: gated('silu') });
+function family(names: readonly string[], order: RopeOp['order'], own: Partial<Style> = {}): Architecture {
+  return {
+    names,
+    build: (config) => {
+      config.requireDense();
+      return decoder(config, { mixer: attention({ order }), mlp: gated('silu'), ...own });
+    },
+  };
+}
+
+export const llamas: readonly Architecture[] = [
+  family(['llama', 'internlm2', 'xverse', 'ernie4_5', 'nanbeige'], 'pairs'),
+  family(['qwen2', 'exaone'], 'halves'),
+  // Norms of the MLP under another name.
+  family(['seed_oss'], 'halves', { norms: { mlpBefore: 'post_attention_norm' } }),
+  {
+    // Files carry divisors of frequencies and its own code passes them over.
+    names: ['pangu-embedded'],
+    build: (config) =>
+      decoder(config, { mixer: attention({ rope: config.rope({ factors: null }) }), mlp: gated('silu') }),
+    ignored: [/^rope_freqs\.weight$/],
   },
-};
+  {
+    names: ['qwen2vl'],
+    build: (config) => {
+      const eps = config.number('attention.layer_norm_rms_epsilon', 0);
+      return decoder(config, { eps, mixer: attention(), mlp: gated('silu'), hasHeadBias: false });
+    },
+    ignored: [/^output\.bias$/],
+  },
+];

@@ -1,0 +1,10 @@
+/** Qwen 3: as Qwen 2, with an RMSNorm on every head of q and k instead of biases. */
+import type { Architecture } from '../architecture.js';
+import { attention, decoder, gated } from '../decoder.js';
+
+export const qwen3: Architecture = {
+  names: ['qwen3', 'qwen3vl'],
+  build: (config) => decoder(config, { mixer: attention({ qkNorm: 'before rope' }), mlp: gated('silu') }),
+  // The head of its rerankers.
+  ignored: [/^cls\.output\.weight$/],
+};
