@@ -1,0 +1,54 @@
+/**
+ * What a model computes, in float64: the ops in order over all positions of a sequence at once, by the references that the
+ * kernels are judged against. The independent truth for every other reader; docs/token.md walks through it. Nothing here is
+ * fast.
+ */
+import { type Handlers, handle, type Op } from '../op.js';
+import { attention, rope } from './attention.js';
+import { expertLinear, mix, route } from './experts.js';
+import { Run, type Tensors } from './run.js';
+import { conv, linearAttention, scan, shift, wkv } from './states.js';
+import { activation, add, arrange, embedding, headLinear, linear, norm, pool, scale } from './vectors.js';
+
+/** The logits after each of `ids`. `context`: positions that the engine is laid out for, which some rotations ask. */
+export function interpret(
+  ops: readonly Op[],
+  tensors: Tensors,
+  ids: readonly number[],
+  context = ids.length,
+): Float64Array[] {
+  const run = new Run(tensors, ids, context);
+  for (const op of ops) handle(KINDS, op, run);
+  return run.logits;
+}
+
+const KINDS: Handlers<Run> = {
+  embedding,
+  norm,
+  linear,
+  headLinear,
+  rope,
+  attention,
+  activation,
+  add,
+  scale,
+  arrange,
+  route,
+  expertLinear,
+  mix,
+  conv,
+  shift,
+  scan,
+  linearAttention,
+  wkv,
+  hyper: notYet,
+  select: notYet,
+  pool,
+  logits(op, run) {
+    run.logits = run.get(op.in);
+  },
+};
+
+function notYet({ kind }: Op): never {
+  throw new Error(`no reference of ${kind} yet`);
+}

@@ -1,0 +1,118 @@
+/** Every architecture: the runtime computes what the float64 interpreter says, with the same bits for any crew and cut. */
+import { describe, expect, it } from 'vitest';
+import { ARCHITECTURES } from '#models/architectures/index.js';
+import { interpret } from '#models/interpreter/index.js';
+import { readGguf } from '#src/formats/gguf.js';
+import { readModel } from '#src/formats/model-file.js';
+import { readTensors } from '#src/formats/model-weights.js';
+import { bytesSource } from '#src/formats/source.js';
+import { type SmallModel, smallModel } from '../helpers/architecture.js';
+import { bitsOf, withEngine } from '../helpers/engine.js';
+import { temporaryFile } from '../helpers/tiny-model.js';
+
+const float = (value: number) => ({ type: 'f32' as const, value });
+const gate = /ffn_gate\.weight/;
+
+/** One small model each; an architecture with variants has several. */
+const models: readonly SmallModel[] = [
+  { architecture: 'llama', has: gate },
+  { architecture: 'llama', has: /ffn_gate\.weight|^output\.weight|rope_freqs|(attn|ffn)_\w+\.bias/ },
+  {
+    architecture: 'llama',
+    has: gate,
+    keys: {
+      'rope.scaling.type': 'yarn',
+      'rope.scaling.factor': float(4),
+      'rope.scaling.original_context_length': 32,
+    },
+  },
+  { architecture: 'internlm2', has: gate },
+  { architecture: 'xverse', has: gate },
+  { architecture: 'ernie4_5', has: gate },
+  { architecture: 'nanbeige', has: gate },
+  { architecture: 'qwen2', has: /ffn_gate\.weight|attn_[qkv]\.bias/ },
+  { architecture: 'qwen2vl', has: /ffn_gate\.weight|attn_[qkv]\.bias/ },
+  { architecture: 'exaone', has: gate },
+  { architecture: 'pangu-embedded', has: /ffn_gate\.weight|attn_\w+\.bias/ },
+  { architecture: 'seed_oss', has: /ffn_gate\.weight|attn_[qkv]\.bias/ },
+  { architecture: 'qwen3', has: gate },
+  { architecture: 'qwen3vl', has: gate },
+  { architecture: 'gemma', has: gate },
+  { architecture: 'gemma2', has: gate, keys: { 'attention.sliding_window': 9 } },
+  {
+    architecture: 'gemma3',
+    has: gate,
+    keys: { 'attention.sliding_window': 9, 'rope.freq_base': float(1e6) },
+  },
+  { architecture: 'phi3', has: /attn_qkv|rope_factors/ },
+  { architecture: 'smollm3', has: gate, keys: { block_count: 4 } },
+  {
+    architecture: 'granite',
+    has: gate,
+    keys: {
+      logit_scale: float(4),
+      residual_scale: float(0.5),
+      embedding_scale: float(6),
+      'attention.scale': float(0.125),
+    },
+  },
+  { architecture: 'minicpm', has: gate },
+  { architecture: 'olmo2', has: gate, keys: { 'attention.sliding_window': 7, block_count: 4 } },
+  { architecture: 'exaone4', has: gate },
+  { architecture: 'glm4', keys: { 'rope.dimension_count': 8 } },
+  {
+    architecture: 'cohere2',
+    has: gate,
+    keys: { 'attention.sliding_window': 11, logit_scale: float(0.25), block_count: 4 },
+  },
+  {
+    architecture: 'mistral3',
+    has: gate,
+    keys: { 'attention.temperature_scale': float(0.5), 'rope.scaling.original_context_length': 16 },
+  },
+  { architecture: 'hunyuan-dense', has: gate },
+  { architecture: 'hunyuan_vl', has: gate },
+];
+
+const ids = Array.from({ length: 45 }, (_, i) => 3 + ((i * 37) % 256));
+/** Rounding of f32 through a few layers, against float64; in parts of the largest logit. */
+const tolerance = 2e-4;
+
+const nameOf = ({ architecture }: SmallModel, i: number): string =>
+  models.findIndex((model) => model.architecture === architecture) === i
+    ? architecture
+    : `${architecture}, variant ${i}`;
+
+describe.each(models.map((model, i) => [nameOf(model, i), model] as const))('%s', (_, model) => {
+  it('has the logits of the interpreter, and the same bits for any crew and cut of the prompt', async () => {
+    const bytes = await smallModel(model);
+    const file = await readGguf(bytesSource(bytes));
+    const { model: described, tensors } = readModel(file);
+    const expected = interpret(described.ops, await readTensors(file, tensors), ids);
+    const path = temporaryFile(bytes);
+    const lengths = [1, 12, ids.length];
+    const runs = [{ workers: 1 }, { workers: 3, prefillChunk: 7 }];
+    const results: Float32Array[][] = [];
+    for (const options of runs) {
+      results.push(
+        await withEngine(path, { ...options, kvType: 'f32' }, async (engine) => {
+          const logits: Float32Array[] = [];
+          for (const length of lengths) logits.push(await engine.logits(ids.slice(0, length)));
+          return logits;
+        }),
+      );
+    }
+    for (const [i, length] of lengths.entries()) {
+      const wanted = expected[length - 1]!;
+      const largest = wanted.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const off = wanted.reduce((most, x, id) => Math.max(most, Math.abs(x - results[0]![i]![id]!)), 0);
+      expect(off, `after ${length} tokens`).toBeLessThan(tolerance * largest);
+      for (const other of results.slice(1)) expect(bitsOf(other[i]!)).toEqual(bitsOf(results[0]![i]!));
+    }
+  });
+});
+
+it('covers every architecture', () => {
+  const covered = new Set(models.map(({ architecture }) => architecture));
+  expect([...ARCHITECTURES.keys()].filter((name) => !covered.has(name))).toEqual([]);
+});
