@@ -182,7 +182,7 @@ export class ResponseStream implements AsyncIterable<ClientStreamEvent> {
         return;
       case 'response.output_item.added':
         this.items[event.output_index] = { item: event.item, parts: [], logprobs: [], status: 'incomplete' };
-        if (event.item.type !== 'message')
+        if ('call_id' in event.item)
           this.emit({ type: 'call', callId: event.item.call_id, name: event.item.name });
         return;
       case 'response.output_item.done':
@@ -287,6 +287,7 @@ interface OpenItem {
 function outputItem({ item, parts, logprobs, status }: OpenItem): OutputItem {
   const text = parts.join('');
   if (item.type === 'custom_tool_call') return { ...item, status };
+  if (item.type === 'reasoning') return { ...item, status };
   if (item.type === 'function_call') return { ...item, status, arguments: text };
   return { ...item, status, content: [{ type: 'output_text', text, annotations: [], logprobs }] };
 }

@@ -81,7 +81,16 @@ export interface OutputCustomCall {
   readonly input: string;
 }
 
-export type OutputItem = OutputMessage | OutputFunctionCall | OutputCustomCall;
+/** What the model thought in front of its answer. */
+export interface OutputReasoning {
+  readonly id: string;
+  readonly type: 'reasoning';
+  readonly status: ItemStatus;
+  readonly summary: readonly [];
+  readonly content: readonly { readonly type: 'reasoning_text'; readonly text: string }[];
+}
+
+export type OutputItem = OutputReasoning | OutputMessage | OutputFunctionCall | OutputCustomCall;
 
 /** An input item as stored and listed: what the client sent, with an id. */
 export interface InputItem {
@@ -199,6 +208,8 @@ export type ResponseEvent =
   | TextDeltaEvent
   | TextDoneEvent
   | ArgumentsDeltaEvent
+  | ReasoningDeltaEvent
+  | ReasoningDoneEvent
   | ArgumentsDoneEvent
   | CustomInputEvent
   | StreamErrorEvent;
@@ -254,6 +265,18 @@ export interface TextDoneEvent extends OfItem {
   readonly content_index: number;
   readonly text: string;
   readonly logprobs: readonly OutputLogprob[];
+}
+
+export interface ReasoningDeltaEvent extends OfItem {
+  readonly type: 'response.reasoning_text.delta';
+  readonly content_index: number;
+  readonly delta: string;
+}
+
+export interface ReasoningDoneEvent extends OfItem {
+  readonly type: 'response.reasoning_text.done';
+  readonly content_index: number;
+  readonly text: string;
 }
 
 export interface ArgumentsDeltaEvent extends OfItem {

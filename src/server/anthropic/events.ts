@@ -5,6 +5,7 @@ import type { CompletionEvent } from '../road/completion.js';
 import { type EndEvent, usageExtension } from '../road/usage.js';
 
 export type AnswerBlock =
+  | { readonly type: 'thinking'; readonly thinking: string; readonly signature: string }
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'tool_use'; readonly id: string; readonly name: string; readonly input: unknown };
 
@@ -37,6 +38,7 @@ export interface AnswerMessage {
 }
 
 type BlockDelta =
+  | { readonly type: 'thinking_delta'; readonly thinking: string }
   | { readonly type: 'text_delta'; readonly text: string }
   | { readonly type: 'input_json_delta'; readonly partial_json: string };
 
@@ -64,7 +66,7 @@ export async function* answerEvents(
   { id, model, maxTokens }: AnswerHead,
 ): AsyncGenerator<AnswerEvent, void, void> {
   let count = 0;
-  let open: 'text' | 'tool_use' | null = null;
+  let open: 'thinking' | 'text' | 'tool_use' | null = null;
   const close = (): AnswerEvent[] => {
     if (open === null) return [];
     open = null;
@@ -96,6 +98,19 @@ export async function* answerEvents(
         yield { type: 'ping' };
         break;
       }
+      case 'reasoning':
+        if (open !== 'thinking') {
+          yield* close();
+          open = 'thinking';
+          const block = { type: 'thinking', thinking: '', signature: '' } as const;
+          yield { type: 'content_block_start', index: count++, content_block: block };
+        }
+        yield {
+          type: 'content_block_delta',
+          index: count - 1,
+          delta: { type: 'thinking_delta', thinking: event.text },
+        };
+        break;
       case 'text':
         if (event.text === '') break;
         if (open !== 'text') {
@@ -162,6 +177,15 @@ function usageOf(end: EndEvent): Usage {
   };
 }
 
+/** The input of a call; one that the limit cut is as good as none. */
+function inputOf(json: string): unknown {
+  try {
+    return JSON.parse(json || '{}');
+  } catch {
+    return {};
+  }
+}
+
 /** What the events of an answer add up to. */
 export async function wholeMessage(events: AsyncIterable<AnswerEvent>): Promise<AnswerMessage> {
   let message: AnswerMessage | undefined;
@@ -179,13 +203,16 @@ export async function wholeMessage(events: AsyncIterable<AnswerEvent>): Promise<
       case 'content_block_delta': {
         const block = content[event.index]!;
         if (event.delta.type === 'input_json_delta') json += event.delta.partial_json;
-        else if (block.type === 'text')
+        else if (event.delta.type === 'thinking_delta') {
+          if (block.type === 'thinking')
+            content[event.index] = { ...block, thinking: block.thinking + event.delta.thinking };
+        } else if (block.type === 'text')
           content[event.index] = { ...block, text: block.text + event.delta.text };
         break;
       }
       case 'content_block_stop': {
         const block = content[event.index]!;
-        if (block.type === 'tool_use') content[event.index] = { ...block, input: JSON.parse(json || '{}') };
+        if (block.type === 'tool_use') content[event.index] = { ...block, input: inputOf(json) };
         break;
       }
       case 'message_delta':

@@ -8,6 +8,7 @@ export interface AnswerLine {
   readonly model: string;
   readonly created_at: string;
   readonly text: string;
+  readonly thinking: string;
   readonly calls: readonly AnswerCall[];
   readonly logprobs: readonly unknown[] | null;
   readonly end: AnswerEnd | null;
@@ -46,6 +47,7 @@ export async function* answerLines(
     model,
     created_at: new Date().toISOString(),
     text: '',
+    thinking: '',
     calls: [],
     logprobs: null,
     end: null,
@@ -67,6 +69,10 @@ export async function* answerLines(
           ...(event.logprobs && { logprobs: event.logprobs.map((entry) => logprobOf(tokenizer, entry)) }),
         });
         break;
+      case 'reasoning':
+        if (saysIds) ids.push(...event.ids);
+        yield line({ thinking: event.text });
+        break;
       case 'toolCallStart':
         call = event;
         break;
@@ -76,7 +82,7 @@ export async function* answerLines(
           calls: [
             {
               id: call.id,
-              function: { index: call.index, name: call.name, arguments: JSON.parse(event.text) as unknown },
+              function: { index: call.index, name: call.name, arguments: whole(event.text) },
             },
           ],
         });
@@ -93,6 +99,15 @@ export async function* answerLines(
       default:
         break;
     }
+  }
+}
+
+/** Arguments of a call; those that the limit cut are as good as none. */
+function whole(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
   }
 }
 
@@ -129,6 +144,7 @@ export async function wholeLine(lines: AsyncIterable<AnswerLine>): Promise<Answe
     whole = {
       ...line,
       text: (whole?.text ?? '') + line.text,
+      thinking: (whole?.thinking ?? '') + line.thinking,
       calls: [...(whole?.calls ?? []), ...line.calls],
       logprobs:
         line.logprobs === null ? (whole?.logprobs ?? null) : [...(whole?.logprobs ?? []), ...line.logprobs],
@@ -139,12 +155,26 @@ export async function wholeLine(lines: AsyncIterable<AnswerLine>): Promise<Answe
 }
 
 /** A line as `/api/generate` writes it. */
-export function generateJson({ model, created_at, text, logprobs, end }: AnswerLine): object {
-  return { model, created_at, response: text, done: end !== null, ...(logprobs && { logprobs }), ...end };
+export function generateJson({ model, created_at, text, thinking, logprobs, end }: AnswerLine): object {
+  const thought = thinking !== '' && { thinking };
+  return {
+    model,
+    created_at,
+    response: text,
+    ...thought,
+    done: end !== null,
+    ...(logprobs && { logprobs }),
+    ...end,
+  };
 }
 
 /** A line as `/api/chat` writes it. */
-export function chatJson({ model, created_at, text, calls, logprobs, end }: AnswerLine): object {
-  const message = { role: 'assistant', content: text, ...(calls.length > 0 && { tool_calls: calls }) };
+export function chatJson({ model, created_at, text, thinking, calls, logprobs, end }: AnswerLine): object {
+  const message = {
+    role: 'assistant',
+    content: text,
+    ...(thinking !== '' && { thinking }),
+    ...(calls.length > 0 && { tool_calls: calls }),
+  };
   return { model, created_at, message, done: end !== null, ...(logprobs && { logprobs }), ...end };
 }

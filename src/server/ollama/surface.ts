@@ -113,7 +113,14 @@ async function answer(
   const { info, tokenizer } = context.host.require();
   const model = body.model;
   if (prompt === null) {
-    const line = { model, created_at: new Date().toISOString(), text: '', calls: [], logprobs: null };
+    const line = {
+      model,
+      created_at: new Date().toISOString(),
+      text: '',
+      thinking: '',
+      calls: [],
+      logprobs: null,
+    };
     const isUnload = body.keep_alive != null && Number.parseFloat(String(body.keep_alive)) === 0;
     return { ...json({ ...line, end: null }), done: true, done_reason: isUnload ? 'unload' : 'load' };
   }

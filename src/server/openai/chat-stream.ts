@@ -60,6 +60,9 @@ export async function* chatChunks(
         yield chunk(index, `{"content":${JSON.stringify(event.text)}}`, logprobs);
         break;
       }
+      case 'reasoning':
+        yield chunk(index, `{"reasoning_content":${JSON.stringify(event.text)}}`);
+        break;
       case 'toolCallStart':
       case 'toolCallArguments':
         for (const delta of calls.deltas(index, event)) yield chunk(index, JSON.stringify(delta));

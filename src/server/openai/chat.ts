@@ -38,6 +38,7 @@ export function registerChat(app: FastifyInstance, context: ServerContext): void
 
 interface Choice {
   text: string;
+  reasoning: string;
   readonly calls: { -readonly [K in keyof ToolCall]: ToolCall[K] }[];
   readonly logprobs: ReturnType<typeof chatLogprobs>;
   hasLogprobs: boolean;
@@ -52,7 +53,7 @@ async function wholeAnswer(
 ) {
   const choices = Array.from(
     { length: count },
-    (): Choice => ({ text: '', calls: [], logprobs: [], hasLogprobs: false, end: null }),
+    (): Choice => ({ text: '', reasoning: '', calls: [], logprobs: [], hasLogprobs: false, end: null }),
   );
   for await (const { index, event } of events) {
     const choice = choices[index]!;
@@ -62,6 +63,8 @@ async function wholeAnswer(
         choice.hasLogprobs = true;
         choice.logprobs.push(...chatLogprobs(tokenizer, event.logprobs));
       }
+    } else if (event.type === 'reasoning') {
+      choice.reasoning += event.text;
     } else if (event.type === 'toolCallStart') {
       choice.calls[event.index] = { id: event.id, name: event.name, arguments: '' };
     } else if (event.type === 'toolCallArguments') {
@@ -75,11 +78,12 @@ async function wholeAnswer(
     object: 'chat.completion',
     created,
     model,
-    choices: choices.map(({ text, calls, logprobs, hasLogprobs, end }, index) => ({
+    choices: choices.map(({ text, reasoning, calls, logprobs, hasLogprobs, end }, index) => ({
       index,
       message: {
         role: 'assistant',
         content: text === '' && calls.length > 0 ? null : text,
+        ...(reasoning !== '' && { reasoning_content: reasoning }),
         refusal: null,
         annotations: [],
         ...messageCalls(tools, calls),

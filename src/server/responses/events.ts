@@ -7,6 +7,7 @@ import type {
   OutputItem,
   OutputLogprob,
   OutputMessage,
+  OutputReasoning,
   OutputText,
   ResponseError,
   ResponseEvent,
@@ -51,6 +52,12 @@ interface OpenCall {
   arguments: string;
 }
 
+interface OpenThought {
+  readonly kind: 'thought';
+  readonly delta: Delta;
+  text: string;
+}
+
 export interface MachineOptions {
   /** Log-probabilities as a client reads them; only called when they were asked for. */
   readonly logprobs: (event: TextEvent) => OutputLogprob[];
@@ -67,6 +74,11 @@ const textOf = (text: string, logprobs: readonly OutputLogprob[]): OutputText =>
   logprobs,
 });
 
+function thoughtItem({ delta, text }: OpenThought, status: OutputReasoning['status']): OutputReasoning {
+  const content = status === 'in_progress' ? [] : [{ type: 'reasoning_text' as const, text }];
+  return { id: delta.itemId, type: 'reasoning', status, summary: [], content };
+}
+
 export class ResponseMachine {
   /** The response as of the last event. */
   response: ResponseObject;
@@ -76,7 +88,7 @@ export class ResponseMachine {
   cutReason: IncompleteReason = 'cancelled';
   private sequence = 0;
   private state: 'new' | 'created' | 'running' | 'ended' = 'new';
-  private open: OpenMessage | OpenCall | null = null;
+  private open: OpenThought | OpenMessage | OpenCall | null = null;
   private readonly output: OutputItem[] = [];
 
   constructor(response: ResponseObject, sink: EventSink, options: MachineOptions) {
@@ -113,6 +125,9 @@ export class ResponseMachine {
         return;
       case 'started':
         this.start();
+        return;
+      case 'reasoning':
+        this.pushThought(event.text);
         return;
       case 'toolCallStart':
         this.openCall(event.id, event.name);
@@ -176,6 +191,27 @@ export class ResponseMachine {
     if (logprobs.length > 0) open.logprobs.push(...logprobs);
     open.delta.sequenceNumber = this.sequence++;
     this.sink.textDelta(open.delta, text, logprobs);
+  }
+
+  private pushThought(text: string): void {
+    const open = this.open?.kind === 'thought' ? this.open : this.openThought();
+    open.text += text;
+    this.sink.event({
+      type: 'response.reasoning_text.delta',
+      sequence_number: this.sequence++,
+      item_id: open.delta.itemId,
+      output_index: open.delta.outputIndex,
+      content_index: 0,
+      delta: text,
+    });
+  }
+
+  private openThought(): OpenThought {
+    const delta = this.newItem('rs');
+    const open: OpenThought = { kind: 'thought', delta, text: '' };
+    this.open = open;
+    this.itemEvent('response.output_item.added', thoughtItem(open, 'in_progress'));
+    return open;
   }
 
   private openMessage(): OpenMessage {
@@ -253,6 +289,16 @@ export class ResponseMachine {
         part,
       });
       item = { id: itemId, type: 'message', status, role: 'assistant', content: [part] };
+    } else if (open.kind === 'thought') {
+      this.sink.event({
+        type: 'response.reasoning_text.done',
+        sequence_number: this.sequence++,
+        item_id: itemId,
+        output_index: outputIndex,
+        content_index: 0,
+        text: open.text,
+      });
+      item = thoughtItem(open, status);
     } else {
       item = callItem(open, status);
       const place = { item_id: itemId, output_index: outputIndex };

@@ -54,7 +54,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   const prompt = promptIds(engine.tokenizer, request.prompt);
   const promptTokens = prompt.ids.length;
   requireRoom(engine, request, promptTokens);
-  const calling = callingOf(engine.tokenizer.chatTemplate, request.prompt);
+  const calling = callingOf(engine.tokenizer, request.prompt, prompt.text ?? null);
   admission.requireTokens(request.tier, promptTokens);
   rates.take(caller, promptTokens);
   const ticket = admission.admit(request.tier, request.caller, promptTokens);

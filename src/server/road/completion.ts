@@ -89,6 +89,8 @@ export type CompletionEvent =
       readonly ids: readonly number[];
       readonly logprobs?: readonly TokenLogprobs[];
     }
+  /** What the model thought; it is no part of its answer. */
+  | { readonly type: 'reasoning'; readonly text: string; readonly ids: readonly number[] }
   | { readonly type: 'toolCallStart'; readonly index: number; readonly id: string; readonly name: string }
   | { readonly type: 'toolCallArguments'; readonly index: number; readonly text: string }
   | {

@@ -1,5 +1,6 @@
 /** The ids that a request's prompt stands for, with no second BOS, and the stop string that its form needs. */
 import { transcriptStop } from '../../formats/chat/template.js';
+import type { Text } from '../../formats/jinja/text.js';
 import type { Tokenizer } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
@@ -11,6 +12,8 @@ export interface PromptIds {
   readonly ids: readonly number[];
   /** Ends an answer in a form that has no end token. */
   readonly stop: string | null;
+  /** Of a conversation: what its template made of it. */
+  readonly text?: Text;
 }
 
 /** Throws OptionError or ApiError on messages that the template refuses, and on infill without such tokens. */
@@ -26,7 +29,7 @@ export function promptIds(tokenizer: Tokenizer, prompt: CompletionPrompt): Promp
       const { messages, ...options } = messagesForTemplate(tokenizer.chatTemplate, prompt);
       const text = tokenizer.applyChatTemplate(messages, options);
       const ids = promptCache(tokenizer).encode(text);
-      return { ids, stop: tokenizer.chatTemplate === null ? transcriptStop : null };
+      return { ids, stop: tokenizer.chatTemplate === null ? transcriptStop : null, text };
     }
     default:
       return prompt satisfies never;

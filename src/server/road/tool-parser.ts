@@ -1,70 +1,89 @@
-/**
- * Finds calls of functions in a model's answer, piece by piece. A call is passed on when it is whole and valid, since
- * only then it is certain to be one: what looks like a call and is none stays text. So the result does not depend on
- * how the answer was cut into pieces.
- */
-import type { GenerateOptions, TokenLogprobs } from '../../runtime/types.js';
+/** Finds thoughts and calls of functions in a model's answer, piece by piece. */
+import { answerReader } from '../../formats/answer/answer.js';
+import { knownMarks } from '../../formats/answer/reader.js';
+import type { AnswerEvent, AnswerReader } from '../../formats/answer/types.js';
+import { plain, sliced, type Text } from '../../formats/jinja/text.js';
+import type { GenerateOptions, Tokenizer, TokenLogprobs } from '../../runtime/types.js';
 import { newId } from '../responses/ids.js';
 import type { CompletionEvent, CompletionPrompt, Tool } from './completion.js';
-import { callableTools, mustCall, type ToolForm, toolForm, toolGrammar } from './tools.js';
+import { callableTools, mustCall, toolGrammar } from './tools.js';
 
 type TextEvent = Extract<CompletionEvent, { readonly type: 'text' }>;
 export type ParsedEvent = Extract<
   CompletionEvent,
-  { readonly type: 'text' | 'toolCallStart' | 'toolCallArguments' }
+  { readonly type: 'text' | 'reasoning' | 'toolCallStart' | 'toolCallArguments' }
 >;
 
-/** What a request that may call functions needs. */
+/** What the answer to a conversation needs. */
 export interface Calling {
   readonly parser: ToolParser;
   /** Where the answer must be a call. */
   readonly options: Pick<GenerateOptions, 'grammar'>;
 }
 
-/** Null without functions to call. */
-export function callingOf(template: string | null, prompt: CompletionPrompt): Calling | null {
+/** The last characters of a prompt that can open a thought. */
+const promptEndLength = 64;
+
+/** Null where an answer is nothing but text: without messages, or with neither a template nor functions to call. */
+export function callingOf(
+  tokenizer: Tokenizer,
+  prompt: CompletionPrompt,
+  promptText: Text | null,
+): Calling | null {
   if (prompt.kind !== 'messages') return null;
   const tools = callableTools(prompt);
-  if (tools.length === 0) return null;
-  const parallel = prompt.parallelToolCalls ?? true;
+  if (tools.length === 0 && tokenizer.chatTemplate === null) return null;
+  const isForced = tools.length > 0 && mustCall(prompt);
+  const end = promptText === null ? '' : sliced(promptText, plain(promptText).length - promptEndLength);
   return {
-    parser: new ToolParser({ form: toolForm(template), tools, parallel }),
-    options: mustCall(prompt) ? { grammar: toolGrammar(tools) } : {},
+    parser: new ToolParser({
+      template: tokenizer.chatTemplate,
+      // What a user said opens no thought.
+      promptEnd: ownEnd(end),
+      tools,
+      parallel: prompt.parallelToolCalls ?? true,
+      isForced,
+      tokenizer,
+    }),
+    options: isForced ? { grammar: toolGrammar(tools) } : {},
   };
 }
 
+/** What of a text's end the template wrote. */
+function ownEnd(text: Text): string {
+  if (typeof text === 'string') return text;
+  const { runs } = text;
+  return runs === null || runs.length % 2 === 0 ? '' : text.text.slice(text.length - runs.at(-1)!);
+}
+
 export interface ToolParserOptions {
-  readonly form: ToolForm;
+  readonly template: string | null;
+  readonly promptEnd?: string;
   readonly tools: readonly Tool[];
   /** False passes on the first call and nothing after it. */
   readonly parallel: boolean;
+  /** A call that the limit cuts is still one. */
+  readonly isForced?: boolean;
+  /** Knows the texts of control tokens, which have none in an answer. */
+  readonly tokenizer?: Pick<Tokenizer, 'bytesOf' | 'textOf' | 'decode'>;
   readonly newId?: () => string;
-}
-
-/** What a call in JSON begins with, without spaces; a list of calls has a bracket in front. */
-const BEGINNINGS = ['name', 'type', 'function', 'arguments', 'parameters', 'id'].map((key) => `{"${key}"`);
-
-interface Call {
-  readonly name: string;
-  readonly arguments: string;
 }
 
 export class ToolParser {
   private readonly options: ToolParserOptions;
+  private readonly reader: AnswerReader;
   private readonly newId: () => string;
-  /** Received and not passed on: a mark that may be one, white space, or a call that is not whole. */
-  private held = '';
   private ids: number[] = [];
   private logprobs: TokenLogprobs[] = [];
-  private state: 'start' | 'text' | 'call' | 'afterCall' = 'start';
-  /** In a call: how much of `held` the mark is. */
-  private markLength = 0;
-  private readonly scanner = new JsonScanner();
+  private all = '';
   private count = 0;
 
   constructor(options: ToolParserOptions) {
     this.options = options;
     this.newId = options.newId ?? (() => newId('call'));
+    // A call that must be is JSON from its first letter on, whatever the prompt opened.
+    const { promptEnd, isForced, ...rest } = options;
+    this.reader = answerReader({ ...rest, ...(promptEnd !== undefined && !isForced && { promptEnd }) });
   }
 
   /** Calls passed on so far. */
@@ -73,15 +92,18 @@ export class ToolParser {
   }
 
   push({ text, ids, logprobs }: Pick<TextEvent, 'text' | 'ids' | 'logprobs'>): ParsedEvent[] {
-    this.held += text;
     this.ids.push(...ids);
     if (logprobs) this.logprobs.push(...logprobs);
-    return this.run(false);
+    const written = this.withMarks(text, ids);
+    if (this.options.isForced) this.all += written;
+    return this.eventsOf(this.reader.push(written));
   }
 
   /** What is left when the answer is over. */
   end(): ParsedEvent[] {
-    const events = this.run(true);
+    const rest = this.reader.end();
+    const cut = this.options.isForced && this.count === 0 && !rest.some(({ type }) => type === 'call');
+    const events = cut ? this.cutCall() : this.eventsOf(rest);
     const { ids, logprobs } = this;
     if (ids.length > 0 && this.count === 0) {
       events.push({ type: 'text', text: '', ids, ...(logprobs.length > 0 && { logprobs }) });
@@ -89,195 +111,50 @@ export class ToolParser {
     return events;
   }
 
-  private run(isEnd: boolean): ParsedEvent[] {
-    const events: ParsedEvent[] = [];
-    while (this.step(isEnd, events));
-    return events;
+  /** The text of tokens with the marks among them that have none. */
+  private withMarks(text: string, ids: readonly number[]): string {
+    const { tokenizer } = this.options;
+    const markOf = (id: number): string => (tokenizer?.bytesOf(id).length === 0 ? tokenizer.textOf(id) : '');
+    const marks = ids.map(markOf).filter((mark) => knownMarks.has(mark));
+    if (marks.length === 0) return text;
+    // Tokens come one by one but for predictions; then a mark stands at its own place between the others.
+    const at = ids.findIndex((id) => knownMarks.has(markOf(id)));
+    const before = at === 0 ? '' : tokenizer!.decode(ids.slice(0, at), { continues: true });
+    const length = text.startsWith(before) ? before.length : text.length;
+    return text.slice(0, length) + marks.join('') + text.slice(length);
   }
 
-  /** Takes one step; false when more text is needed. */
-  private step(isEnd: boolean, events: ParsedEvent[]): boolean {
-    switch (this.state) {
-      case 'start':
-      case 'afterCall':
-        return this.beginning(isEnd, events);
-      case 'text':
-        return this.text(isEnd, events);
-      case 'call':
-        return this.call(isEnd, events);
-    }
-  }
-
-  /** Where a call without a mark may stand. White space there is no text of its own. */
-  private beginning(isEnd: boolean, events: ParsedEvent[]): boolean {
-    const { open, close } = this.options.form;
-    const rest = this.held.trimStart();
-    const isAfter = this.state === 'afterCall';
-    if (isAfter && close !== null && rest.startsWith(close)) {
-      this.held = rest.slice(close.length);
-      return true;
-    }
-    // Llama separates calls with semicolons.
-    if (isAfter && rest.startsWith(';')) {
-      this.held = rest.slice(1);
-      return true;
-    }
-    if (rest === '') {
-      if (isEnd && !isAfter) this.emit(this.held.length, events);
-      return false;
-    }
-    const marks = [open, isAfter ? close : null].filter((mark) => mark !== null);
-    if (!isEnd && marks.some((mark) => mark !== rest && mark.startsWith(rest))) return false;
-    if (open !== null && rest.startsWith(open)) {
-      this.enterCall(this.held.length - rest.length + open.length);
-    } else if (mayBeCall(rest)) {
-      this.enterCall(0);
-    } else {
-      this.state = 'text';
-    }
-    return true;
-  }
-
-  private text(isEnd: boolean, events: ParsedEvent[]): boolean {
-    const { open } = this.options.form;
-    const at = open === null ? -1 : this.held.indexOf(open);
-    if (at >= 0) {
-      this.emit(at, events);
-      this.enterCall(open!.length);
-      return true;
-    }
-    const kept = isEnd || open === null ? 0 : heldBack(this.held, open);
-    this.emit(this.held.length - kept, events);
-    return false;
-  }
-
-  private enterCall(markLength: number): void {
-    this.state = 'call';
-    this.markLength = markLength;
-    this.scanner.reset(markLength);
-  }
-
-  private call(isEnd: boolean, events: ParsedEvent[]): boolean {
-    const mayBe = mayBeCall(this.held.slice(this.markLength));
-    const end = mayBe ? this.scanner.end(this.held) : null;
-    if (mayBe && end === null && !isEnd) return false;
-    const calls = end === null ? null : this.read(this.held.slice(this.markLength, end));
-    if (calls === null) {
-      // The mark alone is text now; there may be another one behind it.
-      this.state = 'text';
-      this.emit(Math.max(1, this.markLength), events);
-      return true;
-    }
-    this.held = this.held.slice(end!);
-    this.drop();
-    for (const { name, arguments: text } of calls) {
-      if (!this.options.parallel && this.count > 0) break;
-      const index = this.count++;
-      events.push({ type: 'toolCallStart', index, id: this.newId(), name });
-      events.push({ type: 'toolCallArguments', index, text });
-    }
-    this.state = 'afterCall';
-    return true;
-  }
-
-  /** The calls that a JSON text stands for, or null. */
-  private read(text: string): readonly Call[] | null {
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      return null;
-    }
-    const items: readonly unknown[] = Array.isArray(value) ? value : [value];
-    const calls = items.map((item) => this.callOf(item)).filter((call) => call !== null);
-    return calls.length === items.length && calls.length > 0 ? calls : null;
-  }
-
-  private callOf(value: unknown): Call | null {
-    if (!isObject(value)) return null;
-    const inner = isObject(value.function) ? value.function : value;
-    const { name } = inner;
-    if (typeof name !== 'string' || !this.options.tools.some((tool) => tool.name === name)) return null;
-    let given = inner.arguments ?? inner.parameters ?? {};
-    if (typeof given === 'string') {
-      try {
-        given = JSON.parse(given);
-      } catch {
-        return null;
+  private eventsOf(events: readonly AnswerEvent[]): ParsedEvent[] {
+    return events.flatMap((event): ParsedEvent[] => {
+      if (event.type === 'call') {
+        this.drop();
+        return this.callEvents(event.call.name, event.call.arguments);
       }
-    }
-    return isObject(given) ? { name, arguments: JSON.stringify(given) } : null;
+      const { ids, logprobs } = this;
+      this.drop();
+      if (event.type === 'reasoning') return [{ type: 'reasoning', text: event.text, ids }];
+      return [{ type: 'text', text: event.text, ids, ...(logprobs.length > 0 && { logprobs }) }];
+    });
   }
 
-  /** Passes on the first characters held, as text with the tokens received so far. */
-  private emit(length: number, events: ParsedEvent[]): void {
-    const text = this.held.slice(0, length);
-    this.held = this.held.slice(length);
-    if (!this.options.parallel && this.count > 0) return;
-    if (text === '') return;
-    const { ids, logprobs } = this;
+  private callEvents(name: string, text: string): ParsedEvent[] {
+    const index = this.count++;
+    return [
+      { type: 'toolCallStart', index, id: this.newId(), name },
+      { type: 'toolCallArguments', index, text },
+    ];
+  }
+
+  /** A call that had to be one, as far as it got. */
+  private cutCall(): ParsedEvent[] {
+    const match = /"name"\s*:\s*"([^"]+)"(?:\s*,\s*"arguments"\s*:\s*([\s\S]*))?/.exec(this.all);
+    if (match === null) return [];
     this.drop();
-    events.push({ type: 'text', text, ids, ...(logprobs.length > 0 && { logprobs }) });
+    return this.callEvents(match[1]!, match[2] ?? '');
   }
 
   private drop(): void {
     this.ids = [];
     this.logprobs = [];
-  }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Whether a text, as far as it goes, begins like a call. */
-function mayBeCall(text: string): boolean {
-  const dense = text.slice(0, 256).replace(/\s+/g, '').replace(/^\[/, '');
-  return BEGINNINGS.some((beginning) => beginning.startsWith(dense) || dense.startsWith(beginning));
-}
-
-/** The length of the longest end of `text` that `mark` begins with. */
-function heldBack(text: string, mark: string): number {
-  for (let length = Math.min(text.length, mark.length - 1); length > 0; length--) {
-    if (mark.startsWith(text.slice(-length))) return length;
-  }
-  return 0;
-}
-
-/** Finds the end of a JSON object or list; looks at every character once. */
-class JsonScanner {
-  private at = 0;
-  private depth = 0;
-  private inString: boolean = false;
-
-  reset(at: number): void {
-    this.at = at;
-    this.depth = 0;
-    this.inString = false;
-  }
-
-  /** The index behind the value, or null while it is open. */
-  end(text: string): number | null {
-    while (this.at < text.length) {
-      const char = text[this.at]!;
-      if (this.inString) {
-        if (char === '\\') {
-          // The escaped character may be still to come.
-          if (this.at + 1 >= text.length) return null;
-          this.at++;
-        } else if (char === '"') {
-          this.inString = false;
-        }
-      } else if (char === '"') {
-        this.inString = true;
-      } else if (char === '{' || char === '[') {
-        this.depth++;
-      } else if (char === '}' || char === ']') {
-        this.depth--;
-        if (this.depth <= 0) return ++this.at;
-      }
-      this.at++;
-    }
-    return null;
   }
 }

@@ -8,23 +8,8 @@ import type { CompletionPrompt, Message, Tool } from './completion.js';
 
 export type MessagesPrompt = Extract<CompletionPrompt, { readonly kind: 'messages' }>;
 
-/** How a model writes calls. */
-export interface ToolForm {
-  /** Text that a call begins with, where the model has one. */
-  readonly open: string | null;
-  /** Text after a call. */
-  readonly close: string | null;
-}
-
-const HERMES: ToolForm = { open: '<tool_call>', close: '</tool_call>' };
-/** The mark is a control token in most vocabularies and then has no text; the list after it is enough. */
-const MISTRAL: ToolForm = { open: '[TOOL_CALLS]', close: null };
-/** Llama 3 as well: an object, with `arguments` or `parameters`, and nothing before it. */
-const BARE: ToolForm = { open: null, close: null };
-
-export function toolForm(template: string | null): ToolForm {
-  return [HERMES, MISTRAL].find(({ open }) => template?.includes(open!)) ?? BARE;
-}
+/** A mark of Mistral's templates. */
+const mistralMark = '[TOOL_CALLS]';
 
 /** The tools that may be called; none with the choice `none`. */
 export function callableTools({ tools = [], toolChoice = 'auto' }: MessagesPrompt): readonly Tool[] {
@@ -75,7 +60,7 @@ function templateMessage(
   names: ReadonlyMap<string, string>,
 ): ChatMessage {
   const { role, content, toolCalls, toolCallId } = message;
-  const idFor = (id: string): string => (template.includes(MISTRAL.open!) ? mistralId(id) : id);
+  const idFor = (id: string): string => (template.includes(mistralMark) ? mistralId(id) : id);
   const name = toolCallId === undefined ? undefined : names.get(toolCallId);
   return {
     role,

@@ -214,13 +214,14 @@ function briefEvent(event: ResponseEvent): object | null {
     case 'response.in_progress':
     case 'response.content_part.added':
     case 'response.output_text.done':
+    case 'response.reasoning_text.done':
     case 'response.content_part.done':
     case 'response.function_call_arguments.done':
     case 'response.custom_tool_call_input.delta':
     case 'response.custom_tool_call_input.done':
       return null;
     case 'response.output_item.done': {
-      if (event.item.type === 'custom_tool_call') return event;
+      if (event.item.type === 'custom_tool_call' || event.item.type === 'reasoning') return event;
       const { type, sequence_number, output_index, item } = event;
       return { type, sequence_number, output_index, item: { status: item.status } };
     }

@@ -194,7 +194,7 @@ export class Peer {
         this.failSteers(active, 'The response failed.');
         return;
       }
-      const calls = kept.response.output.filter((item) => item.type !== 'message');
+      const calls = kept.response.output.filter((item) => 'call_id' in item);
       const isWaiting = active.steers.length > 0 && calls.length > 0;
       this.state.put(lane.name, kept, isWaiting ? active.steers : []);
       if (active.steers.length === 0 || this.gone.signal.aborted) return;

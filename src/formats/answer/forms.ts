@@ -1,0 +1,164 @@
+/** The forms in which models write calls: what one begins with, and what reads it from there. */
+import { type CallableTool, callsOfJson, isObject, parsed, type ReadCall } from './call.js';
+import { type Cursor, Unfinished } from './cursor.js';
+import { pythonCalls } from './python-calls.js';
+import { tagCall } from './tag-calls.js';
+
+/** Calls from behind the mark on; null where there are none, and then the mark is text. */
+type Read = (cursor: Cursor, tools: readonly CallableTool[]) => readonly ReadCall[] | null;
+
+export interface CallForm {
+  readonly open: string;
+  readonly read: Read;
+  /** Text that a call may begin with is part of it. */
+  readonly keepsOpen?: boolean;
+  /** Its mark is an ordinary word: only for templates that speak of it. */
+  readonly isRare?: boolean;
+}
+
+/** JSON, fenced or not. */
+const json: Read = (cursor, tools) => {
+  cursor.skipSpace();
+  const fence = cursor.match(/```(?:json)?\s*/y);
+  const text = cursor.json();
+  if (text === null) {
+    if (cursor.isEnd || (fence === null && '```json'.startsWith(cursor.rest))) throw new Unfinished();
+    return null;
+  }
+  return callsOfJson(text, tools);
+};
+
+/** A function in tags. */
+const tags: Read = (cursor, tools) => {
+  const call = tagCall(cursor.skipSpace(), tools);
+  if (call !== null) return [call];
+  if (cursor.isEnd || /^<[^>]*$|^[\w.-]+\s*(?:<[^>]*)?$/.test(cursor.rest)) throw new Unfinished();
+  return null;
+};
+
+/** The first that reads calls. */
+function either(...reads: readonly Read[]): Read {
+  return (cursor, tools) => {
+    const { at } = cursor;
+    for (const read of reads) {
+      cursor.at = at;
+      const calls = read(cursor, tools);
+      if (calls !== null) return calls;
+    }
+    return null;
+  };
+}
+
+const python: Read = (cursor) => pythonCalls(cursor.skipSpace());
+
+/** What stands between a mark and the arguments is no longer, in characters. */
+const longestName = 300;
+
+/** A name, marks, and a JSON object. */
+function named(pattern: RegExp): Read {
+  return (cursor) => {
+    const mayCome = !/[{}]/.test(cursor.rest) && cursor.rest.length < longestName;
+    const match = cursor.skipSpace().match(pattern);
+    if (match !== null) cursor.skipSpace().match(/```(?:json)?\s*/y);
+    const args = match === null ? null : cursor.json();
+    if (args === null && mayCome) throw new Unfinished();
+    if (match === null || args === null || !isObject(parsed(args))) return null;
+    const { name = '', id } = match.groups ?? {};
+    return [{ name, arguments: args, ...(id !== undefined && { id }) }];
+  };
+}
+
+const mistral = named(/(?<name>[\w.-]+)(?:\[CALL_ID\](?<id>\w+))?(?:\[ARGS\])?\s*(?=\{)/y);
+const deepseek = named(/(?:function<｜tool▁sep｜>)?(?<name>[\w.-]+)(?:<｜tool▁sep｜>)?\s*(?=\{|```)/y);
+const kimi = named(/(?<id>(?:functions\.)?(?<name>[\w.-]+?)(?::\d+)?)\s*<\|tool_call_argument_begin\|>/y);
+const solar = named(/(?<id>\w+)<\|tool_call:name\|>(?<name>[\w.-]+)<\|tool_call:args\|>/y);
+
+/** In the order in which they are tried where two begin alike. */
+const callForms: readonly CallForm[] = [
+  { open: '<tool_call>', read: either(json, tags) },
+  { open: '<tool_calls>', read: json },
+  { open: '<TOOLCALL>', read: json },
+  { open: '<seed:tool_call>', read: tags },
+  { open: '<function=', read: tags, keepsOpen: true },
+  { open: '<function name="', read: tags, keepsOpen: true },
+  { open: '<invoke name="', read: tags, keepsOpen: true },
+  { open: '<｜DSML｜invoke name="', read: tags, keepsOpen: true },
+  { open: '<tool_call:opensource>', read: tags, keepsOpen: true },
+  { open: '<|tool_call|>', read: json },
+  { open: '<|tool_call:begin|>', read: solar },
+  { open: '[TOOL_CALLS]', read: either(json, mistral) },
+  { open: '<|tool_call_start|>', read: either(python, json) },
+  { open: '<｜tool▁call▁begin｜>', read: deepseek },
+  { open: '<|tool_call_begin|>', read: kimi },
+  { open: '<|tools_prefix|>', read: json },
+  { open: '<|START_ACTION|>', read: json },
+  { open: '<|python_tag|>', read: either(json, (cursor, tools) => withoutCall(python(cursor, tools))) },
+  { open: '```tool_code', read: python },
+  { open: 'functools', read: json, isRare: true },
+  { open: 'Action:', read: json, isRare: true },
+  { open: '>>>', read: named(/(?!all\b)(?<name>[\w.-]+)\s*\n\s*(?=\{)/y), isRare: true },
+];
+
+/** Marks in front of the first call, which has a mark of its own. */
+const framed: Read = (cursor, tools) => {
+  const { rest } = cursor.skipSpace();
+  const form = callForms.find(({ open, isRare }) => !isRare && rest.startsWith(open));
+  if (form === undefined) {
+    if (callForms.some(({ open }) => open.startsWith(rest))) throw new Unfinished();
+    return null;
+  }
+  if (!form.keepsOpen) cursor.at += form.open.length;
+  return form.read(cursor, tools);
+};
+
+const openFrames: readonly string[] = [
+  '<minimax:tool_call>',
+  '<｜DSML｜function_calls>',
+  '<｜DSML｜tool_calls>',
+  '<tool_calls:opensource>',
+  '<|tool_calls|>',
+  '<｜tool▁calls▁begin｜>',
+  '<|tool_calls_section_begin|>',
+];
+
+/** Forms with a mark, and those marks that stand in front of them. */
+export const markedForms: readonly CallForm[] = [
+  ...callForms,
+  ...openFrames.map((open) => ({ open, read: framed })),
+];
+
+/** Marks behind calls. */
+export const callEnds: readonly string[] = [
+  '</tool_call>',
+  '</function>',
+  '</tool_calls>',
+  '</TOOLCALL>',
+  '</seed:tool_call>',
+  '</minimax:tool_call>',
+  '</｜DSML｜function_calls>',
+  '</｜DSML｜tool_calls>',
+  '</tool_calls:opensource>',
+  '<|/tool_call|>',
+  '<|tool_call:end|>',
+  '<|tool_call_end|>',
+  '<｜tool▁call▁end｜>',
+  '<｜tool▁calls▁end｜>',
+  '<|tool_calls_section_end|>',
+  '<|tools_suffix|>',
+  '<|END_ACTION|>',
+  '```',
+  ';',
+  '<|eom_id|>',
+];
+
+/** Llama's built-in tools are written `name.call(...)`. */
+function withoutCall(calls: readonly ReadCall[] | null): readonly ReadCall[] | null {
+  return calls?.map(({ name, ...call }) => ({ ...call, name: name.replace(/\.call$/, '') })) ?? null;
+}
+
+/** Calls with no mark, where a line begins: JSON, fenced JSON, or Python in brackets. */
+export const bareForms: readonly CallForm[] = [
+  { open: '{', read: json, keepsOpen: true },
+  { open: '[', read: either(json, python), keepsOpen: true },
+  { open: '```json', read: json, keepsOpen: true },
+];

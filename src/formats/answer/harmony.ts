@@ -1,0 +1,88 @@
+/** The channels of gpt-oss: analysis is thought, commentary to a function is a call, everything else is text. */
+import type { ReadCall } from './call.js';
+import type { AnswerEvent, AnswerOptions, AnswerReader } from './types.js';
+
+const bodyEnds = /<\|(?:end|call|return|start)\|>|<\|channel\|>/;
+const marks = ['<|end|>', '<|call|>', '<|return|>', '<|start|>', '<|channel|>'];
+
+export class HarmonyReader implements AnswerReader {
+  private readonly options: AnswerOptions;
+  private held = '';
+  /** Of the message being read; null in front of its body. */
+  private header: string | null = null;
+  private count = 0;
+  private readonly events: AnswerEvent[] = [];
+
+  constructor(options: AnswerOptions) {
+    this.options = options;
+    const open = /<\|channel\|>([^<]*)<\|message\|>\s*$/.exec(options.promptEnd ?? '');
+    if (open !== null) this.header = open[1]!;
+  }
+
+  push(text: string): AnswerEvent[] {
+    this.held += text;
+    return this.run(false);
+  }
+
+  end(): AnswerEvent[] {
+    return this.run(true);
+  }
+
+  private run(isEnd: boolean): AnswerEvent[] {
+    while (this.header === null ? this.readHeader(isEnd) : this.readBody(this.header, isEnd));
+    return this.events.splice(0);
+  }
+
+  private readHeader(isEnd: boolean): boolean {
+    const isPlain = !/^\s*(?:<|$|assistant|to=)/.test(this.held);
+    if (isPlain) {
+      // No channel at all: it is the answer.
+      this.header = 'final';
+      return true;
+    }
+    const end = this.held.indexOf('<|message|>');
+    if (end < 0) {
+      if (isEnd) this.held = '';
+      return false;
+    }
+    this.header = this.held.slice(0, end);
+    this.held = this.held.slice(end + '<|message|>'.length);
+    return true;
+  }
+
+  private readBody(header: string, isEnd: boolean): boolean {
+    const match = bodyEnds.exec(this.held);
+    const name = /to=(?:functions\.)?([\w.-]+)/.exec(header)?.[1]?.replace(/<.*$/, '');
+    const isCall = name !== undefined && (this.options.tools ?? []).some((tool) => tool.name === name);
+    if (match === null && !isEnd) {
+      if (!isCall) this.pass(header, this.held.length - tail(this.held));
+      return false;
+    }
+    const length = match?.index ?? this.held.length;
+    if (isCall) this.call({ name, arguments: this.held.slice(0, length).trim() || '{}' });
+    else this.pass(header, length);
+    this.held = isCall ? this.held.slice(length) : this.held;
+    if (match !== null) this.held = this.held.slice(match[0] === '<|channel|>' ? 0 : match[0].length);
+    this.header = null;
+    return this.held !== '';
+  }
+
+  private call(call: ReadCall): void {
+    if (this.options.parallel === false && this.count > 0) return;
+    this.count++;
+    this.events.push({ type: 'call', call });
+  }
+
+  private pass(header: string, length: number): void {
+    const text = this.held.slice(0, length);
+    this.held = this.held.slice(length);
+    const isThought = header.includes('analysis') && this.options.reasoning !== 'content';
+    if (text !== '') this.events.push({ type: isThought ? 'reasoning' : 'text', text });
+  }
+}
+
+function tail(text: string): number {
+  for (let length = Math.min(text.length, 10); length > 0; length--)
+    if (marks.some((mark) => mark.startsWith(text.slice(-length)))) return length;
+  return 0;
+}
