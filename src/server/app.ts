@@ -7,6 +7,7 @@ import type { ServerContext } from './context.js';
 import { ApiError } from './errors.js';
 import { anonymous } from './gate/keys.js';
 import { type ErrorFormat, openAiError, writeErrors } from './http.js';
+import { registerLlamaCpp } from './llama-cpp/surface.js';
 import { ollamaError, registerOllama } from './ollama/surface.js';
 import { registerOpenAi } from './openai/index.js';
 import { registerOperations } from './operations.js';
@@ -22,6 +23,7 @@ const SURFACES: readonly Surface[] = [
   registerResponsesApi,
   registerAnthropic,
   registerOllama,
+  registerLlamaCpp,
 ];
 
 /** Names of requests that clients may give themselves. */

@@ -5,7 +5,7 @@
 
 import { EngineError } from '../core/errors.js';
 import { joined, Origins, plain, said, type Text } from '../formats/jinja/text.js';
-import type { EncodeOptions } from '../formats/tokenizer-types.js';
+import type { ChatTemplateOptions, EncodeOptions } from '../formats/tokenizer-types.js';
 import { validateGenerate } from '../runtime/engine/options.js';
 import type {
   Engine,
@@ -95,9 +95,15 @@ class NullTokenizer implements Tokenizer {
     };
   }
 
-  applyChatTemplate(messages: readonly { role: string; content: string }[]): Text {
-    const turns = messages.flatMap(({ role, content }) => [`${role}: `, said(content), `${END_TEXT}\n`]);
-    return joined([...turns, 'assistant:']);
+  applyChatTemplate(
+    messages: readonly { role: string; content: string }[],
+    { continues = false, addGenerationPrompt = true }: ChatTemplateOptions = {},
+  ): Text {
+    const turns = messages.flatMap(({ role, content }, i) => {
+      const isOpen = continues && i === messages.length - 1;
+      return [`${role}: `, said(content), ...(isOpen ? [] : [`${END_TEXT}\n`])];
+    });
+    return joined([...turns, ...(addGenerationPrompt && !continues ? ['assistant:'] : [])]);
   }
 }
 

@@ -197,3 +197,11 @@ it('reads a prompt only with max_tokens 0', async () => {
     body: { content: [], stop_reason: 'max_tokens', usage: { output_tokens: 0 } },
   });
 });
+
+it('goes on with an answer that is begun', async () => {
+  const { url, seen } = await scriptedServer(' and more');
+  const begun: Anthropic.MessageParam[] = [...messages, { role: 'assistant', content: 'Once' }];
+  const answer = await clientOf(url).messages.create({ ...ask, messages: begun });
+  expect(answer.content).toMatchObject([{ type: 'text', text: ' and more' }]);
+  expect(seen[0]!.prompt).toMatch(/Once$/);
+});

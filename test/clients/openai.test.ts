@@ -179,6 +179,15 @@ describe('fields', () => {
     expect(seen[0]!.prompt).toContain(`see${note('image')}${note('audio')}`);
   });
 
+  it('continue_final_message goes on with the last message', async () => {
+    const { url, seen } = await scriptedServer(' and more');
+    const begun = [...messages, { role: 'assistant', content: 'Once' }];
+    const path = `${url}/v1/chat/completions`;
+    expect((await post(path, { messages: begun, continue_final_message: true })).status).toBe(200);
+    expect(seen[0]!.prompt).toMatch(/Once$/);
+    expect((await post(path, { messages, continue_final_message: true })).status).toBe(400);
+  });
+
   it('seeds of 64 bits, -1 for all tokens, -1 for no limit, biases as a list', async () => {
     const { url, seen } = await scriptedServer('ok');
     const body = {

@@ -178,12 +178,6 @@ describe('errors', () => {
   it.each<[string, object, number, string]>([
     ['no max_tokens', { max_tokens: undefined }, 400, 'invalid_request_error'],
     ['an unknown model', { model: 'other' }, 404, 'not_found_error'],
-    [
-      'an answer that is begun',
-      { messages: [{ role: 'assistant', content: 'x' }] },
-      400,
-      'invalid_request_error',
-    ],
     ['a tool that is not there', { tool_choice: { type: 'tool', name: 'x' } }, 400, 'invalid_request_error'],
     [
       'a prompt that is too long',

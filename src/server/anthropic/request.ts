@@ -1,7 +1,7 @@
 /** The body of Anthropic's `POST /v1/messages`, checked, and the completion that it asks for. */
 import { z } from 'zod';
 import type { GenerateOptions } from '../../runtime/types.js';
-import { ApiError, badRequest } from '../errors.js';
+import { ApiError } from '../errors.js';
 import { list, mostTools, mostTurns, stopText } from '../list.js';
 import type { CompletionRequest, Message } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
@@ -50,11 +50,6 @@ export function promptOf({
   tools,
   tool_choice,
 }: z.infer<typeof promptBody>): MessagesPrompt {
-  if (messages.at(-1)?.role === 'assistant')
-    throw badRequest(
-      "The last message is the assistant's: an answer that is begun cannot be gone on with.",
-      'messages',
-    );
   const known = toTools(tools ?? []);
   const turns = messages.flatMap(({ role, content }) =>
     typeof content === 'string' ? [{ role, content }] : turnsOf(role, content),
@@ -63,6 +58,8 @@ export function promptOf({
   return {
     kind: 'messages',
     messages: [...head, ...turns],
+    // An answer that is begun is gone on with.
+    ...(turns.at(-1)?.role === 'assistant' && { continues: true }),
     ...(known.length > 0 && { tools: known }),
     ...(tool_choice != null && { toolChoice: toToolChoice(tool_choice, known) }),
     ...(tool_choice?.disable_parallel_tool_use === true && { parallelToolCalls: false }),

@@ -23,6 +23,9 @@ export const chatBody = z.object({
   ...samplingFields,
   ...toolFields,
   messages,
+  /** Goes on with the last message, the assistant's, instead of beginning a new one. */
+  continue_final_message: z.boolean().nullish(),
+  add_generation_prompt: z.boolean().nullish(),
   max_tokens: maxTokensField.nullish(),
   max_completion_tokens: maxTokensField.nullish(),
   logprobs: z.boolean().nullish(),
@@ -57,6 +60,7 @@ export function chatRequest(
   const prompt: CompletionPrompt = {
     kind: 'messages',
     messages: toMessages(body.messages),
+    ...continuation(body),
     ...(tools.length > 0 && { tools }),
     ...(toolChoice !== undefined && { toolChoice }),
     ...(parallelToolCalls !== undefined && { parallelToolCalls }),
@@ -80,6 +84,20 @@ export function chatRequest(
     options: optionsOfChoice(options, index),
   }));
   return { requests, tools: chatTools };
+}
+
+/** Throws an ApiError where there is no message to go on with. */
+function continuation({
+  continue_final_message: continues,
+  add_generation_prompt: begins,
+  messages,
+}: ChatBody) {
+  if (continues !== true) return begins === false ? { addGenerationPrompt: false } : {};
+  if (begins === true)
+    throw badRequest('A turn is gone on with or begun, not both.', 'add_generation_prompt');
+  if (messages.at(-1)?.role !== 'assistant')
+    throw badRequest("The last message has to be the assistant's.", 'continue_final_message');
+  return { continues: true };
 }
 
 function textOf(content: string | readonly { readonly text: string }[]): string {

@@ -1,5 +1,5 @@
 /** `POST /v1/chat/completions`, whole and streamed. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Tokenizer } from '../../runtime/types.js';
 import { requireModel, type ServerContext } from '../context.js';
 import { clientSignal, parseBody } from '../http.js';
@@ -14,7 +14,7 @@ import { tierName, tierOf } from './sampling.js';
 import { chatLogprobs, newId, openAiStream, openAiUsage } from './shared.js';
 
 export function registerChat(app: FastifyInstance, context: ServerContext): void {
-  app.post('/v1/chat/completions', async (request, reply) => {
+  const handle = async (request: FastifyRequest, reply: FastifyReply) => {
     const body = parseBody(chatBody, request.body);
     const model = requireModel(context, body.model);
     const { requests, tools } = chatRequest(context, body, request.id, request.caller.name);
@@ -33,7 +33,9 @@ export function registerChat(app: FastifyInstance, context: ServerContext): void
       return reply;
     }
     return wholeAnswer(events, head, tokenizer, requests.length);
-  });
+  };
+  // Clients differ in what they take for the base of all paths.
+  for (const path of ['/v1/chat/completions', '/chat/completions']) app.post(path, handle);
 }
 
 interface Choice {

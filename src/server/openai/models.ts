@@ -3,13 +3,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { requireModel, type ServerContext } from '../context.js';
 
 export function registerModels(app: FastifyInstance, context: ServerContext): void {
-  app.get('/v1/models', (request) => {
+  const list = (request: FastifyRequest) => {
     const names = [context.model.id, ...context.model.aliases];
     if (!isAnthropic(request))
       return { object: 'list', data: names.map((name) => modelObject(context, name)) };
     const data = names.map((name) => anthropicModel(context, name));
     return { data, has_more: false, first_id: names[0], last_id: names.at(-1) };
-  });
+  };
+  for (const path of ['/v1/models', '/models']) app.get(path, list);
   // Names may have slashes in them.
   app.get<{ Params: { '*': string } }>('/v1/models/*', (request) => {
     const name = requireModel(context, request.params['*']);

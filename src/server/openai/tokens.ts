@@ -1,6 +1,7 @@
 /** `POST /tokenize` and `/detokenize`, with the fields of the two servers that clients know them from. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { Tokenizer } from '../../runtime/types.js';
 import { requireModel, type ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { parseBody } from '../http.js';
@@ -22,6 +23,7 @@ const tokenizeBody = z.object({
   add_special: z.boolean().nullish(),
   parse_special: z.boolean().nullish(),
   return_token_strs: z.boolean().nullish(),
+  with_pieces: z.boolean().nullish(),
 });
 
 const detokenizeBody = z.object({
@@ -51,7 +53,7 @@ export function registerTokens(app: FastifyInstance, context: ServerContext): vo
       });
     } else throw badRequest('Give a prompt, content or messages.', 'prompt');
     return {
-      tokens,
+      tokens: body.with_pieces === true ? tokens.map((id) => ({ id, piece: piece(tokenizer, id) })) : tokens,
       count: tokens.length,
       max_model_len: info.context,
       ...(body.return_token_strs === true && {
@@ -66,4 +68,16 @@ export function registerTokens(app: FastifyInstance, context: ServerContext): vo
     const decoded = context.host.require().tokenizer.decode(body.tokens);
     return { prompt: decoded, content: decoded };
   });
+}
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text of a token, or its bytes where it is no whole characters. */
+function piece(tokenizer: Tokenizer, id: number): string | number[] {
+  const bytes = tokenizer.bytesOf(id);
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return [...bytes];
+  }
 }

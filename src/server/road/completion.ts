@@ -46,6 +46,10 @@ export type CompletionPrompt =
       readonly tools?: readonly Tool[];
       readonly toolChoice?: ToolChoice;
       readonly parallelToolCalls?: boolean;
+      /** Whether the answer goes on with the last message, the assistant's; default false. */
+      readonly continues?: boolean;
+      /** Whether the assistant's turn is begun; default true. */
+      readonly addGenerationPrompt?: boolean;
     };
 
 export type ServiceTier = 'interactive' | 'batch';

@@ -6,7 +6,7 @@ import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import type { CompletionPrompt } from './completion.js';
 import { PromptCache } from './prompt-cache.js';
-import { messagesForTemplate } from './tools.js';
+import { type MessagesPrompt, messagesForTemplate } from './tools.js';
 
 export interface PromptIds {
   readonly ids: readonly number[];
@@ -26,14 +26,23 @@ export function promptIds(tokenizer: Tokenizer, prompt: CompletionPrompt): Promp
     case 'infill':
       return { ids: infillIds(tokenizer, prompt.prefix, prompt.suffix), stop: null };
     case 'messages': {
-      const { messages, ...options } = messagesForTemplate(tokenizer.chatTemplate, prompt);
-      const text = tokenizer.applyChatTemplate(messages, options);
+      const text = promptText(tokenizer, prompt);
       const ids = promptCache(tokenizer).encode(text);
       return { ids, stop: tokenizer.chatTemplate === null ? transcriptStop : null, text };
     }
     default:
       return prompt satisfies never;
   }
+}
+
+/** A conversation as the model reads it. Throws OptionError on messages that the template refuses. */
+export function promptText(
+  tokenizer: Tokenizer,
+  prompt: MessagesPrompt,
+): ReturnType<Tokenizer['applyChatTemplate']> {
+  const { messages, ...options } = messagesForTemplate(tokenizer.chatTemplate, prompt);
+  const { continues = false, addGenerationPrompt = true } = prompt;
+  return tokenizer.applyChatTemplate(messages, { ...options, continues, addGenerationPrompt });
 }
 
 function promptCache(tokenizer: Tokenizer): PromptCache {
