@@ -1,19 +1,17 @@
-// The kernels of the runtime on one thread, from the cache and from memory: `node bench/kernels.mjs` after `npm run build`.
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { F32, Q4_0, Q8_0 } from '#kernels/types.js';
+// The kernels of the runtime on one thread, from the cache and from memory: `node bench/kernels.mjs [MODE]` after `npm run
+// build`; MODE is one of simd, relaxed, u8s8, s8s8, by default the one that a trial picks.
+
+import { scratchBytes } from '#kernels/matmul/spec.js';
+import { isBlockType, quantOf } from '#kernels/quants/index.js';
 import { Rng } from '#src/core/rng.js';
 import { quantize } from '#src/formats/quantize.js';
-import { setKernelFlags } from '#src/platform/node/v8-flags.js';
-import { instantiateKernels, reservedBytes } from '#src/runtime/program/kernels.js';
+import { kernelBuilds } from '#src/platform/node/load.js';
+import { compileKernels, instantiateKernels, reservedBytes } from '#src/runtime/program/kernels.js';
 import { printBench } from './table.js';
 
-setKernelFlags();
-const relaxed = readFileSync(fileURLToPath(new URL('../dist/kernels/kernels-relaxed.wasm', import.meta.url)));
-const plain = readFileSync(fileURLToPath(new URL('../dist/kernels/kernels-simd.wasm', import.meta.url)));
-const hasRelaxed = WebAssembly.validate(relaxed);
+const { simd, module } = await compileKernels(kernelBuilds, process.argv[2] ?? 'auto');
 const memory = new WebAssembly.Memory({ initial: 2048, maximum: 2048, shared: true });
-const kernels = instantiateKernels(new WebAssembly.Module(hasRelaxed ? relaxed : plain), memory);
+const kernels = instantiateKernels(module, memory);
 const rng = new Rng(1);
 
 let end = reservedBytes;
@@ -28,26 +26,23 @@ function take(bytes, data) {
 }
 
 const normals = (n) => Float32Array.from({ length: n }, () => rng.normal());
-const packers = { Q8_0: 'packQ8_0', Q4_0: 'packQ4_0', F32: 'pack32' };
-const typeNumbers = { Q8_0, Q4_0, F32 };
-
 /** A packed random matrix; its rows repeat one of eight, since only their number counts here. */
 function packed(type, rows, columns) {
   const raw = quantize(normals(8 * columns), type);
   const rowBytes = raw.length / 8;
-  const groupBytes = kernels.groupBytes(typeNumbers[type], columns);
+  const { id } = quantOf(type);
+  const groupBytes = kernels.groupBytes(id, columns);
   const source = take(raw.length, raw);
   const w = take((rows / 8) * groupBytes);
-  const inner = type === 'Q8_0' || type === 'Q4_0' ? columns / 32 : columns;
   for (let group = 0; group < rows / 8; group++) {
-    kernels[packers[type]](source, rowBytes, 8, inner, w + group * groupBytes);
+    kernels.pack(id, source, rowBytes, 8, columns, w + group * groupBytes);
   }
   return { w, bytes: (rows / 8) * groupBytes };
 }
 
 function input(type, columns) {
   const x = take(4 * columns, normals(columns));
-  if (type === 'F32') return x;
+  if (!isBlockType(type)) return x;
   const quantized = take(kernels.quantizedBytes(columns));
   kernels.quantize(x, columns, quantized);
   return quantized;
@@ -61,7 +56,22 @@ function matvec(type, rows, columns) {
     name: `matvec ${type} ${rows} x ${columns}, ${(bytes / 2 ** 20).toFixed(1)} MiB`,
     work: bytes,
     unit: 'B',
-    run: () => kernels.matvec(typeNumbers[type], w, 0, rows / 8, columns, x, y, 0, 0),
+    run: () => kernels.matvec(quantOf(type).id, w, 0, rows / 8, columns, x, y, 0, 0),
+  };
+}
+
+/** A chunk of a prompt. */
+function matmul(type, rows, columns, count) {
+  const { w } = packed(type, rows, columns);
+  const x = input(type, columns);
+  const y = take(4 * rows * count);
+  const scratch = take(scratchBytes(columns, count));
+  return {
+    name: `matmul ${type} ${rows} x ${columns}, ${count} x`,
+    work: rows * columns * count,
+    unit: 'products',
+    run: () =>
+      kernels.matmul(quantOf(type).id, w, 0, rows / 8, columns, x, 0, count, y, 4 * rows, 0, scratch),
   };
 }
 
@@ -96,12 +106,15 @@ const n = 4096;
 const [a, b, c] = [0, 1, 2].map(() => take(4 * n, normals(n)));
 const elementwise = (name, work, run) => ({ name: `${name} of ${n}`, work, unit: 'B', run });
 
-await printBench(`kernels, ${hasRelaxed ? 'relaxed' : 'plain'} SIMD, one thread`, [
+await printBench(`kernels, ${simd}, one thread`, [
   matvec('Q8_0', 768, 288),
   matvec('Q8_0', 32_000, 288),
   matvec('Q8_0', 49_152, 576),
   matvec('Q4_0', 768, 288),
   matvec('Q4_0', 49_152, 576),
+  matmul('Q8_0', 768, 288, 64),
+  matmul('Q8_0', 1536, 576, 64),
+  matmul('Q4_0', 1536, 576, 64),
   matvec('F32', 768, 288),
   matvec('F32', 8192, 576),
   attention(1, 2048),

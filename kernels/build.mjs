@@ -1,46 +1,86 @@
 /**
- * Compiles the AssemblyScript kernels to dist/kernels/kernels-{simd,relaxed,unshared}.wasm, when a source is newer.
- * The first two import a shared memory, and `relaxed` may use relaxed SIMD; `unshared` is for pages whose threads cannot
- * share memory, so for one worker.
+ * Compiles the AssemblyScript kernels to dist/kernels/kernels-*.wasm, when a source is newer. Each build multiplies
+ * integers in its own way (quants/variants.ts); all but `unshared` import a shared memory. That one is for pages whose
+ * threads cannot share memory, so for one worker.
  */
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import asc from 'assemblyscript/asc';
+import { dispatchSource } from './quants/dispatch.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'dist', 'kernels');
-const variants = {
-  simd: { features: 'simd,threads', isShared: true },
-  relaxed: { features: 'simd,threads,relaxed-simd', isShared: true },
-  unshared: { features: 'simd,threads', isShared: false },
+const quants = join(root, 'kernels', 'quants');
+const builds = {
+  simd: { variant: 'PLAIN', isShared: true },
+  relaxed: { variant: 'RELAXED', isShared: true },
+  u8s8: { variant: 'U8S8', isShared: true },
+  s8s8: { variant: 'S8S8', isShared: true },
+  unshared: { variant: 'PLAIN', isShared: false },
+  // For tests on processors that have no such products.
+  'u8s8-emulated': { variant: 'U8S8', isShared: true, isEmulated: true },
+  's8s8-emulated': { variant: 'S8S8', isShared: true, isEmulated: true },
+  probe: { variant: 'RELAXED', isShared: true, entry: 'kernels/probe/wasm.ts' },
 };
 
-const sources = readdirSync(join(root, 'kernels'), { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile() && /\.(ts|mjs)$/.test(entry.name))
-  .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs);
-const newest = Math.max(...sources);
-const isFresh = (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > newest;
+/** The sources that are written here: which variant this is, and the way from a type's number to its kernels. */
+function generated(variant, isEmulated) {
+  const folders = readdirSync(quants).filter((folder) => existsSync(join(quants, folder, 'wasm.ts')));
+  return {
+    'kernels/quants/variant.ts': [
+      `import { ${variant} } from './variants';`,
+      `export const VARIANT: i32 = ${variant};`,
+      `export const IS_EMULATED: bool = ${isEmulated};`,
+    ].join('\n'),
+    'kernels/quants/dispatch.ts': dispatchSource(folders),
+  };
+}
 
-mkdirSync(out, { recursive: true });
-for (const [name, { features, isShared }] of Object.entries(variants)) {
-  const file = join(out, `kernels-${name}.wasm`);
-  if (isFresh(file)) continue;
+async function build(name) {
+  const { variant, isShared, isEmulated = false, entry = 'kernels/wasm.ts' } = builds[name];
+  const features = variant === 'PLAIN' ? 'simd,threads' : 'simd,threads,relaxed-simd';
+  const sources = generated(variant, isEmulated);
   const { error, stderr } = await asc.main(
     [
-      'kernels/wasm.ts',
+      entry,
       ...['--outFile', `dist/kernels/kernels-${name}.wasm`],
       ...['--enable', features],
       ...['--runtime', 'stub', '--importMemory', ...(isShared ? ['--sharedMemory'] : [])],
       ...['--initialMemory', '1', '--maximumMemory', '65536'],
-      ...['-O3', '--noAssert', '--converge'],
+      ...(isEmulated ? ['-O1', '--noAssert'] : ['-O3', '--noAssert', '--converge']),
       // The kernels keep no data of their own below this address: memory belongs to the runtime.
       ...['--memoryBase', '1024'],
     ],
-    { baseDir: root, writeFile: (path, data) => writeFileSync(join(root, path), data) },
+    {
+      baseDir: root,
+      readFile: (path) => {
+        if (path in sources) return sources[path];
+        const file = join(root, path);
+        return existsSync(file) ? readFileSync(file, 'utf8') : null;
+      },
+      writeFile: (path, data) => writeFileSync(join(root, path), data),
+    },
   );
-  if (error) {
-    process.stderr.write(`${stderr.toString()}\nkernels-${name}: ${error.message}\n`);
-    process.exit(1);
+  if (!error) return;
+  process.stderr.write(`${stderr.toString()}\nkernels-${name}: ${error.message}\n`);
+  process.exit(1);
+}
+
+if (isMainThread) {
+  const sources = readdirSync(join(root, 'kernels'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/(spec|reference|gpu|quant|codec|index)\.ts$/.test(entry.name))
+    .map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs);
+  const newest = Math.max(...sources);
+  const isFresh = (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > newest;
+  mkdirSync(out, { recursive: true });
+  for (const name of Object.keys(builds)) {
+    if (isFresh(join(out, `kernels-${name}.wasm`))) continue;
+    new Worker(fileURLToPath(import.meta.url), { workerData: name }).on('exit', (code) => {
+      if (code !== 0) process.exitCode = 1;
+    });
   }
+} else {
+  await build(workerData);
 }

@@ -5,11 +5,6 @@
  * Costs: a multiply-add is 2 FLOPs; exp, sqrt and a comparison are 1 each. Bytes count every operand once, as it lies
  * in memory (packed, padded), however often a cache serves it.
  */
-import type * as types from './types.js';
-
-/** The weight types that the kernels read. */
-export type KernelType = keyof typeof types;
-
 export interface KernelSpec<Shape> {
   /** The folder's name. */
   readonly name: string;
@@ -48,8 +43,3 @@ export const ROUNDING = 2 ** -24;
  * sqrt(n) roundings that add up at random: about half a rounding of the sum of all absolute terms, whatever n is.
  */
 export const AVERAGE_NMSE = (4 * ROUNDING) ** 2;
-
-/** True for the types that hold blocks of 32 columns with one scale. */
-export function isBlockType(type: KernelType): boolean {
-  return type === 'Q8_0' || type === 'Q4_0';
-}

@@ -7,6 +7,11 @@ export interface MatmulShape extends MatrixShape {
   readonly count: number;
 }
 
+/** Bytes of scratch for `count` x, without folds. */
+export function scratchBytes(columns: number, count: number): number {
+  return 128 + (20 + 2 * count) * columns;
+}
+
 export const matmul: KernelSpec<MatmulShape> = {
   name: 'matmul',
   computes:

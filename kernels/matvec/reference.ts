@@ -1,7 +1,7 @@
 import type { Reference } from '../spec.js';
 
-/** y [rows] = W [rows, columns] x [columns], W row by row; magnitudes are sums of |w x|. */
-export function matvec(w: ArrayLike<number>, x: ArrayLike<number>): Reference {
+/** y [rows] = W [rows, columns] x [columns], W row by row; magnitudes are sums of |w x|, or of sizes |x|. */
+export function matvec(w: ArrayLike<number>, x: ArrayLike<number>, sizes = w): Reference {
   const columns = x.length;
   const rows = w.length / columns;
   const values = new Float64Array(rows);
@@ -10,7 +10,7 @@ export function matvec(w: ArrayLike<number>, x: ArrayLike<number>): Reference {
     for (let column = 0; column < columns; column++) {
       const product = w[row * columns + column]! * x[column]!;
       values[row]! += product;
-      magnitudes[row]! += Math.abs(product);
+      magnitudes[row]! += Math.abs(sizes[row * columns + column]! * x[column]!);
     }
   }
   return { values, magnitudes };

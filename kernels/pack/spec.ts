@@ -1,37 +1,23 @@
-import { isBlockType, type KernelSpec, type KernelType } from '../spec.js';
+import { quantOf, type WeightType } from '../quants/index.js';
+import { packedBlockBytes } from '../quants/quant.js';
+import type { KernelSpec } from '../spec.js';
 
 export interface MatrixShape {
-  readonly type: KernelType;
+  readonly type: WeightType;
   readonly rows: number;
   readonly columns: number;
 }
 
-/** Bytes of a packed group of eight rows per column; block scales have widened from f16 to f32. */
-const groupBytesPerColumn: Readonly<Record<KernelType, number>> = {
-  F32: 32,
-  F16: 16,
-  BF16: 16,
-  Q8_0: 288 / 32,
-  Q4_0: 160 / 32,
-};
-
-/** Bytes of one row per column in a file. */
-const rowBytesPerColumn: Readonly<Record<KernelType, number>> = {
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  Q8_0: 34 / 32,
-  Q4_0: 18 / 32,
-};
-
 /** Bytes of a packed matrix: whole groups of eight rows. */
 export function packedBytes({ type, rows, columns }: MatrixShape): number {
-  return Math.ceil(rows / 8) * columns * groupBytesPerColumn[type];
+  const quant = quantOf(type);
+  return Math.ceil(rows / 8) * (columns / quant.block) * packedBlockBytes(quant);
 }
 
 /** Bytes of the same matrix in a file. */
 export function rawBytes({ type, rows, columns }: MatrixShape): number {
-  return rows * columns * rowBytesPerColumn[type];
+  const { block, bytes } = quantOf(type);
+  return rows * (columns / block) * bytes;
 }
 
 export const pack: KernelSpec<MatrixShape> = {
@@ -47,8 +33,3 @@ export const pack: KernelSpec<MatrixShape> = {
     reason: 'It moves bits; the scales of blocks widen from f16 to f32, which is exact.',
   },
 };
-
-/** Columns per group of equal scales: 32 in block types, 1 in float types. */
-export function blockColumns(type: KernelType): number {
-  return isBlockType(type) ? 32 : 1;
-}

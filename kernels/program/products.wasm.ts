@@ -1,11 +1,9 @@
 /** Instructions around matrices: a token's row, the normed or quantised activation, products. */
-import { embedding } from '../embedding/wasm';
 import { centred, deviationScale, meanOf } from '../layernorm/wasm';
-import { matmul } from '../matmul/wasm';
 import { quantize } from '../quantize/wasm';
+import { isBlockType, matmul, row as embedding } from '../quants/dispatch';
 import { residual } from '../residual/wasm';
 import { l2Scale, rmsScale, scaled } from '../rmsnorm/wasm';
-import { Q4_0, Q8_0 } from '../types';
 import * as L from './instructions';
 import { barrier } from './waits.wasm';
 import { actq, floatOperand, operand, own, ownAct, positionOf, rowAt, rowsOf, share, sourceRow, word, worker } from './worker.wasm';
@@ -88,7 +86,7 @@ export function matmulOp(i: usize, workers: i32): void {
   const alone = rows == 1;
   let x: usize;
   let xStride: i32;
-  if (type == Q8_0 || type == Q4_0) {
+  if (isBlockType(type)) {
     x = actq(alone, 0);
     xStride = word(L.CTL_ACTQ_STRIDE);
   } else if (operand(i, 4) == 0) {

@@ -5,9 +5,9 @@ export interface QuantizeShape {
   readonly columns: number;
 }
 
-/** Bytes of a quantised vector: columns as int16 and as int8, per block an f32 scale and the i32 sum of its quants. */
+/** Bytes of a quantised vector: columns as int16 and as int8, per block an f32 scale and the i32 sums of its halves. */
 export function quantizedBytes({ columns }: QuantizeShape): number {
-  return Math.ceil((columns * 3 + (columns / 32) * 8) / 64) * 64;
+  return Math.ceil((columns * 3 + (columns / 32) * 12) / 64) * 64;
 }
 
 export const quantize: KernelSpec<QuantizeShape> = {

@@ -1,7 +1,7 @@
 /** Who can be measured, behind one interface: given prompts, it answers with what the run took. */
 import type { Baseline } from '../baseline/engine.js';
 import { EngineError } from '../core/errors.js';
-import type { Engine, GenerateEnd } from '../runtime/types.js';
+import { type Engine, type GenerateEnd, simdNames } from '../runtime/types.js';
 import type { BenchPhase, Contender } from './types.js';
 
 export interface BenchCase {
@@ -131,7 +131,7 @@ export function runtimeEntrant(engine: Engine): Entrant {
   };
   return {
     contender: 'waferflow',
-    backend: `WebAssembly ${simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD'}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
+    backend: `WebAssembly ${simdNames[simd]}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
     isSerial: false,
     traffic: (position) => ({
       bytes: readBytes + (position + 1) * kvBytesPerToken,

@@ -4,11 +4,11 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { formatBytes } from '../core/units.js';
 import { type Bandwidth, measureBandwidth } from '../platform/node/bandwidth.js';
-import { kernelBinaries } from '../platform/node/load.js';
+import { kernelBuilds } from '../platform/node/load.js';
 import { type LocalModel, localModels } from '../platform/node/models.js';
 import { provideWebGpu } from '../platform/node/webgpu.js';
-import { compileKernels } from '../runtime/program/kernels.js';
-import type { SimdMode } from '../runtime/types.js';
+import { tryBuilds } from '../runtime/program/kernels.js';
+import { type SimdMode, simdNames } from '../runtime/types.js';
 import { optionalPackages } from './failure.js';
 import { formatNumber, printJson } from './output.js';
 
@@ -31,7 +31,7 @@ interface Report {
   readonly cores: number;
   readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
   readonly sharedArrayBuffer: boolean;
-  /** What this engine can run, and the one of them that a measurement at load picks for Q4_0 weights. */
+  /** The ways to multiply that are exact on this engine, and the fastest of them, by trial. */
   readonly simd: { readonly available: readonly SimdMode[]; readonly chosen: SimdMode | null };
   /** Measured reads of memory beyond the caches, by one thread and by one per core. */
   readonly bandwidth: readonly Bandwidth[];
@@ -114,11 +114,9 @@ async function webgpuState(): Promise<string> {
 }
 
 async function examineSimd(): Promise<Report['simd']> {
-  const binaries = await kernelBinaries();
-  const available = (['simd', 'relaxed'] as const).filter((mode) => WebAssembly.validate(binaries[mode]));
-  if (!available.includes('simd')) return { available: [], chosen: null };
-  const { simd } = await compileKernels(binaries, 'auto', true);
-  return { available, chosen: simd };
+  if (!WebAssembly.validate(await kernelBuilds.read('simd'))) return { available: [], chosen: null };
+  const { exact, fastest } = await tryBuilds(kernelBuilds);
+  return { available: exact, chosen: fastest };
 }
 
 /** The lowest Node.js version that package.json asks for. */
@@ -165,9 +163,8 @@ function print(report: Report): void {
 
 function simdLine({ available, chosen }: Report['simd']): string {
   if (chosen === null) return 'none';
-  const names = { simd: 'plain', relaxed: 'relaxed' };
-  if (available.length === 1) return `${names[chosen]} only`;
-  return `${available.map((mode) => names[mode]).join(' and ')}; ${names[chosen]} is faster here`;
+  const others = available.filter((mode) => mode !== chosen).map((mode) => simdNames[mode]);
+  return `${simdNames[chosen]}${others.length > 0 ? `; also exact here: ${others.join(', ')}` : ''}`;
 }
 
 function bandwidthText({ threads, gigabytesPerSecond }: Bandwidth): string {

@@ -4,7 +4,7 @@ import { OptionError } from '../core/errors.js';
 import { type ChatMessage, type Engine, type GenerateEnd, load } from '../index.js';
 import { validateGenerate } from '../runtime/engine/options.js';
 import { compileGrammar } from '../runtime/grammar/grammar.js';
-import type { GenerateOptions, Prompt } from '../runtime/types.js';
+import { type GenerateOptions, type Prompt, simdNames } from '../runtime/types.js';
 import { addFormOptions, type FormFlags, grammarOf } from './form.js';
 import { interruptible } from './interrupt.js';
 import {
@@ -197,7 +197,7 @@ function figures({ info }: Engine, { timings }: GenerateEnd): string {
     `prompt of ${timings.promptTokens} at ${formatNumber(timings.prefillTokensPerSecond)} tokens/s`,
     `first token after ${formatNumber(timings.ttftMs)} ms`,
     `loaded in ${formatNumber(info.loadMs)} ms`,
-    `${info.workers} ${info.workers === 1 ? 'worker' : 'workers'}, ${info.simd === 'simd' ? 'plain' : 'relaxed'} SIMD`,
+    `${info.workers} ${info.workers === 1 ? 'worker' : 'workers'}, ${simdNames[info.simd]}`,
   ].join(' | ');
 }
 

@@ -1,10 +1,11 @@
 /**
- * The tensor types of GGUF files as data: a new type that runs is an entry here and a kernel.
+ * The tensor types of GGUF files. Those that run are the folders of kernels/quants; the others are here as data, so that
+ * errors can name them and their sizes can be checked.
  * Ids and block layouts: `enum ggml_type` and `ggml-common.h` of the ggml project.
  */
+import { QUANTS, type WeightType, weightTypes } from '../../kernels/quants/index.js';
 
-/** The types that weights may have: each has kernels. */
-export type WeightType = 'F32' | 'F16' | 'BF16' | 'Q8_0' | 'Q4_0';
+export { isWeightType, type WeightType } from '../../kernels/quants/index.js';
 
 export interface TensorType {
   /** The number that stands for the type in a GGUF file. */
@@ -17,13 +18,8 @@ export interface TensorType {
   readonly supported: boolean;
 }
 
-/** Supported types first; the others are known so that errors can name them and their sizes can be checked. */
-const table: readonly (readonly [id: number, name: string, blockElements: number, blockBytes: number])[] = [
-  [0, 'F32', 1, 4],
-  [1, 'F16', 1, 2],
-  [30, 'BF16', 1, 2],
-  [8, 'Q8_0', 32, 34],
-  [2, 'Q4_0', 32, 18],
+/** Types of files that do not run, and those that only computations use. */
+const others: readonly (readonly [id: number, name: string, blockElements: number, blockBytes: number])[] = [
   [3, 'Q4_1', 32, 20],
   [6, 'Q5_0', 32, 22],
   [7, 'Q5_1', 32, 24],
@@ -53,15 +49,19 @@ const table: readonly (readonly [id: number, name: string, blockElements: number
   [39, 'MXFP4', 32, 17],
 ];
 
-const weightTypes: ReadonlySet<string> = new Set<WeightType>(['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0']);
-
-export const tensorTypes: readonly TensorType[] = table.map(([id, name, blockElements, blockBytes]) => ({
-  id,
-  name,
-  blockElements,
-  blockBytes,
-  supported: weightTypes.has(name),
-}));
+export const tensorTypes: readonly TensorType[] = [
+  ...weightTypes.map((name) => {
+    const { id, block, bytes } = QUANTS[name];
+    return { id, name, blockElements: block, blockBytes: bytes, supported: true };
+  }),
+  ...others.map(([id, name, blockElements, blockBytes]) => ({
+    id,
+    name,
+    blockElements,
+    blockBytes,
+    supported: false,
+  })),
+];
 
 const byId = new Map(tensorTypes.map((type) => [type.id, type]));
 const byName = new Map(tensorTypes.map((type) => [type.name, type]));
@@ -74,10 +74,6 @@ export function tensorTypeOfId(id: number): TensorType | undefined {
 /** The block layout of a type that has kernels. */
 export function tensorType(name: WeightType): TensorType {
   return byName.get(name)!;
-}
-
-export function isWeightType(name: string): name is WeightType {
-  return weightTypes.has(name);
 }
 
 /** Bytes of `elements` consecutive elements, a whole number of blocks. */

@@ -17,19 +17,19 @@ import { createFeed, FeedReader } from './feed.js';
 import type { CompileElsewhere } from './grammar/compiled.js';
 import type { LeaderInit } from './leader/leader.js';
 import { writeControl } from './program/control.js';
-import { compileKernels, instantiateKernels, type KernelBinaries } from './program/kernels.js';
+import { compileKernels, instantiateKernels, type KernelBuilds } from './program/kernels.js';
 import { type Layout, layOut } from './program/layout.js';
 import { compileImage, requireKernels, scratchOf } from './program/ops/index.js';
 import { fillRopeTables } from './program/rope.js';
 import { allocate, loadWeights } from './program/weights.js';
-import type { LoadOptions } from './types.js';
+import { type LoadOptions, simdModes } from './types.js';
 
 /** What differs between Node and a browser. */
 export interface Platform {
   readonly cores: number;
   /** Whether threads can share memory; where they cannot, one worker computes, on the engine's own thread. */
   readonly isShared: boolean;
-  kernelBinaries(): Promise<KernelBinaries>;
+  readonly kernels: KernelBuilds;
   startCrew(init: LeaderInit): Promise<Crew>;
   /** Compiles a grammar where it holds up nobody; left out where there is no such place. */
   readonly compileGrammar?: CompileElsewhere;
@@ -75,12 +75,7 @@ export async function openEngine(
     scratchBytes: scratchOf(plan.ops, settings.maxRows),
   });
   layout.arena.size();
-  const usesQ4 = [...tensors.values()].some((info) => info.type === 'Q4_0');
-  const { simd, module } = await compileKernels(
-    await platform.kernelBinaries(),
-    options.simd ?? 'auto',
-    usesQ4,
-  );
+  const { simd, module } = await compileKernels(platform.kernels, options.simd ?? 'auto');
 
   const program = planProgram(plan, layout);
   const memory = allocate(layout.arena.size(), platform.isShared);
@@ -200,7 +195,7 @@ function checkOptions(options: LoadOptions, shape: ModelShape, { cores, isShared
   const { kvType = 'f32', simd = 'auto' } = options;
   for (const [what, value, allowed] of [
     ['kvType', kvType, ['f16', 'f32']],
-    ['simd', simd, ['auto', 'simd', 'relaxed']],
+    ['simd', simd, ['auto', ...simdModes]],
   ] as const) {
     if (allowed.some((name) => name === value)) continue;
     throw new OptionError({

@@ -9,8 +9,20 @@ export type { ChatMessage, TokenDecoder, Tokenizer } from '../formats/tokenizer-
 /** How the key and value vectors of past tokens are stored. */
 export type KvType = 'f16' | 'f32';
 
-/** `simd` is plain 128-bit SIMD, `relaxed` adds relaxed SIMD; `auto` measures and takes the faster one. */
-export type SimdMode = 'simd' | 'relaxed';
+/**
+ * How integers are multiplied, with the same bits: `simd` in plain 128-bit SIMD, the others in relaxed SIMD, `relaxed` by
+ * pairs of int8 and seven bits, `u8s8` and `s8s8` by fours as x86 with AVX-VNNI and ARM with dot products do. `auto` tries
+ * them and takes the fastest that is exact.
+ */
+export type SimdMode = 'simd' | 'relaxed' | 'u8s8' | 's8s8';
+export const simdModes = ['simd', 'relaxed', 'u8s8', 's8s8'] as const satisfies readonly SimdMode[];
+/** For people. */
+export const simdNames: Readonly<Record<SimdMode, string>> = {
+  simd: 'plain SIMD',
+  relaxed: 'relaxed SIMD',
+  u8s8: 'relaxed SIMD u8 x s8',
+  s8s8: 'relaxed SIMD s8 x s8',
+};
 
 export interface LoadProgress {
   readonly loadedBytes: number;

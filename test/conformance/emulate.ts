@@ -3,8 +3,8 @@
  * tile or with partial sums folded in a plan's order. A float64 operation on float32 numbers, rounded once more, is
  * the float32 operation (Figueroa, "When is double rounding innocuous?", 1995).
  */
-import { isBlockType } from '#kernels/spec.js';
-import { fromF16 } from '#src/formats/quantize.js';
+import { quantOf } from '#kernels/quants/index.js';
+import { type BlockQuant, emptyBlock, isBlockQuant } from '#kernels/quants/quant.js';
 import { type Reduce, tileStart } from '#src/placement/plan.js';
 import { foldPairs, foldRoot } from '#src/placement/reduce.js';
 import type { Matrix } from '../helpers/kernels.js';
@@ -52,34 +52,60 @@ export interface Activation {
   readonly scales: Float32Array;
 }
 
-/** y [rows] = W x, each tile in the order of columns (floats) or blocks. */
+/** y [rows] = W x, each tile in the order of columns; `folds` are in blocks, of one column for floats. */
 export function matvec(matrix: Matrix, x: Activation, folds: Folds): Float32Array {
-  const term = isBlockType(matrix.type) ? blockTerm : columnTerm;
+  const quant = quantOf(matrix.type);
   return Float32Array.from({ length: matrix.rows }, (_, row) => {
-    const sum = fold(folds, (from, to) => {
-      let y = 0;
-      for (let i = from; i < to; i++) y = f(y + term(matrix, row, i, x));
-      return Float32Array.of(y);
-    });
+    const sum = fold(folds, (from, to) =>
+      Float32Array.of(
+        isBlockQuant(quant)
+          ? sumOfBlocks(quant, matrix, row, from, to, x)
+          : sumOfColumns(matrix, row, from, to, x),
+      ),
+    );
     return sum[0]!;
   });
 }
 
-function columnTerm({ values, columns }: Matrix, row: number, column: number, x: Activation): number {
-  return f(values[row * columns + column]! * x.floats[column]!);
+function sumOfColumns(
+  { values, columns }: Matrix,
+  row: number,
+  from: number,
+  to: number,
+  x: Activation,
+): number {
+  let y = 0;
+  for (let c = from; c < to; c++) y = f(y + f(values[row * columns + c]! * x.floats[c]!));
+  return y;
 }
 
-/** The exact integer dot of a block, times (weight scale * activation scale). */
-function blockTerm({ type, raw, columns }: Matrix, row: number, block: number, x: Activation): number {
-  const blockBytes = type === 'Q8_0' ? 34 : 18;
-  const at = ((row * columns) / 32 + block) * blockBytes;
-  let dot = 0;
-  for (let c = 0; c < 32; c++) {
-    const byte = raw[at + 2 + (type === 'Q8_0' ? c : c % 16)]!;
-    const weight = type === 'Q8_0' ? (byte << 24) >> 24 : (c < 16 ? byte & 15 : byte >> 4) - 8;
-    dot += weight * x.quants[block * 32 + c]!;
+/** Per span the exact integer dot times (scale * activation scale); then, less min * (activation sum * activation scale). */
+function sumOfBlocks(
+  quant: BlockQuant,
+  { raw, columns }: Matrix,
+  row: number,
+  from: number,
+  to: number,
+  x: Activation,
+): number {
+  const { block, span, bytes, hasMins } = quant;
+  const view = new DataView(raw.buffer);
+  const decoded = emptyBlock(quant);
+  let y = 0;
+  for (let b = from; b < to; b++) {
+    quant.decode(view, ((row * columns) / block + b) * bytes, decoded);
+    for (let s = 0; s < block / span; s++) {
+      const first = b * block + s * span;
+      const quants = Array.from({ length: span }, (_, i) => x.quants[first + i]!);
+      const dot = quants.reduce((sum, quant, i) => sum + decoded.quants[s * span + i]! * quant, 0);
+      const scale = x.scales[Math.floor(first / 32)]!;
+      y = f(y + f(dot * f(f(decoded.scale * decoded.scales[s]!) * scale)));
+      if (!hasMins) continue;
+      const total = quants.reduce((sum, quant) => sum + quant, 0);
+      y = f(y - f(f(decoded.min * decoded.mins[s]!) * f(total * scale)));
+    }
   }
-  return f(dot * f(fromF16(raw[at]! | (raw[at + 1]! << 8)) * x.scales[block]!));
+  return y;
 }
 
 /** y = x / sqrt(mean(x^2) + eps) * weight: four interleaved sums of squares per tile, then (0 + 1) + (2 + 3). */

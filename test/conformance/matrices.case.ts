@@ -2,26 +2,26 @@
 import { embedding } from '#kernels/embedding/reference.js';
 import { embedding as embeddingSpec } from '#kernels/embedding/spec.js';
 import { matmul } from '#kernels/matmul/reference.js';
-import { type MatmulShape, matmul as matmulSpec } from '#kernels/matmul/spec.js';
+import { type MatmulShape, matmul as matmulSpec, scratchBytes } from '#kernels/matmul/spec.js';
 import { matvec } from '#kernels/matvec/reference.js';
 import { matvec as matvecSpec } from '#kernels/matvec/spec.js';
 import { unpack } from '#kernels/pack/reference.js';
 import type { MatrixShape } from '#kernels/pack/spec.js';
 import { quantize } from '#kernels/quantize/reference.js';
 import { quantize as quantizeSpec } from '#kernels/quantize/spec.js';
-import { isBlockType } from '#kernels/spec.js';
+import { isBlockType, quantOf, type WeightType, weightTypes } from '#kernels/quants/index.js';
+import { isBlockQuant } from '#kernels/quants/quant.js';
 import { Rng } from '#src/core/rng.js';
 import { quantize as encode } from '#src/formats/quantize.js';
 import {
+  idOf,
   type KernelMachine,
-  kernelTypes,
   type Matrix,
   matrixOf,
   normals,
   packMatrix,
   quantizeVector,
   randomMatrix,
-  typeNumber,
 } from '../helpers/kernels.js';
 import { type Case, exactly, type Result, result } from './case.js';
 
@@ -38,8 +38,12 @@ export function packCase(shape: MatrixShape, seed: number): Case {
 
 function packed(machine: KernelMachine, matrix: Matrix): Result {
   const { type, rows, columns, raw, values } = matrix;
-  const bytes = (machine.kernels.groupBytes(typeNumber[type], columns) * Math.ceil(rows / 8)) | 0;
-  const actual = unpack(new DataView(machine.bytes(packMatrix(machine, matrix), bytes).buffer), matrix);
+  const bytes = (machine.kernels.groupBytes(idOf(type), columns) * Math.ceil(rows / 8)) | 0;
+  const actual = unpack(
+    new DataView(machine.bytes(packMatrix(machine, matrix), bytes).buffer),
+    matrix,
+    machine.variant,
+  );
   const elements: ArrayLike<number> = isBlockType(type)
     ? values
     : type === 'F32'
@@ -60,7 +64,7 @@ export function embeddingCase(shape: MatrixShape, row: number, seed: number): Ca
       const matrix = randomMatrix(new Rng(seed), type, shape.rows, columns);
       const w = packMatrix(machine, matrix);
       const x = machine.output('x', columns * 4);
-      machine.kernels.embedding(typeNumber[type], w, row, columns, x);
+      machine.kernels.embedding(idOf(type), w, row, columns, x);
       const expected = embedding(matrix.values, row, columns);
       return [result('x', machine.floats(x, columns), expected, embeddingSpec.tolerance, shape)];
     },
@@ -74,6 +78,16 @@ interface Spoilt {
   readonly x?: (x: Float32Array) => void;
 }
 
+function spoiltMatrix(
+  rng: Rng,
+  { type, rows, columns }: MatrixShape,
+  spoil: NonNullable<Spoilt['w']>,
+): Matrix {
+  const weights = normals(rng, rows * columns);
+  spoil(weights);
+  return matrixOf(type, rows, columns, encode(weights, type));
+}
+
 export function matvecCase(shape: MatrixShape, seed: number, spoilt: Spoilt | null = null): Case {
   return {
     kernel: 'matvec',
@@ -82,18 +96,16 @@ export function matvecCase(shape: MatrixShape, seed: number, spoilt: Spoilt | nu
     run: (machine) => {
       const { type, rows, columns } = shape;
       const rng = new Rng(seed);
-      const weights = normals(rng, rows * columns);
       const x = normals(rng, columns);
-      spoilt?.w?.(weights);
       spoilt?.x?.(x);
-      const matrix = matrixOf(type, rows, columns, encode(weights, type));
+      const matrix = spoilt?.w ? spoiltMatrix(rng, shape, spoilt.w) : randomMatrix(rng, type, rows, columns);
       const w = packMatrix(machine, matrix);
       const input = vector(machine, type, x);
       const padded = Math.ceil(rows / 8) * 8;
       const y = machine.output('y', padded * 4);
-      machine.kernels.matvec(typeNumber[type], w, 0, padded / 8, columns, input.address, y, 0, 0);
+      machine.kernels.matvec(idOf(type), w, 0, padded / 8, columns, input.address, y, 0, 0);
       const actual = machine.floats(y, padded);
-      const expected = matvec(matrix.values, input.values);
+      const expected = matvec(matrix.values, input.values, matrix.magnitudes);
       const zeroRows = matvec(new Float32Array((padded - rows) * columns), input.values);
       return [
         result('y', actual.subarray(0, rows), expected, matvecSpec.tolerance, shape),
@@ -118,10 +130,10 @@ export function matmulCase(shape: MatmulShape, seed: number): Case {
       const groups = Math.ceil(rows / 8);
       const yStride = groups * 32 + 64;
       const y = machine.output('Y', count * yStride);
-      const scratch = machine.output('scratch', 128 + (16 + 2 * count) * columns);
+      const scratch = machine.output('scratch', scratchBytes(columns, count));
       const { kernels } = machine;
       kernels.matmul(
-        typeNumber[type],
+        idOf(type),
         w,
         0,
         groups,
@@ -141,7 +153,7 @@ export function matmulCase(shape: MatmulShape, seed: number): Case {
         actual.set(row.subarray(0, rows), m * rows);
         gaps.push(...row.subarray(groups * 8));
       }
-      const expected = matmul(matrix.values, inputs.values, columns);
+      const expected = matmul(matrix.values, inputs.values, columns, matrix.magnitudes);
       return [
         result('Y', actual, expected, matmulSpec.tolerance, shape),
         exactly('gaps in Y', Float32Array.from(gaps), new Float32Array(gaps.length).fill(Number.NaN)),
@@ -203,7 +215,7 @@ export function quantizeCase(name: string, values: (rng: Rng) => ArrayLike<numbe
         exactly(
           'sums',
           Float64Array.from(sums),
-          sums.map((_, b) => sum(quants.subarray(b * 32, b * 32 + 32))),
+          sums.map((_, i) => sum(quants.subarray(i * 16, i * 16 + 16))),
         ),
       ];
     },
@@ -233,16 +245,23 @@ const blockShapes = [
   [37, 288],
 ] as const;
 
-const shapes: readonly MatrixShape[] = kernelTypes.flatMap((type) =>
-  (isBlockType(type) ? blockShapes : floatShapes).map(([rows, columns]) => ({ type, rows, columns })),
+/** Rows and columns; blocks of more than 32 columns make the rows as many times longer. */
+function shapesOf(type: WeightType): readonly (readonly [rows: number, columns: number])[] {
+  const quant = quantOf(type);
+  if (!isBlockQuant(quant)) return floatShapes;
+  return blockShapes.map(([rows, columns]) => [rows, (columns * quant.block) / 32]);
+}
+
+const shapes: readonly MatrixShape[] = weightTypes.flatMap((type) =>
+  shapesOf(type).map(([rows, columns]) => ({ type, rows, columns })),
 );
 
 export const matrixCases: readonly Case[] = [
   ...shapes.map((shape, i) => packCase(shape, 100 + i)),
   ...shapes.map((shape, i) => embeddingCase(shape, shape.rows - 1, 200 + i)),
   ...shapes.map((shape, i) => matvecCase(shape, 300 + i)),
-  ...kernelTypes.map((type, i) =>
-    matvecCase({ type, rows: 13, columns: 64 }, 360 + i, {
+  ...weightTypes.map((type, i) =>
+    matvecCase({ type, rows: 13, columns: 2 * Math.max(32, quantOf(type).block) }, 360 + i, {
       name: 'NaN in x',
       x: (x) => x.fill(Number.NaN, 41, 42),
     }),

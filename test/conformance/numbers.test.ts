@@ -4,21 +4,15 @@ import { pageBytes } from '#kernels/attention/spec.js';
 import { matvec } from '#kernels/matvec/spec.js';
 import { packedBytes } from '#kernels/pack/spec.js';
 import { quantizedBytes } from '#kernels/quantize/spec.js';
+import { weightTypes } from '#kernels/quants/index.js';
 import { decodeFlops } from '#models/weights.js';
+import { fromF16, toF16 } from '#src/core/half.js';
 import { Rng } from '#src/core/rng.js';
 import { readGguf } from '#src/formats/gguf.js';
 import { readModel } from '#src/formats/model-file.js';
-import { fromF16, toF16 } from '#src/formats/quantize.js';
 import { randomModelBytes } from '#src/formats/random-model.js';
 import { bytesSource } from '#src/formats/source.js';
-import {
-  type KernelMachine,
-  kernelTypes,
-  machines,
-  matrixOf,
-  packMatrix,
-  typeNumber,
-} from '../helpers/kernels.js';
+import { idOf, type KernelMachine, machines, matrixOf, packMatrix } from '../helpers/kernels.js';
 import { exp, firstDifference, swiglu } from './emulate.js';
 
 /** Float32 numbers evenly over a range, both ends among them. */
@@ -95,7 +89,7 @@ describe.each(machines)('on $build', (machine) => {
     const w = packMatrix(machine, matrix);
     const x = machine.output('x', columns * 4);
     for (let row = 0; row < 8; row++) {
-      machine.kernels.embedding(typeNumber.F16, w, row, columns, x);
+      machine.kernels.embedding(idOf('F16'), w, row, columns, x);
       const expected = widened.subarray(row * columns, (row + 1) * columns);
       expect(firstDifference(machine.floats(x, columns), expected)).toBeNull();
     }
@@ -106,7 +100,7 @@ describe.each(machines)('on $build', (machine) => {
     machine.reset();
     const w = packMatrix(machine, matrixOf('F16', halves.length, 1, new Uint8Array(halves.buffer)));
     const y = machine.output('y', widened.byteLength);
-    machine.kernels.matvec(typeNumber.F16, w, 0, 8192, 1, machine.input('x', Float32Array.of(1)), y, 0, 0);
+    machine.kernels.matvec(idOf('F16'), w, 0, 8192, 1, machine.input('x', Float32Array.of(1)), y, 0, 0);
     const finite = widened.map((value) => (Number.isFinite(value) ? value : 0));
     const actual = machine
       .floats(y, halves.length)
@@ -181,9 +175,9 @@ describe.each(machines)('on $build', (machine) => {
 
   it('takes the room that the specs say', () => {
     const { kernels } = machine;
-    for (const type of kernelTypes) {
-      for (const columns of [32, 64, 4096]) {
-        expect(kernels.groupBytes(typeNumber[type], columns)).toBe(packedBytes({ type, rows: 8, columns }));
+    for (const type of weightTypes) {
+      for (const columns of [256, 512, 4096]) {
+        expect(kernels.groupBytes(idOf(type), columns)).toBe(packedBytes({ type, rows: 8, columns }));
         expect(kernels.quantizedBytes(columns)).toBe(quantizedBytes({ columns }));
       }
     }

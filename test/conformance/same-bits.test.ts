@@ -1,22 +1,21 @@
 /** Orders of sums that are promised bit by bit: rows at once, ranges of rows, tiles folded in a plan's order. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { terms } from '#kernels/matvec/spec.js';
+import { scratchBytes } from '#kernels/matmul/spec.js';
 import type { MatrixShape } from '#kernels/pack/spec.js';
-import { isBlockType, type KernelType } from '#kernels/spec.js';
+import { isBlockType, quantOf, type WeightType, weightTypes } from '#kernels/quants/index.js';
+import { fromF16, toF16 } from '#src/core/half.js';
 import { Rng } from '#src/core/rng.js';
-import { fromF16, toF16 } from '#src/formats/quantize.js';
 import {
   fillKv,
+  idOf,
   type KernelMachine,
-  kernelTypes,
   type Matrix,
   machines,
   normals,
   packMatrix,
   quantizeVector,
   randomMatrix,
-  typeNumber,
 } from '../helpers/kernels.js';
 import * as emulated from './emulate.js';
 import { type Folds, firstDifference, foldsOf, foldTable } from './emulate.js';
@@ -33,9 +32,9 @@ function always<T>(property: fc.IProperty<T>): void {
   fc.assert(property, { numRuns: 25, seed: 7 });
 }
 
-function shapeOf(type: KernelType): fc.Arbitrary<MatrixShape> {
+function shapeOf(type: WeightType): fc.Arbitrary<MatrixShape> {
   const columns = isBlockType(type)
-    ? fc.integer({ min: 1, max: 10 }).map((blocks) => blocks * 32)
+    ? fc.integer({ min: 1, max: quantOf(type).block === 32 ? 10 : 3 }).map((n) => n * quantOf(type).block)
     : fc.integer({ min: 1, max: 130 });
   return fc.record({ type: fc.constant(type), rows: fc.integer({ min: 1, max: 50 }), columns });
 }
@@ -56,19 +55,19 @@ function runMatvec(machine: KernelMachine, matrix: Matrix, w: number, x: number,
   const groups = Math.ceil(matrix.rows / 8);
   const y = machine.output('y', groups * 32);
   const [table, scratch] = placed(machine, of, 32);
-  machine.kernels.matvec(typeNumber[matrix.type], w, 0, groups, matrix.columns, x, y, table, scratch);
+  machine.kernels.matvec(idOf(matrix.type), w, 0, groups, matrix.columns, x, y, table, scratch);
   return machine.floats(y, matrix.rows);
 }
 
 describe.each(machines)('on $build', (machine) => {
-  describe.each(kernelTypes)('%s', (type) => {
+  describe.each(weightTypes)('%s', (type) => {
     it('matvec folds tiles in the order of the plan', () => {
       always(
         fc.property(shapeOf(type), folds, seed, (shape, { algorithm, parts }, random) => {
           machine.reset();
           const rng = new Rng(random);
           const matrix = randomMatrix(rng, type, shape.rows, shape.columns);
-          const of = foldsOf(algorithm, parts, terms(shape));
+          const of = foldsOf(algorithm, parts, shape.columns / quantOf(type).block);
           const floats = normals(rng, shape.columns);
           const blocks = isBlockType(type)
             ? quantizeVector(machine, floats)
@@ -89,13 +88,13 @@ describe.each(machines)('on $build', (machine) => {
           const matrix = randomMatrix(rng, type, rows, columns);
           const w = packMatrix(machine, matrix);
           const x = vectors(machine, type, normals(rng, m * columns), columns);
-          const of = foldsOf(algorithm, parts, terms(shape));
+          const of = foldsOf(algorithm, parts, shape.columns / quantOf(type).block);
           const groups = Math.ceil(rows / 8);
           const stride = groups * 32;
           const y = machine.output('Y', m * stride);
-          const [table, scratch] = placed(machine, of, 32, 128 + (16 + 2 * m) * columns);
+          const [table, scratch] = placed(machine, of, 32, scratchBytes(columns, m));
           const { matmul } = machine.kernels;
-          matmul(typeNumber[type], w, 0, groups, columns, x.address, x.stride, m, y, stride, table, scratch);
+          matmul(idOf(type), w, 0, groups, columns, x.address, x.stride, m, y, stride, table, scratch);
           for (let i = 0; i < m; i++) {
             const alone = runMatvec(machine, matrix, w, x.address + i * x.stride, of);
             expectSame(machine, machine.floats(y + i * stride, rows), alone);
@@ -106,26 +105,32 @@ describe.each(machines)('on $build', (machine) => {
 
     it('ranges of groups give the bits of all of them, and write nothing else', () => {
       machine.reset();
-      const shape = { type, rows: 77, columns: 64 };
+      const shape = { type, rows: 77, columns: 2 * Math.max(32, quantOf(type).block) };
       const rng = new Rng(5);
       const matrix = randomMatrix(rng, type, shape.rows, shape.columns);
       const w = packMatrix(machine, matrix);
       const x = vectors(machine, type, normals(rng, 5 * shape.columns), shape.columns);
       const groups = 10;
       const { matmul, matvec } = machine.kernels;
-      const all = runMatvec(machine, matrix, w, x.address, foldsOf('chain', 1, terms(shape)));
-      const scratch = machine.output('scratch', 128 + (16 + 2 * 5) * shape.columns);
+      const all = runMatvec(
+        machine,
+        matrix,
+        w,
+        x.address,
+        foldsOf('chain', 1, shape.columns / quantOf(type).block),
+      );
+      const scratch = machine.output('scratch', scratchBytes(shape.columns, 5));
       for (let from = 0; from <= groups; from++) {
         for (let to = from; to <= groups; to++) {
           const expected = new Float32Array(groups * 8).fill(Number.NaN);
           expected.set(all.subarray(from * 8, to * 8), from * 8);
           if (to === groups && from < groups) expected.fill(0, shape.rows);
           const y = machine.output('y', groups * 32);
-          matvec(typeNumber[type], w, from, to, shape.columns, x.address, y, 0, 0);
+          matvec(idOf(type), w, from, to, shape.columns, x.address, y, 0, 0);
           expectSame(machine, machine.floats(y, groups * 8), expected);
           const many = machine.output('Y', 5 * groups * 32);
           const xAndY = [x.address, x.stride, 5, many, groups * 32] as const;
-          matmul(typeNumber[type], w, from, to, shape.columns, ...xAndY, 0, scratch);
+          matmul(idOf(type), w, from, to, shape.columns, ...xAndY, 0, scratch);
           expectSame(machine, machine.floats(many, groups * 8), expected);
         }
       }

@@ -17,8 +17,8 @@ import {
 import { rope as ropeSpec } from '#kernels/rope/spec.js';
 import { swiglu } from '#kernels/swiglu/reference.js';
 import { swiglu as swigluSpec } from '#kernels/swiglu/spec.js';
+import { fromF16, toF16 } from '#src/core/half.js';
 import { Rng } from '#src/core/rng.js';
-import { fromF16, toF16 } from '#src/formats/quantize.js';
 import { fillKv, type KernelMachine, type KvShape, normals } from '../helpers/kernels.js';
 import { type Case, exactly, result } from './case.js';
 

@@ -11,7 +11,7 @@ import { tensorType } from '#src/formats/tensor-types.js';
 import { parseWafer } from '#src/machine/custom.js';
 import { findWafer, type WaferMachine } from '#src/machine/wafers.js';
 import { placeOnRectangle, type RectangleSize } from '#src/placement/place.js';
-import { kernelBinaries } from '#src/platform/node/load.js';
+import { kernelBuilds } from '#src/platform/node/load.js';
 import { resolveModel } from '#src/platform/node/models.js';
 import { instantiateKernels, reservedBytes } from '#src/runtime/program/kernels.js';
 import { bitsOf, withEngine } from '../helpers/engine.js';
@@ -35,7 +35,7 @@ async function fabricModel(
   );
 
   const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true });
-  const module = await WebAssembly.compile((await kernelBinaries()).simd);
+  const module = await WebAssembly.compile(await kernelBuilds.read('simd'));
   const kernels = instantiateKernels(module, memory);
   const angles = ({ dims, theta, magnitude }: RopeTable, position: number): Float32Array => {
     new Float32Array(memory.buffer, reservedBytes, dims / 2).fill(1);

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { fromBf16, fromF16, toBf16, toF16 } from '#src/core/half.js';
 import { Rng } from '#src/core/rng.js';
 import type { GgufFile } from '#src/formats/gguf.js';
-import { dequantize, fromBf16, fromF16, quantize, toBf16, toF16 } from '#src/formats/quantize.js';
+import { dequantize, quantize } from '#src/formats/quantize.js';
 import type { WeightType } from '#src/formats/tensor-types.js';
 import { deliberateError, readBytes } from '../helpers/gguf.js';
 import { sharedPath } from '../helpers/shared.js';

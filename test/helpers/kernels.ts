@@ -1,15 +1,21 @@
-/** The two builds of the kernels, and memory for them in which every buffer is watched. */
+/** The builds of the kernels, and memory for them in which every buffer is watched. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { KernelType } from '#kernels/spec.js';
-import * as types from '#kernels/types.js';
+import { isBlockType, quantOf, type WeightType } from '#kernels/quants/index.js';
+import { emptyBlock, isBlockQuant } from '#kernels/quants/quant.js';
+import * as variants from '#kernels/quants/variants.js';
 import type { Rng } from '#src/core/rng.js';
 import { dequantize, quantize } from '#src/formats/quantize.js';
-import { setKernelFlags } from '#src/platform/node/v8-flags.js';
-import { instantiateKernels, type KernelExports, reservedBytes } from '#src/runtime/program/kernels.js';
+import { kernelBuilds } from '#src/platform/node/load.js';
+import {
+  instantiateKernels,
+  type KernelExports,
+  reservedBytes,
+  tryBuilds,
+} from '#src/runtime/program/kernels.js';
+import type { SimdMode } from '#src/runtime/types.js';
 
-export const kernelTypes = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0'] as const satisfies readonly KernelType[];
-export const typeNumber: Readonly<Record<KernelType, number>> = types;
+export const idOf = (type: WeightType): number => quantOf(type).id;
 
 /**
  * Guard words before and after every buffer: 2e30 as float32, so that a kernel that reads them shows it too, and
@@ -30,6 +36,8 @@ interface Watched {
 /** A kernels instance of one build with a memory that can be used again for each case. */
 export class KernelMachine {
   readonly build: string;
+  /** How it multiplies: see kernels/quants/variants. */
+  readonly variant: number;
   readonly kernels: KernelExports;
   private readonly memory = new WebAssembly.Memory({
     initial: MEMORY_PAGES,
@@ -39,8 +47,14 @@ export class KernelMachine {
   private readonly watched: Watched[] = [];
   private end = reservedBytes;
 
-  constructor(build: string, binary: Uint8Array<ArrayBuffer>) {
+  constructor(build: string, mode: SimdMode, binary: Uint8Array<ArrayBuffer>) {
     this.build = build;
+    this.variant = {
+      simd: variants.PLAIN,
+      relaxed: variants.RELAXED,
+      u8s8: variants.U8S8,
+      s8s8: variants.S8S8,
+    }[mode];
     this.kernels = instantiateKernels(new WebAssembly.Module(binary), this.memory);
   }
 
@@ -118,64 +132,95 @@ export class KernelMachine {
   }
 }
 
-setKernelFlags();
-const read = (build: string): Uint8Array<ArrayBuffer> =>
+const { exact } = await tryBuilds(kernelBuilds);
+const emulated = (mode: SimdMode): Uint8Array<ArrayBuffer> =>
   new Uint8Array(
-    readFileSync(fileURLToPath(new URL(`../../dist/kernels/kernels-${build}.wasm`, import.meta.url))),
+    readFileSync(fileURLToPath(new URL(`../../dist/kernels/kernels-${mode}-emulated.wasm`, import.meta.url))),
   );
 
-const relaxed = read('relaxed');
-const hasRelaxed = WebAssembly.validate(relaxed);
-if (!hasRelaxed) process.stderr.write('skipped: this engine has no relaxed SIMD\n');
-
-export const simdMachine = new KernelMachine('simd', read('simd'));
-/** One machine per build that this engine can run; the plain build first. */
-export const machines: readonly KernelMachine[] = hasRelaxed
-  ? [simdMachine, new KernelMachine('relaxed', relaxed)]
-  : [simdMachine];
+/** One machine per build that this engine computes exactly, the plain one first, and the other ones emulated. */
+export const machines: readonly KernelMachine[] = [
+  ...(await Promise.all(
+    exact.map(async (mode) => new KernelMachine(mode, mode, await kernelBuilds.read(mode))),
+  )),
+  ...(['u8s8', 's8s8'] as const)
+    .filter((mode) => !exact.includes(mode))
+    .map((mode) => new KernelMachine(`${mode}, emulated`, mode, emulated(mode))),
+];
+export const simdMachine = machines[0]!;
 
 /** n standard normal numbers as float32. */
 export function normals(rng: Rng, n: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: n }, () => rng.normal());
 }
 
-/** A random matrix as a file holds it, and its values. */
+/** A matrix as a file holds it, its values, and how large the parts of each are that cancel in types with mins. */
 export interface Matrix {
-  readonly type: KernelType;
+  readonly type: WeightType;
   readonly rows: number;
   readonly columns: number;
   readonly raw: Uint8Array<ArrayBuffer>;
   readonly values: Float32Array;
+  readonly magnitudes: Float32Array;
 }
 
-export function randomMatrix(rng: Rng, type: KernelType, rows: number, columns: number): Matrix {
-  return matrixOf(type, rows, columns, quantize(normals(rng, rows * columns), type));
+/** Random values of a float type; random blocks, any bytes with a scale that products can bear, of a block type. */
+export function randomMatrix(rng: Rng, type: WeightType, rows: number, columns: number): Matrix {
+  const raw = isBlockType(type)
+    ? randomBlocks(rng, type, rows * columns)
+    : quantize(normals(rng, rows * columns), type);
+  return matrixOf(type, rows, columns, raw);
+}
+
+function randomBlocks(rng: Rng, type: WeightType, elements: number): Uint8Array<ArrayBuffer> {
+  const quant = quantOf(type);
+  if (!isBlockQuant(quant)) throw new Error(`${type} has no blocks`);
+  const raw = new Uint8Array((elements / quant.block) * quant.bytes);
+  const view = new DataView(raw.buffer);
+  const block = emptyBlock(quant);
+  const isBearable = (x: number): boolean => x === 0 || (Math.abs(x) > 1e-12 && Math.abs(x) < 1e6);
+  for (let at = 0; at < raw.length; at += quant.bytes) {
+    do {
+      for (let i = 0; i < quant.bytes; i++) raw[at + i] = rng.nextUint32();
+      quant.decode(view, at, block);
+    } while (!(isBearable(block.scale) && isBearable(block.min)));
+  }
+  return raw;
 }
 
 export function matrixOf(
-  type: KernelType,
+  type: WeightType,
   rows: number,
   columns: number,
   raw: Uint8Array<ArrayBuffer>,
 ): Matrix {
-  return { type, rows, columns, raw, values: dequantize(raw, type) };
+  const values = dequantize(raw, type);
+  const quant = quantOf(type);
+  const magnitudes = values.map(Math.abs);
+  if (isBlockQuant(quant) && quant.hasMins) {
+    const view = new DataView(raw.buffer);
+    const block = emptyBlock(quant);
+    for (let i = 0; i < values.length; i++) {
+      const c = i % quant.block;
+      if (c === 0) quant.decode(view, (i / quant.block) * quant.bytes, block);
+      const min = Math.abs(block.min * block.mins[Math.floor(c / quant.span)]!);
+      magnitudes[i] = Math.abs(values[i]! + (block.min < 0 ? -min : min)) + min;
+    }
+  }
+  return { type, rows, columns, raw, values, magnitudes };
 }
 
 /** Packs a matrix with the machine's kernels; the address of its groups. */
 export function packMatrix(machine: KernelMachine, { type, rows, columns, raw }: Matrix): number {
   const { kernels } = machine;
-  const groupBytes = kernels.groupBytes(typeNumber[type], columns);
+  const groupBytes = kernels.groupBytes(idOf(type), columns);
   const rowBytes = raw.length / rows;
   const source = machine.input('raw rows', raw);
   const packed = machine.output('W', Math.ceil(rows / 8) * groupBytes);
   for (let row = 0; row < rows; row += 8) {
     const count = Math.min(8, rows - row);
-    const from = source + row * rowBytes;
     const to = packed + (row / 8) * groupBytes;
-    if (type === 'Q8_0') kernels.packQ8_0(from, rowBytes, count, columns / 32, to);
-    else if (type === 'Q4_0') kernels.packQ4_0(from, rowBytes, count, columns / 32, to);
-    else if (type === 'F32') kernels.pack32(from, rowBytes, count, columns, to);
-    else kernels.pack16(from, rowBytes, count, columns, to);
+    kernels.pack(idOf(type), source + row * rowBytes, rowBytes, count, columns, to);
   }
   machine.freeze(packed);
   return packed;
@@ -195,7 +240,7 @@ export function quantizeVector(machine: KernelMachine, x: Float32Array<ArrayBuff
     quants: new Int16Array(data, 0, columns),
     bytes: new Int8Array(data, columns * 2, columns),
     scales: new Float32Array(data, columns * 3, blocks),
-    sums: new Int32Array(data, columns * 3 + blocks * 4, blocks),
+    sums: new Int32Array(data, columns * 3 + blocks * 4, columns / 16),
   };
 }
 

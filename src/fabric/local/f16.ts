@@ -1,5 +1,5 @@
 /** IEEE half precision in software: two of them fit in one 32-bit wavelet. And how words of either type fold. */
-import { fromF16, toF16 } from '../../formats/quantize.js';
+import { fromF16, toF16 } from '../../core/half.js';
 import { FOLD } from '../cores/core.js';
 
 /** Every half as a float, so that reading one is a table look-up. */

@@ -1,6 +1,8 @@
 /** A tile of a stored weight matrix in one PE, and its product with the PE's part of an activation. */
-import { dequantize, fromF16 } from '../../formats/quantize.js';
-import { bytesOfElements, tensorType, type WeightType } from '../../formats/tensor-types.js';
+import { quantOf } from '../../../kernels/quants/index.js';
+import { type BlockQuant, emptyBlock, isBlockQuant } from '../../../kernels/quants/quant.js';
+import { dequantize } from '../../formats/quantize.js';
+import { bytesOfElements, type WeightType } from '../../formats/tensor-types.js';
 import { matvec } from '../local/arithmetic.js';
 import type { Buffer, Pe } from '../pe.js';
 
@@ -20,12 +22,22 @@ export interface Span {
 
 export const lengthOf = ({ first, end }: Span): number => end - first;
 
-/** Blocks of int8 with one scale each, what a quantised tile and a quantised activation have in common. */
-interface Blocks {
+/** A quantised activation: int8 with a scale per 32 columns. */
+interface Activation {
   readonly scales: Float32Array;
   readonly quants: Int8Array;
 }
 
+/** The spans of a tile of a block type, each with the scale and the min that its elements have. */
+interface Spans {
+  readonly columns: number;
+  readonly scales: Float32Array;
+  /** Null for types without mins. */
+  readonly mins: Float32Array | null;
+  readonly quants: Int8Array;
+}
+
+/** Columns under one scale in an activation. */
 const BLOCK = 32;
 
 /** Rows and columns of a weight in a PE's SRAM, in the file's own encoding. */
@@ -36,7 +48,7 @@ export class WeightTile {
   private readonly buffer: Buffer;
   /** The tile decoded, so that the simulator does it once and not for every token. */
   private floats: Float32Array | null = null;
-  private blocks: Blocks | null = null;
+  private spans: Spans | null = null;
 
   constructor(pe: Pe, name: string, type: WeightType, rows: number, columns: number) {
     this.rows = rows;
@@ -57,7 +69,7 @@ export class WeightTile {
       );
     }
     this.floats = null;
-    this.blocks = null;
+    this.spans = null;
   }
 
   private get bytes(): Uint8Array {
@@ -72,38 +84,38 @@ export class WeightTile {
 
   /** W x [columns] → [rows]: floats column by column, quantised types block by block with exact integer dots. */
   times(x: Float32Array): Float32Array {
-    if (tensorType(this.type).blockElements === 1) {
+    const quant = quantOf(this.type);
+    if (!isBlockQuant(quant)) {
       this.floats ??= dequantize(this.bytes, this.type);
       return matvec(this.floats, x, this.rows);
     }
-    this.blocks ??= decodeBlocks(this.bytes, this.type);
-    return timesBlocks(this.blocks, quantizeActivation(x), this.rows, this.columns / BLOCK);
+    this.spans ??= decodeSpans(this.bytes, quant);
+    return timesSpans(this.spans, quantizeActivation(x), this.rows, this.columns);
   }
 }
 
-function decodeBlocks(bytes: Uint8Array, type: WeightType): Blocks {
-  const { blockBytes } = tensorType(type);
-  const count = bytes.length / blockBytes;
+function decodeSpans(bytes: Uint8Array, quant: BlockQuant): Spans {
+  const { block, span, hasMins } = quant;
+  const blocks = bytes.length / quant.bytes;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const scales = new Float32Array(count);
-  const quants = new Int8Array(count * BLOCK);
-  for (let b = 0; b < count; b++) {
-    scales[b] = fromF16(view.getUint16(b * blockBytes, true));
-    for (let i = 0; i < BLOCK; i++) {
-      const at = b * blockBytes + 2;
-      if (type === 'Q8_0') {
-        quants[b * BLOCK + i] = view.getInt8(at + i);
-      } else {
-        const pair = view.getUint8(at + (i & 15));
-        quants[b * BLOCK + i] = (i < 16 ? pair & 15 : pair >> 4) - 8;
-      }
+  const perBlock = block / span;
+  const scales = new Float32Array(blocks * perBlock);
+  const mins = new Float32Array(blocks * perBlock);
+  const quants = new Int8Array(blocks * block);
+  const decoded = emptyBlock(quant);
+  for (let b = 0; b < blocks; b++) {
+    quant.decode(view, b * quant.bytes, decoded);
+    quants.set(decoded.quants, b * block);
+    for (let s = 0; s < perBlock; s++) {
+      scales[b * perBlock + s] = decoded.scale * decoded.scales[s]!;
+      mins[b * perBlock + s] = decoded.min * decoded.mins[s]!;
     }
   }
-  return { scales, quants };
+  return { columns: span, scales, mins: hasMins ? mins : null, quants };
 }
 
 /** Per block of 32: d = max |x| / 127, q = x / d to the nearest, ties to even. */
-function quantizeActivation(x: Float32Array): Blocks {
+function quantizeActivation(x: Float32Array): Activation {
   const count = x.length / BLOCK;
   const scales = new Float32Array(count);
   const quants = new Int8Array(x.length);
@@ -125,18 +137,27 @@ function nearestEven(x: number): number {
   return rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
 }
 
-function timesBlocks(w: Blocks, x: Blocks, rows: number, blocks: number): Float32Array {
+/** Span by span: the exact integer dot times (scale * activation scale), less min * (activation sum * activation scale). */
+function timesSpans(w: Spans, x: Activation, rows: number, columns: number): Float32Array {
   const y = new Float32Array(rows);
+  const spans = columns / w.columns;
   for (let r = 0; r < rows; r++) {
-    let sum = 0;
-    for (let b = 0; b < blocks; b++) {
-      const at = (r * blocks + b) * BLOCK;
+    let total = 0;
+    for (let s = 0; s < spans; s++) {
+      const first = s * w.columns;
       let dot = 0;
-      for (let i = 0; i < BLOCK; i++) dot += w.quants[at + i]! * x.quants[b * BLOCK + i]!;
-      const scale = Math.fround(w.scales[r * blocks + b]! * x.scales[b]!);
-      sum = Math.fround(sum + Math.fround(dot * scale));
+      let sum = 0;
+      for (let i = first; i < first + w.columns; i++) {
+        dot += w.quants[r * columns + i]! * x.quants[i]!;
+        sum += x.quants[i]!;
+      }
+      const d = x.scales[Math.floor(first / BLOCK)]!;
+      const scale = Math.fround(w.scales[r * spans + s]! * d);
+      total = Math.fround(total + Math.fround(dot * scale));
+      if (w.mins !== null)
+        total = Math.fround(total - Math.fround(w.mins[r * spans + s]! * Math.fround(sum * d)));
     }
-    y[r] = sum;
+    y[r] = total;
   }
   return y;
 }

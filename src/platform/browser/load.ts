@@ -1,15 +1,15 @@
 /** `load` for browsers. */
 import { FormatError } from '../../core/errors.js';
 import { openEngine, type Platform } from '../../runtime/open.js';
-import type { Engine, LoadOptions } from '../../runtime/types.js';
+import { type Engine, type LoadOptions, type SimdMode, simdModes } from '../../runtime/types.js';
 import { blobSource } from '../blob-source.js';
 import { type StartWorker, startAlone, startCrew } from './crew.js';
 import { urlSource } from './sources.js';
 
 /** What only the bundle of a page knows. */
 export interface BrowserParts {
-  /** Where the builds of the kernels lie. */
-  readonly kernels: Readonly<Record<'simd' | 'relaxed' | 'unshared', string>>;
+  /** Where the builds of the kernels lie, that of `unshared` for pages whose threads cannot share memory. */
+  readonly kernels: Readonly<Record<SimdMode | 'probe' | 'unshared', string>>;
   /** Starts a Web Worker on worker-entry.ts. */
   readonly startWorker: StartWorker;
 }
@@ -20,17 +20,14 @@ export function browserPlatform({ kernels, startWorker }: BrowserParts): Platfor
     return {
       cores: 1,
       isShared: false,
-      kernelBinaries: async () => ({ simd: await fetchBytes(kernels.unshared), relaxed: null }),
+      kernels: { modes: ['simd'], read: () => fetchBytes(kernels.unshared) },
       startCrew: startAlone,
     };
   }
   return {
     cores: navigator.hardwareConcurrency,
     isShared: true,
-    async kernelBinaries() {
-      const [simd, relaxed] = await Promise.all([fetchBytes(kernels.simd), fetchBytes(kernels.relaxed)]);
-      return { simd, relaxed };
-    },
+    kernels: { modes: simdModes, read: (name) => fetchBytes(kernels[name]) },
     startCrew: (init) => startCrew(init, startWorker),
   };
 }

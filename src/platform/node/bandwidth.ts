@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { MiB } from '../../core/units.js';
 import { reservedBytes } from '../../runtime/program/kernels.js';
 import type { BandwidthTask } from './bandwidth-worker.js';
-import { kernelBinaries } from './load.js';
+import { kernelBuilds } from './load.js';
 
 export interface Bandwidth {
   readonly threads: number;
@@ -19,8 +19,7 @@ const PAGE_BYTES = 65536;
 
 /** Reads 256 MiB with one thread and with one per core, each its own part, in about a second. */
 export async function measureBandwidth(): Promise<Bandwidth[]> {
-  const { simd } = await kernelBinaries();
-  const module = await WebAssembly.compile(simd);
+  const module = await WebAssembly.compile(await kernelBuilds.read('simd'));
   const pages = (reservedBytes + TOTAL_BYTES) / PAGE_BYTES;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   // Pages that were never written to are all the same page of zeros, which stays in the cache.

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { OptionError } from '../../core/errors.js';
 import { type ByteSource, bytesSource } from '../../formats/source.js';
 import { openEngine, type Platform } from '../../runtime/open.js';
-import type { Engine, LoadOptions, SimdMode } from '../../runtime/types.js';
+import type { KernelBuilds } from '../../runtime/program/kernels.js';
+import { type Engine, type LoadOptions, simdModes } from '../../runtime/types.js';
 import { blobSource } from '../blob-source.js';
 import { startCrew } from './crew.js';
 import { type FileSource, openModelSource } from './file-source.js';
@@ -15,19 +16,19 @@ import { setKernelFlags } from './v8-flags.js';
 
 const kernelsDirectory = new URL('../../../kernels/', import.meta.url);
 
-/** The kernels as built; the V8 flags that they want are set. */
-export async function kernelBinaries(): Promise<Record<SimdMode, Uint8Array<ArrayBuffer>>> {
-  setKernelFlags();
-  const read = async (name: string): Promise<Uint8Array<ArrayBuffer>> =>
-    new Uint8Array(await readFile(new URL(`kernels-${name}.wasm`, kernelsDirectory)));
-  const [simd, relaxed] = await Promise.all([read('simd'), read('relaxed')]);
-  return { simd, relaxed };
-}
+/** The kernels as built; the V8 flags that they want are set before the first is read. */
+export const kernelBuilds: KernelBuilds = {
+  modes: simdModes,
+  async read(name) {
+    setKernelFlags();
+    return new Uint8Array(await readFile(new URL(`kernels-${name}.wasm`, kernelsDirectory)));
+  },
+};
 
 const nodePlatform: Platform = {
   cores: availableParallelism(),
   isShared: true,
-  kernelBinaries,
+  kernels: kernelBuilds,
   startCrew,
   compileGrammar,
 };

@@ -1,9 +1,10 @@
 /**
- * The WebAssembly kernels module from TypeScript: its exports, its two builds, and which of them to run.
+ * The WebAssembly kernels module from TypeScript: its exports, its builds, and which of them to run.
  * Addresses are byte offsets into the one shared memory.
  */
 import { EngineError } from '../../core/errors.js';
 import type { SimdMode } from '../types.js';
+import { instantiateProbe, type Trial, tryVariants } from './trial.js';
 
 /** What kernels/wasm.ts exports; the meaning of every argument stands there. */
 export interface KernelExports {
@@ -119,10 +120,7 @@ export interface KernelExports {
       scratch: number,
     ]
   ): void;
-  pack16(src: number, rowBytes: number, rows: number, columns: number, dst: number): void;
-  pack32(src: number, rowBytes: number, rows: number, columns: number, dst: number): void;
-  packQ4_0(src: number, rowBytes: number, rows: number, blocks: number, dst: number): void;
-  packQ8_0(src: number, rowBytes: number, rows: number, blocks: number, dst: number): void;
+  pack(type: number, src: number, rowBytes: number, rows: number, columns: number, dst: number): void;
   attach(controlBlock: number, worker: number): void;
   serve(seenEpoch: number): void;
   step(workers: number): number;
@@ -180,10 +178,10 @@ export interface KernelExports {
 /** Bytes below this address belong to the kernels module's own constants. */
 export const reservedBytes = 65536;
 
-/** The builds to choose from, as bytes; without shared memory there is only one. */
-export interface KernelBinaries {
-  readonly simd: Uint8Array<ArrayBuffer>;
-  readonly relaxed: Uint8Array<ArrayBuffer> | null;
+/** The builds of the kernels that there are, and their bytes. */
+export interface KernelBuilds {
+  readonly modes: readonly SimdMode[];
+  read(name: SimdMode | 'probe'): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 export interface CompiledKernels {
@@ -210,47 +208,26 @@ export function instantiateKernels(module: WebAssembly.Module, memory: WebAssemb
   return instance.exports as unknown as KernelExports;
 }
 
-/**
- * Compiles the build to run. `auto` times a Q4_0 matrix, the only type whose kernels differ, on both builds and takes
- * relaxed SIMD when it is faster by more than the noise of one run.
- */
+/** Compiles the build to run: `auto` is the fastest of those that are exact here. */
 export async function compileKernels(
-  binaries: KernelBinaries,
+  builds: KernelBuilds,
   wanted: SimdMode | 'auto',
-  usesQ4: boolean,
 ): Promise<CompiledKernels> {
-  const relaxedBytes =
-    binaries.relaxed !== null && WebAssembly.validate(binaries.relaxed) ? binaries.relaxed : null;
-  if (wanted === 'relaxed' && relaxedBytes === null) {
+  const { exact, fastest } = await tryBuilds(builds);
+  if (wanted !== 'auto' && !exact.includes(wanted)) {
     throw new EngineError({
       what: 'option simd',
-      given: '"relaxed"',
-      expected: 'an engine with relaxed SIMD',
-      todo: 'Use a newer Node.js or browser, or leave the option out.',
+      given: `"${wanted}"`,
+      expected: `what this engine computes exactly: ${exact.join(', ')}`,
+      todo: 'Use another Node.js or browser, or leave the option out.',
     });
   }
-  const simd = await WebAssembly.compile(binaries.simd);
-  if (wanted === 'simd' || relaxedBytes === null || (wanted === 'auto' && !usesQ4))
-    return { simd: 'simd', module: simd };
-  const relaxed = await WebAssembly.compile(relaxedBytes);
-  if (wanted === 'relaxed' || timeQ4(relaxed) < 0.95 * timeQ4(simd))
-    return { simd: 'relaxed', module: relaxed };
-  return { simd: 'simd', module: simd };
+  const simd = wanted === 'auto' ? fastest : wanted;
+  return { simd, module: await WebAssembly.compile(await builds.read(simd)) };
 }
 
-/** The best of a few runs of a Q4_0 matvec from cache, in milliseconds: a few milliseconds of work in all. */
-function timeQ4(module: WebAssembly.Module): number {
-  const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true });
-  const kernels = instantiateKernels(module, memory);
-  const [type, groups, columns] = [2, 64, 512];
-  const x = reservedBytes;
-  const y = x + 4096;
-  const w = y + 4096;
-  let best = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < 12; run++) {
-    const start = performance.now();
-    for (let i = 0; i < 8; i++) kernels.matvec(type, w, 0, groups, columns, x, y, 0, 0);
-    best = Math.min(best, performance.now() - start);
-  }
-  return best;
+/** Which of the builds this engine computes exactly, and the fastest of them. */
+export async function tryBuilds(builds: KernelBuilds): Promise<Trial> {
+  if (builds.modes.length === 1) return tryVariants(null);
+  return tryVariants(await instantiateProbe(await builds.read('probe')));
 }

@@ -1,11 +1,11 @@
 /** Where everything lies in the engine's memory: one pass over the plan and the weights, before anything is loaded. */
+import { packedBytes } from '../../../kernels/pack/spec.js';
 import { CTL_WORDS } from '../../../kernels/program/instructions.js';
-import { BF16, F16, F32, Q4_0, Q8_0 } from '../../../kernels/types.js';
+import { quantizedBytes } from '../../../kernels/quantize/spec.js';
 import { expertRowsOf, rowsOf } from '../../../models/graph.js';
 import type { OpOf, RopeTable, WeightRef } from '../../../models/op.js';
 import { refKey, weightParts } from '../../../models/weights.js';
 import type { WeightInfo } from '../../formats/gguf.js';
-import { tensorType, type WeightType } from '../../formats/tensor-types.js';
 import type { Plan } from '../../placement/plan.js';
 import type { KvType } from '../types.js';
 import { Arena } from './arena.js';
@@ -17,15 +17,6 @@ export const kvPagePositions = 32;
 export const groupRows = 8;
 /** How much of a file is read at a time. */
 const stagingBytes = 1 << 20;
-
-export const kernelType: Readonly<Record<WeightType, number>> = { F32, F16, BF16, Q8_0, Q4_0 };
-
-/** Bytes of a packed group of eight rows, as in kernels/matvec `groupBytes`: Q scales widen from f16 to f32. */
-function packedGroupBytes(type: WeightType, columns: number): number {
-  const { blockElements, blockBytes } = tensorType(type);
-  const scaleGrowth = blockElements > 1 ? 2 : 0;
-  return groupRows * (columns / blockElements) * (blockBytes + scaleGrowth);
-}
 
 /** One matrix, or several of one shape behind each other: experts, heads. */
 export interface PackedWeight {
@@ -121,11 +112,6 @@ export interface LayoutOptions {
 
 const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
 
-/** Bytes of one quantised activation vector, as in kernels/quantize `quantizedBytes`. */
-function quantizedBytes(columns: number): number {
-  return roundUp(columns * 3 + Math.floor(columns / 32) * 8, 64);
-}
-
 /** The name of a rotation: equal tables are one. */
 export function ropeKey(table: RopeTable): string {
   return JSON.stringify(table);
@@ -164,7 +150,7 @@ export function layOut(
   const perRow = (words: number): number => other(words * 4);
   const pages = Math.ceil(kvTokens / kvPagePositions);
   const pagesPerSequence = Math.ceil(context / kvPagePositions);
-  const actqStride = quantizedBytes(widest);
+  const actqStride = quantizedBytes({ columns: widest });
   const actColumns = Math.max(0, ...normed);
   const actBytes = roundUp(actColumns * 4, 64);
   const ownStride = roundUp(actBytes + actqStride + roundUp(scratchBytes, 64), 128);
@@ -225,7 +211,7 @@ export function layOut(
     const matrices = isStack ? ref.shape[0]! : 1;
     const rows = isStack ? expertRowsOf(ref) : rowsOf(ref);
     const columns = ref.shape.at(-1)!;
-    const stride = Math.ceil(rows / groupRows) * packedGroupBytes(info.type, columns);
+    const stride = packedBytes({ type: info.type, rows, columns });
     const address = arena.take(stride * matrices, 'weights');
     weights.set(key, { ref, info, address, matrices, rows, columns, stride });
     widestRow = Math.max(widestRow, (info.byteLength * columns) / info.elements);

@@ -8,10 +8,10 @@ import { EngineError, FormatError } from '../../core/errors.js';
 import type { WeightInfo } from '../../formats/gguf.js';
 import { dequantize } from '../../formats/quantize.js';
 import type { ByteSource } from '../../formats/source.js';
-import { tensorType, type WeightType } from '../../formats/tensor-types.js';
+import { tensorType } from '../../formats/tensor-types.js';
 import type { LoadProgress } from '../types.js';
 import type { KernelExports } from './kernels.js';
-import { groupRows, kernelType, type Layout, type PackedWeight } from './layout.js';
+import { groupRows, type Layout, type PackedWeight } from './layout.js';
 
 export interface WeightLoad {
   readonly source: ByteSource;
@@ -85,8 +85,8 @@ async function loadMatrix(
 ): Promise<void> {
   const rowBytes = (info.byteLength * columns) / info.elements;
   const storedRows = info.elements / columns / matrices;
-  const groupBytes = kernels.groupBytes(kernelType[info.type], columns);
-  const pack = packer(kernels, info.type, columns);
+  const { id } = tensorType(info.type);
+  const groupBytes = kernels.groupBytes(id, columns);
   const chunkRows = Math.max(1, Math.floor(layout.stagingBytes / rowBytes / groupRows)) * groupRows;
   /** Rows in staging, and how many of the matrix are packed. */
   let staged = 0;
@@ -97,7 +97,8 @@ async function loadMatrix(
       requireFinite(source, info, new Uint16Array(memory.buffer, layout.staging, bytes / 2));
     for (let r = 0; r < staged; r += groupRows) {
       const target = address + matrix * stride + ((packed + r) / groupRows) * groupBytes;
-      pack(layout.staging + r * rowBytes, rowBytes, Math.min(groupRows, staged - r), target);
+      const present = Math.min(groupRows, staged - r);
+      kernels.pack(id, layout.staging + r * rowBytes, rowBytes, present, columns, target);
     }
     packed += staged;
     staged = 0;
@@ -132,23 +133,6 @@ function requireFinite(source: ByteSource, info: WeightInfo, halves: Uint16Array
     expected: 'finite weights',
     todo: 'The file is damaged, or its model overflowed when it was converted to F16: take another one.',
   });
-}
-
-type Pack = (src: number, rowBytes: number, rows: number, dst: number) => void;
-
-function packer(kernels: KernelExports, type: WeightType, columns: number): Pack {
-  const blocks = columns / tensorType(type).blockElements;
-  switch (type) {
-    case 'Q8_0':
-      return (src, rowBytes, rows, dst) => kernels.packQ8_0(src, rowBytes, rows, blocks, dst);
-    case 'Q4_0':
-      return (src, rowBytes, rows, dst) => kernels.packQ4_0(src, rowBytes, rows, blocks, dst);
-    case 'F16':
-    case 'BF16':
-      return (src, rowBytes, rows, dst) => kernels.pack16(src, rowBytes, rows, columns, dst);
-    case 'F32':
-      return (src, rowBytes, rows, dst) => kernels.pack32(src, rowBytes, rows, columns, dst);
-  }
 }
 
 /**

@@ -1,7 +1,10 @@
 /** The engine of the page: a Web Worker that holds it and starts the workers that compute. */
 
+import kernelsProbe from '#kernels/kernels-probe.wasm?url';
 import kernelsRelaxed from '#kernels/kernels-relaxed.wasm?url';
+import kernelsS8s8 from '#kernels/kernels-s8s8.wasm?url';
 import kernelsSimd from '#kernels/kernels-simd.wasm?url';
+import kernelsU8s8 from '#kernels/kernels-u8s8.wasm?url';
 import kernelsUnshared from '#kernels/kernels-unshared.wasm?url';
 import { EngineError, WaferflowError } from '../../core/errors.js';
 import { load } from '../../platform/browser/load.js';
@@ -10,7 +13,14 @@ import type { Engine, GenerateOptions, LoadProgress, Prompt } from '../../runtim
 import type { EngineApi, Loaded, Outcome } from './api.js';
 
 const parts = {
-  kernels: { simd: kernelsSimd, relaxed: kernelsRelaxed, unshared: kernelsUnshared },
+  kernels: {
+    probe: kernelsProbe,
+    simd: kernelsSimd,
+    relaxed: kernelsRelaxed,
+    u8s8: kernelsU8s8,
+    s8s8: kernelsS8s8,
+    unshared: kernelsUnshared,
+  },
   startWorker: (name: string) =>
     new Worker(new URL('../../platform/browser/worker-entry.ts', import.meta.url), { type: 'module', name }),
 };

@@ -1,4 +1,5 @@
 /** Ops with matrices: embeddings and products. */
+import { scratchBytes } from '../../../../kernels/matmul/spec.js';
 import {
   INDEX_CONSTANT,
   INDEX_POSITION,
@@ -8,7 +9,6 @@ import {
 } from '../../../../kernels/program/instructions.js';
 import { tensorType } from '../../../formats/tensor-types.js';
 import { floatBits } from '../image.js';
-import { kernelType } from '../layout.js';
 import type { RuntimeKind } from './kind.js';
 
 export const embedding: RuntimeKind<'embedding'> = {
@@ -18,13 +18,12 @@ export const embedding: RuntimeKind<'embedding'> = {
     const constant = typeof op.index === 'number' ? op.index : 0;
     image.touch([], [[op.out, 'tokens']]);
     const row = [index, constant, floatBits(op.scale)];
-    image.emit(OP_EMBEDDING, address, kernelType[info.type], columns, ...image.buffer(op.out), ...row);
+    image.emit(OP_EMBEDDING, address, tensorType(info.type).id, columns, ...image.buffer(op.out), ...row);
   },
 };
 
 export const linear: RuntimeKind<'linear'> = {
-  scratch: ({ in: { features }, reduce }, rows) =>
-    Math.max(128 + (16 + 2 * rows) * features, 32 * reduce.parts),
+  scratch: ({ in: { features }, reduce }, rows) => Math.max(scratchBytes(features, rows), 32 * reduce.parts),
   compile(op, image) {
     const input = image.input(op.in, op.weights);
     for (const [i, ref] of op.weights.entries()) {
@@ -33,7 +32,7 @@ export const linear: RuntimeKind<'linear'> = {
       image.touch([], [[out, `features ${out.features}`]]);
       image.emit(
         OP_MATMUL,
-        kernelType[info.type],
+        tensorType(info.type).id,
         address,
         rows,
         columns,

@@ -1,0 +1,121 @@
+/**
+ * Which builds of the kernels this engine computes exactly, and which of them is fastest, found by trying: what relaxed
+ * SIMD's products of int8 do with a second operand beyond seven bits differs between processors and between the two
+ * tiers of an engine, and Node 20 computes one form of them wrongly. A few milliseconds in all.
+ */
+import { Rng } from '../../core/rng.js';
+import type { SimdMode } from '../types.js';
+
+/** What kernels/probe exports. */
+export interface Probe {
+  add(x: number, codes: number, acc: number): number;
+  pairs(x: number, codes: number): number;
+  rateOfPlain(address: number, times: number): number;
+  rateOfPairs(address: number, times: number): number;
+  rateOfAdd(address: number, times: number): number;
+}
+
+/** What a trial found. */
+export interface Trial {
+  /** The builds that give the bits of the plain one here; the plain one first. */
+  readonly exact: readonly SimdMode[];
+  readonly fastest: SimdMode;
+}
+
+/** A relaxed build: what its products must give, and how it multiplies in the trial of speed. */
+interface Way {
+  readonly codeOf: (byte: number) => number;
+  readonly result: (probe: Probe, x: number, codes: number) => number;
+  /** How many products of a word the result adds up. */
+  readonly products: number;
+  readonly rate: 'rateOfPairs' | 'rateOfAdd';
+}
+
+const signed = (byte: number): number => (byte << 24) >> 24;
+const ways: Readonly<Record<Exclude<SimdMode, 'simd'>, Way>> = {
+  relaxed: {
+    codeOf: (byte) => byte & 127,
+    result: (probe, x, codes) => probe.pairs(x, codes & 0x7f7f7f7f),
+    products: 2,
+    rate: 'rateOfPairs',
+  },
+  u8s8: {
+    codeOf: (byte) => byte,
+    result: (probe, x, codes) => probe.add(x, codes, ACC) - ACC,
+    products: 4,
+    rate: 'rateOfAdd',
+  },
+  s8s8: {
+    codeOf: signed,
+    result: (probe, x, codes) => probe.add(x, codes, ACC) - ACC,
+    products: 4,
+    rate: 'rateOfAdd',
+  },
+};
+const ACC = 1000;
+
+/** Activations are -127 to 127, as quantize makes them. */
+const words: readonly (readonly [x: number, codes: number])[] = [
+  [0x00000001, 0x000000ff],
+  [0x7f7f7f7f, -1],
+  [0x7f7f7f7f, 0x7f7f7f7f],
+  [-0x7e7e7e7f, -1],
+  [-0x7e7e7e7f, -0x7f7f7f80],
+  [-0x7e7e7e7f, 0x7f7f7f7f],
+  ...Array.from({ length: 26 }, (_, i) => {
+    const rng = new Rng(i + 1);
+    // No byte of the first is -128.
+    return [(rng.nextUint32() & 0x7f7f7f7f) | (i % 2 === 0 ? 0 : 0x81), rng.nextUint32() | 0] as const;
+  }),
+];
+
+/** Long enough for the optimising compiler to take over from the baseline one. */
+const EXACT_MS = 2;
+const RATE_MS = 1;
+
+/** Tries a probe; without one, as where the engine has no relaxed SIMD, there is only the plain build. */
+export function tryVariants(probe: Probe | null): Trial {
+  if (probe === null) return { exact: ['simd'], fastest: 'simd' };
+  const relaxed = (Object.keys(ways) as (keyof typeof ways)[]).filter((name) => isExact(probe, ways[name]));
+  const plain = rateOf(probe, 'rateOfPlain');
+  // Products by fours serve every type, those by pairs only small codes: so the last that is faster by more than noise.
+  const fastest = relaxed.findLast((name) => rateOf(probe, ways[name].rate) > 1.1 * plain) ?? 'simd';
+  return { exact: ['simd', ...relaxed], fastest };
+}
+
+/** The probe of an engine, in a memory of its own; null where it has no relaxed SIMD. */
+export async function instantiateProbe(binary: Uint8Array<ArrayBuffer>): Promise<Probe | null> {
+  if (!WebAssembly.validate(binary)) return null;
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  const { instance } = await WebAssembly.instantiate(binary, { env: { memory } });
+  return instance.exports as unknown as Probe;
+}
+
+/** Whether every word gives what it should, from the first call on and until the engine has compiled the probe again. */
+function isExact(probe: Probe, { codeOf, result, products }: Way): boolean {
+  const expected = words.map(([x, codes]) => {
+    let sum = 0;
+    for (let i = 0; i < products; i++) sum += signed(x >> (8 * i)) * codeOf((codes >> (8 * i)) & 255);
+    return sum;
+  });
+  const end = performance.now() + EXACT_MS;
+  do {
+    for (let run = 0; run < 50; run++) {
+      if (words.some(([x, codes], i) => result(probe, x, codes) !== expected[i])) return false;
+    }
+  } while (performance.now() < end);
+  return true;
+}
+
+/** Rounds per millisecond, the best of some. */
+function rateOf(probe: Probe, name: 'rateOfPlain' | Way['rate']): number {
+  const TIMES = 500;
+  let best = 0;
+  const end = performance.now() + RATE_MS;
+  do {
+    const start = performance.now();
+    for (let i = 0; i < 4; i++) probe[name](1024, TIMES);
+    best = Math.max(best, 1 / (performance.now() - start));
+  } while (performance.now() < end);
+  return best;
+}
