@@ -26,7 +26,7 @@ async function engineHere(): Promise<WaferEngine> {
   return await openEngine(source, options, {
     cores: 1,
     isShared: false,
-    kernelBinaries: async () => ({ simd: new Uint8Array(await readFile(kernels)), relaxed: null }),
+    kernels: { modes: ['simd'], read: async () => new Uint8Array(await readFile(kernels)) },
     startCrew: startAlone,
   });
 }
