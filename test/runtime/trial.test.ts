@@ -52,9 +52,8 @@ it('does not trust sums that change when the engine compiles again', () => {
 });
 
 it('is plain where nothing is faster, and where there is no relaxed SIMD', () => {
-  const slow = probe(unsigned, sum);
-  expect(tryVariants({ ...slow, rateOfPairs: slow.rateOfPlain, rateOfAdd: slow.rateOfPlain }).fastest).toBe(
-    'simd',
-  );
+  const { rateOfPlain, rateOfAdd, ...rest } = probe(unsigned, sum);
+  const slow = { ...rest, rateOfPlain: rateOfAdd, rateOfPairs: rateOfPlain, rateOfAdd: rateOfPlain };
+  expect(tryVariants(slow).fastest).toBe('simd');
   expect(tryVariants(null)).toEqual({ exact: ['simd'], fastest: 'simd' });
 });

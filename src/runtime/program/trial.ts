@@ -71,15 +71,17 @@ const words: readonly (readonly [x: number, codes: number])[] = [
 
 /** Long enough for the optimising compiler to take over from the baseline one. */
 const EXACT_MS = 2;
-const RATE_MS = 1;
+const RATE_MS = 3;
+/** About 10 microseconds of work. */
+const TIMES = 500;
 
 /** Tries a probe; without one, as where the engine has no relaxed SIMD, there is only the plain build. */
 export function tryVariants(probe: Probe | null): Trial {
   if (probe === null) return { exact: ['simd'], fastest: 'simd' };
   const relaxed = (Object.keys(ways) as (keyof typeof ways)[]).filter((name) => isExact(probe, ways[name]));
-  const plain = rateOf(probe, 'rateOfPlain');
+  const rates = ratesOf(probe);
   // Products by fours serve every type, those by pairs only small codes: so the last that is faster by more than noise.
-  const fastest = relaxed.findLast((name) => rateOf(probe, ways[name].rate) > 1.1 * plain) ?? 'simd';
+  const fastest = relaxed.findLast((name) => rates[ways[name].rate] > 1.1 * rates.rateOfPlain) ?? 'simd';
   return { exact: ['simd', ...relaxed], fastest };
 }
 
@@ -107,15 +109,18 @@ function isExact(probe: Probe, { codeOf, result, products }: Way): boolean {
   return true;
 }
 
-/** Rounds per millisecond, the best of some. */
-function rateOf(probe: Probe, name: 'rateOfPlain' | Way['rate']): number {
-  const TIMES = 500;
-  let best = 0;
+type RateName = 'rateOfPlain' | Way['rate'];
+
+/** Rounds per millisecond of each way, the best of some that take turns. */
+function ratesOf(probe: Probe): Record<RateName, number> {
+  const rates = { rateOfPlain: 0, rateOfPairs: 0, rateOfAdd: 0 };
   const end = performance.now() + RATE_MS;
   do {
-    const start = performance.now();
-    for (let i = 0; i < 4; i++) probe[name](1024, TIMES);
-    best = Math.max(best, 1 / (performance.now() - start));
+    for (const name of Object.keys(rates) as RateName[]) {
+      const start = performance.now();
+      for (let i = 0; i < 4; i++) probe[name](1024, TIMES);
+      rates[name] = Math.max(rates[name], 1 / (performance.now() - start));
+    }
   } while (performance.now() < end);
-  return best;
+  return rates;
 }
