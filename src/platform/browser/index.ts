@@ -14,6 +14,9 @@ const parts: BrowserParts = {
   kernels: {
     simd: new URL('../../../kernels/kernels-simd.wasm', import.meta.url).href,
     relaxed: new URL('../../../kernels/kernels-relaxed.wasm', import.meta.url).href,
+    u8s8: new URL('../../../kernels/kernels-u8s8.wasm', import.meta.url).href,
+    s8s8: new URL('../../../kernels/kernels-s8s8.wasm', import.meta.url).href,
+    probe: new URL('../../../kernels/kernels-probe.wasm', import.meta.url).href,
     unshared: new URL('../../../kernels/kernels-unshared.wasm', import.meta.url).href,
   },
   startWorker: (name) => new Worker(new URL('./worker-entry.js', import.meta.url), { type: 'module', name }),
