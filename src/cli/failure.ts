@@ -22,10 +22,10 @@ export function reportFailure(thrown: unknown, command: Command | null, bugs?: s
     return thrown instanceof OptionError ? 2 : 1;
   }
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
-  const missing = code === 'ERR_MODULE_NOT_FOUND' ? missingPackage(String(thrown)) : null;
-  if (missing !== null) {
+  const missing = code === 'ERR_MODULE_NOT_FOUND' ? missingPackages(String(thrown)) : [];
+  if (missing.length > 0) {
     console.error(
-      `waferflow: this needs the package ${missing}, which is not installed. Install it beside waferflow: npm install ${missing}`,
+      `waferflow: this needs the package ${missing[0]}, which is not installed. Install it beside waferflow: npm install ${missing.join(' ')}`,
     );
     return 1;
   }
@@ -43,17 +43,24 @@ export function reportFailure(thrown: unknown, command: Command | null, bugs?: s
   return 1;
 }
 
-/** Packages that few commands need and nobody gets unasked, as they are large: charts, GPU baseline, queue. */
+/** Packages that few commands need and nobody gets unasked, as they are large: charts, GPU baseline, queue, sandbox. */
 export const optionalPackages = [
   { name: 'echarts', use: 'for the charts of --html and --md' },
   { name: 'gpu.js', use: 'for the GPU-style baseline of bench' },
   { name: 'webgpu', use: 'for a GPU in bench' },
   { name: 'bullmq', use: 'for sweeps over Redis' },
+  { name: 'quickjs-emscripten-core', use: 'for eval, to run what models write' },
+  { name: '@jitl/quickjs-ng-wasmfile-release-sync', use: 'for eval, to run what models write' },
+  { name: '@swc/wasm-typescript', use: 'for eval, to run what models write' },
 ] as const;
 
-function missingPackage(message: string): string | null {
-  const [, name] = /Cannot find (?:package|module) '([^'/]+)/.exec(message) ?? [];
-  return optionalPackages.find((known) => known.name === name)?.name ?? null;
+/** The optional package that could not be found, and those that serve the same use; none where it is another. */
+function missingPackages(message: string): string[] {
+  const [, name] = /Cannot find (?:package|module) '(@[^'/]+\/[^'/]+|[^'/]+)/.exec(message) ?? [];
+  const missing = optionalPackages.find((known) => known.name === name);
+  if (missing === undefined) return [];
+  const others = optionalPackages.filter(({ use }) => use === missing.use);
+  return [missing.name, ...others.map((other) => other.name).filter((other) => other !== missing.name)];
 }
 
 /** A message of the library, whose options have other names than the flags that set them. */
