@@ -6,6 +6,6 @@ export interface Architecture {
   /** As GGUF's `general.architecture` and config.json's `model_type` name it. */
   readonly names: readonly string[];
   readonly build: (config: Config) => Decoder;
-  /** Tensors that files carry and that play no part in generation, as patterns. */
+  /** Patterns of tensors that files carry and that play no part in generation; `build` does not see them. */
   readonly ignored?: readonly RegExp[];
 }

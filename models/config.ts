@@ -29,6 +29,7 @@ export class Config {
   readonly file: ModelFile;
   readonly architecture: string;
   readonly layers: number;
+  readonly hasLayersAhead: boolean;
   readonly hidden: number;
   readonly vocab: number;
   /** Positions that the model was trained for. */
@@ -55,6 +56,7 @@ export class Config {
     }
     // Layers that only guess tokens ahead come last and take no part.
     this.layers = blocks - this.count('nextn_predict_layers', 0);
+    this.hasLayersAhead = this.layers < blocks;
     this.hidden = this.positive('embedding_length');
     this.context = this.positive('context_length');
     this.vocab = this.positive('vocab_size', file.shape('token_embd.weight')?.[0] ?? 0);

@@ -42,8 +42,6 @@ export interface Style {
   readonly logitScale?: number;
   readonly logitCap?: number;
   readonly outputNorm?: string | null;
-  /** False: a bias of the head in a file plays no part. */
-  readonly hasHeadBias?: boolean;
 }
 
 interface Norms {
@@ -96,9 +94,14 @@ export class Decoder {
     return this.linear(x, layer, { [stem]: features })[0]!;
   }
 
-  /** Parts of one stored matrix (and bias), one under the other. */
-  fused(x: Value, layer: number, stem: string, features: readonly number[]): Value[] {
-    const all = features.reduce((a, b) => a + b, 0);
+  /** Parts of one stored matrix (and bias) of `all` rows, one under the other. */
+  fused(
+    x: Value,
+    layer: number,
+    stem: string,
+    features: readonly number[],
+    all = features.reduce((a, b) => a + b, 0),
+  ): Value[] {
     const cut = (ref: WeightRef): WeightRef[] => {
       let first = 0;
       return features.map((count) => {
@@ -193,10 +196,7 @@ function head(model: Decoder, x: Value, table: WeightRef): void {
   const norm = style.outputNorm === undefined ? 'output_norm' : style.outputNorm;
   const h = norm === null ? graph.arrange(1, [{ in: x }], 'logits') : model.norm(x, norm, { rows: 'logits' });
   const own = { name: 'output.weight', shape: table.shape };
-  const bias =
-    style.hasHeadBias !== false && config.has('output.bias')
-      ? { name: 'output.bias', shape: [config.vocab] }
-      : null;
+  const bias = config.has('output.bias') ? { name: 'output.bias', shape: [config.vocab] } : null;
   let [logits] = graph.linear(h, [config.has(own.name) ? own : table], [bias]);
   logits = graph.times(logits!, style.logitScale ?? 1);
   if (style.logitCap) logits = graph.activation(logits, { name: 'softcap', cap: style.logitCap });
@@ -216,6 +216,8 @@ export interface AttentionStyle {
   readonly alibi?: number | null;
   readonly temperature?: AttentionOp['temperature'];
   readonly hasSinks?: boolean;
+  /** Rows of the tensor that q, k and v lie in, where it has more than they need. */
+  readonly qkvRows?: number;
   readonly output?: string;
 }
 
@@ -230,7 +232,7 @@ export function attention(
     const [heads, kvHeads] = [config.heads(layer), config.kvHeads(layer)];
     const sizes = [heads * headDim, kvHeads * headDim, kvHeads * valueDim] as const;
     let [q, k, v] = model.has(layer, 'attn_qkv')
-      ? model.fused(h, layer, 'attn_qkv', sizes)
+      ? model.fused(h, layer, 'attn_qkv', sizes, own.qkvRows)
       : model.linear(h, layer, { attn_q: sizes[0], attn_k: sizes[1], attn_v: sizes[2] });
     const normed = (x: Value, stem: string): Value => {
       const name = `blk.${layer}.${stem}`;

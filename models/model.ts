@@ -41,13 +41,16 @@ export function modelOf(file: ModelFile, stretch: RopeStretch | null = null): Mo
       todo: 'Choose a model of one of these architectures.',
     });
   }
-  const config = new Config(file, stretch);
+  const { ignored = [] } = architecture;
+  const isIgnored = (tensor: string): boolean => ignored.some((pattern) => pattern.test(tensor));
+  // An architecture does not see what it passes over.
+  const shape: ModelFile['shape'] = (tensor) => (isIgnored(tensor) ? null : file.shape(tensor));
+  const config = new Config({ ...file, shape }, stretch);
   const { ops } = architecture.build(config).graph;
   checkHeads(file.name, ops);
   const layers = Array.from({ length: config.layers }, (_, layer) => layer);
   const most = (of: (layer: number) => number): number => Math.max(...layers.map(of));
-  const skipped = new RegExp(`^blk\\.(${laterLayers(file, config).join('|')})\\.`);
-  const ignored = [...(architecture.ignored ?? []), skipped];
+  const isAhead = (tensor: string): boolean => Number(/^blk\.(\d+)\./.exec(tensor)?.[1]) >= config.layers;
   return {
     architecture: config.architecture,
     shape: {
@@ -63,14 +66,8 @@ export function modelOf(file: ModelFile, stretch: RopeStretch | null = null): Mo
       tieWordEmbeddings: !config.has('output.weight'),
     },
     ops,
-    isIgnored: (tensor) => ignored.some((pattern) => pattern.test(tensor)),
+    isIgnored: (tensor) => isIgnored(tensor) || (config.hasLayersAhead && isAhead(tensor)),
   };
-}
-
-/** Layers behind the model's own: those that guess tokens ahead. */
-function laterLayers(file: ModelFile, config: Config): string[] {
-  const ahead = Number(file.value(`${config.architecture}.nextn_predict_layers`) ?? 0);
-  return ['none', ...Array.from({ length: ahead }, (_, i) => String(config.layers + i))];
 }
 
 function checkHeads(name: string, ops: readonly Op[]): void {

@@ -1,6 +1,6 @@
 /** Llama 1 to 3 and what differs from it by how dimensions turn or by a name: RMSNorm, grouped-query attention, SwiGLU. */
 import type { Architecture } from '../architecture.js';
-import { attention, decoder, gated, type Style } from '../decoder.js';
+import { attention, decoder, gated, plain, type Style } from '../decoder.js';
 import type { RopeOp } from '../op.js';
 
 function family(names: readonly string[], order: RopeOp['order'], own: Partial<Style> = {}): Architecture {
@@ -14,22 +14,36 @@ function family(names: readonly string[], order: RopeOp['order'], own: Partial<S
 }
 
 export const llamas: readonly Architecture[] = [
-  family(['llama', 'internlm2', 'xverse', 'ernie4_5', 'nanbeige'], 'pairs'),
+  family(['llama', 'internlm2', 'xverse', 'ernie4_5', 'nanbeige', 'chatglm'], 'pairs'),
+  // Squared ReLU, and no gate.
+  family(['arcee'], 'pairs', { mlp: plain('squaredRelu') }),
+  family(['maincoder'], 'pairs', { mixer: attention({ order: 'pairs', qkNorm: 'after rope' }) }),
+  family(['openelm'], 'halves', { mixer: attention({ qkNorm: 'before rope' }) }),
+  // Attention and MLP side by side.
+  family(['plamo'], 'halves', { parallel: { ownNorm: false } }),
   family(['qwen2', 'exaone'], 'halves'),
   // Norms of the MLP under another name.
   family(['seed_oss'], 'halves', { norms: { mlpBefore: 'post_attention_norm' } }),
   {
     // Files carry divisors of frequencies and its own code passes them over.
     names: ['pangu-embedded'],
-    build: (config) =>
-      decoder(config, { mixer: attention({ rope: config.rope({ factors: null }) }), mlp: gated('silu') }),
+    build: (config) => decoder(config, { mixer: attention(), mlp: gated('silu') }),
     ignored: [/^rope_freqs\.weight$/],
+  },
+  {
+    // Files state twice the size of the MLP, and one tensor holds as many keys and values as queries.
+    names: ['qwen'],
+    build: (config) =>
+      decoder(config, {
+        mixer: attention({ qkvRows: 3 * config.hidden }),
+        mlp: (model, h, layer) => gated('silu', '', config.ffn(layer) / 2)(model, h, layer),
+      }),
   },
   {
     names: ['qwen2vl'],
     build: (config) => {
       const eps = config.number('attention.layer_norm_rms_epsilon', 0);
-      return decoder(config, { eps, mixer: attention(), mlp: gated('silu'), hasHeadBias: false });
+      return decoder(config, { eps, mixer: attention(), mlp: gated('silu') });
     },
     ignored: [/^output\.bias$/],
   },

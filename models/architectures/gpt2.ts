@@ -1,0 +1,61 @@
+/** GPT-2 and those after it with positions that are learned or ALiBi's: LayerNorm, an MLP without a gate. */
+import type { Architecture } from '../architecture.js';
+import { attention, decoder, gated, plain } from '../decoder.js';
+
+/** Learned positions. */
+export const gpt2: Architecture = {
+  names: ['gpt2', 'starcoder'],
+  build: (config) =>
+    decoder(config, {
+      norm: 'layer',
+      hasPositions: true,
+      mixer: attention({ rope: null }),
+      mlp: plain('geluTanh'),
+    }),
+};
+
+export const bloom: Architecture = {
+  names: ['bloom'],
+  build: (config) =>
+    decoder(config, {
+      norm: 'layer',
+      embeddingNorm: 'token_embd_norm',
+      mixer: attention({ rope: null, alibi: 8 }),
+      mlp: plain('geluTanh'),
+    }),
+};
+
+/** Scores are divided by the size of a head, not by its root. */
+export const jais: Architecture = {
+  names: ['jais'],
+  build: (config) =>
+    decoder(config, {
+      norm: 'layer',
+      mixer: attention({
+        rope: null,
+        alibi: config.number('attention.max_alibi_bias', 0) || null,
+        scale: 1 / config.headDim,
+      }),
+      mlp: gated('silu'),
+    }),
+};
+
+/** RMSNorm and a gate. Files carry biases and divisors of frequencies that its own code passes over. */
+export const refact: Architecture = {
+  names: ['refact'],
+  build: (config) => {
+    config.requireDense();
+    return decoder(config, { mixer: attention({ rope: null, alibi: 8 }), mlp: gated('silu') });
+  },
+  ignored: [/^rope_freqs\.weight$/, /(attn_output|ffn_\w+)\.bias$/],
+};
+
+/** The 7B turns, the 13B has ALiBi; they are told apart by their layers. */
+export const baichuan: Architecture = {
+  names: ['baichuan'],
+  build: (config) => {
+    const isLarge = config.layers === 40;
+    const positions = config.layers === 32 ? {} : { rope: null, alibi: isLarge ? 8 : null };
+    return decoder(config, { mixer: attention({ order: 'pairs', ...positions }), mlp: gated('silu') });
+  },
+};
