@@ -6,6 +6,7 @@ import { type RenderOptions, Template } from '../jinja/template.js';
 import { plain, said, sliced, type Text, TextBuilder } from '../jinja/text.js';
 import type { Value } from '../jinja/values.js';
 import type { ChatMessage, ChatTemplateOptions } from '../tokenizer-types.js';
+import { repairs } from './repairs.js';
 import { messageValue, toolValue, toValue } from './variables.js';
 
 export interface TemplateTokens {
@@ -67,8 +68,7 @@ function refusal(error: JinjaError): OptionError {
 /** A chat template that is to be rendered often. Throws FormatError when it is no valid Jinja. */
 export function compileChatTemplate(source: string, tokens: TemplateTokens): ChatRenderer {
   const template = compileTemplate(source);
-  return (messages, options = {}) => {
-    checkMessages(messages);
+  const render: ChatRenderer = (messages, options = {}) => {
     const { tools, continues = false, variables = {}, now } = options;
     const given = new Map<string, Value>([
       ['messages', messages.map(messageValue)],
@@ -83,6 +83,31 @@ export function compileChatTemplate(source: string, tokens: TemplateTokens): Cha
     const text = renderTemplate(template, given, now ? { now, limits } : { limits });
     return continues ? openAt(text, messages.at(-1)!.content) : text;
   };
+  return (messages, options) => {
+    checkMessages(messages);
+    try {
+      return render(messages, options);
+    } catch (thrown) {
+      if (!isRefusal(thrown)) throw thrown;
+      for (const other of repairs(messages)) {
+        try {
+          return render(other, options);
+        } catch (again) {
+          if (!isRefusal(again)) throw again;
+        }
+      }
+      throw thrown;
+    }
+  };
+}
+
+/** Whether a template itself says no. */
+function isRefusal(thrown: unknown): boolean {
+  return (
+    thrown instanceof OptionError &&
+    thrown.cause instanceof JinjaError &&
+    thrown.cause.kind === 'TemplateError'
+  );
 }
 
 /** What a template may take grows with what it has to say. */

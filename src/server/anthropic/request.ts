@@ -1,10 +1,12 @@
 /** The body of Anthropic's `POST /v1/messages`, checked, and the completion that it asks for. */
+
 import { z } from 'zod';
 import type { GenerateOptions } from '../../runtime/types.js';
 import { ApiError } from '../errors.js';
 import { list, mostTools, mostTurns, stopText } from '../list.js';
 import type { CompletionRequest, Message } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
+import { thinkingVariables } from '../road/thinking.js';
 import type { MessagesPrompt } from '../road/tools.js';
 import { type Block, block, textBlock, textOf } from './blocks.js';
 import { tool, toolChoice, toToolChoice, toTools } from './tools.js';
@@ -24,6 +26,7 @@ export const promptBody = z.object({
   system: z.union([text, list(textBlock)]).nullish(),
   tools: list(tool, { most: mostTools }).nullish(),
   tool_choice: toolChoice.nullish(),
+  thinking: z.looseObject({ type: z.enum(['enabled', 'adaptive', 'disabled']) }).nullish(),
 });
 
 export const messagesBody = promptBody.extend({
@@ -49,6 +52,7 @@ export function promptOf({
   system,
   tools,
   tool_choice,
+  thinking,
 }: z.infer<typeof promptBody>): MessagesPrompt {
   const known = toTools(tools ?? []);
   const turns = messages.flatMap(({ role, content }) =>
@@ -63,6 +67,7 @@ export function promptOf({
     ...(known.length > 0 && { tools: known }),
     ...(tool_choice != null && { toolChoice: toToolChoice(tool_choice, known) }),
     ...(tool_choice?.disable_parallel_tool_use === true && { parallelToolCalls: false }),
+    ...thinkingVariables({ isOn: thinking == null ? null : thinking.type !== 'disabled' }),
   };
 }
 

@@ -1,11 +1,14 @@
 /** The bodies of Ollama's `/api/generate` and `/api/chat`, checked, and the completions that they ask for. */
+
 import { z } from 'zod';
 import type { GenerateOptions, Grammar, Tokenizer } from '../../runtime/types.js';
+import { badRequest } from '../errors.js';
 import { list, mostTools, mostTurns, stopText } from '../list.js';
 import type { CompletionPrompt, Message, Tool, ToolCall } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
 import { refusedFields, requireNoRefused, seedField, topKField } from '../road/fields.js';
 import { leftOut } from '../road/parts.js';
+import { thinkingVariables } from '../road/thinking.js';
 import type { MessagesPrompt } from '../road/tools.js';
 
 const text = z.string();
@@ -38,7 +41,7 @@ const shared = {
   options: options.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
-  think: z.union([z.literal(false), z.null()], 'this model does not think before it answers').optional(),
+  think: z.union([z.boolean(), text]).nullish(),
 };
 
 export const generateBody = z.object({
@@ -65,6 +68,7 @@ const message = z.object({
       }),
     )
     .nullish(),
+  thinking: text.nullish(),
   tool_name: text.nullish(),
   tool_call_id: text.nullish(),
 });
@@ -100,11 +104,22 @@ export function generatePrompt(body: GenerateBody, tokenizer: Tokenizer): Comple
     return { kind: 'text', text: system && raw !== true ? `${system}\n\n${prompt}` : prompt };
   }
   const head: Message[] = system ? [{ role: 'system', content: system }] : [];
-  return { kind: 'messages', messages: [...head, { role: 'user', content: prompt }] };
+  const messages: Message[] = [...head, { role: 'user', content: prompt }];
+  return { kind: 'messages', messages, ...thinkingOf(body.think) };
+}
+
+function thinkingOf(think: GenerateBody['think']) {
+  return thinkingVariables(typeof think === 'string' ? { effort: think } : { isOn: think });
+}
+
+/** Throws ApiError where a model is asked to think whose template knows of no thoughts. */
+export function requireThinking(think: GenerateBody['think'], template: string | null): void {
+  if (!think || /think|reasoning|<\|channel\|>/i.test(template ?? '')) return;
+  throw badRequest('This model does not think before it answers: leave `think` out.', 'think');
 }
 
 /** Null where only the model is to be loaded. */
-export function chatPrompt({ messages, tools }: ChatBody): MessagesPrompt | null {
+export function chatPrompt({ messages, tools, think }: ChatBody): MessagesPrompt | null {
   if (!messages?.length) return null;
   // Calls have no ids in Ollama's API: a result is that of the last call of its function.
   const calls: ToolCall[] = [];
@@ -123,7 +138,8 @@ export function chatPrompt({ messages, tools }: ChatBody): MessagesPrompt | null
       arguments: JSON.stringify(given),
     }));
     calls.push(...made);
-    return { role, content, ...(made.length > 0 && { toolCalls: made }) };
+    const thought = item.thinking ? { reasoning: item.thinking } : {};
+    return { role, content, ...thought, ...(made.length > 0 && { toolCalls: made }) };
   });
   const known = (tools ?? []).map(
     ({ function: { name, description, parameters } }): Tool => ({
@@ -132,7 +148,8 @@ export function chatPrompt({ messages, tools }: ChatBody): MessagesPrompt | null
       ...(parameters && { parameters }),
     }),
   );
-  return { kind: 'messages', messages: turns, ...(known.length > 0 && { tools: known }) };
+  const thinking = thinkingOf(think);
+  return { kind: 'messages', messages: turns, ...(known.length > 0 && { tools: known }), ...thinking };
 }
 
 function withImages(

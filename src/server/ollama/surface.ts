@@ -20,6 +20,7 @@ import {
   generateBody,
   generateOptions,
   generatePrompt,
+  requireThinking,
 } from './request.js';
 
 export function registerOllama(app: FastifyInstance, context: ServerContext): void {
@@ -29,12 +30,14 @@ export function registerOllama(app: FastifyInstance, context: ServerContext): vo
       const body = parseBody(generateBody, request.body);
       requireOllamaModel(context, body.model);
       const { tokenizer } = context.host.require();
+      requireThinking(body.think, tokenizer.chatTemplate);
       const prompt = continued(generatePrompt(body, tokenizer), body.context ?? [], tokenizer);
       return answer(context, request, reply, { body, prompt, json: generateJson });
     });
     scope.post('/api/chat', (request, reply) => {
       const body = parseBody(chatBody, request.body);
       requireOllamaModel(context, body.model);
+      requireThinking(body.think, context.host.require().tokenizer.chatTemplate);
       const prompt = chatPrompt(body);
       const wanted = body.options?.num_predict ?? 0;
       const shown =

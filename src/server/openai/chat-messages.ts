@@ -30,6 +30,9 @@ const message = z.discriminatedUnion('role', [
   z.object({
     role: z.literal('assistant'),
     content: content.nullish(),
+    /** What it thought, by the names that servers give it. */
+    reasoning_content: text.nullish(),
+    reasoning: text.nullish(),
     tool_calls: list(toolCall).nullish(),
     /** Of the time before there were tools. */
     function_call: z.object({ name: text, arguments: text }).nullish(),
@@ -66,10 +69,12 @@ export function toMessages(given: readonly Given[]): Message[] {
       case 'assistant': {
         const legacy = item.function_call ? [{ id: `call_${index}`, ...item.function_call }] : [];
         legacyCalls.push(...legacy);
+        const reasoning = item.reasoning_content ?? item.reasoning;
         const toolCalls = [...(item.tool_calls ?? []).map(callOf), ...legacy];
         return {
           role: 'assistant',
           content: plain(item.content ?? ''),
+          ...(reasoning && { reasoning }),
           ...(toolCalls.length > 0 && { toolCalls }),
         };
       }

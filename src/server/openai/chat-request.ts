@@ -6,6 +6,7 @@ import { badRequest } from '../errors.js';
 import { list } from '../list.js';
 import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
 import { longestTokenBytes } from '../road/prompt.js';
+import { thinkingVariables } from '../road/thinking.js';
 import { messages, toMessages } from './chat-messages.js';
 import { type ChatTools, toChatTools, toolFields } from './chat-tools.js';
 import {
@@ -30,6 +31,9 @@ export const chatBody = z.object({
   max_completion_tokens: maxTokensField.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
+  chat_template_kwargs: z.record(text, z.unknown()).nullish(),
+  enable_thinking: z.boolean().nullish(),
+  reasoning_effort: text.max(32).nullish(),
   prediction: z
     .object({
       type: z.literal('content'),
@@ -64,6 +68,11 @@ export function chatRequest(
     ...(tools.length > 0 && { tools }),
     ...(toolChoice !== undefined && { toolChoice }),
     ...(parallelToolCalls !== undefined && { parallelToolCalls }),
+    ...thinkingVariables({
+      effort: body.reasoning_effort,
+      isOn: body.enable_thinking,
+      variables: body.chat_template_kwargs,
+    }),
   };
   const { info, tokenizer } = host.require();
   const { context } = info;

@@ -6,6 +6,7 @@ import { badRequest } from '../errors.js';
 import type { CompletionPrompt, ServiceTier } from '../road/completion.js';
 import { constraintOf } from '../road/constraint.js';
 import { requireNoRefused } from '../road/fields.js';
+import { thinkingVariables } from '../road/thinking.js';
 import { firstThatFits } from '../road/truncate.js';
 import type { CreateBody } from './body.js';
 import { newId } from './ids.js';
@@ -62,6 +63,7 @@ export function responseRequest(
     messages,
     ...(tools.length > 0 && { tools, toolChoice }),
     parallelToolCalls: body.parallel_tool_calls ?? true,
+    ...thinkingVariables({ effort: body.reasoning?.effort }),
   });
   requireCalls(history, input);
   const items = [...history, ...input];

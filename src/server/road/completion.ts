@@ -24,6 +24,8 @@ export interface Message {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
   readonly toolCalls?: readonly ToolCall[];
+  /** Of an assistant: what it thought. */
+  readonly reasoning?: string;
   /** Of role `tool`: the call that this answers. */
   readonly toolCallId?: string;
 }
@@ -50,6 +52,8 @@ export type CompletionPrompt =
       readonly continues?: boolean;
       /** Whether the assistant's turn is begun; default true. */
       readonly addGenerationPrompt?: boolean;
+      /** Further variables of the chat template, such as `enable_thinking`. */
+      readonly variables?: Readonly<Record<string, unknown>>;
     };
 
 export type ServiceTier = 'interactive' | 'batch';

@@ -25,21 +25,26 @@ export function mustCall({ tools = [], toolChoice = 'auto' }: MessagesPrompt): b
 export interface TemplateInput {
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly ChatTool[];
+  readonly variables?: Readonly<Record<string, unknown>>;
 }
 
 /** What to give to the chat template; `null` is the plain transcript of a model without one. */
 export function messagesForTemplate(template: string | null, prompt: MessagesPrompt): TemplateInput {
   const tools = callableTools(prompt);
+  const options = prompt.variables && { variables: prompt.variables };
   if (template !== null && /\btools\b/.test(template)) {
     const names = new Map<string, string>();
     for (const { id, name } of prompt.messages.flatMap(({ toolCalls = [] }) => toolCalls))
       if (!names.has(id)) names.set(id, name);
     const messages = prompt.messages.map((message) => templateMessage(message, template, names));
-    return tools.length === 0 ? { messages } : { messages, tools: tools.map(templateTool) };
+    return { messages, ...options, ...(tools.length > 0 && { tools: tools.map(templateTool) }) };
   }
   const messages = prompt.messages.map(plainMessage);
   // Merged last: what a later system message adds stands after the functions, so the text before stays as it was.
-  return { messages: mergeTurns(tools.length === 0 ? messages : withDescription(messages, tools)) };
+  return {
+    messages: mergeTurns(tools.length === 0 ? messages : withDescription(messages, tools)),
+    ...options,
+  };
 }
 
 function templateTool({ name, description = '', parameters }: Tool): ChatTool {
@@ -65,6 +70,7 @@ function templateMessage(
   return {
     role,
     content,
+    ...(message.reasoning && { reasoning_content: message.reasoning }),
     ...(toolCalls && {
       tool_calls: toolCalls.map(({ id, name, arguments: text }) => ({
         id: idFor(id),
@@ -87,12 +93,13 @@ function mistralId(id: string): string {
 }
 
 /** A turn for a template that knows neither calls nor their results. */
-function plainMessage({ role, content, toolCalls = [], toolCallId }: Message): ChatMessage {
+function plainMessage({ role, content, toolCalls = [], toolCallId, reasoning }: Message): ChatMessage {
   if (role === 'tool') return { role: 'user', content: `Result of the call ${toolCallId ?? ''}: ${content}` };
   const calls = toolCalls.map(({ name, arguments: text }) =>
     JSON.stringify({ name, arguments: parsed(text) ?? text }),
   );
-  return { role, content: [content, ...calls].filter((part) => part !== '').join('\n') };
+  const whole = [content, ...calls].filter((part) => part !== '').join('\n');
+  return { role, content: whole, ...(reasoning && { reasoning_content: reasoning }) };
 }
 
 /** Turns of one role in a row become one, since templates insist on alternation. */
