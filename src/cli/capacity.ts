@@ -46,6 +46,7 @@ interface CapacityFlags {
   readonly engine: EngineName;
   readonly weights?: number;
   readonly kv?: number;
+  readonly memoryShare?: number;
   readonly clock?: number;
   readonly price?: ReadonlyMap<string, number>;
   readonly seed: number;
@@ -123,7 +124,8 @@ export function registerCapacity(program: Command): void {
     .option('--tp <n>', 'GPUs that share one copy of the model (default: searched)', parseCount)
     .addOption(new Option('--engine <name>', 'serving engine on GPUs').choices(ENGINE_NAMES).default('vllm'))
     .option('--weights <bits>', '16, 8 or 4 (default: as published)', parseBits)
-    .option('--kv <bits>', '16 or 8 (default: 16 on wafers, the engine’s choice on GPUs)', parseBits)
+    .option('--kv <bits>', '16 or 8 (default: as the checkpoint says, or 16)', parseBits)
+    .option('--memory-share <share>', 'of a GPU’s memory that may be used (default: 0.9)', parseShare)
     .option('--clock <ghz>', 'clock of the wafers', parsePositive)
     .option('--price <list>', 'dollars per hour and machine, such as wse-3=70,h200=3.5', parsePrices)
     .option('--seed <n>', 'same seed, same result', parseNumber, 1)
@@ -220,6 +222,7 @@ function requestOf(flags: CapacityFlags, card: ModelCard, machine: Machine): Mac
     engine: flags.engine,
     tensorParallel: flags.tp ?? null,
     maxBatch: flags.maxBatch,
+    memoryShare: flags.memoryShare ?? null,
   };
 }
 

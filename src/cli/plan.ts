@@ -30,6 +30,7 @@ interface PlanFlags {
   readonly engine?: EngineName;
   readonly weights?: number;
   readonly kv?: number;
+  readonly memoryShare?: number;
   readonly prompt?: number;
   readonly output?: number;
   readonly concurrency: number;
@@ -70,7 +71,8 @@ export function registerPlan(program: Command): void {
     .option('--ep <n>', 'GPUs to which experts are dealt', parseCount)
     .addOption(new Option('--engine <name>', 'serving engine on GPUs (default: vllm)').choices(ENGINE_NAMES))
     .addOption(bits('--weights <bits>', '16, 8 or 4 (default: as published)'))
-    .addOption(bits('--kv <bits>', '16 or 8 (default: 16 on wafers, the engine’s choice on GPUs)'))
+    .addOption(bits('--kv <bits>', '16 or 8 (default: as the checkpoint says, or 16)'))
+    .option('--memory-share <share>', 'of a GPU’s memory that may be used (default: 0.9)', parseNumber)
     .option(
       '--prompt <tokens>',
       'prompt tokens per request (default: 1024, or half of a shorter context)',
@@ -158,7 +160,11 @@ function checkTogether(flags: PlanFlags, machines: readonly Machine[]): void {
       .filter((name) => flags[name] !== undefined)
       .map((name) => `--${name}`)
       .join(', ');
-  const lost = wafer ? (gpu ? '' : given(['tp', 'ep', 'engine'])) : given(['clock', 'grid', 'svg']);
+  const lost = wafer
+    ? gpu
+      ? ''
+      : given(['tp', 'ep', 'engine', 'memoryShare'])
+    : given(['clock', 'grid', 'svg']);
   const problem = (what: string, given2: string, expected: string): OptionError =>
     new OptionError({ what, given: given2, expected, todo: 'Leave the option out or add such a machine.' });
   if (lost !== '')
@@ -183,6 +189,7 @@ function requestFor(card: ModelCard, machine: Machine, flags: PlanFlags): PlanRe
           ...(tp !== undefined && { tensorParallel: tp }),
           ...(ep !== undefined && { expertParallel: ep }),
           ...(engine !== undefined && { engine }),
+          ...(flags.memoryShare !== undefined && { memoryShare: flags.memoryShare }),
         };
   return {
     promptTokens: flags.prompt ?? tokens,

@@ -3,6 +3,8 @@ import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { FormatError, messageOf } from '../core/errors.js';
 import { cardOfHubName } from '../platform/node/cards.js';
+import { findMachine } from '../timing/local-run.js';
+import { type Point, validatePoints } from '../timing/validation/points.js';
 import { PUBLISHED_GPU_CASES, PUBLISHED_WAFER_CASES } from '../timing/validation/published-cases.js';
 import { type Validation, validate } from '../timing/validation/validation.js';
 import { formatNumber, formatTable, printJson } from './output.js';
@@ -10,6 +12,7 @@ import { formatNumber, formatTable, printJson } from './output.js';
 interface ValidateFlags {
   readonly wafer?: string;
   readonly gpu?: string;
+  readonly points?: string;
   readonly json?: boolean;
 }
 
@@ -19,24 +22,33 @@ export function registerValidate(program: Command): void {
     .description('predicted against published: the error of the timing models, row by row')
     .option('--wafer <file.csv>', 'published wafer rates, one row each')
     .option('--gpu <file.csv>', 'measured GPU serving, one row each')
+    .option('--points <file.csv>', 'published speeds of systems, one row each, as plan answers them')
     .option('--json', 'print one JSON document on stdout')
     .addHelpText(
       'after',
       '\nWithout files, the published cases that come with the package are run.\n\nExamples:\n  $ waferflow validate\n  $ waferflow validate --json',
     )
     .action((flags: ValidateFlags) => {
-      const result = run(flags);
-      if (flags.json) {
-        const { rows, groups, skipped } = result;
-        printJson({ rows, groups, skipped });
-      } else {
-        console.log(report(result));
-      }
+      const { rows, groups, skipped } = run(flags);
+      const points = flags.points === undefined ? null : pointsOf(flags.points);
+      if (flags.json) printJson({ rows, groups, skipped, ...(points && { points }) });
+      else
+        console.log(
+          [
+            ...(rows.length > 0 ? [report({ rows, groups, skipped })] : []),
+            ...(points ? [pointsText(points)] : []),
+          ].join('\n\n'),
+        );
     });
 }
 
-function run({ wafer, gpu }: ValidateFlags): Validation {
+function pointsOf(path: string): Point[] {
+  return validatePoints(readText(path), path, cardOfHubName, findMachine);
+}
+
+function run({ wafer, gpu, points }: ValidateFlags): Validation {
   if (wafer === undefined && gpu === undefined) {
+    if (points !== undefined) return { rows: [], groups: [], skipped: [] };
     const own = 'the published cases of the package';
     return validate(
       { text: PUBLISHED_WAFER_CASES, file: own },
@@ -71,6 +83,25 @@ function readText(path: string): string {
 }
 
 const percent = (value: number): string => `${value >= 0 ? '+' : ''}${value.toFixed(1)} %`;
+
+function pointsText(points: readonly Point[]): string {
+  const table = formatTable(
+    ['machine', 'model', 'metric', '>published', '>predicted (simulated)', '>error', 'remark'],
+    points.map(({ machine, model, metric, published, predicted, remark }) => [
+      machine,
+      model,
+      metric,
+      formatNumber(published),
+      predicted === null ? '-' : formatNumber(predicted),
+      predicted === null ? '-' : percent((predicted / published - 1) * 100),
+      remark,
+    ]),
+  );
+  const left = points.flatMap(({ machine, model, reason }) =>
+    reason === undefined ? [] : [`Not predicted: ${model} on ${machine}\n  ${reason}`],
+  );
+  return [table, ...new Set(left)].join('\n\n');
+}
 
 function report({ rows, groups, skipped }: Validation): string {
   const table = formatTable(

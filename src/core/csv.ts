@@ -1,21 +1,22 @@
-/** Small CSV files with a header: cells by column name, and errors that say line and column. */
+/** Small CSV files with a header: cells by column name, with quotes where one holds a comma; errors say line and column. */
 import { FormatError } from './errors.js';
 
 export interface CsvRow {
   readonly line: number;
+  /** The cell; '' where it is blank or the file has no such column. */
   text(column: string): string;
   /** A finite number; `empty` stands for a blank cell where one is allowed. */
   number(column: string, empty?: number): number;
 }
 
 /**
- * The rows of a CSV text. Cells hold no quotes or commas, as in the published files.
+ * The rows of a CSV text; `columns` must be in its header.
  *
  * @throws FormatError with file, line and column
  */
 export function parseCsv(text: string, file: string, columns: readonly string[]): CsvRow[] {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const header = lines[0]!.split(',').map((cell) => cell.trim());
+  const header = cellsOf(lines[0]!).map(unquoted);
   for (const column of columns) {
     if (!header.includes(column))
       throw bad(file, 1, 1, `header "${lines[0]!.slice(0, 60)}"`, `a column "${column}"`);
@@ -23,7 +24,8 @@ export function parseCsv(text: string, file: string, columns: readonly string[])
   return lines.slice(1).flatMap((content, index) => (content.trim() === '' ? [] : [row(content, index + 2)]));
 
   function row(content: string, line: number): CsvRow {
-    const cells = content.split(',').map((cell) => cell.trim());
+    const raw = cellsOf(content);
+    const cells = raw.map(unquoted);
     if (cells.length !== header.length) {
       throw bad(
         file,
@@ -34,9 +36,8 @@ export function parseCsv(text: string, file: string, columns: readonly string[])
       );
     }
     const place = (column: string): number =>
-      content.split(',').slice(0, header.indexOf(column)).join(',').length +
-      (header.indexOf(column) > 0 ? 2 : 1);
-    const text = (column: string): string => cells[header.indexOf(column)]!;
+      raw.slice(0, header.indexOf(column)).join(',').length + (header.indexOf(column) > 0 ? 2 : 1);
+    const text = (column: string): string => cells[header.indexOf(column)] ?? '';
     return {
       line,
       text,
@@ -50,6 +51,17 @@ export function parseCsv(text: string, file: string, columns: readonly string[])
       },
     };
   }
+}
+
+/** The line cut at its commas, except those between quotes. */
+function cellsOf(line: string): string[] {
+  if (!line.includes('"')) return line.split(',');
+  return line.match(/(?<=^|,)(?:\s*"(?:[^"]|"")*"\s*|[^,]*)(?=,|$)/g) ?? [];
+}
+
+function unquoted(cell: string): string {
+  const text = cell.trim();
+  return text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text;
 }
 
 function bad(file: string, line: number, column: number, given: string, expected: string): FormatError {

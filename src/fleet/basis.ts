@@ -114,10 +114,10 @@ export function answerAssumptions(
       },
       {
         name: 'memory used',
-        value: `${memoryShare.value * 100} %`,
+        value: `${(request.memoryShare ?? memoryShare.value) * 100} %, less what the engine keeps for activations and workspaces`,
         tag: memoryShare.tag,
         source: memoryShare.source,
-        given: false,
+        given: typeof request.memoryShare === 'number',
       },
     );
   }

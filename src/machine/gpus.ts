@@ -77,13 +77,17 @@ const fitted = (value: number, benchmark = '') =>
   );
 const alike = (value: number, like: string) => fact(value, 'guessed', `as ${like}`, 'low');
 const assumed = (value: number, why: string) => fact(value, 'guessed', why, 'low');
+const driver = (value: number) =>
+  fact(value, 'published', 'GiB that CUDA or ROCm report in public logs of servers', 'medium');
+const nearly = (value: number, why: string) => fact(value, 'derived', why, 'low');
 const price = (value: number, range: string) =>
   fact(value, 'published', `2026 rental offers, ${range}`, 'low');
 
 interface Row {
   readonly name: string;
   readonly title: string;
-  readonly memoryGB: number;
+  /** What the driver leaves to programs, not what the box says. */
+  readonly memoryGiB: Fact;
   readonly gbPerSecond: number;
   /** 16, 8 and 4 bit TFLOPS; a width that is not native repeats the next wider one. */
   readonly tflops: readonly [number, number, number];
@@ -180,7 +184,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'a100',
     title: 'NVIDIA A100 80 GB SXM',
-    memoryGB: 80,
+    memoryGiB: driver(79.25),
     gbPerSecond: 2039,
     tflops: [312, 624, 312],
     nativeBits: [16, 8],
@@ -192,7 +196,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'h100',
     title: 'NVIDIA H100 SXM',
-    memoryGB: 80,
+    memoryGiB: driver(79.1),
     gbPerSecond: 3350,
     tflops: [989, 1978, 989],
     nativeBits: [16, 8],
@@ -204,7 +208,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'h200',
     title: 'NVIDIA H200 SXM',
-    memoryGB: 141,
+    memoryGiB: driver(139.8),
     gbPerSecond: 4800,
     tflops: [989, 1978, 989],
     nativeBits: [16, 8],
@@ -216,7 +220,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'b200',
     title: 'NVIDIA B200 SXM',
-    memoryGB: 180,
+    memoryGiB: driver(178.4),
     gbPerSecond: 7700,
     tflops: [2250, 4500, 9000],
     nativeBits: [16, 8, 4],
@@ -228,7 +232,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'gb200',
     title: 'NVIDIA GB200 (one GPU of NVL72)',
-    memoryGB: 185,
+    memoryGiB: driver(184.3),
     gbPerSecond: 8000,
     tflops: [2500, 5000, 10000],
     nativeBits: [16, 8, 4],
@@ -240,7 +244,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'b300',
     title: 'NVIDIA B300 SXM',
-    memoryGB: 268,
+    memoryGiB: nearly(268.6, 'nvidia-smi, 275,040 MiB'),
     gbPerSecond: 7750,
     tflops: [2250, 4500, 14000],
     nativeBits: [16, 8, 4],
@@ -252,7 +256,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'l40s',
     title: 'NVIDIA L40S',
-    memoryGB: 48,
+    memoryGiB: driver(44.4),
     gbPerSecond: 864,
     tflops: [362, 733, 362],
     nativeBits: [16, 8],
@@ -264,7 +268,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'l4',
     title: 'NVIDIA L4',
-    memoryGB: 24,
+    memoryGiB: driver(22),
     gbPerSecond: 300,
     tflops: [121, 242, 121],
     nativeBits: [16, 8],
@@ -284,7 +288,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'rtx-5090',
     title: 'NVIDIA RTX 5090',
-    memoryGB: 32,
+    memoryGiB: driver(31.4),
     gbPerSecond: 1792,
     tflops: [209, 838, 1676],
     nativeBits: [16, 8, 4],
@@ -296,7 +300,7 @@ const ROWS: readonly Row[] = [
   {
     name: 'mi300x',
     title: 'AMD MI300X',
-    memoryGB: 192,
+    memoryGiB: driver(192),
     gbPerSecond: 5300,
     tflops: [1307, 2614, 1307],
     nativeBits: [16, 8],
@@ -344,7 +348,7 @@ function machine(row: Row): GpuMachine {
     nativeBits: row.nativeBits,
     perNode: row.name === 'gb200' ? 72 : 8,
     facts: {
-      memoryBytes: sheet(row.memoryGB * 1e9),
+      memoryBytes: { ...row.memoryGiB, value: Math.round(row.memoryGiB.value * 2 ** 30) },
       memoryBytesPerSecond: sheet(row.gbPerSecond * 1e9),
       flops16: sheet(flops16 * 1e12),
       flops8: sheet(flops8 * 1e12),

@@ -12,7 +12,7 @@ export type Machine = WaferMachine | GpuMachine;
 export interface PlanRequest extends Workload {
   /** Default: as the card is published. */
   readonly weightBits?: number;
-  /** Default: 16 on wafers; on GPUs what the engine chooses. */
+  /** Default: as the checkpoint says, or 16, on every machine. */
   readonly kvBits?: number;
   /** Wafers, or GPUs; default: the fewest that hold the model and every user's cache. */
   readonly count?: number;
@@ -21,6 +21,8 @@ export interface PlanRequest extends Workload {
   /** GPUs to which experts are dealt; default 1, every expert cut over all of them. */
   readonly expertParallel?: number;
   readonly engine?: EngineName;
+  /** Share of a GPU's memory that weights, cache and reserve may use. */
+  readonly memoryShare?: number;
   readonly clockHz?: number;
   /** Side of a wafer's regions; default: searched. */
   readonly side?: number;

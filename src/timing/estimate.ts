@@ -41,6 +41,7 @@ function check(card: ModelCard, request: PlanRequest): void {
   };
   range('clock', clockHz, 1e6, 1e11, 'Pass --clock in GHz, for example 1.1.');
   range('price', dollarsPerHour, 0, 1e6, 'Pass --price in dollars per hour.');
+  range('memory share', request.memoryShare, 0.05, 1, 'Pass --memory-share from 0.05 to 1.');
   range('draft acceptance', draft?.acceptance, 0, 1, 'Pass a probability.');
   if (draft) whole('draft length', draft.length, 64, '--draft');
   oneOf('weight bits', request.weightBits, [16, 8, 4], '--weights');

@@ -12,8 +12,9 @@ import { findGpu } from '#src/machine/gpus.js';
 import { plain } from '#src/machine/types.js';
 import { cardOfHubName } from '#src/platform/node/cards.js';
 import { gpuConstants } from '#src/timing/gpu/constants.js';
-import { type GpuRow, isInferenceX, rowSetup, waitsForSlot } from '#src/timing/gpu/rows.js';
-import { gpuRowOf, validate } from '#src/timing/validation/validation.js';
+import { type GpuRow, rowSetup } from '#src/timing/gpu/rows.js';
+import { servingRowOf } from '#src/timing/validation/serving-rows.js';
+import { validate } from '#src/timing/validation/validation.js';
 import { sharedPath } from '../helpers/shared.js';
 
 const file = sharedPath('data/gpu-serving-measured.csv');
@@ -25,10 +26,10 @@ function replay(row: GpuRow, model: string, gpu: string): FleetResult {
   const card = cardOfHubName(model);
   const machine = findGpu(gpu.toLowerCase())!;
   const numbers = { ...plain(machine.facts), nativeBits: machine.nativeBits };
-  const users = row.concurrency + (waitsForSlot(row) ? 1 : 0);
-  const maxBatch = waitsForSlot(row) ? row.concurrency : Math.max(256, users);
+  const users = row.concurrency + (row.harness === 'slots' ? 1 : 0);
+  const maxBatch = row.harness === 'slots' ? row.concurrency : Math.max(256, users);
   const length = (tokens: number): LengthDistribution =>
-    isInferenceX(row)
+    row.harness === 'inferencex'
       ? { kind: 'uniform', from: Math.round(0.8 * tokens), to: tokens }
       : { kind: 'fixed', tokens };
   const replica = gpuReplica(
@@ -39,7 +40,7 @@ function replay(row: GpuRow, model: string, gpu: string): FleetResult {
     {
       maxBatch,
       chunkTokens: CHUNK,
-      typicalContext: (row.promptTokens + row.outputTokens) * (isInferenceX(row) ? 0.9 : 1),
+      typicalContext: (row.promptTokens + row.outputTokens) * (row.harness === 'inferencex' ? 0.9 : 1),
     },
   );
   const lengths = {
@@ -74,7 +75,7 @@ describe.skipIf(file === null)('replaying measured rows', () => {
     };
     parseCsv(text, file!, ['model', 'gpu']).forEach((csv, index) => {
       const { suspect, published } = judged[2 * index + 1]!;
-      const row = gpuRowOf(csv);
+      const row = servingRowOf(csv);
       expect(published).toBe(row.tpotMs);
       if (suspect) return;
       const [tier] = replay(row, csv.text('model'), csv.text('gpu')).tiers;

@@ -8,7 +8,7 @@ import { gridsFor, layoutOn, usersThatFit, wafersNeeded } from '../../placement/
 import { expertBlockings, type Grid } from '../../placement/wafer-ops.js';
 import type { Machine } from '../../timing/estimate-types.js';
 import type { EngineName } from '../../timing/gpu/constants.js';
-import { gpuConstants } from '../../timing/gpu/constants.js';
+import { constantsOf } from '../../timing/gpu/estimate.js';
 import type { GpuSetup } from '../../timing/gpu/step.js';
 import { WAFER_CONSTANTS } from '../../timing/wafer/constants.js';
 import { Pass } from '../../timing/wafer/serving.js';
@@ -26,6 +26,8 @@ export interface MachineRequest {
   readonly engine: EngineName;
   readonly tensorParallel: number | null;
   readonly maxBatch: number;
+  /** Share of a GPU's memory that may be used; null: as engines do. */
+  readonly memoryShare?: number | null;
 }
 
 /** JSON: everything from which a replica can be built again on another thread. */
@@ -100,7 +102,7 @@ export function buildReplica(
     card,
     { name, numbers: { ...plain(facts), nativeBits }, watts: facts.systemWatts.value, dollarsPerHour },
     gpuSetup(request, candidate.machinesPerReplica),
-    gpuConstants,
+    constantsOf(request),
     shape,
   );
 }

@@ -125,7 +125,7 @@ function plainName(name: string): string {
     .replace(SUFFIXES, '')
     .replace(/^llama-3(\.\d)?-(8|70|405)b$/, 'llama-3.1-$2b')
     .replace(/^qwen-/, 'qwen')
-    .replace(/^llama-4-scout.*/, 'llama-4-scout');
+    .replace(/^llama-4-(scout|maverick).*/, 'llama-4-$1');
 }
 
 /** The packaged card of a model as hubs and papers name it, e.g. `nvidia/Llama-3.1-8B-Instruct-FP8`. */

@@ -43,6 +43,18 @@ export const GPU_CONSTANTS = {
     tag: 'published',
     source: 'max_num_batched_tokens of the public InferenceX server configurations',
   } as Constant,
+  /** Bytes of every GPU that neither weights nor cache have: context, graphs, workspaces of libraries and exchange. */
+  reserveBytes: {
+    value: 1.4e9,
+    tag: 'fitted',
+    source: 'KV sizes that vLLM logs for Llama-70B w8a8 on one H100 (22,096 tokens at 0.98)',
+  } as Constant,
+  /** Copies of what a step's tokens take into all their experts, that grouped products keep at once. */
+  expertCopies: {
+    value: 13,
+    tag: 'fitted',
+    source: 'the KV size that vLLM logs for Qwen3-235B-A22B FP8 on four H100 (178,880 tokens at 0.9)',
+  } as Constant,
   /** Share of the memory that weights and KV cache may use. */
   memoryShare: {
     value: 0.9,

@@ -2,6 +2,7 @@
 import type { ModelCard } from '../../../models/card.js';
 import { OptionError } from '../../core/errors.js';
 import { weakest } from '../../core/provenance.js';
+import { formatBytes } from '../../core/units.js';
 import type { GpuMachine } from '../../machine/gpus.js';
 import { plain } from '../../machine/types.js';
 import {
@@ -12,8 +13,8 @@ import {
   priceOf,
   weightBitsOf,
 } from '../estimate-types.js';
-import { GPU_CONSTANTS, gpuConstants } from './constants.js';
-import { type GpuServing, gpuServing } from './serving.js';
+import { GPU_CONSTANTS, type GpuConstants, gpuConstants } from './constants.js';
+import { type GpuServing, gpuReserveBytes, gpuServing } from './serving.js';
 import type { GpuNumbers, GpuSetup } from './step.js';
 
 /** Times the workload on GPUs; errors as `plan`. */
@@ -69,8 +70,8 @@ export function planOnGpus(card: ModelCard, machine: GpuMachine, request: PlanRe
         : []),
       {
         name: 'memory used',
-        value: `${GPU_CONSTANTS.memoryShare.value * 100} % of ${machine.facts.memoryBytes.value / 1e9} GB`,
-        given: false,
+        value: `${Math.round(constantsOf(request).memoryShare * 100)} % of ${formatBytes(machine.facts.memoryBytes.value)}, of which ${formatBytes(gpuReserveBytes(card, setup, gpuConstants))} for activations, graphs and workspaces (${GPU_CONSTANTS.expertCopies.tag})`,
+        given: request.memoryShare !== undefined,
       },
       { name: 'prefill chunk', value: `${GPU_CONSTANTS.chunkTokens.value} tokens`, given: false },
       {
@@ -80,6 +81,11 @@ export function planOnGpus(card: ModelCard, machine: GpuMachine, request: PlanRe
       },
     ],
   });
+}
+
+/** The constants, with the share of the memory that was asked for. */
+export function constantsOf({ memoryShare }: { readonly memoryShare?: number | null }): GpuConstants {
+  return memoryShare === undefined || memoryShare === null ? gpuConstants : { ...gpuConstants, memoryShare };
 }
 
 interface GpuChoice {
@@ -128,7 +134,15 @@ function chooseGpus(
     const workload = { ...request, concurrency: Math.ceil(request.concurrency / replicas) };
     const numbers = { ...networked(machine, tp), nativeBits: machine.nativeBits };
     return {
-      served: gpuServing(card, numbers, setup, workload, Infinity, gpuConstants, request.draft ?? null),
+      served: gpuServing(
+        card,
+        numbers,
+        setup,
+        workload,
+        Infinity,
+        constantsOf(request),
+        request.draft ?? null,
+      ),
       setup,
       replicas,
     };

@@ -19,11 +19,18 @@ export interface GpuRow {
   readonly tensorParallel: number;
   readonly expertTensorParallel: number;
   readonly expertParallel: number;
-  /** Bits of the KV cache where the row tells; null: the engine's default. */
+  /** Bits of the KV cache where the row tells; null: what benchmarks of such weights mostly ask for. */
   readonly kvBits: number | null;
+  readonly harness: Harness;
   readonly ttftMs: number;
   readonly tpotMs: number;
 }
+
+/**
+ * Who measured, which decides what a row's nominal numbers mean: InferenceX draws lengths; a harness with as many slots as users keeps one request more in flight; a plain closed loop does as it says.
+ */
+export type Harness = 'inferencex' | 'slots' | 'closed-loop';
+export const HARNESSES: readonly Harness[] = ['inferencex', 'slots', 'closed-loop'];
 
 /** Benchmarks in this field send ten requests per user, all users at once at the start (InferenceX, README). */
 const BENCHMARK_REQUESTS_PER_USER = 10;
@@ -32,21 +39,26 @@ const BENCHMARK_REQUESTS_PER_USER = 10;
 const INFERENCEX_SCENARIOS = ['1024/1024', '1024/8192', '8192/1024'];
 const INFERENCEX_MEAN_LENGTH = 0.9;
 
-export function isInferenceX(row: GpuRow): boolean {
-  return INFERENCEX_SCENARIOS.includes(`${row.promptTokens}/${row.outputTokens}`);
+/**
+ * The harness of a row in a file that has no such column: InferenceX where the row is one of its scenarios, and slots
+ * for the one published set that shows them (TensorRT-LLM 1.0.0rc3 with Llama-3.1-8B: each first token comes later by
+ * a whole request, divided by the users).
+ */
+export function likelyHarness(
+  row: Pick<GpuRow, 'engine' | 'promptTokens' | 'outputTokens'>,
+  model: string,
+): Harness {
+  if (INFERENCEX_SCENARIOS.includes(`${row.promptTokens}/${row.outputTokens}`)) return 'inferencex';
+  return row.engine === 'trtllm' && /llama-3\.1-8b/i.test(model) ? 'slots' : 'closed-loop';
 }
 
-/**
- * TensorRT-LLM's own benchmark keeps one request more in flight than the server has slots: in its rows the first
- * token comes later by one whole request, divided by the users (87 rows of Llama-3.1-8B on H100).
- */
-export function waitsForSlot(row: GpuRow): boolean {
-  return row.engine === 'trtllm' && !isInferenceX(row);
+function waitsForSlot(row: GpuRow): boolean {
+  return row.harness === 'slots';
 }
 
 /** The workload behind a row's nominal lengths and users. */
 function rowWorkload(row: GpuRow): Workload {
-  const share = isInferenceX(row) ? INFERENCEX_MEAN_LENGTH : 1;
+  const share = row.harness === 'inferencex' ? INFERENCEX_MEAN_LENGTH : 1;
   return {
     promptTokens: Math.round(row.promptTokens * share),
     outputTokens: Math.round(row.outputTokens * share),
@@ -54,9 +66,29 @@ function rowWorkload(row: GpuRow): Workload {
   };
 }
 
-/** Bits of the KV cache that engines choose by default with these weights: 8 where the hardware and engine can. */
-export function defaultKvBits(weightBits: number, engine: EngineName, nativeBits: readonly number[]): number {
+/** Bits of the KV cache where a row does not say: benchmarks of narrow weights ask for 8 on Blackwell and TensorRT-LLM. */
+function usualKvBits(weightBits: number, engine: EngineName, nativeBits: readonly number[]): number {
   return weightBits < 16 && (engine === 'trtllm' || nativeBits.includes(4)) ? 8 : 16;
+}
+
+/**
+ * How a row's GPUs are divided. Some converted rows have tp = 4 x 4 where the run was 4 GPUs with experts dealt to
+ * all of them (the same runs stand elsewhere with tp 4): those are read as what was run.
+ */
+export function rowSplit(row: GpuRow): {
+  readonly tensorParallel: number;
+  readonly expertTensorParallel: number;
+  readonly expertParallel: number;
+  readonly isCorrected: boolean;
+} {
+  const { tensorParallel, expertTensorParallel, expertParallel } = row;
+  const isCorrected =
+    expertTensorParallel > 1 &&
+    expertTensorParallel === expertParallel &&
+    tensorParallel === expertTensorParallel * expertParallel;
+  return isCorrected
+    ? { tensorParallel: expertParallel, expertTensorParallel: 1, expertParallel, isCorrected }
+    : { tensorParallel, expertTensorParallel, expertParallel, isCorrected };
 }
 
 export function rowSetup(row: GpuRow, card: ModelCard, nativeBits: readonly number[]): GpuSetup {
@@ -64,14 +96,15 @@ export function rowSetup(row: GpuRow, card: ModelCard, nativeBits: readonly numb
   // Experts published in 4 bits stay so: "fp8" then speaks of activations and cache.
   const weightBits = card.quantized === 'experts' ? Math.min(given, card.weightBits) : given;
   const moe = card.kinds.some((kind) => kind.mlp.kind === 'moe');
+  const { tensorParallel, expertTensorParallel, expertParallel } = rowSplit(row);
   return {
-    tensorParallel: row.tensorParallel,
-    expertTensorParallel: moe ? row.expertTensorParallel : 1,
-    expertParallel: moe ? row.expertParallel : 1,
+    tensorParallel,
+    expertTensorParallel: moe ? expertTensorParallel : 1,
+    expertParallel: moe ? expertParallel : 1,
     // More GPUs for experts than for attention: attention is repeated and the users are shared out.
-    dataParallel: moe ? Math.max(1, (row.expertTensorParallel * row.expertParallel) / row.tensorParallel) : 1,
+    dataParallel: moe ? Math.max(1, (expertTensorParallel * expertParallel) / tensorParallel) : 1,
     weightBits,
-    kvBits: row.kvBits ?? defaultKvBits(weightBits, row.engine, nativeBits),
+    kvBits: row.kvBits ?? usualKvBits(weightBits, row.engine, nativeBits),
     engine: row.engine,
     slots: waitsForSlot(row) ? row.concurrency : Infinity,
   };
@@ -99,6 +132,9 @@ export function suspicion(
   predicted: GpuServing,
   c: GpuConstants,
 ): string | null {
+  if (rowSplit(row).isCorrected) {
+    return `tensor parallelism ${row.tensorParallel} is the product of the experts' two numbers: read as ${row.expertParallel} GPUs with experts dealt to all (a fault of conversion)`;
+  }
   const setup = rowSetup(row, card, gpu.nativeBits);
   const { promptTokens, outputTokens } = rowWorkload(row);
   const { concurrency } = row;

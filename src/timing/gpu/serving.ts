@@ -52,12 +52,30 @@ function checkSetup(card: ModelCard, setup: GpuSetup): void {
   }
 }
 
-/** Bytes that weights and KV cache may use on one GPU, after weights. */
+/** Copies of a hidden vector and of an MLP's width that are alive at once in a step. */
+const HIDDEN_COPIES = 4;
+const WIDTH_COPIES = 3;
+
+/** Bytes of one GPU that an engine keeps beside weights and cache: activations of the largest step, and what is fixed. */
+export function gpuReserveBytes(card: ModelCard, setup: GpuSetup, c: GpuConstants): number {
+  let widest = 0;
+  for (const { mlp } of card.kinds) {
+    const width =
+      mlp.kind === 'dense'
+        ? (WIDTH_COPIES * mlp.intermediateSize) / setup.tensorParallel
+        : c.expertCopies * mlp.numExpertsPerTok * card.hiddenSize;
+    widest = Math.max(widest, width);
+  }
+  const tokens = Math.min(c.chunkTokens, card.maxPositionEmbeddings);
+  return c.reserveBytes + tokens * 2 * (HIDDEN_COPIES * card.hiddenSize + widest);
+}
+
+/** Bytes that the KV cache may use on one GPU. */
 function freeBytes(card: ModelCard, gpu: GpuNumbers, setup: GpuSetup, c: GpuConstants): number {
-  const weights = gpuWeightBytes(card, setup);
-  // TensorRT-LLM takes its share of what the weights leave (free_gpu_memory_fraction), the others of the whole.
-  if (setup.engine === 'trtllm') return (gpu.memoryBytes - weights) * c.memoryShare;
-  return gpu.memoryBytes * c.memoryShare - weights;
+  const taken = gpuWeightBytes(card, setup) + gpuReserveBytes(card, setup, c);
+  // TensorRT-LLM takes its share of what the rest leaves (free_gpu_memory_fraction), the others of the whole.
+  if (setup.engine === 'trtllm') return (gpu.memoryBytes - taken) * c.memoryShare;
+  return gpu.memoryBytes * c.memoryShare - taken;
 }
 
 /**
@@ -152,13 +170,14 @@ function doesNotFit(
   c: GpuConstants,
   kv: number,
 ): ModelError {
+  const reserve = gpuReserveBytes(card, setup, c);
   const need = gpuWeightBytes(card, setup) + kv;
-  const have = gpu.memoryBytes * c.memoryShare;
-  const cut = Math.ceil((need * setup.tensorParallel) / have);
+  const have = gpu.memoryBytes * c.memoryShare - reserve;
+  const cut = Math.ceil((need * setup.tensorParallel) / Math.max(1, have));
   return new ModelError({
     what: `${card.name} with ${setup.weightBits}-bit weights on ${setup.tensorParallel} GPU${setup.tensorParallel > 1 ? 's' : ''}`,
     given: `${formatBytes(need)} per GPU (weights ${formatBytes(gpuWeightBytes(card, setup))}, KV cache of one sequence ${formatBytes(kv)})`,
-    expected: `at most ${formatBytes(have)} (${formatBytes(need - have)} too much)`,
-    todo: `Use about ${cut} GPUs or more, fewer bits per weight, or a shorter context.`,
+    expected: `at most ${formatBytes(Math.max(0, have))} (${formatBytes(need - have)} too much; ${formatBytes(reserve)} are kept for activations and workspaces)`,
+    todo: `Use about ${Math.max(cut, setup.tensorParallel + 1)} GPUs or more, fewer bits per weight, a shorter context, or a larger --memory-share.`,
   });
 }

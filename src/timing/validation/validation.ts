@@ -2,12 +2,12 @@
 import type { ModelCard } from '../../../models/card.js';
 import { type CsvRow, parseCsv } from '../../core/csv.js';
 import { OptionError, WaferflowError } from '../../core/errors.js';
-import { findGpu } from '../../machine/gpus.js';
 import { plain } from '../../machine/types.js';
 import { findWafer } from '../../machine/wafers.js';
-import { type EngineName, gpuConstants } from '../gpu/constants.js';
-import { type GpuRow, predictRow, suspicion } from '../gpu/rows.js';
+import { gpuConstants } from '../gpu/constants.js';
+import { predictRow, suspicion } from '../gpu/rows.js';
 import { predictWaferRow, type WaferRow } from '../wafer/rows.js';
+import { gpuNamed, gpuNumbersOf, servingRowOf } from './serving-rows.js';
 
 export interface ValidationRow {
   readonly case: string;
@@ -85,8 +85,11 @@ export function validate(
     }
   }
   if (gpu) {
-    for (const row of parseCsv(gpu.text, gpu.file, GPU_COLUMNS)) {
-      outcomes.push(...guarded(gpuCase(row), () => gpuOutcomes(row, gpu.file, card)));
+    const file = parseCsv(gpu.text, gpu.file, GPU_COLUMNS);
+    const reversed = reversedRows(file);
+    for (const row of file) {
+      const against = reversed.get(row.line) ?? null;
+      outcomes.push(...guarded(gpuCase(row), () => gpuOutcomes(row, gpu.file, card, against)));
     }
   }
   const rows = outcomes.filter((outcome): outcome is ValidationRow => 'predicted' in outcome);
@@ -161,33 +164,38 @@ function gpuCase(row: CsvRow): string {
   return `${row.text('model')} ${row.text('precision')} on ${row.text('gpu')}, ${row.text('engine')}, ${row.text('isl')}/${row.text('osl')}, ${row.text('concurrency')} users, ${split}`;
 }
 
-/** A measured row of the table of GPUs as the model is asked for it. */
-export function gpuRowOf(row: CsvRow): GpuRow {
-  const tensorParallel = row.number('tp', 1);
-  return {
-    precision: precisionOf(row.text('precision')),
-    engine: engineOf(row.text('engine')),
-    promptTokens: row.number('isl'),
-    outputTokens: row.number('osl'),
-    concurrency: row.number('concurrency'),
-    tensorParallel,
-    expertTensorParallel: row.number('moe_tp', tensorParallel),
-    expertParallel: row.number('moe_ep', 1),
-    // NVIDIA's FP8 checkpoints say in their quantisation config that the cache is FP8 too.
-    kvBits: /^nvidia\/.*fp8/i.test(row.text('model')) ? 8 : null,
-    ttftMs: row.number('ttft_ms'),
-    tpotMs: row.number('tpot_ms'),
-  };
+const SETTING = [...GPU_COLUMNS.filter((column) => !/concurrency|_ms$/.test(column)), 'engine_version'];
+/** A token of fewer users may take longer than one of many by noise, not by this factor. */
+const REVERSED = 1.25;
+
+/** Rows whose tokens take longer than those of more users in the same setting, by line, with the reason. */
+function reversedRows(rows: readonly CsvRow[]): ReadonlyMap<number, string> {
+  const settings = new Map<string, CsvRow[]>();
+  for (const row of rows) {
+    const key = SETTING.map((column) => row.text(column)).join('\t');
+    settings.set(key, [...(settings.get(key) ?? []), row]);
+  }
+  const found = new Map<number, string>();
+  for (const sweep of settings.values()) {
+    let least: { ms: number; users: number } | null = null;
+    for (const row of sweep.toSorted((a, b) => b.number('concurrency') - a.number('concurrency'))) {
+      const [users, ms] = [row.number('concurrency'), row.number('tpot_ms')];
+      if (least && least.users > users && ms > REVERSED * least.ms)
+        found.set(row.line, `its tokens take longer than those of ${least.users} users in the same setting`);
+      if (!least || ms < least.ms) least = { ms, users };
+    }
+  }
+  return found;
 }
 
-function gpuOutcomes(row: CsvRow, file: string, card: CardFinder): ValidationRow[] {
-  const given = gpuRowOf(row);
+function gpuOutcomes(row: CsvRow, file: string, card: CardFinder, reversed: string | null): ValidationRow[] {
+  const given = servingRowOf(row);
   const machine = gpuNamed(row.text('gpu'));
   if (!machine) throw unknown(`${file}, line ${row.line}, gpu`, row.text('gpu'), 'a GPU of the table');
   const model = card(row.text('model'));
-  const numbers = { ...plain(machine.facts), nativeBits: machine.nativeBits };
+  const numbers = gpuNumbersOf(machine);
   const predicted = predictRow(given, model, numbers, gpuConstants);
-  const reason = suspicion(given, model, numbers, predicted, gpuConstants);
+  const reason = suspicion(given, model, numbers, predicted, gpuConstants) ?? reversed;
   const shared = {
     case: gpuCase(row),
     group: `gpu ${model.name} ${machine.name} ${given.precision} ${given.engine}`,
@@ -197,27 +205,6 @@ function gpuOutcomes(row: CsvRow, file: string, card: CardFinder): ValidationRow
     { ...shared, metric: 'ttft_ms', published: given.ttftMs, predicted: predicted.ttftMs },
     { ...shared, metric: 'tpot_ms', published: given.tpotMs, predicted: predicted.tpotMs },
   ];
-}
-
-/** `H100`, `h100_sxm`, `NVIDIA H100 80GB`: the longest known name that occurs in it. */
-function gpuNamed(name: string): ReturnType<typeof findGpu> {
-  const words = name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
-  const known = ['a100', 'h100', 'h200', 'b200', 'gb200', 'b300', 'l40s', 'l4', 'rtx-5090', 'mi300x'];
-  const match = known.filter(
-    (gpu) =>
-      words.split('-').includes(gpu) || words === gpu || words.includes(`-${gpu}`) || words.startsWith(gpu),
-  );
-  return findGpu(match.sort((a, b) => b.length - a.length)[0] ?? name);
-}
-
-function precisionOf(text: string): GpuRow['precision'] {
-  if (/4/.test(text)) return 'fp4';
-  return /8/.test(text) ? 'fp8' : 'bf16';
-}
-
-function engineOf(text: string): EngineName {
-  if (/trt|tensorrt/i.test(text)) return 'trtllm';
-  return /sglang/i.test(text) ? 'sglang' : 'vllm';
 }
 
 function unknown(what: string, given: string, expected: string): OptionError {

@@ -20,13 +20,14 @@ export function planOnWafers(card: ModelCard, machine: WaferMachine, request: Pl
   if (
     request.tensorParallel !== undefined ||
     request.engine !== undefined ||
-    request.expertParallel !== undefined
+    request.expertParallel !== undefined ||
+    request.memoryShare !== undefined
   ) {
     throw new OptionError({
       what: `options for ${machine.name}`,
-      given: 'tensor or expert parallelism, or a serving engine',
+      given: 'tensor or expert parallelism, a memory share, or a serving engine',
       expected: 'options that a wafer knows: tensor and expert parallelism stay inside it',
-      todo: 'Leave --tp, --ep and --engine to GPUs.',
+      todo: 'Leave --tp, --ep, --memory-share and --engine to GPUs.',
     });
   }
   const clock: Constant =
