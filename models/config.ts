@@ -154,8 +154,10 @@ export class Config {
     return this.positive('attention.value_length', Math.floor(this.hidden / (this.heads(0) || 1)) || 1);
   }
 
+  /** Under LayerNorm's name where a file has that alone, as Nemotron-H's do. */
   get rmsEps(): number {
-    return this.eps('attention.layer_norm_rms_epsilon');
+    const [own, other] = ['attention.layer_norm_rms_epsilon', 'attention.layer_norm_epsilon'] as const;
+    return this.eps(this.get(own) === undefined && this.get(other) !== undefined ? other : own);
   }
 
   get layerEps(): number {

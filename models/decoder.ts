@@ -113,6 +113,18 @@ export class Decoder {
     return this.graph.linear(x, cut(this.ref(layer, stem, [all, x.features])), bias ? cut(bias) : []);
   }
 
+  /** Parts of one stored matrix (and bias), which lie under each other in each of `groups` equal runs of its rows. */
+  interleaved(x: Value, layer: number, stem: string, groups: number, features: readonly number[]): Value[] {
+    const all = groups * features.reduce((a, b) => a + b, 0);
+    const cut = (ref: WeightRef): WeightRef[] =>
+      features.map((count, i) => {
+        const first = features.slice(0, i).reduce((a, b) => a + b, 0);
+        return { ...ref, rows: { groups, first, count } };
+      });
+    const bias = this.optional(layer, stem, [all], '.bias');
+    return this.graph.linear(x, cut(this.ref(layer, stem, [all, x.features])), bias ? cut(bias) : []);
+  }
+
   /** The style's norm of a whole vector, or of runs of `per` features. `weight` [per], or [features] where `isWhole`. */
   norm(
     x: Value,
@@ -218,6 +230,8 @@ export interface AttentionStyle {
   readonly hasSinks?: boolean;
   /** Rows of the tensor that q, k and v lie in, where it has more than they need. */
   readonly qkvRows?: number;
+  /** Behind a head's queries lies a gate, by whose sigmoid its result is multiplied. */
+  readonly hasQueryGate?: boolean;
   readonly output?: string;
 }
 
@@ -233,7 +247,16 @@ export function attention(
     const sizes = [heads * headDim, kvHeads * headDim, kvHeads * valueDim] as const;
     let [q, k, v] = model.has(layer, 'attn_qkv')
       ? model.fused(h, layer, 'attn_qkv', sizes, own.qkvRows)
-      : model.linear(h, layer, { attn_q: sizes[0], attn_k: sizes[1], attn_v: sizes[2] });
+      : model.linear(h, layer, {
+          ...(own.hasQueryGate ? {} : { attn_q: sizes[0] }),
+          attn_k: sizes[1],
+          attn_v: sizes[2],
+        });
+    let gate: Value | undefined;
+    if (own.hasQueryGate) {
+      [k, v] = [q, k];
+      [q, gate] = model.interleaved(h, layer, 'attn_q', heads, [headDim, headDim]);
+    }
     const normed = (x: Value, stem: string): Value => {
       const name = `blk.${layer}.${stem}`;
       const stored = config.file.shape(`${name}.weight`)?.reduce((a, b) => a * b, 1);
@@ -252,7 +275,7 @@ export function attention(
       k = graph.rope(k!, { heads: kvHeads, ...facts });
     }
     if (own.qkNorm === 'after rope') norm();
-    const out = graph.attention({
+    let out = graph.attention({
       q: q!,
       k: k!,
       v: v!,
@@ -270,6 +293,7 @@ export function attention(
       temperature: own.temperature ?? null,
       positions: null,
     });
+    if (gate) out = graph.activation(gate, { name: 'sigmoid' }, { by: out });
     return model.one(out, layer, own.output ?? 'attn_output', config.hidden);
   };
 }

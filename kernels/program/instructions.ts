@@ -40,6 +40,17 @@ export const OP_SCALE = 14;
 /** out [groups][outWidth] from `to` on = x [xGroups][xWidth] from `first` on: [x, xStride, xWidth or 0, first, count, out, outStride, outWidth, to, groups, rows]. */
 export const OP_COPY = 15;
 
+/** [x, xStride, out, outStride, state (its place among a sequence's), channels, length, weight, bias or 0, act]. */
+export const OP_CONV = 32;
+/** out = x of the position before: [x, xStride, out, outStride, state, features]. */
+export const OP_SHIFT = 33;
+/** [x, xStride, dt, dtStride, b, bStride, c, cStride, out, outStride, state, heads, headDim, stateSize, groups, a, aStep, d or 0, dStep]. */
+export const OP_SCAN = 34;
+/** [q, qStride, k, kStride, v, vStride, decay, decayStride, beta or 0, betaStride, out, outStride, state, heads, keyHeads, keyDim, valueDim, decayStep, isDelta, scale (f32 bits)]. */
+export const OP_LINEAR_ATTENTION = 35;
+/** [r, rStride, w, wStride, k, kStride, v, vStride, a, aStride, b, bStride, out, outStride, state, heads, dim, bonus or 0]. */
+export const OP_WKV = 36;
+
 /** Which rows an instruction works on: all of the batch, those whose logits are wanted, or the latter taken from all. */
 export const ROWS_ALL = 0;
 export const ROWS_LOGITS = 1;
@@ -93,4 +104,6 @@ export const CTL_PRIVATE_STRIDE = 42;
 export const CTL_PRIVATE_ACTQ = 43;
 export const CTL_PRIVATE_SCRATCH = 44;
 export const CTL_KV_VALUE_BYTES = 45;
+/** i32 per row: the address of its sequence's recurrent states. */
+export const CTL_STATES = 46;
 export const CTL_WORDS = 64;

@@ -6,6 +6,7 @@ import { appendOp, attentionOp } from './attend.wasm';
 import { activationOp, addOp, argmaxOp, copyOp, normRunsOp, normToOp, ropeOp, scaleOp } from './elements.wasm';
 import * as L from './instructions';
 import { embeddingOp, matmulOp, normOp, quantizeOp } from './products.wasm';
+import { convOp, linearAttentionOp, scanOp, shiftOp, wkvOp } from './states.wasm';
 import { barrier, waitChange, wake } from './waits.wasm';
 import { control, word, worker } from './worker.wasm';
 
@@ -81,6 +82,21 @@ function run(workers: i32): bool {
         break;
       case L.OP_ARGMAX:
         argmaxOp(i, workers);
+        break;
+      case L.OP_CONV:
+        convOp(i, workers);
+        break;
+      case L.OP_SHIFT:
+        shiftOp(i, workers);
+        break;
+      case L.OP_SCAN:
+        scanOp(i, workers);
+        break;
+      case L.OP_LINEAR_ATTENTION:
+        linearAttentionOp(i, workers);
+        break;
+      case L.OP_WKV:
+        wkvOp(i, workers);
         break;
       default:
         unreachable();

@@ -7,12 +7,17 @@ import { gemma, gemma2, gemma3 } from './gemma.js';
 import { glm4 } from './glm4.js';
 import { baichuan, bloom, gpt2, jais, refact } from './gpt2.js';
 import { neoxes } from './gptneox.js';
-import { granite, minicpm } from './granite.js';
+import { granite, graniteHybrid, minicpm } from './granite.js';
 import { hunyuan } from './hunyuan.js';
+import { jamba } from './jamba.js';
+import { lfm2 } from './lfm2.js';
 import { llamas } from './llama.js';
+import { mambas } from './mamba.js';
 import { mistral3 } from './mistral3.js';
+import { nemotronH } from './nemotron-h.js';
 import { olmo2 } from './olmo2.js';
 import { phi3 } from './phi3.js';
+import { plamo2 } from './plamo2.js';
 import { plamo3 } from './plamo3.js';
 import { qwen3 } from './qwen3.js';
 import { smollm3 } from './smollm3.js';
@@ -22,6 +27,7 @@ const all: readonly Architecture[] = [
   ...neoxes,
   baichuan,
   bloom,
+  ...mambas,
   cohere2,
   deci,
   exaone4,
@@ -31,13 +37,18 @@ const all: readonly Architecture[] = [
   glm4,
   gpt2,
   granite,
+  graniteHybrid,
   hunyuan,
   jais,
+  jamba,
+  lfm2,
   minicpm,
   mistral3,
+  nemotronH,
   olmo2,
   phi3,
   plamo3,
+  plamo2,
   qwen3,
   refact,
   smollm3,

@@ -19,7 +19,7 @@ import type { LeaderInit } from './leader/leader.js';
 import { writeControl } from './program/control.js';
 import { compileKernels, instantiateKernels, type KernelBuilds } from './program/kernels.js';
 import { type Layout, layOut } from './program/layout.js';
-import { compileImage, requireKernels, scratchOf } from './program/ops/index.js';
+import { compileImage, requireKernels, scratchOf, stateWordsOf } from './program/ops/index.js';
 import { fillRopeTables } from './program/rope.js';
 import { allocate, loadWeights } from './program/weights.js';
 import { type LoadOptions, simdModes } from './types.js';
@@ -73,6 +73,7 @@ export async function openEngine(
     ...settings,
     vocabSize: tokenizer.vocabSize,
     scratchBytes: scratchOf(plan.ops, settings.maxRows),
+    stateWords: stateWordsOf(plan.ops),
   });
   layout.arena.size();
   const { simd, module } = await compileKernels(platform.kernels, options.simd ?? 'auto');
@@ -102,6 +103,8 @@ export async function openEngine(
     logits: layout.logits.address,
     logitsStride: layout.logits.stride,
     pageTable: layout.pageTable,
+    states: layout.states.address,
+    stateStride: layout.states.stride,
   });
   crew.hold(true);
   try {

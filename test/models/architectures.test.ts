@@ -13,6 +13,19 @@ import { temporaryFile } from '../helpers/tiny-model.js';
 const float = (value: number) => ({ type: 'f32' as const, value });
 const gate = /ffn_gate\.weight/;
 
+/** Three layers of which the second does not attend. */
+const hybrid = {
+  block_count: 3,
+  'attention.head_count_kv': [2, 0, 2],
+};
+const ssm = {
+  'ssm.inner_size': 96,
+  'ssm.conv_kernel': 4,
+  'ssm.state_size': 10,
+  'ssm.time_step_rank': 6,
+  'ssm.group_count': 2,
+};
+
 /** One small model each; an architecture with variants has several. */
 const models: readonly SmallModel[] = [
   { architecture: 'llama', has: gate },
@@ -113,6 +126,23 @@ const models: readonly SmallModel[] = [
   { architecture: 'stablelm', has: /ffn_gate\.weight|ffn_norm\.weight/ },
   { architecture: 'stablelm', has: gate },
   { architecture: 'command-r', has: gate, keys: { logit_scale: float(0.0625) } },
+  { architecture: 'lfm2', has: gate, keys: { ...hybrid, 'shortconv.l_cache': 3 } },
+  { architecture: 'mamba', keys: { ...ssm, 'ssm.time_step_rank': 3 } },
+  { architecture: 'mamba', keys: { ...ssm, 'ssm.time_step_rank': 3, 'ssm.dt_b_c_rms': true } },
+  { architecture: 'mamba2', has: /ssm_norm|conv1d/, keys: ssm },
+  { architecture: 'granitehybrid', has: /ffn_gate\.weight|ssm_norm/, keys: { ...ssm, ...hybrid } },
+  { architecture: 'jamba', has: /ffn_gate\.weight|ssm_\w+_norm\.weight/, keys: { ...ssm, ...hybrid } },
+  {
+    architecture: 'nemotron_h',
+    has: /ssm_norm/,
+    keys: { ...ssm, ...hybrid, feed_forward_length: [0, 0, 80] },
+  },
+  {
+    architecture: 'nemotron_h_moe',
+    has: /ssm_norm|attn_qkv/,
+    keys: { ...ssm, ...hybrid, feed_forward_length: [80, 0, 0] },
+  },
+  { architecture: 'plamo2', has: /attn_qkv/, keys: { ...ssm, ...hybrid } },
 ];
 
 const ids = Array.from({ length: 45 }, (_, i) => 3 + ((i * 37) % 256));

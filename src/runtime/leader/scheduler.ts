@@ -107,7 +107,8 @@ export class Scheduler {
       if (preparing.has(sequence) && sequence.computed + Math.max(1, rows) >= sequence.ids.length) continue;
       if (!sequence.isPrefilling) {
         try {
-          sequence.drafts = draftsOf(sequence, room);
+          // Tokens that were not chosen could not be taken out of a state again.
+          sequence.drafts = this.stepper.hasStates ? [] : draftsOf(sequence, room);
         } catch (error) {
           this.fail(sequence, error);
           continue;
@@ -144,6 +145,8 @@ export class Scheduler {
   /** The tokens up to `computed` are in the cache: makes the full pages among them findable. */
   advance(sequence: Sequence, computed: number): void {
     sequence.computed = computed;
+    // States hold for the newest position alone, so nobody can go on from a page in the middle.
+    if (this.stepper.hasStates) return;
     const { shared, own } = sequence;
     while (own.length > 0 && (shared.length + 1) * kvPagePositions <= computed) {
       const page = own.shift()!;
@@ -188,8 +191,8 @@ export class Scheduler {
     while (this.waiting.length > 0) {
       const next = this.next();
       if (this.freeSlots.length === 0 && !this.makeRoom(next.priority)) return;
-      const cacheable =
-        next.purpose.kind === 'score' ? 0 : Math.floor((next.ids.length - 1) / kvPagePositions);
+      const isRead = next.purpose.kind === 'score' || this.stepper.hasStates;
+      const cacheable = isRead ? 0 : Math.floor((next.ids.length - 1) / kvPagePositions);
       const found = this.pool.find(next.ids, cacheable);
       const needed = Math.ceil((next.ids.length + 1) / kvPagePositions) - found.length;
       // A page for each running sequence, so that the newcomer does not push one out at once.

@@ -7,6 +7,7 @@ import {
   CTL_PAGES,
   CTL_POSITIONS,
   CTL_ROWS,
+  CTL_STATES,
   CTL_TOKENS,
 } from '../../../kernels/program/instructions.js';
 import { EngineError } from '../../core/errors.js';
@@ -27,6 +28,9 @@ export interface StepperInit {
   /** Page tables of the slots of running sequences, one behind the other. */
   readonly pageTable: number;
   readonly pagesPerSequence: number;
+  /** Records of recurrent states, one for each slot; a stride of 0: the model has none. */
+  readonly states: number;
+  readonly stateStride: number;
 }
 
 /** Rows (tokens of sequences) are collected with `add`, computed with `run`, and their logits read by row. */
@@ -38,6 +42,7 @@ export class Stepper {
   private readonly tokens: number;
   private readonly positions: number;
   private readonly pages: number;
+  private readonly states: number;
   private readonly logitIndex: number;
   private readonly argmax: number;
   private rows = 0;
@@ -57,6 +62,7 @@ export class Stepper {
     this.tokens = at(CTL_TOKENS);
     this.positions = at(CTL_POSITIONS);
     this.pages = at(CTL_PAGES);
+    this.states = at(CTL_STATES);
     this.logitIndex = at(CTL_LOGIT_INDEX);
     this.argmax = at(CTL_ARGMAX);
   }
@@ -70,6 +76,11 @@ export class Stepper {
     return this.rows;
   }
 
+  /** Whether sequences have states, which hold for one position alone. */
+  get hasStates(): boolean {
+    return this.init.stateStride > 0;
+  }
+
   /** Page `index` of the sequence in `slot` is `page`. */
   setPage(slot: number, index: number, page: number): void {
     this.words[this.init.pageTable / 4 + slot * this.init.pagesPerSequence + index] = page;
@@ -81,6 +92,7 @@ export class Stepper {
     words[this.tokens + rows] = id;
     words[this.positions + rows] = position;
     words[this.pages + rows] = this.init.pageTable + 4 * slot * this.init.pagesPerSequence;
+    words[this.states + rows] = this.init.states + slot * this.init.stateStride;
     this.rows = rows + 1;
     if (!wantsLogits) return -1;
     words[this.logitIndex + this.logitRows] = rows;

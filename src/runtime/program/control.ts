@@ -17,6 +17,7 @@ import {
   CTL_PRIVATE_ACTQ,
   CTL_PRIVATE_SCRATCH,
   CTL_PRIVATE_STRIDE,
+  CTL_STATES,
   CTL_TOKENS,
 } from '../../../kernels/program/instructions.js';
 import type { Layout } from './layout.js';
@@ -39,6 +40,7 @@ export function writeControl(words: Int32Array, layout: Layout, image: number, c
     [CTL_TOKENS]: layout.tokens,
     [CTL_POSITIONS]: layout.positions,
     [CTL_PAGES]: layout.rowPages,
+    [CTL_STATES]: layout.rowStates,
     [CTL_LOGIT_INDEX]: layout.logitIndex,
     [CTL_ARGMAX]: layout.argmax,
     [CTL_ACT]: layout.act.address,

@@ -160,6 +160,11 @@ export class Image {
     return ref === null ? 0 : this.layout.vectors.get(refKey(ref))!.address;
   }
 
+  /** The place of a state among those of its sequence. */
+  state(number: number): number {
+    return this.layout.states.offsets[number]!;
+  }
+
   /** Whether a product with it takes quantised activations. */
   isQuantised(ref: WeightRef): boolean {
     return tensorType(this.weight(ref).info.type).blockElements > 1;

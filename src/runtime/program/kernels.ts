@@ -62,6 +62,20 @@ export interface KernelExports {
       scratch: number,
     ]
   ): void;
+  conv(
+    ...args: [
+      x: number,
+      state: number,
+      weight: number,
+      bias: number,
+      act: number,
+      out: number,
+      channels: number,
+      length: number,
+      from: number,
+      to: number,
+    ]
+  ): void;
   kvAppend(
     ...args: [
       page: number,
@@ -85,6 +99,23 @@ export interface KernelExports {
       eps: number,
       folds: number,
       scratch: number,
+    ]
+  ): void;
+  linearAttention(
+    ...args: [
+      q: number,
+      k: number,
+      v: number,
+      decay: number,
+      decayStep: number,
+      beta: number,
+      isDelta: number,
+      keyDim: number,
+      valueDim: number,
+      scale: number,
+      state: number,
+      out: number,
+      gates: number,
     ]
   ): void;
   pageBytes(kvHeads: number, dim: number, valueDim: number, valueBytes: number): number;
@@ -172,7 +203,38 @@ export interface KernelExports {
       magnitude: number,
     ]
   ): void;
+  scan(
+    ...args: [
+      x: number,
+      dt: number,
+      b: number,
+      c: number,
+      a: number,
+      aStep: number,
+      d: number,
+      dStep: number,
+      headDim: number,
+      stateSize: number,
+      state: number,
+      out: number,
+    ]
+  ): void;
+  shift(x: number, state: number, out: number, from: number, to: number): void;
   swiglu(gate: number, up: number, n: number): void;
+  wkv(
+    ...args: [
+      r: number,
+      w: number,
+      k: number,
+      v: number,
+      a: number,
+      b: number,
+      bonus: number,
+      dim: number,
+      state: number,
+      out: number,
+    ]
+  ): void;
 }
 
 /** Bytes below this address belong to the kernels module's own constants. */

@@ -49,6 +49,15 @@ export interface PlacedRope {
   readonly address: number;
 }
 
+/** Records of `stride` bytes, one for each slot; a state lies at its offset in each of them. */
+export interface States {
+  readonly address: number;
+  readonly stride: number;
+  readonly slots: number;
+  /** By the number of a state. */
+  readonly offsets: readonly number[];
+}
+
 export interface Layout {
   readonly workers: number;
   readonly context: number;
@@ -70,6 +79,10 @@ export interface Layout {
   readonly ropeFactors: number;
   /** Base of each cache's pages. */
   readonly caches: readonly number[];
+  /** Recurrent states: a record of all states for each running sequence. */
+  readonly states: States;
+  /** Per row: the address of its sequence's record. */
+  readonly rowStates: number;
   /** Page tables of the running sequences, each of `pagesPerSequence` words. */
   readonly pageTable: number;
   readonly pagesPerSequence: number;
@@ -108,6 +121,8 @@ export interface LayoutOptions {
   readonly vocabSize: number;
   /** What a worker needs for the op that needs most. */
   readonly scratchBytes: number;
+  /** Numbers of each state of a sequence. */
+  readonly stateWords: readonly number[];
 }
 
 const roundUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
@@ -129,7 +144,17 @@ export function pageBytesOf(
 export function layOut(
   plan: Plan,
   tensors: ReadonlyMap<string, WeightInfo>,
-  { workers, context, maxRunning, kvTokens, maxRows, kvType, vocabSize, scratchBytes }: LayoutOptions,
+  {
+    workers,
+    context,
+    maxRunning,
+    kvTokens,
+    maxRows,
+    kvType,
+    vocabSize,
+    scratchBytes,
+    stateWords,
+  }: LayoutOptions,
 ): Layout {
   const { ops, model } = plan;
   const arena = new Arena();
@@ -171,6 +196,7 @@ export function layOut(
     tokens: perRow(maxRows),
     positions: perRow(maxRows),
     rowPages: perRow(maxRows),
+    rowStates: perRow(maxRows),
     logitIndex: perRow(maxRows),
     argmax: perRow(maxRows * workers),
     pageTable: perRow(maxRunning * pagesPerSequence),
@@ -221,6 +247,14 @@ export function layOut(
     if (op.kind !== 'attention' || op.k === null) continue;
     caches[op.cache] = arena.take(pages * pageBytesOf(op, kvValueBytes), 'KV cache');
   }
+  const offsets: number[] = [];
+  let stride = 0;
+  for (const [state, words] of stateWords.entries()) {
+    offsets[state] = stride;
+    stride += roundUp(words * 4, 64);
+  }
+  const slots = stride === 0 ? 0 : maxRunning;
+  const states = { address: arena.take(slots * stride, 'states'), stride, slots, offsets };
   const staging = Math.max(stagingBytes, groupRows * widestRow);
   return {
     ...layout,
@@ -229,6 +263,7 @@ export function layOut(
     ropes,
     ropeFactors: other(widestRope * 2),
     caches,
+    states,
     staging: arena.take(staging, 'loading'),
     stagingBytes: staging,
     weightBytes: arena.bytesFor('weights'),

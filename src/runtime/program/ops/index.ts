@@ -7,6 +7,7 @@ import type { Layout } from '../layout.js';
 import { attention } from './attention.js';
 import type { RuntimeKind } from './kind.js';
 import { embedding, linear } from './products.js';
+import { conv, linearAttention, scan, shift, wkv } from './states.js';
 import { activation, add, arrange, logits, norm, rope, scale } from './vectors.js';
 
 const KINDS: { readonly [K in OpKind]: RuntimeKind<K> | null } = {
@@ -23,11 +24,11 @@ const KINDS: { readonly [K in OpKind]: RuntimeKind<K> | null } = {
   route: null,
   expertLinear: null,
   mix: null,
-  conv: null,
-  shift: null,
-  scan: null,
-  linearAttention: null,
-  wkv: null,
+  conv,
+  shift,
+  scan,
+  linearAttention,
+  wkv,
   hyper: null,
   select: null,
   pool: null,
@@ -63,4 +64,11 @@ export function compileImage(plan: Plan, layout: Layout, put: PutWords): number[
 /** The most that any op needs beside the values. `rows`: most rows of a step. */
 export function scratchOf(ops: readonly PlacedOp[], rows: number): number {
   return Math.max(...ops.map((op) => kindOf(op).scratch?.(op as never, rows) ?? 0));
+}
+
+/** Numbers of each state of a sequence, by the state's number. */
+export function stateWordsOf(ops: readonly PlacedOp[]): number[] {
+  const words: number[] = [];
+  for (const op of ops) if ('state' in op) words[op.state] = kindOf(op).stateWords!(op as never);
+  return words;
 }
