@@ -32,7 +32,7 @@ describe('applyChatTemplate', () => {
     const tokenizer = await withTemplate(strict);
     expect(String(tokenizer.applyChatTemplate([{ role: 'user', content: 'hi' }]))).toBe('hi</s>');
     const error = await deliberateError(() =>
-      tokenizer.applyChatTemplate([{ role: 'system', content: 'x' }]),
+      tokenizer.applyChatTemplate([{ role: 'assistant', content: 'x' }]),
     );
     expect(error).toBeInstanceOf(OptionError);
     expect(error.message).toContain('Roles must start with user');
