@@ -15,7 +15,7 @@ const PUBLISHED_GROUPS: Readonly<Record<number, number>> = {
   720: 24,
 };
 
-/** The group size of a K-tree over `parts` tiles. */
+/** The group size of a K-tree over `parts` tiles, and of any reduction in two phases. */
 export function ktreeGroup(parts: number): number {
   return PUBLISHED_GROUPS[parts] ?? Math.max(1, Math.round(Math.sqrt(parts)));
 }

@@ -2,6 +2,7 @@
  * Broadcast, reduces and all-reduces as programs of their own. On one row or column they run along it; on a
  * rectangle along all rows and then along the first column (reduces) or all columns (all-reduces).
  */
+import { ktreeGroup, reduceAlong } from '../../placement/reduce.js';
 import { allreduce, allreduceColors, ringAllreduce, ringColors } from '../collectives/allreduce.js';
 import { generatedTree, treeCycles } from '../collectives/autotree.js';
 import type { Line, Part } from '../collectives/line.js';
@@ -138,11 +139,6 @@ function reduceProgram(
   };
 }
 
-/** Group size of the two-phase reduce and the K-tree: about the square root of the line. */
-export function rootGroup(pes: number): number {
-  return Math.max(1, Math.round(Math.sqrt(pes)));
-}
-
 function allreduceProgram(name: string, title: string, algorithm: 'chain' | 'ktree'): FabricProgram {
   return {
     name: `allreduce-${name}`,
@@ -151,13 +147,8 @@ function allreduceProgram(name: string, title: string, algorithm: 'chain' | 'ktr
     prepare: (size) =>
       prepareLines(size, 'allreduce', (first, axis) => {
         const colors = allreduceColors(first, axis);
-        const groupSize = rootGroup(first.length);
         return (line) =>
-          allreduce(
-            line,
-            { algorithm, axis: axis === 'row' ? 'x' : 'y', parts: line.length, groupSize },
-            colors,
-          );
+          allreduce(line, { ...reduceAlong(axis === 'row' ? 'x' : 'y', line.length), algorithm }, colors);
       }),
   };
 }
@@ -173,7 +164,7 @@ export const COLLECTIVES: readonly FabricProgram[] = [
   reduceProgram('chain', 'The vendor’s pipelined chain', chainTree),
   reduceProgram('tree', 'Binary tree', binaryTree),
   reduceProgram('two-phase', 'Chains in groups of about sqrt P, then over the groups', (pes) =>
-    twoPhaseTree(pes, rootGroup(pes)),
+    twoPhaseTree(pes, ktreeGroup(pes)),
   ),
   reduceProgram('auto', 'The tree that the cost model likes best', generatedTree),
   {

@@ -4,6 +4,7 @@
  * so nothing is ever transposed; K and V lie with their dims along x and their positions along y. Exactly ten
  * all-reduces. As in that paper's benchmark there is one head of the full width.
  */
+import { reduceAlong } from '../../placement/reduce.js';
 import { allreduce, allreduceColors } from '../collectives/allreduce.js';
 import type { Part } from '../collectives/line.js';
 import { column, row } from '../collectives/line.js';
@@ -11,7 +12,6 @@ import { expF32, matvec, rmsScale, scaleBy, sumSquares, swiglu } from '../local/
 import { elementWork, matvecWork } from '../local/work.js';
 import type { Mesh } from '../mesh.js';
 import type { Buffer, FoldName, Pe, Pending } from '../pe.js';
-import { rootGroup } from './collectives.js';
 import { decodeReference, decodeWeights, type LayerShape, type LayerWeights, layerShape } from './layer.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { largestDifference, meshOf, waveletsOf, worstOf } from './program.js';
@@ -107,7 +107,7 @@ function allreduces(mesh: Mesh): Along {
     let found = parts.get(key);
     if (found === undefined) {
       const length = axis === 'x' ? width : height;
-      const reduce = { algorithm: 'ktree', axis, parts: length, groupSize: rootGroup(length) } as const;
+      const reduce = reduceAlong(axis, length);
       found = allreduce(axis === 'x' ? row(mesh, line) : column(mesh, line), reduce, colors[axis], fold);
       parts.set(key, found);
     }

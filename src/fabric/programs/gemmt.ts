@@ -3,13 +3,13 @@
  * the interleaved ring, and in each of P steps the rows of PEs add up one tile of C (GEMM-T of He et al., "WaferLLM",
  * OSDI 2025). The sum goes to the whole row; the PE whose tile it is keeps it.
  */
+import { reduceAlong } from '../../placement/reduce.js';
 import { allreduce, allreduceColors } from '../collectives/allreduce.js';
 import { column, row } from '../collectives/line.js';
 import type { TilePair } from '../collectives/shift.js';
 import { interleavedRing, ringShift, shiftColors } from '../collectives/shift.js';
 import { elementWork, matmulWork } from '../local/work.js';
 import type { Buffer, Pe } from '../pe.js';
-import { rootGroup } from './collectives.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { meshOf } from './program.js';
 import { assertSquare, gemmRun, multiplyTiles } from './tiles.js';
@@ -33,7 +33,7 @@ function prepare(size: ProgramSize): Prepared {
   // ── Layout ──
   const shiftIn = shiftColors(column(mesh, 0), ring, 'B');
   const sumIn = allreduceColors(row(mesh, 0), 'sum');
-  const reduce = { algorithm: 'ktree', axis: 'x', parts: pes, groupSize: rootGroup(pes) } as const;
+  const reduce = reduceAlong('x', pes);
   const alongRow = Array.from({ length: pes }, (_, y) => allreduce(row(mesh, y), reduce, sumIn));
   const alongColumn = Array.from({ length: pes }, (_, x) => ringShift(column(mesh, x), ring, shiftIn));
   for (let y = 0; y < pes; y++) {

@@ -3,12 +3,12 @@
  * and is the same in every column of PEs. Partial sums are reduced down each column and handed to all of it.
  * With the K-tree this is MeshGEMV (He et al., "WaferLLM", OSDI 2025), with the chain the vendor's way.
  */
+import { reduceAlong } from '../../placement/reduce.js';
 import { allreduce, allreduceColors } from '../collectives/allreduce.js';
 import { column } from '../collectives/line.js';
 import { matvec } from '../local/arithmetic.js';
 import { matvecWork } from '../local/work.js';
 import type { Buffer } from '../pe.js';
-import { rootGroup } from './collectives.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { fillRandom, largestDifference, meshOf, waveletsOf } from './program.js';
 
@@ -32,7 +32,7 @@ function prepare(size: ProgramSize, algorithm: 'chain' | 'ktree'): Prepared {
   // ── Layout ──
   const first = column(mesh, 0);
   const colors = allreduceColors(first, 'sum');
-  const reduce = { algorithm, axis: 'y', parts: height, groupSize: rootGroup(height) } as const;
+  const reduce = { ...reduceAlong('y', height), algorithm };
   for (let x = 0; x < width; x++) {
     const sum = allreduce(column(mesh, x), reduce, colors);
     const rows = partStart(n, width, x + 1) - partStart(n, width, x);

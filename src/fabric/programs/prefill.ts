@@ -3,6 +3,7 @@
  * along y, features along x, weights along both. Matrix products are MeshGEMMs, scores are GEMM-T, norms and the
  * softmax reduce along the rows of PEs. One causal head of the full width; as many tokens as features.
  */
+import { reduceAlong } from '../../placement/reduce.js';
 import { allreduce, allreduceColors } from '../collectives/allreduce.js';
 import type { Part } from '../collectives/line.js';
 import { column, row } from '../collectives/line.js';
@@ -11,7 +12,6 @@ import { interleavedRing, ringShift, shiftAndMultiply, shiftColors } from '../co
 import { expF32, rmsScale, sumSquares, swiglu } from '../local/arithmetic.js';
 import { elementWork, matmulWork } from '../local/work.js';
 import type { Buffer, FoldName, Pe, Pending } from '../pe.js';
-import { rootGroup } from './collectives.js';
 import { EXP_PASSES } from './decode.js';
 import { decodeWeights, type LayerShape, type LayerWeights, layerShape, prefillReference } from './layer.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
@@ -254,7 +254,7 @@ function prepare(size: ProgramSize): Prepared {
   const rowShifts = shiftColors(row(mesh, 0), ring, 'A');
   const columnShifts = shiftColors(column(mesh, 0), ring, 'B');
   const sumColors = allreduceColors(row(mesh, 0), 'sum');
-  const reduce = { algorithm: 'ktree', axis: 'x', parts: pes, groupSize: rootGroup(pes) } as const;
+  const reduce = reduceAlong('x', pes);
   const each = <T>(make: (i: number) => T): T[] => Array.from({ length: pes }, (_, i) => make(i));
   const stage: Stage = {
     shape,

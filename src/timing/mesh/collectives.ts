@@ -5,7 +5,7 @@
  * Source: Luczynski et al., "Near-Optimal Wafer-Scale Reduce", HPDC 2024, arXiv:2404.15888. The K-tree toward
  * the centre is from He et al., "WaferLLM", OSDI 2025; its closed form is derived here by counting its chains.
  */
-import { foldRoot } from '../../placement/reduce.js';
+import { foldRoot, ktreeGroup } from '../../placement/reduce.js';
 
 /** A line of `pes` PEs, `wavelets` 32-bit wavelets per PE, and the ramp latency T_R between router and CE. */
 export interface Line {
@@ -78,13 +78,8 @@ export function treeReduceCycles({ pes, wavelets, rampLatencyCycles }: Line): nu
   );
 }
 
-/** Group size of the two-phase reduce: the divisor-free square root of P. */
-export function twoPhaseGroup(pes: number): number {
-  return Math.max(1, Math.round(Math.sqrt(pes)));
-}
-
 /** Chains inside groups of about sqrt P, then a chain over the group leaders; an approximation. */
-export function twoPhaseReduceCycles(line: Line, group = twoPhaseGroup(line.pes)): number {
+export function twoPhaseReduceCycles(line: Line, group = ktreeGroup(line.pes)): number {
   const { pes, wavelets, rampLatencyCycles } = line;
   if (pes < 2) return 0;
   const groups = Math.ceil(pes / group);
@@ -128,11 +123,6 @@ function centreChainCycles(
   const low = stations >> 1;
   const sides = stations > 2 ? 2 : 1;
   return sides * wavelets + (stepCycles(rampLatencyCycles) + spacing) * low;
-}
-
-/** Group size that `ktree` uses when none is given: about sqrt P, as the published kernels have it. */
-export function ktreeGroup(pes: number): number {
-  return Math.max(1, Math.round(Math.sqrt(pes)));
 }
 
 /** K-tree reduce (K = 2) toward the centre: chains in groups of `group`, then over the groups' centres. */

@@ -2,7 +2,9 @@
  * What the mesh programs that can be run by name cost, in closed form: local work, collectives, shifts. A test
  * holds these forms against the cycle-level simulation; each is a sum of terms that can be read off the program.
  */
+
 import type { WaferNumbers } from '../../machine/wafers.js';
+import { ktreeGroup } from '../../placement/reduce.js';
 import {
   broadcast2dCycles,
   broadcastCycles,
@@ -12,7 +14,6 @@ import {
   type Line,
   ringAllreduceCycles,
   stepCycles,
-  twoPhaseGroup,
 } from './collectives.js';
 import { binaryTree, starTree, treeCycles, twoPhaseTree } from './tree-reduce.js';
 
@@ -193,7 +194,7 @@ const FORMS: Readonly<Record<string, Form>> = {
   'reduce-star': onBothAxes((line) => treeCycles(starTree(line.pes), line)),
   'reduce-chain': onBothAxes(chainReduceCycles),
   'reduce-tree': onBothAxes((line) => treeCycles(binaryTree(line.pes), line)),
-  'reduce-two-phase': onBothAxes((line) => treeCycles(twoPhaseTree(line.pes, twoPhaseGroup(line.pes)), line)),
+  'reduce-two-phase': onBothAxes((line) => treeCycles(twoPhaseTree(line.pes, ktreeGroup(line.pes)), line)),
   'allreduce-ring': onBothAxes(ringAllreduceCycles),
   'allreduce-chain': onBothAxes(chainAllreduceCycles),
   'allreduce-ktree': onBothAxes(ktreeAllreduceCycles),
