@@ -122,6 +122,6 @@ await printBench(`kernels, ${simd}, one thread`, [
   attention(32, 2048),
   elementwise('rmsnorm', 12 * n, () => kernels.rmsnorm(a, b, c, n, 1e-5, 0, 0)),
   elementwise('quantize', 4 * n, () => kernels.quantize(a, n, c)),
-  elementwise('swiglu', 12 * n, () => kernels.swiglu(c, b, n)),
+  elementwise('silu gate', 12 * n, () => kernels.activation(1, c, 1, b, 1, c, 0, n, 1, 0)),
   elementwise('residual', 12 * n, () => kernels.residual(c, b, c, 0, n, 1)),
 ]);

@@ -15,5 +15,4 @@ export { rmsnorm } from './rmsnorm/wasm';
 export { rope, ropeHalves, ropeLlama3Factors, ropeTable, ropeYarnFactors } from './rope/wasm';
 export { scan } from './scan/wasm';
 export { shift } from './shift/wasm';
-export { swiglu } from './swiglu/wasm';
 export { wkv } from './wkv/wasm';

@@ -1,4 +1,5 @@
 /** One pass of a model as launches of kernels: layer by layer, every activation through device memory. */
+import { swiglu } from '../../kernels/activation/gpu.js';
 import { appendKv, maxima, quotients, scores, valueSums, weights } from '../../kernels/attention/gpu.js';
 import { embedding, lastToken } from '../../kernels/embedding/gpu.js';
 import type { GpuThread, Unwritten } from '../../kernels/gpu.js';
@@ -7,7 +8,6 @@ import { matvec } from '../../kernels/matvec/gpu.js';
 import { residual, sumOfParts } from '../../kernels/residual/gpu.js';
 import { rmsnorm, squareSums } from '../../kernels/rmsnorm/gpu.js';
 import { rope } from '../../kernels/rope/gpu.js';
-import { swiglu } from '../../kernels/swiglu/gpu.js';
 import type { Model } from '../../models/model.js';
 import type { Op, OpOf, Value } from '../../models/op.js';
 import { ModelError } from '../core/errors.js';

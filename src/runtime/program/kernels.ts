@@ -220,7 +220,6 @@ export interface KernelExports {
     ]
   ): void;
   shift(x: number, state: number, out: number, from: number, to: number): void;
-  swiglu(gate: number, up: number, n: number): void;
   wkv(
     ...args: [
       r: number,
