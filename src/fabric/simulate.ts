@@ -181,6 +181,14 @@ class Simulation implements Executor {
   }
 
   turn(pe: Pe, color: Color): void {
+    if (this.mesh.routeAt(pe.at, color) === undefined) {
+      throw new MachineError({
+        what: `switch of color "${color.name}" at PE ${formatPoint(pe.at)}`,
+        given: 'a turn where the color has no route',
+        expected: 'a color that this router knows',
+        todo: 'Correct the layout of the mesh program.',
+      });
+    }
     this.core.turn(this.tables.nodeAt(pe.at, color));
   }
 
