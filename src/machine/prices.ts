@@ -1,13 +1,17 @@
 /** What an hour of a machine costs: inputs of every cost, never results. */
 import type { Constant } from '../core/provenance.js';
 
-/** No price of a wafer is public: a system of about 2.5 M$ over four years, with power and space. */
-const GUESS = 'guess: about 2.5 M$ per system over four years, plus power and space';
+const LIKE = 'guess: as a WSE-3, by what its system is worth beside it';
 
 const WAFER_DOLLARS_PER_HOUR: Readonly<Record<string, Constant>> = {
-  'wse-2': { value: 70, tag: 'guessed', source: GUESS },
-  'wse-3': { value: 80, tag: 'guessed', source: GUESS },
-  'wse-3t': { value: 90, tag: 'guessed', source: GUESS },
+  'wse-2': { value: 35, tag: 'guessed', source: LIKE },
+  'wse-3': {
+    value: 41.96,
+    tag: 'published',
+    source:
+      'an analyst’s estimate of cost, not an offer: SemiAnalysis’ calculator, 1.00 M$ a system (tokenomics.info/cerebras)',
+  },
+  'wse-3t': { value: 50, tag: 'guessed', source: LIKE },
   desk: { value: 0, tag: 'guessed', source: 'a machine of one’s own' },
 };
 

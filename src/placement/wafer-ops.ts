@@ -31,15 +31,20 @@ export interface WaferMatmul {
   readonly active: number;
   readonly part: Matrix['part'];
   readonly stacked: number;
+  /** Sums of one element per token that share this product's reduction: a norm's sum of squares. */
+  readonly riders: number;
   readonly grid: Grid;
   /** Grids of this size that work side by side in the region, each with its own experts. */
   readonly blocks: number;
 }
 
-/** Tokens' hidden vectors to the blocks of their experts, and the experts' results back and summed. */
+/**
+ * Tokens' hidden vectors to the blocks of their experts, and the experts' results back and summed; or from the block
+ * of attention to the whole region, or back.
+ */
 export interface WaferExchange {
   readonly kind: 'exchange';
-  readonly name: 'expert exchange';
+  readonly name: 'expert exchange' | 'block hand-over';
   readonly grid: Grid;
   readonly width: Split;
   readonly active: number;
@@ -58,6 +63,8 @@ export interface WaferScalar {
 export interface WaferAttention {
   readonly kind: 'attention';
   readonly name: 'score' | 'weighted sum';
+  /** The softmax's maximum and sum, where partial results carry their own and are merged with them. */
+  readonly riders: number;
   readonly grid: Grid;
   readonly width: Split;
   readonly reduce: Reduce;
@@ -83,7 +90,7 @@ function divided(grid: Grid, blocksPerSide: number): Grid {
 }
 
 /** Products from the hidden vector reduce along y; products back to it reduce along x. */
-function placeMatrix(matrix: Matrix, whole: Grid, blocksPerSide = 1): WaferMatmul {
+function placeMatrix(matrix: Matrix, whole: Grid, blocksPerSide = 1, riders = 0): WaferMatmul {
   const expert = matrix.part === 'experts';
   const grid = expert ? divided(whole, blocksPerSide) : whole;
   const axis: Axis = matrix.split === 'columns' ? 'x' : 'y';
@@ -97,50 +104,113 @@ function placeMatrix(matrix: Matrix, whole: Grid, blocksPerSide = 1): WaferMatmu
     stored: matrix.stored,
     active: matrix.active,
     stacked: matrix.stacked,
+    riders,
     part: matrix.part,
     blocks: expert ? blocksPerSide ** 2 : 1,
   };
 }
 
-/**
- * The ops of a layer on a grid of PEs, in the order in which a token meets them. With more than
- * one block per side, experts are dealt to the blocks and those of a token work at the same time.
- */
-export function placeLayer(card: ModelCard, kind: LayerKind, grid: Grid, blocksPerSide: number): WaferOp[] {
+/** How a layer lies in its region. */
+export interface LayerShape {
+  readonly grid: Grid;
+  /** PEs of attention, and beside experts of everything but them: all of the grid, or a block in its middle. */
+  readonly attention: Grid;
+  /** Blocks per side to which experts are dealt; 1: every expert lies on all of the grid. */
+  readonly expertBlocks: number;
+  /**
+   * Norms' sums of squares ride on the reduction of the product that follows (it is linear, so the scale can come
+   * after it), the softmax is merged with the weighted sum, and a head's scores are summed over the head's own columns.
+   */
+  readonly fused: boolean;
+}
+
+/** The shape of the published kernels: everything on all of the grid, every sum a reduction of its own. */
+export function plainShape(grid: Grid, expertBlocks = 1): LayerShape {
+  return { grid, attention: grid, expertBlocks, fused: false };
+}
+
+/** The ops of a layer on a grid of PEs, in the order in which a token meets them. */
+export function placeLayer(card: ModelCard, kind: LayerKind, shape: LayerShape): WaferOp[] {
+  const { attention: grid, fused } = shape;
   const norm: WaferScalar = { kind: 'scalar', name: 'norm', grid, reduce: along('y', grid) };
   const projections = attentionMatrices(card);
   const output = projections.at(-1)!;
-  const a = card.attention;
-  // Decode of a latent cache scores and sums latent vectors, once per head.
-  const width =
-    a.kind === 'gqa'
-      ? a.numAttentionHeads * a.headDim
-      : a.numAttentionHeads * (a.kvLoraRank + a.qkRopeHeadDim);
-  const attention: WaferOp[] = [
-    { kind: 'attention', name: 'score', grid, width: cut('x', width, grid), reduce: along('x', grid) },
-    { kind: 'scalar', name: 'softmax max', grid, reduce: along('y', grid) },
-    { kind: 'scalar', name: 'softmax sum', grid, reduce: along('y', grid) },
-    { kind: 'attention', name: 'weighted sum', grid, width: cut('x', width, grid), reduce: along('y', grid) },
-  ];
+  const first = fused ? 1 : 0;
+  const norms = fused ? [] : [norm];
   return [
-    norm,
-    ...projections.slice(0, -1).map((matrix) => placeMatrix(matrix, grid)),
-    ...attention,
+    ...norms,
+    ...projections.slice(0, -1).map((matrix, at) => placeMatrix(matrix, grid, 1, at === 0 ? first : 0)),
+    ...attention(card, grid, fused),
     placeMatrix(output, grid),
-    ...(card.normsPerLayer > 1 ? [norm] : []),
-    ...mlp(card, kind, grid, blocksPerSide),
+    ...(card.normsPerLayer > 1 ? norms : []),
+    ...mlp(card, kind, shape),
   ];
 }
 
-function mlp(card: ModelCard, kind: LayerKind, grid: Grid, blocksPerSide: number): WaferOp[] {
-  const products = mlpMatrices(card, kind.mlp).map((matrix) => placeMatrix(matrix, grid, blocksPerSide));
-  if (kind.mlp.kind === 'dense' || blocksPerSide === 1) return products;
-  const width = cut('y', card.hiddenSize, divided(grid, blocksPerSide));
-  const active = kind.mlp.numExpertsPerTok;
+function attention(card: ModelCard, grid: Grid, fused: boolean): WaferOp[] {
+  const a = card.attention;
+  const heads = a.numAttentionHeads;
+  // Decode of a latent cache scores and sums latent vectors, once per head.
+  const width = heads * (a.kind === 'gqa' ? a.headDim : a.kvLoraRank + a.qkRopeHeadDim);
+  const own = fused ? reduceAlong('x', Math.max(1, Math.ceil(grid.width / heads))) : along('x', grid);
+  const softmax: WaferOp[] = fused
+    ? []
+    : [
+        { kind: 'scalar', name: 'softmax max', grid, reduce: along('y', grid) },
+        { kind: 'scalar', name: 'softmax sum', grid, reduce: along('y', grid) },
+      ];
+  const cutWidth = cut('x', width, grid);
   return [
-    ...products,
-    { kind: 'exchange', name: 'expert exchange', grid, width, active, reduce: along('x', grid) },
+    { kind: 'attention', name: 'score', riders: 0, grid, width: cutWidth, reduce: own },
+    ...softmax,
+    {
+      kind: 'attention',
+      name: 'weighted sum',
+      riders: fused ? 2 : 0,
+      grid,
+      width: cutWidth,
+      reduce: along('y', grid),
+    },
   ];
+}
+
+/** What lies in the block of attention: of a mixture of experts all else as well, of other models attention alone. */
+export function inBlock(card: ModelCard, matrix: Pick<Matrix, 'part'>): boolean {
+  const mixes = card.kinds.some(({ mlp }) => mlp.kind === 'moe');
+  return matrix.part === 'attention' || (mixes && matrix.part === 'mlp');
+}
+
+function mlp(card: ModelCard, kind: LayerKind, shape: LayerShape): WaferOp[] {
+  const { grid, attention: small, expertBlocks, fused } = shape;
+  const matrices = mlpMatrices(card, kind.mlp);
+  const products = matrices.map((matrix, at) =>
+    placeMatrix(matrix, inBlock(card, matrix) ? small : grid, expertBlocks, fused && at === 0 ? 1 : 0),
+  );
+  const exchanges: WaferOp[] =
+    kind.mlp.kind === 'dense' || expertBlocks === 1
+      ? []
+      : [
+          {
+            kind: 'exchange',
+            name: 'expert exchange',
+            grid,
+            width: cut('y', card.hiddenSize, divided(grid, expertBlocks)),
+            active: kind.mlp.numExpertsPerTok,
+            reduce: along('x', grid),
+          },
+        ];
+  if (small === grid) return [...products, ...exchanges];
+  const move: WaferExchange = {
+    kind: 'exchange',
+    name: 'block hand-over',
+    grid,
+    width: cut('y', card.hiddenSize, small),
+    active: 1,
+    reduce: reduceAlong('x', 1),
+  };
+  const near = products.filter((product) => product.grid === small);
+  const far = products.filter((product) => product.grid !== small);
+  return far.length === 0 ? near : [...near, move, ...far, ...exchanges, move];
 }
 
 /** Blocks per side into which a region may be divided so that each block has the same number of experts. */
@@ -151,9 +221,8 @@ export function expertBlockings(card: ModelCard): number[] {
 }
 
 /** Final norm and output head. */
-export function placeHead(card: ModelCard, grid: Grid): WaferOp[] {
-  return [
-    { kind: 'scalar', name: 'norm', grid, reduce: along('y', grid) },
-    placeMatrix(headMatrix(card), grid),
-  ];
+export function placeHead(card: ModelCard, grid: Grid, fused = false): WaferOp[] {
+  const head = placeMatrix(headMatrix(card), grid, 1, fused ? 1 : 0);
+  if (fused) return [head];
+  return [{ kind: 'scalar', name: 'norm', grid, reduce: along('y', grid) }, head];
 }

@@ -16,7 +16,7 @@ import { ModelError, OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import type { WaferMachine } from '../machine/wafers.js';
 import type { Rect } from './plan.js';
-import { type Grid, placeHead, placeLayer, type WaferOp } from './wafer-ops.js';
+import { type Grid, inBlock, type LayerShape, placeHead, placeLayer, type WaferOp } from './wafer-ops.js';
 
 /** What the SRAM of a region's fullest PE holds, in bytes; the parts add up to all of it. */
 export interface PeBudget {
@@ -68,6 +68,8 @@ interface Item {
   /** -1: embedding, -2: head, otherwise the layer. */
   readonly layer: number;
   readonly weights: number;
+  /** Of the weights, those that would lie in a block of attention. */
+  readonly attention: number;
   readonly kvPerUser: number;
 }
 
@@ -112,6 +114,13 @@ function layerBytes(card: ModelCard, kind: LayerKind, weightBits: number): numbe
   return bytes;
 }
 
+/** Stored bytes of what lies with the KV cache where attention has a block of its own. */
+function blockBytes(card: ModelCard, kind: LayerKind, weightBits: number): number {
+  return layerMatrices(card, kind)
+    .filter((matrix) => inBlock(card, matrix))
+    .reduce((sum, m) => sum + (m.rows * m.columns * m.stored * matrixBits(card, m, weightBits)) / 8, 0);
+}
+
 function itemsOf(card: ModelCard, options: WaferPlacementOptions): Item[] {
   const headBytes = storedBits(card, options.weightBits).head / 8;
   const vocabulary = card.vocabSize * card.hiddenSize * headBytes;
@@ -119,6 +128,7 @@ function itemsOf(card: ModelCard, options: WaferPlacementOptions): Item[] {
   const kvBytes = (kvElementsPerLayer(card) * options.kvBits) / 8;
   const perKind = card.kinds.map((kind) => ({
     weights: layerBytes(card, kind, options.weightBits),
+    attention: blockBytes(card, kind, options.weightBits),
     // A sparse indexer still needs the whole cache; a window keeps its own length only.
     kvPerUser: Math.min(options.context, kind.window ?? Infinity) * kvBytes,
   }));
@@ -127,9 +137,14 @@ function itemsOf(card: ModelCard, options: WaferPlacementOptions): Item[] {
     (card.tieWordEmbeddings ? 0 : vocabulary) + finalNorm + (card.headBias ? card.vocabSize * 2 : 0);
   return [
     // A tied table is the head's matrix and lies with it.
-    { layer: -1, weights: (card.tieWordEmbeddings ? 0 : vocabulary) + positions, kvPerUser: 0 },
+    { layer: -1, weights: (card.tieWordEmbeddings ? 0 : vocabulary) + positions, attention: 0, kvPerUser: 0 },
     ...card.layers.map((kind, layer) => ({ layer, ...perKind[kind]! })),
-    { layer: -2, weights: card.tieWordEmbeddings ? vocabulary + finalNorm : head, kvPerUser: 0 },
+    {
+      layer: -2,
+      weights: card.tieWordEmbeddings ? vocabulary + finalNorm : head,
+      attention: 0,
+      kvPerUser: 0,
+    },
   ];
 }
 
@@ -191,7 +206,29 @@ export interface WaferLayout {
   readonly mostLayers: number;
   /** Blocks per side of a region to which experts are dealt; 1: every expert lies on all of it. */
   readonly expertBlocks: number;
+  /** PEs of a region that attention lies on: all of them, or a block. */
+  readonly attention: Grid;
+  /** Bytes that this block has to hold: projections and cache of the region that has most. */
+  readonly attentionBytes: number;
   readonly weightBits: number;
+}
+
+/** Sides of blocks of attention that a search tries, if they hold it. */
+const BLOCK_SIDES = [96, 128, 192, 256, 320, 400, 512];
+
+/** The blocks of a layout's regions on which attention can lie, all of the region among them. */
+export function attentionBlocks(card: ModelCard, machine: WaferMachine, layout: WaferLayout): Grid[] {
+  const { grid, attentionBytes: bytes } = layout;
+  const smaller = BLOCK_SIDES.filter((side) => side < Math.min(grid.width, grid.height))
+    .map((side) => ({ width: side, height: side }))
+    .filter((block) => capacityOf(card, machine, block) >= bytes);
+  return [grid, ...smaller];
+}
+
+function mostAttention(filled: readonly (readonly Item[])[], users: number): number {
+  const of = (held: readonly Item[]): number =>
+    held.reduce((sum, item) => sum + item.attention + users * item.kvPerUser, 0);
+  return Math.max(...filled.map(of));
 }
 
 /** How grids of this size would be filled; null when they do not hold the card. */
@@ -207,8 +244,16 @@ export function layoutOn(
   const filled = fill(itemsOf(card, options), options.users, capacityOf(card, machine, grid), regions);
   if (!filled) return null;
   const mostLayers = Math.max(...filled.map((held) => held.filter((item) => item.layer >= 0).length));
-  const { weightBits } = options;
-  return { grid, wafers, regionCount: filled.length, mostLayers, expertBlocks: 1, weightBits };
+  return {
+    grid,
+    wafers,
+    regionCount: filled.length,
+    mostLayers,
+    expertBlocks: 1,
+    attention: grid,
+    attentionBytes: mostAttention(filled, options.users),
+    weightBits: options.weightBits,
+  };
 }
 
 /** The most users whose cache fits beside the weights in grids of this size on `wafers` wafers. */
@@ -247,6 +292,7 @@ export function placeOnWafers(
   wafers: number,
   options: WaferPlacementOptions,
   expertBlocks = 1,
+  attention: Grid = grid,
 ): WaferPlan {
   const { columns, rows } = regionsOn(machine, grid);
   if (columns * rows === 0) throw gridTooLarge(machine, grid);
@@ -255,7 +301,7 @@ export function placeOnWafers(
   const filled = fill(items, options.users, capacity, columns * rows * wafers);
   if (!filled) throw doesNotFit(card, machine, wafers, options);
   const regions = filled.map((held, index) =>
-    region(card, machine, grid, held, index, options, expertBlocks),
+    region(card, machine, held, index, options, { grid, attention, expertBlocks, fused: true }),
   );
   return {
     card,
@@ -264,6 +310,8 @@ export function placeOnWafers(
     wafers,
     regionsPerWafer: columns * rows,
     expertBlocks,
+    attention,
+    attentionBytes: mostAttention(filled, options.users),
     regions,
     regionCount: regions.length,
     mostLayers: Math.max(...regions.map((r) => r.lastLayer - r.firstLayer + 1)),
@@ -276,12 +324,12 @@ export function placeOnWafers(
 function region(
   card: ModelCard,
   machine: WaferMachine,
-  grid: Grid,
   held: readonly Item[],
   index: number,
   options: WaferPlacementOptions,
-  expertBlocks: number,
+  shape: LayerShape,
 ): WaferRegion {
+  const { grid } = shape;
   const { columns, rows } = regionsOn(machine, grid);
   const onWafer = index % (columns * rows);
   const rect: Rect = {
@@ -309,9 +357,9 @@ function region(
     layers: kinds.map((k) => ({
       kind: card.kinds[k]!,
       count: layers.filter((layer) => card.layers[layer] === k).length,
-      ops: placeLayer(card, card.kinds[k]!, grid, expertBlocks),
+      ops: placeLayer(card, card.kinds[k]!, shape),
     })),
-    headOps: head ? placeHead(card, grid) : [],
+    headOps: head ? placeHead(card, grid, shape.fused) : [],
     weightBytes,
     kvBytesPerUser,
     budget: {

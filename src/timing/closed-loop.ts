@@ -41,6 +41,41 @@ export function steadyState(users: number, steps: number, times: ServerTimes): S
   return { firstSeconds: first, tokenSeconds: token, lifetimeSeconds: first + steps * token };
 }
 
+/** What a pipeline of wafers says about itself; seconds. */
+export interface PipelineTimes {
+  /** One token of each of so many users. */
+  readonly decode: (running: number) => number;
+  /** What one prompt delays all tokens, and the next prompt. */
+  readonly prompt: number;
+  /** From the start of a prompt to its first token. */
+  readonly own: number;
+  /** On the way to the server and back. */
+  readonly away: number;
+}
+
+/** Rounds after which the share of users who decode no longer moves. */
+const ROUNDS = 60;
+
+/**
+ * The steady state of `users` on a pipeline whose prompts take about as long as their answers: those who wait for a
+ * first token do not decode, so they neither fill the pipeline nor bring prompts while the others' tokens come.
+ */
+export function pipelineState(users: number, steps: number, times: PipelineTimes): SteadyState {
+  const { decode, prompt, own, away } = times;
+  let share = 1;
+  let token = decode(users);
+  let first = own;
+  for (let round = 0; round < ROUNDS; round++) {
+    const running = 1 + (users - 1) * share;
+    const next = decode(running) + (((users - 1) * share) / steps) * prompt;
+    // Halfway, so that two states cannot alternate.
+    token = (token + next) / 2;
+    first = decode(running) / 2 + queueSeconds(users, prompt, steps * token + away) + own;
+    share = (steps * token) / (away + first + steps * token);
+  }
+  return { firstSeconds: first, tokenSeconds: token, lifetimeSeconds: first + steps * token };
+}
+
 /** Mean wait before the prefill server of `users` users who think for `think` seconds. */
 function queueSeconds(users: number, service: number, think: number): number {
   let queue = 0;

@@ -6,7 +6,7 @@ import { modelOf } from '#models/model.js';
 import { findWafer } from '#src/machine/wafers.js';
 import { placeOnRectangle } from '#src/placement/place.js';
 import { gridsFor, placeOnWafers, regionsOn, usersThatFit, wafersNeeded } from '#src/placement/wafer.js';
-import { placeLayer } from '#src/placement/wafer-ops.js';
+import { placeLayer, plainShape } from '#src/placement/wafer-ops.js';
 import { loadCard } from '#src/platform/node/cards.js';
 
 const wse3 = findWafer('wse-3');
@@ -79,7 +79,7 @@ describe('placeOnWafers', () => {
 describe('placeLayer', () => {
   it('a plain Llama layer ends in exactly ten all-reduces, alternating axes for its products', () => {
     const card = loadCard('llama-3.1-8b');
-    const ops = placeLayer(card, card.kinds[0]!, { width: 420, height: 420 }, 1);
+    const ops = placeLayer(card, card.kinds[0]!, plainShape({ width: 420, height: 420 }));
     expect(ops).toHaveLength(10);
     const products = ops.filter((op) => op.kind === 'matmul');
     expect(products.map((op) => [op.name, op.reduce.axis])).toEqual([
@@ -89,6 +89,26 @@ describe('placeLayer', () => {
       ['down', 'x'],
     ]);
     for (const op of products) expect(op.rows.axis).not.toBe(op.columns.axis);
+  });
+
+  it('fused, six remain, and a head sums its scores over its own columns', () => {
+    const card = loadCard('llama-3.1-8b');
+    const grid = { width: 420, height: 420 };
+    const ops = placeLayer(card, card.kinds[0]!, { ...plainShape(grid), fused: true });
+    expect(ops.map((op) => op.name)).toEqual(['qkv', 'score', 'weighted sum', 'o', 'gateUp', 'down']);
+    expect(ops.map((op) => op.reduce.parts)).toEqual([420, Math.ceil(420 / 32), 420, 420, 420, 420]);
+    expect(ops.map((op) => ('riders' in op ? op.riders : 0))).toEqual([1, 0, 2, 0, 1, 0]);
+  });
+
+  it('beside experts, attention, router and shared experts may lie on a block, reached and left once', () => {
+    const card = loadCard('glm-4.7');
+    const grid = { width: 700, height: 700 };
+    const attention = { width: 256, height: 256 };
+    const kind = card.kinds.find(({ mlp }) => mlp.kind === 'moe')!;
+    const ops = placeLayer(card, kind, { grid, attention, expertBlocks: 2, fused: true });
+    const onBlock = ops.filter((op) => op.grid === attention).map((op) => op.name);
+    expect(onBlock).toEqual(['qkv', 'score', 'weighted sum', 'o', 'router', 'gateUp', 'down']);
+    expect(ops.filter((op) => op.name === 'block hand-over')).toHaveLength(2);
   });
 
   it.each([360, 420, 480, 540, 600, 660, 720])(
@@ -120,7 +140,7 @@ describe('placeLayer', () => {
         down: 'ffn_down',
       };
       const card = loadCard('llama-3.1-8b');
-      for (const op of placeLayer(card, card.kinds[0]!, grid, 1)) {
+      for (const op of placeLayer(card, card.kinds[0]!, plainShape(grid))) {
         if (op.kind !== 'matmul') continue;
         const weight = `blk.0.${products[op.name]}.weight`;
         const same = executed.find((each) => each.kind === 'linear' && each.weights[0]!.name === weight);

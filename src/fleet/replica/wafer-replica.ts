@@ -17,6 +17,8 @@ import type { ReplicaModel, StepTimes } from './step-times.js';
 export interface WaferSetup {
   readonly wafers: number;
   readonly grid: Grid;
+  /** PEs of a region that attention lies on; absent: all. */
+  readonly attention?: Grid;
   readonly expertBlocks: number;
   readonly weightBits: number;
   readonly kvBits: number;
@@ -41,7 +43,7 @@ export function waferReplica(
   const layout = users > 0 ? layoutOn(card, machine, grid, wafers, { ...base, users }) : null;
   if (!layout) throw doesNotFit(card, machine, wafers, { ...base, users: 1 });
   const numbers = plain(machine.facts);
-  const pass = new Pass(card, numbers, { ...layout, expertBlocks });
+  const pass = new Pass(card, numbers, { ...layout, expertBlocks, attention: setup.attention ?? grid });
   return {
     machine: machine.name,
     machines: wafers,

@@ -5,13 +5,13 @@ import type { GpuMachine } from '../../machine/gpus.js';
 import { plain } from '../../machine/types.js';
 import type { WaferMachine } from '../../machine/wafers.js';
 import { gridsFor, layoutOn, usersThatFit, wafersNeeded } from '../../placement/wafer.js';
-import { expertBlockings, type Grid } from '../../placement/wafer-ops.js';
+import type { Grid } from '../../placement/wafer-ops.js';
 import type { Machine } from '../../timing/estimate-types.js';
 import type { EngineName } from '../../timing/gpu/constants.js';
 import { constantsOf } from '../../timing/gpu/estimate.js';
 import type { GpuSetup } from '../../timing/gpu/step.js';
 import { WAFER_CONSTANTS } from '../../timing/wafer/constants.js';
-import { Pass } from '../../timing/wafer/serving.js';
+import { Pass, quickestShape } from '../../timing/wafer/serving.js';
 import { gpuReplica } from '../replica/gpu-replica.js';
 import type { ReplicaModel } from '../replica/step-times.js';
 import { waferReplica } from '../replica/wafer-replica.js';
@@ -37,6 +37,7 @@ export interface Candidate {
   readonly isApart: boolean;
   /** Wafers only. */
   readonly grid: Grid | null;
+  readonly attention: Grid | null;
   readonly expertBlocks: number;
 }
 
@@ -91,6 +92,7 @@ export function buildReplica(
     const setup = {
       wafers: candidate.machinesPerReplica,
       grid: candidate.grid,
+      attention: candidate.attention ?? candidate.grid,
       expertBlocks: candidate.expertBlocks,
       weightBits,
       kvBits: kvBitsOf(request),
@@ -130,7 +132,7 @@ function gpuCandidates(card: ModelCard, machine: GpuMachine, request: MachineReq
   for (let tp = 1; tp <= machine.perNode && card.attention.numAttentionHeads % tp === 0; tp *= 2)
     splits.push(tp);
   const wanted = request.tensorParallel === null ? splits : [request.tensorParallel];
-  const shared = { grid: null, expertBlocks: 1 };
+  const shared = { grid: null, attention: null, expertBlocks: 1 };
   return wanted.flatMap((machinesPerReplica) => [
     ...CHUNKS.map((chunkTokens) => ({ machinesPerReplica, chunkTokens, isApart: false, ...shared })),
     // Apart, a prompt stalls no answer, so it is taken in large pieces.
@@ -169,13 +171,9 @@ function waferCandidates(
       const users = usersThatFit(card, machine, grid, wafers, { ...base, users: 1 });
       const layout = users > 0 ? layoutOn(card, machine, grid, wafers, { ...base, users }) : null;
       if (!layout) continue;
-      const expertBlocks = bestBlocks(
-        card,
-        grid,
-        (blocks) =>
-          new Pass(card, numbers, { ...layout, expertBlocks: blocks }).decodeCost(context, 1).seconds,
-      );
-      const pass = new Pass(card, numbers, { ...layout, expertBlocks });
+      const shaped = quickestShape(card, machine, layout, context);
+      const { expertBlocks, attention } = shaped;
+      const pass = new Pass(card, numbers, shaped);
       const share = layout.mostLayers / card.layers.length;
       const token = pass.decodeCost(context, 1).seconds;
       for (const rows of CHUNK_ROWS) {
@@ -188,7 +186,14 @@ function waferCandidates(
         const first = overhead + through(prompt).first + token;
         const stalled = token + pass.prefillCost(chunkTokens, 2 * chunkTokens).seconds * share;
         scored.push({
-          candidate: { machinesPerReplica: wafers, chunkTokens, isApart: false, grid, expertBlocks },
+          candidate: {
+            machinesPerReplica: wafers,
+            chunkTokens,
+            isApart: false,
+            grid,
+            attention,
+            expertBlocks,
+          },
           first,
           meets: first * 1e3 <= (slo.ttftMs ?? Infinity) && token * 1e3 <= (slo.tpotMs ?? Infinity),
           work:
@@ -205,17 +210,6 @@ function waferCandidates(
   const byFirst = scored.toSorted((a, b) => a.first - b.first).slice(0, KEPT_GRIDS);
   const kept = [...new Set([...byWork, ...byFirst])].map(({ candidate }) => candidate);
   return [...kept, { ...byWork[0]!.candidate, isApart: true }];
-}
-
-function bestBlocks(card: ModelCard, grid: Grid, seconds: (blocks: number) => number): number {
-  const possible = expertBlockings(card).filter((blocks) => Math.min(grid.width, grid.height) / blocks >= 8);
-  let best = 1;
-  let least = Infinity;
-  for (const blocks of possible) {
-    const cost = possible.length === 1 ? 0 : seconds(blocks);
-    if (cost < least) [best, least] = [blocks, cost];
-  }
-  return best;
 }
 
 function notOnWafer(card: ModelCard, machine: WaferMachine): ModelError {

@@ -94,6 +94,31 @@ export function planOnWafers(card: ModelCard, machine: WaferMachine, request: Pl
       ...(placed.expertBlocks > 1
         ? [{ name: 'experts', value: `dealt to ${placed.expertBlocks ** 2} blocks per region`, given: false }]
         : []),
+      ...(placed.attention === placed.grid
+        ? []
+        : [
+            {
+              name: 'attention',
+              value: `on a block of ${placed.attention.width} x ${placed.attention.height} PEs in each region`,
+              given: false,
+            },
+          ]),
+      {
+        name: 'sums of norms and softmax',
+        value:
+          'ride on the reductions of the products beside them (published kernels: reductions of their own)',
+        given: false,
+      },
+      {
+        name: 'regions in a pipeline',
+        value: 'in lockstep: a prompt’s chunk delays every token by its fullest region',
+        given: false,
+      },
+      {
+        name: 'sampling and control',
+        value: `${WAFER_CONSTANTS.stepUs.value} us per step (${WAFER_CONSTANTS.stepUs.tag})`,
+        given: false,
+      },
       ...(weightBits < 16
         ? [
             {

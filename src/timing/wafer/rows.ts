@@ -2,10 +2,10 @@
  * Rows of published wafer rates (WaferLLM, OSDI 2025): one layer on a given square, times the layers; no head, no
  * sampling, keys and values in full width where the row says so.
  */
-import type { ModelCard } from '../../../models/card.js';
+import { countParameters, type ModelCard } from '../../../models/card.js';
 import { cardFromConfig } from '../../../models/card-config.js';
 import type { WaferNumbers } from '../../machine/wafers.js';
-import { placeLayer } from '../../placement/wafer-ops.js';
+import { placeLayer, plainShape } from '../../placement/wafer-ops.js';
 import { decodeOpCycles, prefillOpCycles } from './op-cycles.js';
 
 export interface WaferRow {
@@ -44,7 +44,7 @@ function rowCard(row: WaferRow): ModelCard {
 /** Cycles of one decode layer with `context` tokens in the cache. */
 function decodeLayerCycles(card: ModelCard, side: number, context: number, wafer: WaferNumbers): number {
   const kind = card.kinds[0]!;
-  return placeLayer(card, kind, { width: side, height: side }, 1).reduce((sum, op) => {
+  return placeLayer(card, kind, plainShape({ width: side, height: side })).reduce((sum, op) => {
     const cycles = decodeOpCycles(op, card, kind, context, 1, wafer);
     return sum + cycles.computeCycles + cycles.fabricCycles + cycles.latencyCycles;
   }, 0);
@@ -53,11 +53,29 @@ function decodeLayerCycles(card: ModelCard, side: number, context: number, wafer
 /** Cycles of one prefill layer for a whole prompt at once, scores of all pairs of tokens computed. */
 function prefillLayerCycles(card: ModelCard, side: number, tokens: number, wafer: WaferNumbers): number {
   const kind = card.kinds[0]!;
-  return placeLayer(card, kind, { width: side, height: side }, 1).reduce((sum, op) => {
-    const cycles = prefillOpCycles(op, card, kind, tokens, tokens, wafer);
+  return placeLayer(card, kind, plainShape({ width: side, height: side })).reduce((sum, op) => {
+    const cycles = prefillOpCycles(op, card, kind, tokens, tokens, wafer, false);
     return cycles ? sum + cycles.computeCycles + cycles.fabricCycles + cycles.latencyCycles : sum;
   }, 0);
 }
+
+/** Whatever their lengths, the published end-to-end rates imply decoding at this one context (pairs of rows). */
+const END_TO_END_CONTEXT = 4096;
+
+/**
+ * Cycles between the phases of a model whose two layouts do not fit the SRAM together: its weights cross the fullest
+ * cut, as wide as the smaller of the two squares, and every PE on the way stores and forwards.
+ */
+function layOutAnew(card: ModelCard, row: WaferRow, wafer: WaferNumbers): number {
+  const bytes = countParameters(card).total * 2;
+  const sram = wafer.usableColumns * wafer.usableRows * (wafer.sramBytesPerPe - wafer.reservedBytesPerPe);
+  if (2 * bytes <= sram) return 0;
+  const links = Math.min(row.prefillSide!, row.decodeSide!);
+  const forward = 2 * wafer.rampLatencyCycles + 1;
+  return (bytes / (links * WAVELET_BYTES)) * forward;
+}
+
+const WAVELET_BYTES = 4;
 
 /** Tokens per second of a row: prompt tokens for prefill, generated ones for decode and end to end. */
 export function predictWaferRow(row: WaferRow, wafer: WaferNumbers, clockHz: number): number {
@@ -68,6 +86,6 @@ export function predictWaferRow(row: WaferRow, wafer: WaferNumbers, clockHz: num
     (decodeLayerCycles(card, row.decodeSide!, context, wafer) * row.layers) / clockHz;
   if (row.kind === 'prefill') return row.prompt / prefill();
   if (row.kind === 'decode') return 1 / decode(row.prompt);
-  // The context grows by one with every token; its mean stands for the sum, as the cost is linear in it.
-  return row.output / (prefill() + row.output * decode(row.prompt + row.output / 2));
+  const moved = layOutAnew(card, row, wafer) / clockHz;
+  return row.output / (prefill() + moved + row.output * decode(END_TO_END_CONTEXT));
 }

@@ -6,6 +6,7 @@ import type { LayerKind, ModelCard } from '../../../models/card.js';
 import { plain } from '../../machine/types.js';
 import type { WaferMachine, WaferNumbers } from '../../machine/wafers.js';
 import {
+  attentionBlocks,
   doesNotFit,
   gridsFor,
   layoutOn,
@@ -24,7 +25,7 @@ import {
   placeLayer,
   type WaferOp,
 } from '../../placement/wafer-ops.js';
-import { steadyState } from '../closed-loop.js';
+import { pipelineState } from '../closed-loop.js';
 import { type Draft, draftYield, type OpCost, type StepCost, stepOf, type Workload } from '../cost.js';
 import { WAFER_CONSTANTS } from './constants.js';
 import { decodeOpCycles, type OpCycles, prefillOpCycles } from './op-cycles.js';
@@ -52,7 +53,7 @@ export interface WaferRequest extends Workload {
   readonly draft: Draft | null;
 }
 
-/** Chunks of a prompt in tokens per PE row that the search tries. */
+/** Chunks of a prompt in tokens per PE row that the search tries: the sequence is cut along the rows, so not fewer than one. */
 const CHUNK_ROWS = [1, 2, 4, 8, 16];
 
 /**
@@ -67,25 +68,46 @@ export function waferServing(card: ModelCard, machine: WaferMachine, request: Wa
   const grids = request.grid === null ? gridsFor(machine) : [request.grid];
   const wafers = request.wafers ?? fewest(card, machine, grids, { ...base, users: concurrency });
   const numbers = plain(machine.facts);
-  let best: { grid: Grid; blocks: number; users: number; seconds: number } | null = null;
+  let best: { layout: WaferLayout; users: number; seconds: number } | null = null;
   for (const grid of grids) {
     const found = admittedOn(card, machine, grid, wafers, { ...base, users: concurrency });
     // As many wafers as hold everyone were taken to hold everyone.
     if (!found || (request.wafers === null && found.users < concurrency)) continue;
     const { users, layout } = found;
-    for (const blocks of expertBlockings(card)) {
-      if (Math.min(grid.width, grid.height) / blocks < 8) continue;
-      const timed = new Pass(card, numbers, { ...layout, expertBlocks: blocks });
-      const prompt = timed.prompt(promptTokens);
-      const seconds = (prompt.latency + outputTokens * timed.token(context, users, request.draft)) / users;
-      if (!best || seconds < best.seconds) best = { grid, blocks, users, seconds };
-    }
+    const shaped = quickestShape(card, machine, layout, context);
+    const timed = new Pass(card, numbers, shaped);
+    const prompt = timed.prompt(promptTokens);
+    const seconds = (prompt.latency + outputTokens * timed.token(context, users, request.draft)) / users;
+    if (!best || seconds < best.seconds) best = { layout: shaped, users, seconds };
   }
   if (!best) throw doesNotFit(card, machine, wafers, { ...base, users: 1 });
-  const { grid, blocks, users } = best;
-  const plan = placeOnWafers(card, machine, grid, wafers, { ...base, users }, blocks);
+  const { layout, users } = best;
+  const { grid, expertBlocks, attention } = layout;
+  const plan = placeOnWafers(card, machine, grid, wafers, { ...base, users }, expertBlocks, attention);
   const maxUsers = mostUsers(card, machine, grids, wafers, { ...base, users: 1 });
   return serve(card, numbers, plan, request, Math.max(users, maxUsers));
+}
+
+/** The layout with experts dealt and attention placed as one token is quickest. */
+export function quickestShape(
+  card: ModelCard,
+  machine: WaferMachine,
+  layout: WaferLayout,
+  context: number,
+): WaferLayout {
+  const numbers = plain(machine.facts);
+  const { width, height } = layout.grid;
+  const dealt = expertBlockings(card).filter((blocks) => Math.min(width, height) / blocks >= 8);
+  let best = layout;
+  let least = Infinity;
+  for (const attention of attentionBlocks(card, machine, layout)) {
+    for (const expertBlocks of dealt) {
+      const shaped = { ...layout, attention, expertBlocks };
+      const { seconds } = new Pass(card, numbers, shaped).decodeCost(context, 1);
+      if (seconds < least) [best, least] = [shaped, seconds];
+    }
+  }
+  return best;
 }
 
 /** Grids that leave least of a wafer over hold most; this many of them are tried. */
@@ -146,17 +168,15 @@ function serve(
   const context = promptTokens + outputTokens / 2;
   const admitted = plan.users;
   const steps = Math.max(1, outputTokens - 1);
-  const state = steadyState(admitted, steps, {
-    decode: pass.token(context, admitted, draft),
+  const requestSeconds = WAFER_CONSTANTS.requestMs.value * 1e-3 + 2 * numbers.ioLatencySeconds;
+  const state = pipelineState(admitted, steps, {
+    decode: (running) => pass.token(context, running, draft),
     // Tokens and prompts move through the regions one behind the other: a prompt delays by its busiest region.
-    stall: prompt.busiest,
-    furtherStall: prompt.busiest,
-    chunks: 1,
-    service: prompt.busiest,
+    prompt: prompt.busiest,
     own: prompt.latency,
+    away: requestSeconds,
   });
   const admission = ((concurrency - admitted) / admitted) * state.lifetimeSeconds;
-  const requestSeconds = WAFER_CONSTANTS.requestMs.value * 1e-3 + 2 * numbers.ioLatencySeconds;
   const decode = pass.decodeCost(context, pass.batch(admitted));
   return {
     ttftMs: (requestSeconds + state.firstSeconds + admission) * 1e3,
@@ -185,9 +205,9 @@ export class Pass {
     this.kinds = card.kinds.map((kind, index) => ({
       kind,
       count: card.layers.filter((k) => k === index).length,
-      ops: placeLayer(card, kind, plan.grid, plan.expertBlocks),
+      ops: placeLayer(card, kind, { ...plan, fused: true }),
     }));
-    this.head = placeHead(card, plan.grid);
+    this.head = placeHead(card, plan.grid, true);
   }
 
   /** Tokens of different users that pass a region together. */
@@ -212,7 +232,7 @@ export class Pass {
     const head = this.head.map((op) =>
       this.cost(decodeOpCycles(op, this.card, null, context, batch, this.wafer), 1),
     );
-    return stepOf([...ops, ...head, ...this.handOver(batch, true)]);
+    return stepOf([...ops, ...head, ...this.handOver(batch, true), this.sampling()]);
   }
 
   /** One chunk of a prompt through all regions, one after another. */
@@ -284,6 +304,13 @@ export class Pass {
     const none = { computeSeconds: 0, memorySeconds: 0, fabricSeconds: 0, latencySeconds: 0, flops: 0 };
     const bytes = crossings * tokens * this.card.hiddenSize * 2;
     return [region, { op: 'wafer crossing', ...none, ioSeconds: seconds, seconds, bytes }];
+  }
+
+  /** What a step takes besides the model. */
+  private sampling(): OpCost {
+    const seconds = WAFER_CONSTANTS.stepUs.value * 1e-6;
+    const none = { computeSeconds: 0, memorySeconds: 0, fabricSeconds: 0, flops: 0, bytes: 0 };
+    return { op: 'sampling and control', ...none, latencySeconds: seconds, seconds };
   }
 
   private cost(cycles: OpCycles, count: number): OpCost {
