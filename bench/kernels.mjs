@@ -7,6 +7,7 @@ import { Rng } from '#src/core/rng.js';
 import { quantize } from '#src/formats/quantize.js';
 import { kernelBuilds } from '#src/platform/node/load.js';
 import { compileKernels, instantiateKernels, reservedBytes } from '#src/runtime/program/kernels.js';
+import { packerOf } from '#src/runtime/program/pack.js';
 import { printBench } from './table.js';
 
 const { simd, module } = await compileKernels(kernelBuilds, process.argv[2] ?? 'auto');
@@ -32,10 +33,11 @@ function packed(type, rows, columns) {
   const rowBytes = raw.length / 8;
   const { id } = quantOf(type);
   const groupBytes = kernels.groupBytes(id, columns);
+  const pack = packerOf(kernels, memory, type, columns);
   const source = take(raw.length, raw);
   const w = take((rows / 8) * groupBytes);
   for (let group = 0; group < rows / 8; group++) {
-    kernels.pack(id, source, rowBytes, 8, columns, w + group * groupBytes);
+    pack(source, rowBytes, 8, w + group * groupBytes);
   }
   return { w, bytes: (rows / 8) * groupBytes };
 }

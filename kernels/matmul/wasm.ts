@@ -34,10 +34,10 @@ export function matmulOf<Q extends Quant>(
   scratch: usize,
 ): void {
   const fours = folds == 0 ? count & ~3 : 0;
-  if (isDefined(q.decode)) prepare<Q>(q, columns, x, xStride, groupFrom < groupTo ? fours : 0, scratch);
+  if (isDefined(q.span)) prepare<Q>(q, columns, x, xStride, groupFrom < groupTo ? fours : 0, scratch);
   for (let g = groupFrom; g < groupTo; g++) {
     const group = w + <usize>g * <usize>groupBytesOf<Q>(q, columns);
-    if (isDefined(q.decode)) foursOfBlocks<Q>(q, group, columns, x, xStride, fours, y + <usize>(g << 5), yStride, scratch);
+    if (isDefined(q.span)) foursOfBlocks<Q>(q, group, columns, x, xStride, fours, y + <usize>(g << 5), yStride, scratch);
     else foursOfFloats<Q>(q, group, columns, x, xStride, fours, y + <usize>(g << 5), yStride);
     for (let m = fours; m < count; m++) {
       matvecOf<Q>(q, w, g, g + 1, columns, x + <usize>(m * xStride), y + <usize>(m * yStride), folds, scratch);

@@ -29,7 +29,7 @@ export function matvecOf<Q extends Quant>(
   const bytes = groupBytesOf<Q>(q, columns);
   w += <usize>groupFrom * <usize>bytes;
   y += <usize>(groupFrom << 5);
-  if (isDefined(q.decode)) {
+  if (isDefined(q.span)) {
     if (folds == 0 && hasStreams<Q>(q)) {
       const half = (groupTo - groupFrom) >> 1;
       for (let g = 0; g < half; g++, w += bytes, y += 32) {
@@ -119,7 +119,7 @@ function dot<Q extends Quant>(q: Q, acc: v128, codes: v128, x: usize, high: usiz
 /** Eight rows of one tile, blocks [from, to), into 32 bytes at `y`. */
 @inline
 function tile<Q extends Quant>(q: Q, w: usize, columns: i32, from: i32, to: i32, x: usize, y: usize): void {
-  if (isDefined(q.decode)) tileOfBlocks<Q>(q, w, columns, from, to, x, y);
+  if (isDefined(q.span)) tileOfBlocks<Q>(q, w, columns, from, to, x, y);
   else tileOfFloats<Q>(q, w, from, to, x, y);
 }
 

@@ -17,7 +17,7 @@ export interface FloatQuant {
 
 /**
  * A type of blocks, whose products take int8 activations. A block is an f32 scale and perhaps a min, and per span of
- * columns an integer scale and an integer min; an element is (scale * spanScale) * quant - (min * spanMin), each operation
+ * columns an integer scale and an integer min; an element is (scale * spanScale) * value of its code - (min * spanMin), each operation
  * rounded to f32 (the products of scales are exact), which gives the bits of ggml's reference.
  */
 export interface BlockQuant {
@@ -49,7 +49,7 @@ export interface Block {
   min: number;
   readonly scales: Int8Array;
   readonly mins: Uint8Array;
-  readonly quants: Int8Array;
+  readonly codes: Uint8Array;
 }
 
 export function isBlockQuant(quant: Quant): quant is BlockQuant {
@@ -63,8 +63,14 @@ export function emptyBlock({ block, span }: BlockQuant): Block {
     min: 0,
     scales: new Int8Array(block / span).fill(1),
     mins: new Uint8Array(block / span).fill(1),
-    quants: new Int8Array(block),
+    codes: new Uint8Array(block),
   };
+}
+
+/** The integer that each code stands for. */
+export function valuesOf({ bits, codes }: BlockQuant): Int8Array {
+  if (!('offset' in codes)) return Int8Array.from(codes);
+  return Int8Array.from({ length: 1 << bits }, (_, code) => code - codes.offset);
 }
 
 /** Bytes of eight rows' block in the engine's memory (see wasm.ts). */

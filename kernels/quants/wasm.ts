@@ -1,7 +1,7 @@
 /**
  * What the kernels ask of a quantisation, how a group of eight rows lies packed, and the generic parts of packing and
- * reading it. A quantisation is a stateless final class: `changetype<Q>(0)` is its one instance, so its methods compile
- * to constants and straight code. Methods that most types do without are left out and asked for with `isDefined`; they
+ * reading it. A quantisation is a stateless final class, written by dispatch.js from what quant.ts says: `changetype<Q>(0)`
+ * is its one instance, so its methods compile to constants and straight code. Methods that most types do without are left out and asked for with `isDefined`; they
  * must not be inherited, because a method that a sibling overrides is called through an object's header.
  *
  * A block type is codes (unsigned integers), an offset that is taken off them, an f32 scale per block and, in some types,
@@ -34,17 +34,23 @@ export abstract class Quant {
 //   bits(): i32                   of a packed code
 //   most(): i32                   the largest that a code, or its entry in the table, can be
 //   offset(): i32                 what is taken off it
-//   decode(from: usize): void     a block of a file into DECODED
 //   mins(): void                  where there, blocks have mins
 //   scales(): void                where there, spans have scales, and mins if blocks have
 //   table(): v128                 where there, what a code of up to four bits stands for
+//   decode(from: usize): void     where there, a block of a file into DECODED; else the codec does it
 
-/** Where `decode` leaves a block: f32 scale and min, then of each span, then codes. */
-export const DECODED_SCALE = memory.data(4, 16);
-export const DECODED_MIN = memory.data(4, 16);
-export const DECODED_SCALES = memory.data(16, 16);
-export const DECODED_MINS = memory.data(16, 16);
-export const DECODED_CODES = memory.data(256, 16);
+/** A decoded block: f32 scale and min, then int8 and uint8 of each span, then codes. */
+const DECODED = memory.data(320, 16);
+export const DECODED_SCALE = DECODED;
+const DECODED_MIN = DECODED + 4;
+const DECODED_SCALES = DECODED + 16;
+const DECODED_MINS = DECODED + 32;
+export const DECODED_CODES = DECODED + 64;
+
+/** Where a codec leaves a block for `place`. */
+export function decoded(): usize {
+  return DECODED;
+}
 
 @inline
 export function hasMins<Q extends Quant>(q: Q): bool {
@@ -56,9 +62,9 @@ export function hasScales<Q extends Quant>(q: Q): bool {
   return isDefined(q.scales);
 }
 
-/** Whether products take int8 activations. In conditions `isDefined(q.decode)` stands itself: it must not be called. */
+/** Whether products take int8 activations. In conditions `isDefined(q.span)` stands itself: it must not be called. */
 export function isBlockTypeOf<Q extends Quant>(q: Q): i32 {
-  return isDefined(q.decode) ? 1 : 0;
+  return isDefined(q.span) ? 1 : 0;
 }
 
 /** How products of this type are made in this build: ADD for both variants that add up in int32. */
@@ -132,7 +138,7 @@ export function spanBytes<Q extends Quant>(q: Q): i32 {
 /** Bytes of a packed block of eight rows. */
 @inline
 export function packedBytes<Q extends Quant>(q: Q): i32 {
-  if (isDefined(q.decode)) return headBytes<Q>(q) + (q.block() / q.span()) * spanBytes<Q>(q);
+  if (isDefined(q.span)) return headBytes<Q>(q) + (q.block() / q.span()) * spanBytes<Q>(q);
   else return q.bytes() << 3;
 }
 
@@ -212,10 +218,13 @@ export function scaledHigh(ptr: usize, scale: v128): v128 {
 
 /**
  * `rows` rows of a file, `rowBytes` apart, to one packed group at `dst`; rows after the last become zeros. One thread at
- * a time: blocks are decoded at one place.
+ * a time: blocks are decoded at one place. 0 where only zeros are written, since the caller has to decode and `place`.
  */
-export function packOf<Q extends Quant>(q: Q, src: usize, rowBytes: i32, rows: i32, columns: i32, dst: usize): void {
+export function packOf<Q extends Quant>(q: Q, src: usize, rowBytes: i32, rows: i32, columns: i32, dst: usize): i32 {
   memory.fill(dst, 0, groupBytesOf<Q>(q, columns));
+  if (isDefined(q.span)) {
+    if (!isDefined(q.decode)) return 0;
+  }
   const blocks = columns / q.block();
   for (let r = 0; r < rows; r++) {
     let from = src + <usize>(r * rowBytes);
@@ -223,7 +232,7 @@ export function packOf<Q extends Quant>(q: Q, src: usize, rowBytes: i32, rows: i
     for (let b = 0; b < blocks; b++, from += q.bytes(), to += packedBytes<Q>(q)) {
       if (isDefined(q.decode)) {
         q.decode(from);
-        placeBlock<Q>(q, to, r);
+        placeOf<Q>(q, to, r);
       } else if (q.bytes() == 4) {
         store<u32>(to + <usize>(r << 2), load<u32>(from));
       } else {
@@ -231,9 +240,14 @@ export function packOf<Q extends Quant>(q: Q, src: usize, rowBytes: i32, rows: i
       }
     }
   }
+  return 1;
 }
 
-/** The decoded block as row `r` of the packed block at `to`. */
+/** The decoded block as row `r` of the packed block at `to`, which is zeros there. */
+export function placeOf<Q extends Quant>(q: Q, to: usize, r: i32): void {
+  if (isDefined(q.span)) placeBlock<Q>(q, to, r);
+}
+
 function placeBlock<Q extends Quant>(q: Q, to: usize, r: i32): void {
   store<f32>(to + <usize>(r << 2), load<f32>(DECODED_SCALE));
   if (hasMins<Q>(q)) store<f32>(to + 32 + <usize>(r << 2), load<f32>(DECODED_MIN));
@@ -251,14 +265,14 @@ function placeBlock<Q extends Quant>(q: Q, to: usize, r: i32): void {
 
 /** Where in an eight's two vectors a column of it lies: 0 to 3 in that of [0 4 1 5], 4 to 7 in that of [2 6 3 7]. */
 @inline
-function placeOf(c: i32): i32 {
+function laneOf(c: i32): i32 {
   return ((c & 3) << 1) | ((c >> 2) & 1);
 }
 
 @inline
 function placeCode<Q extends Quant>(q: Q, codes: usize, r: i32, c: i32, code: u32): void {
   const bits = q.bits();
-  const place = placeOf(c);
+  const place = laneOf(c);
   // In a vector of 16 bytes, after those of the rows before.
   const byte = <usize>(((r >> 2) << 4) + ((r & 3) << 2) + (place & 3));
   const eight = <usize>(c >> 3) * eightBytes<Q>(q);
@@ -287,7 +301,7 @@ function pairByte(r: i32, c: i32): usize {
 @inline
 function codeAt<Q extends Quant>(q: Q, codes: usize, r: i32, c: i32): i32 {
   const bits = q.bits();
-  const place = placeOf(c);
+  const place = laneOf(c);
   const byte = <usize>(((r >> 2) << 4) + ((r & 3) << 2) + (place & 3));
   const eight = <usize>(c >> 3) * eightBytes<Q>(q);
   if (bits == 8) {
@@ -310,7 +324,7 @@ function codeAt<Q extends Quant>(q: Q, codes: usize, r: i32, c: i32): i32 {
 export function rowOf<Q extends Quant>(q: Q, w: usize, row: i32, columns: i32, x: usize): void {
   const lane = row & 7;
   w += <usize>(row >> 3) * <usize>groupBytesOf<Q>(q, columns);
-  if (isDefined(q.decode)) rowOfBlocks<Q>(q, w, lane, columns, x);
+  if (isDefined(q.span)) rowOfBlocks<Q>(q, w, lane, columns, x);
   else {
     w += <usize>(lane * q.bytes());
     for (const end = x + <usize>(columns << 2); x < end; x += 4, w += packedBytes<Q>(q)) store<f32>(x, q.value(w));

@@ -1,6 +1,6 @@
 /** Conversions between float32 and the bytes of weight types, by the codecs of kernels/quants. */
 import { quantOf, type WeightType } from '../../kernels/quants/index.js';
-import { type BlockQuant, emptyBlock, isBlockQuant } from '../../kernels/quants/quant.js';
+import { type BlockQuant, emptyBlock, isBlockQuant, valuesOf } from '../../kernels/quants/quant.js';
 import { OptionError } from '../core/errors.js';
 
 /** x [n] in float32 -> bytes of weight type `type`; n is a whole number of blocks, else OptionError. */
@@ -36,13 +36,17 @@ export function dequantize(data: Uint8Array, type: WeightType): Float32Array<Arr
 function dequantizeBlocks(quant: BlockQuant, view: DataView, y: Float32Array): void {
   const { block, bytes, span, hasMins } = quant;
   const decoded = emptyBlock(quant);
-  const { scales, mins, quants } = decoded;
+  const { scales, mins, codes } = decoded;
+  const values = valuesOf(quant);
   for (let i = 0, offset = 0; i < y.length; i += block, offset += bytes) {
     quant.decode(view, offset, decoded);
-    for (let c = 0; c < block; c++) {
-      const s = Math.floor(c / span);
-      const value = Math.fround(Math.fround(decoded.scale * scales[s]!) * quants[c]!);
-      y[i + c] = hasMins ? value - Math.fround(decoded.min * mins[s]!) : value;
+    for (let c = 0, s = 0; c < block; s++) {
+      const scale = Math.fround(decoded.scale * scales[s]!);
+      const min = Math.fround(decoded.min * mins[s]!);
+      for (const end = c + span; c < end; c++) {
+        const value = Math.fround(scale * values[codes[c]!]!);
+        y[i + c] = hasMins ? value - min : value;
+      }
     }
   }
 }

@@ -4,7 +4,7 @@
  * the float32 operation (Figueroa, "When is double rounding innocuous?", 1995).
  */
 import { quantOf } from '#kernels/quants/index.js';
-import { type BlockQuant, emptyBlock, isBlockQuant } from '#kernels/quants/quant.js';
+import { type BlockQuant, emptyBlock, isBlockQuant, valuesOf } from '#kernels/quants/quant.js';
 import { type Reduce, tileStart } from '#src/placement/plan.js';
 import { foldPairs, foldRoot } from '#src/placement/reduce.js';
 import type { Matrix } from '../helpers/kernels.js';
@@ -91,13 +91,14 @@ function sumOfBlocks(
   const { block, span, bytes, hasMins } = quant;
   const view = new DataView(raw.buffer);
   const decoded = emptyBlock(quant);
+  const values = valuesOf(quant);
   let y = 0;
   for (let b = from; b < to; b++) {
     quant.decode(view, ((row * columns) / block + b) * bytes, decoded);
     for (let s = 0; s < block / span; s++) {
       const first = b * block + s * span;
       const quants = Array.from({ length: span }, (_, i) => x.quants[first + i]!);
-      const dot = quants.reduce((sum, quant, i) => sum + decoded.quants[s * span + i]! * quant, 0);
+      const dot = quants.reduce((sum, quant, i) => sum + values[decoded.codes[s * span + i]!]! * quant, 0);
       const scale = x.scales[Math.floor(first / 32)]!;
       y = f(y + f(dot * f(f(decoded.scale * decoded.scales[s]!) * scale)));
       if (!hasMins) continue;

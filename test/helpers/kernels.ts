@@ -13,6 +13,7 @@ import {
   reservedBytes,
   tryBuilds,
 } from '#src/runtime/program/kernels.js';
+import { packerOf } from '#src/runtime/program/pack.js';
 import type { SimdMode } from '#src/runtime/types.js';
 
 export const idOf = (type: WeightType): number => quantOf(type).id;
@@ -39,7 +40,7 @@ export class KernelMachine {
   /** How it multiplies: see kernels/quants/variants. */
   readonly variant: number;
   readonly kernels: KernelExports;
-  private readonly memory = new WebAssembly.Memory({
+  readonly memory = new WebAssembly.Memory({
     initial: MEMORY_PAGES,
     maximum: MEMORY_PAGES,
     shared: true,
@@ -215,12 +216,13 @@ export function packMatrix(machine: KernelMachine, { type, rows, columns, raw }:
   const { kernels } = machine;
   const groupBytes = kernels.groupBytes(idOf(type), columns);
   const rowBytes = raw.length / rows;
+  const pack = packerOf(kernels, machine.memory, type, columns);
   const source = machine.input('raw rows', raw);
   const packed = machine.output('W', Math.ceil(rows / 8) * groupBytes);
   for (let row = 0; row < rows; row += 8) {
     const count = Math.min(8, rows - row);
     const to = packed + (row / 8) * groupBytes;
-    kernels.pack(idOf(type), source + row * rowBytes, rowBytes, count, columns, to);
+    pack(source + row * rowBytes, rowBytes, count, to);
   }
   machine.freeze(packed);
   return packed;

@@ -6,8 +6,8 @@ export const decode: BlockQuant['decode'] = (view, offset, into) => {
   into.scale = fromF16(view.getUint16(offset, true));
   for (let i = 0; i < 16; i++) {
     const pair = view.getUint8(offset + 2 + i);
-    into.quants[i] = (pair & 15) - 8;
-    into.quants[16 + i] = (pair >>> 4) - 8;
+    into.codes[i] = pair & 15;
+    into.codes[16 + i] = pair >>> 4;
   }
 };
 

@@ -1,4 +1,4 @@
-/** Q4_0: 32 nibbles, 8 taken off, under an f16 scale. */
+/** Q4_0: 32 nibbles, 8 taken off, under an f16 scale: the first half of a block low. */
 import type { BlockQuant } from '../quant.js';
 import { decode, pack } from './codec.js';
 

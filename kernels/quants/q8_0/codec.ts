@@ -4,7 +4,7 @@ import type { BlockQuant, PackBlock } from '../quant.js';
 
 export const decode: BlockQuant['decode'] = (view, offset, into) => {
   into.scale = fromF16(view.getUint16(offset, true));
-  for (let i = 0; i < 32; i++) into.quants[i] = view.getInt8(offset + 2 + i);
+  for (let i = 0; i < 32; i++) into.codes[i] = view.getInt8(offset + 2 + i) + 128;
 };
 
 export const pack: PackBlock = (x, start, view, offset) => {

@@ -1,6 +1,6 @@
 /** A tile of a stored weight matrix in one PE, and its product with the PE's part of an activation. */
 import { quantOf } from '../../../kernels/quants/index.js';
-import { type BlockQuant, emptyBlock, isBlockQuant } from '../../../kernels/quants/quant.js';
+import { type BlockQuant, emptyBlock, isBlockQuant, valuesOf } from '../../../kernels/quants/quant.js';
 import { dequantize } from '../../formats/quantize.js';
 import { bytesOfElements, type WeightType } from '../../formats/tensor-types.js';
 import { matvec } from '../local/arithmetic.js';
@@ -103,9 +103,10 @@ function decodeSpans(bytes: Uint8Array, quant: BlockQuant): Spans {
   const mins = new Float32Array(blocks * perBlock);
   const quants = new Int8Array(blocks * block);
   const decoded = emptyBlock(quant);
+  const values = valuesOf(quant);
   for (let b = 0; b < blocks; b++) {
     quant.decode(view, b * quant.bytes, decoded);
-    quants.set(decoded.quants, b * block);
+    for (let i = 0; i < block; i++) quants[b * block + i] = values[decoded.codes[i]!]!;
     for (let s = 0; s < perBlock; s++) {
       scales[b * perBlock + s] = decoded.scale * decoded.scales[s]!;
       mins[b * perBlock + s] = decoded.min * decoded.mins[s]!;

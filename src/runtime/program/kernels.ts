@@ -151,7 +151,9 @@ export interface KernelExports {
       scratch: number,
     ]
   ): void;
-  pack(type: number, src: number, rowBytes: number, rows: number, columns: number, dst: number): void;
+  decoded(): number;
+  pack(type: number, src: number, rowBytes: number, rows: number, columns: number, dst: number): number;
+  place(type: number, to: number, row: number): void;
   attach(controlBlock: number, worker: number): void;
   serve(seenEpoch: number): void;
   step(workers: number): number;

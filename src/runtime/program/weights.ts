@@ -12,6 +12,7 @@ import { tensorType } from '../../formats/tensor-types.js';
 import type { LoadProgress } from '../types.js';
 import type { KernelExports } from './kernels.js';
 import { groupRows, type Layout, type PackedWeight } from './layout.js';
+import { packerOf } from './pack.js';
 
 export interface WeightLoad {
   readonly source: ByteSource;
@@ -85,8 +86,8 @@ async function loadMatrix(
 ): Promise<void> {
   const rowBytes = (info.byteLength * columns) / info.elements;
   const storedRows = info.elements / columns / matrices;
-  const { id } = tensorType(info.type);
-  const groupBytes = kernels.groupBytes(id, columns);
+  const groupBytes = kernels.groupBytes(tensorType(info.type).id, columns);
+  const pack = packerOf(kernels, memory, info.type, columns);
   const chunkRows = Math.max(1, Math.floor(layout.stagingBytes / rowBytes / groupRows)) * groupRows;
   /** Rows in staging, and how many of the matrix are packed. */
   let staged = 0;
@@ -98,7 +99,7 @@ async function loadMatrix(
     for (let r = 0; r < staged; r += groupRows) {
       const target = address + matrix * stride + ((packed + r) / groupRows) * groupBytes;
       const present = Math.min(groupRows, staged - r);
-      kernels.pack(id, layout.staging + r * rowBytes, rowBytes, present, columns, target);
+      pack(layout.staging + r * rowBytes, rowBytes, present, target);
     }
     packed += staged;
     staged = 0;

@@ -1,0 +1,12 @@
+/** The bytes of IQ4_NL. */
+import { fromF16 } from '../../../src/core/half.js';
+import type { BlockQuant } from '../quant.js';
+
+export const decode: BlockQuant['decode'] = (view, offset, into) => {
+  into.scale = fromF16(view.getUint16(offset, true));
+  for (let i = 0; i < 16; i++) {
+    const pair = view.getUint8(offset + 2 + i);
+    into.codes[i] = pair & 15;
+    into.codes[16 + i] = pair >>> 4;
+  }
+};

@@ -1,0 +1,16 @@
+/** IQ4_NL: 32 nibbles that mean entries of a table, under an f16 scale. */
+import type { BlockQuant } from '../quant.js';
+import { decode } from './codec.js';
+
+export const IQ4_NL: BlockQuant = {
+  id: 20,
+  block: 32,
+  bytes: 18,
+  span: 32,
+  bits: 4,
+  hasScales: false,
+  hasMins: false,
+  codes: [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113],
+  pack: null,
+  decode,
+};
