@@ -274,7 +274,7 @@ describe('bad input', () => {
     ['an id outside the vocabulary', run('--prompt-ids', '1,99999'), 2, /99999/],
     ['no such model name', ['run', 'x', '-m', 'nothing-of-that-name'], 2, /nothing-of-that-name/],
     ['no such file', ['run', 'x', '-m', join(directory, 'none.gguf')], 1, /no such file/],
-    ['a directory', ['run', 'x', '-m', directory], 1, /directory/],
+    ['a folder without a model', ['run', 'x', '-m', directory], 1, /config\.json: got no such file/],
     ['an empty file', ['run', 'x', '-m', file('empty.gguf', '')], 1, /empty\.gguf/],
     ['wrong magic', ['run', 'x', '-m', file('magic.gguf', 'not a model at all, only text')], 1, /magic/],
     [
