@@ -9,6 +9,7 @@ import type { Attention, DenseMlp, LayerKind, ModelCard, MoeMlp } from './card.j
 import { partBits, type Quantization, readQuantization } from './card-bits.js';
 import { type Family, familyOf, isNeutral } from './card-families.js';
 import { Fields, isObject, type Json } from './card-fields.js';
+import { type HybridLayer, hybridLayers } from './card-mixers.js';
 
 export interface CardOrigin {
   readonly name: string;
@@ -60,6 +61,11 @@ function withoutTypes({ model_type: _, ...rest }: Record<string, unknown>): Json
   return rest;
 }
 
+/** A block without an MLP. */
+const NO_MLP: DenseMlp = { kind: 'dense', intermediateSize: 0, gated: false, bias: false };
+/** Where a config names no heads at all, a model of states is cut over at most so many machines. */
+const STATE_HEADS = 8;
+
 /** More layers than this are a mistake, not a model. */
 const MAX_LAYERS = 10_000;
 
@@ -91,8 +97,9 @@ class Reader {
     const vocabSize = this.fields.size('vocab_size');
     const maxPositionEmbeddings =
       this.fields.optional('max_position_embeddings', 'n_positions', 'max_seq_len') ?? 2048;
-    const attention = this.attention(hiddenSize);
-    const { kinds, index } = this.layerKinds(layers);
+    const hybrid = hybridLayers(this.config, this.fields, layers, hiddenSize);
+    const attention = this.attention(hiddenSize, hybrid);
+    const { kinds, index } = this.layerKinds(layers, hybrid);
     const { weightBits, storedBits, quantized, kvBits } = this.quantization();
     const tie = this.fields.flag('tie_word_embeddings') ?? this.family.tied;
     const headBias = this.fields.flag('lm_head_bias') ?? this.family.headBias;
@@ -126,15 +133,19 @@ class Reader {
     };
   }
 
-  private attention(hiddenSize: number): Attention {
-    const heads = this.fields.size('num_attention_heads', 'n_head', 'n_heads');
+  private attention(hiddenSize: number, hybrid: readonly HybridLayer[] | null): Attention {
+    // A model of states alone has no heads of attention; its own decide how it may be cut.
+    const states = hybrid?.every(({ mixer }) => mixer !== null) ?? false;
+    const named = ['num_attention_heads', 'n_head', 'n_heads', ...(states ? ['num_heads'] : [])];
+    const heads = states ? (this.fields.optional(...named) ?? STATE_HEADS) : this.fields.size(...named);
     const mla = this.fields.optional('kv_lora_rank');
     if (mla !== null) return this.latentAttention(heads, mla);
     const kvHeads = this.kvHeads(heads);
     if (heads % kvHeads !== 0) {
       this.fields.fail('num_key_value_heads', String(kvHeads), `a divisor of the ${heads} attention heads`);
     }
-    const headDim = this.fields.optional('head_dim', 'attention_head_dim') ?? hiddenSize / heads;
+    const headDim =
+      this.fields.optional('head_dim', 'attention_head_dim') ?? (states ? 1 : hiddenSize / heads);
     if (!Number.isInteger(headDim)) {
       this.fields.fail(
         'num_attention_heads',
@@ -162,6 +173,7 @@ class Reader {
             ? family.qkNormKind
             : family.qkNorm,
       sinks: family.sinks,
+      outputGate: this.fields.flag('attn_output_gate') ?? family.outputGate,
     };
   }
 
@@ -197,14 +209,21 @@ class Reader {
     };
   }
 
-  private layerKinds(layers: number): { kinds: LayerKind[]; index: number[] } {
+  private layerKinds(
+    layers: number,
+    hybrid: readonly HybridLayer[] | null,
+  ): { kinds: LayerKind[]; index: number[] } {
     const windows = this.windows(layers);
     const mlps = this.mlps(layers);
     const kinds: LayerKind[] = [];
     const seen = new Map<string, number>();
     const index = Array.from({ length: layers }, (_, layer) => {
-      const kind = { window: windows[layer]!, mlp: mlps[layer]! };
-      const key = `${kind.window} ${kind.mlp.kind}`;
+      const { mixer = null, mlp: only } = hybrid?.[layer] ?? {};
+      const mlp = only === 'none' ? NO_MLP : (this.onlyMlp(only, mlps) ?? mlps[layer]!);
+      const window = mixer === null ? windows[layer]! : null;
+      const kind: LayerKind = { window, mlp, ...(mixer !== null && { mixer }) };
+      const width = mlp.kind === 'dense' ? mlp.intermediateSize : 0;
+      const key = `${kind.window} ${kind.mlp.kind} ${width} ${mixer?.kind}`;
       let at = seen.get(key);
       if (at === undefined) {
         at = kinds.push(kind) - 1;
@@ -213,6 +232,17 @@ class Reader {
       return at;
     });
     return { kinds, index };
+  }
+
+  /** The MLP of a block that is nothing else. */
+  private onlyMlp(
+    kind: 'dense' | 'moe' | undefined,
+    mlps: readonly (DenseMlp | MoeMlp)[],
+  ): DenseMlp | MoeMlp | null {
+    if (kind === undefined) return null;
+    const found = mlps.find((mlp) => mlp.kind === kind);
+    if (found) return found;
+    return this.fields.fail('hybrid_override_pattern', `a block of ${kind}`, `the sizes of ${kind} blocks`);
   }
 
   /** The attention window of every layer; null: full attention. */
@@ -226,7 +256,7 @@ class Reader {
       if (types.length !== layers)
         this.fields.fail('layer_types', `${types.length} entries`, `${layers}, one per layer`);
       return types.map((type) => {
-        if (type === 'full_attention' || type === 'attention') return null;
+        if (/^(full_attention|attention|linear_attention|mamba|conv)$/.test(type)) return null;
         if ((type === 'sliding_attention' || type === 'chunked_attention') && window !== null) return window;
         return this.fields.fail(
           'layer_types',
@@ -265,7 +295,7 @@ class Reader {
     const width = this.fields.optional('intermediate_size', 'n_inner', 'ffn_dim', 'ffn_hidden_size');
     const bias = this.fields.flag('mlp_bias') ?? this.fields.flag('use_bias', 'bias') ?? this.family.mlpBias;
     const gated = this.family.gated;
-    const denseWidth = this.fields.optional('intermediate_size_mlp') ?? width;
+    const denseWidth = this.fields.optional('intermediate_size_mlp') ?? this.adjustedWidth(width);
     const dense = (): DenseMlp => ({
       kind: 'dense',
       intermediateSize:
@@ -279,7 +309,8 @@ class Reader {
       this.fields.optional('num_experts_per_tok', 'shared_intermediate_size');
       return Array.from({ length: layers }, dense);
     }
-    const first = this.fields.optional('first_k_dense_replace', 'moe_layer_start_index') ?? 0;
+    const first =
+      this.fields.optional('first_k_dense_replace', 'moe_layer_start_index', 'num_dense_layers') ?? 0;
     // One flag per layer, as newer DeepSeek-like files have it.
     const flags = Array.isArray(this.config.moe_layer_freq) ? this.fields.numbers('moe_layer_freq') : null;
     if (flags !== null && flags.length !== layers)
@@ -294,13 +325,30 @@ class Reader {
             'moe_layer_interval',
           ) ?? 1);
     const only = new Set(this.fields.numbers('mlp_only_layers') ?? []);
+    const period = this.fields.optional('expert_layer_period');
+    const offset = this.fields.optional('expert_layer_offset') ?? 0;
     const moe = this.moe(experts, width, bias);
     return Array.from({ length: layers }, (_, layer) => {
       // DeepSeek counts sparse layers from 0, Qwen and Llama 4 from 1; with a step of 1 all are sparse.
-      const isSparse = flags === null ? (layer + 1) % step === 0 : flags[layer] !== 0;
+      const isSparse =
+        period !== null
+          ? layer % period === offset
+          : flags === null
+            ? (layer + 1) % step === 0
+            : flags[layer] !== 0;
       const sparse = layer >= first && !only.has(layer) && isSparse;
       return sparse ? moe : dense();
     });
+  }
+
+  /** LFM2 states a width of which its class takes two thirds, times a factor, up to a whole multiple. */
+  private adjustedWidth(width: number | null): number | null {
+    const multiple = this.fields.optional('block_multiple_of');
+    if (this.fields.flag('block_auto_adjust_ff_dim') !== true || width === null || multiple === null)
+      return width;
+    this.fields.take('block_ffn_dim_multiplier');
+    const factor = Number(this.config.block_ffn_dim_multiplier ?? 1);
+    return multiple * Math.ceil(Math.floor(factor * Math.floor((2 * width) / 3)) / multiple);
   }
 
   private moe(numExperts: number, width: number | null, bias: boolean): MoeMlp {
@@ -322,7 +370,11 @@ class Reader {
       'num_shared_experts',
       'moe_num_shared_experts',
     );
-    const sharedWidth = this.fields.optional('shared_expert_intermediate_size', 'shared_intermediate_size');
+    const sharedWidth = this.fields.optional(
+      'shared_expert_intermediate_size',
+      'shared_intermediate_size',
+      'moe_shared_expert_intermediate_size',
+    );
     const shared = sharedWidth ?? (sharedCount ?? this.family.sharedExperts) * own!;
     return {
       kind: 'moe',

@@ -21,6 +21,8 @@ export interface Family {
   /** What `use_qk_norm: true` means. */
   readonly qkNormKind: 'none' | 'perHead' | 'full';
   readonly sinks: boolean;
+  /** The query's projection also makes a gate on attention's output. */
+  readonly outputGate: boolean;
   readonly tied: boolean;
   readonly learnedPositions: boolean;
   readonly sharedExperts: number;
@@ -51,6 +53,7 @@ const LLAMA: Family = {
   qkNorm: 'none',
   qkNormKind: 'perHead',
   sinks: false,
+  outputGate: false,
   tied: false,
   learnedPositions: false,
   sharedExperts: 0,
@@ -63,6 +66,12 @@ const LLAMA: Family = {
 
 const QWEN2: Family = { ...LLAMA, qkvBias: true };
 const QWEN3: Family = { ...LLAMA, qkNorm: 'perHead' };
+const QWEN3_NEXT: Family = {
+  ...QWEN3,
+  sharedGate: true,
+  outputGate: true,
+  neutral: ['mamba_ssm_dtype', 'output_gate_type', 'mtp_num_hidden_layers', 'mtp_use_dedicated_embeddings'],
+};
 const GEMMA2: Family = { ...LLAMA, normsPerLayer: 4, tied: true, windowPattern: 2 };
 /** Class defaults of transformers' configuration_gemma3.py, which the published files rely on. */
 const GEMMA3: Family = {
@@ -91,6 +100,36 @@ const LAYER_NORM: Family = {
   mlpBias: true,
 };
 
+const LFM2 = [
+  'block_dim',
+  'block_ff_dim',
+  'block_mlp_init_scale',
+  'block_norm_eps',
+  'block_out_init_scale',
+  'block_use_swiglu',
+  'block_use_xavier_init',
+  'num_heads',
+  'use_pos_enc',
+  'theta',
+  'use_expert_bias',
+  'block_ffn_dim_multiplier',
+];
+const STATE_SPACE = [
+  'time_step_floor',
+  'time_step_limit',
+  'time_step_max',
+  'time_step_min',
+  'time_step_scale',
+  'time_step_rank',
+  'rescale_prenorm_residual',
+  'residual_in_fp32',
+  'rms_norm',
+  'use_mambapy',
+  'use_associative_scan',
+  'mixer_rms_eps',
+  'intermediate_size',
+];
+
 const FAMILIES: Readonly<Record<string, Family>> = {
   llama: LLAMA,
   mistral: LLAMA,
@@ -102,6 +141,11 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   qwen2: QWEN2,
   qwen2_moe: { ...QWEN2, sharedGate: true },
   qwen3: QWEN3,
+  qwen3_next: QWEN3_NEXT,
+  qwen3_5: QWEN3_NEXT,
+  qwen3_5_text: QWEN3_NEXT,
+  qwen3_5_moe: QWEN3_NEXT,
+  qwen3_5_moe_text: QWEN3_NEXT,
   qwen3_moe: { ...QWEN3, sharedGate: false },
   phi3: LLAMA,
   phimoe: { ...LLAMA, normBias: true, headBias: true },
@@ -153,6 +197,63 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   ernie4_5: LLAMA,
   ernie4_5_moe: { ...DEEPSEEK, neutral: ['moe_capacity', 'moe_use_aux_free', 'moe_layer_end_index'] },
   granitemoe: LLAMA,
+  granitemoehybrid: {
+    ...LLAMA,
+    tied: true,
+    neutral: [
+      'mamba_chunk_size',
+      'mamba_d_conv',
+      'mamba_d_head',
+      'mamba_d_state',
+      'mamba_expand',
+      'mamba_n_groups',
+      'mamba_n_heads',
+    ],
+  },
+  lfm2: { ...LLAMA, tied: true, qkNorm: 'perHead', neutral: LFM2 },
+  lfm2_moe: { ...LLAMA, tied: true, qkNorm: 'perHead', routerBias: true, neutral: LFM2 },
+  kimi_linear: {
+    ...DEEPSEEK,
+    neutral: [
+      'mla_use_nope',
+      'moe_layer_freq',
+      'moe_router_activation_func',
+      'use_grouped_topk',
+      'num_expert_group',
+    ],
+  },
+  nemotron_h: {
+    ...LLAMA,
+    gated: false,
+    normsPerLayer: 1,
+    routerBias: true,
+    neutral: [
+      'time_step_floor',
+      'time_step_limit',
+      'time_step_max',
+      'time_step_min',
+      'time_step_rank',
+      'mamba_hidden_act',
+      'num_logits_to_keep',
+      'rescale_prenorm_residual',
+      'residual_in_fp32',
+      'sliding_window',
+      'norm_eps',
+    ],
+  },
+  jamba: {
+    ...LLAMA,
+    tied: false,
+    neutral: [
+      'attn_layer_offset',
+      'expert_layer_offset',
+      'num_logits_to_keep',
+      'calc_logits_for_entire_prompt',
+    ],
+  },
+  mamba2: { ...LLAMA, normsPerLayer: 1, neutral: STATE_SPACE },
+  mamba: { ...LLAMA, normsPerLayer: 1, tied: true, neutral: STATE_SPACE },
+  falcon_mamba: { ...LLAMA, normsPerLayer: 1, tied: true, neutral: STATE_SPACE },
   gpt_oss: { ...LLAMA, qkvBias: true, outputBias: true, sinks: true, expertBias: true, routerBias: true },
   llama4: { ...LLAMA, sharedExperts: 1, windowPattern: 4, qkNormKind: 'none' },
   llama4_text: { ...LLAMA, sharedExperts: 1, windowPattern: 4, qkNormKind: 'none' },

@@ -3,6 +3,7 @@
  * follows from the list of matrix products in a layer, so each weight is counted in exactly one place.
  */
 import type { Tag } from '../src/core/provenance.js';
+import type { StateMixer } from './card-mixers.js';
 
 /** Multi-head, grouped-query or multi-query attention. */
 export interface GqaAttention {
@@ -14,6 +15,8 @@ export interface GqaAttention {
   readonly outputBias: boolean;
   /** RMSNorm of q and k: one weight vector of headDim for all heads, or one over all heads. */
   readonly qkNorm: 'none' | 'perHead' | 'full';
+  /** The query's projection also makes a gate on the output (Qwen3-Next). */
+  readonly outputGate?: boolean;
   /** A learned attention sink per head (gpt-oss). */
   readonly sinks: boolean;
 }
@@ -58,6 +61,8 @@ export interface MoeMlp {
 
 /** What distinguishes the layers of one model from one another. */
 export interface LayerKind {
+  /** What stands in for attention; absent: nothing does. */
+  readonly mixer?: StateMixer;
   /** Tokens that a query sees; null: all. */
   readonly window: number | null;
   readonly mlp: DenseMlp | MoeMlp;
@@ -120,6 +125,7 @@ export interface Matrix {
     | 'kvUp'
     | 'indexer'
     | 'o'
+    | 'mixer'
     | 'router'
     | 'gateUp'
     | 'down'
@@ -159,7 +165,7 @@ function buildAttention(card: ModelCard): Matrix[] {
       {
         ...one,
         name: 'qkv',
-        rows: q + 2 * a.numKeyValueHeads * a.headDim,
+        rows: (a.outputGate ? 2 : 1) * q + 2 * a.numKeyValueHeads * a.headDim,
         columns: d,
         split: 'rows',
         stacked: 3,
@@ -185,6 +191,19 @@ function buildAttention(card: ModelCard): Matrix[] {
   return matrices;
 }
 
+/** The matrices of what mixes tokens in a layer: attention, or what stands in for it. */
+export function mixingMatrices(card: ModelCard, { mixer }: LayerKind): readonly Matrix[] {
+  if (mixer === undefined) return attentionMatrices(card);
+  return mixer.matrices.map((matrix) => ({
+    ...matrix,
+    name: 'mixer',
+    stored: 1,
+    active: 1,
+    part: 'attention',
+    stacked: 1,
+  }));
+}
+
 /** The matrices of a layer's MLP. */
 export function mlpMatrices(card: ModelCard, mlp: DenseMlp | MoeMlp): Matrix[] {
   const d = card.hiddenSize;
@@ -202,7 +221,7 @@ export function mlpMatrices(card: ModelCard, mlp: DenseMlp | MoeMlp): Matrix[] {
     },
     { name: 'down', rows: d, columns: width, stored, active, split: 'columns', part, stacked: 1 },
   ];
-  if (mlp.kind === 'dense') return pair(mlp.intermediateSize, 1, 1, 'mlp');
+  if (mlp.kind === 'dense') return mlp.intermediateSize === 0 ? [] : pair(mlp.intermediateSize, 1, 1, 'mlp');
   const gate = mlp.sharedGate ? 1 : 0;
   return [
     {
@@ -228,7 +247,7 @@ export function layerMatrices(card: ModelCard, kind: LayerKind): readonly Matrix
   }
   let matrices = byKind.get(kind);
   if (!matrices) {
-    matrices = [...attentionMatrices(card), ...mlpMatrices(card, kind.mlp)];
+    matrices = [...mixingMatrices(card, kind), ...mlpMatrices(card, kind.mlp)];
     byKind.set(kind, matrices);
   }
   return matrices;
@@ -249,7 +268,9 @@ export function kindCounts(card: ModelCard): { readonly kind: LayerKind; readonl
 export function layerVectors(card: ModelCard, kind: LayerKind): { stored: number; active: number } {
   const a = card.attention;
   let n = card.normsPerLayer * card.hiddenSize * (card.normBias ? 2 : 1);
-  if (a.kind === 'gqa') {
+  if (kind.mixer) {
+    n += kind.mixer.vectors;
+  } else if (a.kind === 'gqa') {
     const q = a.numAttentionHeads * a.headDim;
     const kv = a.numKeyValueHeads * a.headDim;
     if (a.qkvBias) n += q + 2 * kv;
@@ -304,7 +325,7 @@ export function countParameters(card: ModelCard): ParameterCount {
   return { total, active, embedding, ...by, vectors };
 }
 
-/** Elements that one token leaves in the cache of one layer: K and V of all heads, or the latent vector. */
+/** Elements that one token leaves in the cache of one layer with attention: K and V of all heads, or the latent vector. */
 export function kvElementsPerLayer(card: ModelCard): number {
   const a = card.attention;
   if (a.kind === 'gqa') return 2 * a.numKeyValueHeads * a.headDim;
@@ -313,16 +334,22 @@ export function kvElementsPerLayer(card: ModelCard): number {
 
 /** Bytes that each further token adds to the cache as long as no window is full. */
 export function kvBytesPerToken(card: ModelCard, bytesPerElement: number): number {
-  return kvElementsPerLayer(card) * card.layers.length * bytesPerElement;
+  const layers = card.layers.filter((kind) => card.kinds[kind]!.mixer === undefined).length;
+  return kvElementsPerLayer(card) * layers * bytesPerElement;
 }
 
-/** Bytes of one sequence's cache with `tokens` in it; windowed layers keep their window only. */
+/** Bytes that one sequence keeps in a layer of this kind with `tokens` in it, at `bytesPerElement` of a cache. */
+export function keptBytes(card: ModelCard, kind: LayerKind, tokens: number, bytesPerElement: number): number {
+  if (kind.mixer) return kind.mixer.stateBytes;
+  return kvElementsPerLayer(card) * Math.min(tokens, kind.window ?? tokens) * bytesPerElement;
+}
+
+/** Bytes of one sequence's cache with `tokens` in it; windowed layers keep their window, states their size. */
 export function kvBytes(card: ModelCard, tokens: number, bytesPerElement: number): number {
-  let elements = 0;
-  for (const { kind, count } of kindCounts(card)) {
-    elements += count * kvElementsPerLayer(card) * Math.min(tokens, kind.window ?? tokens);
-  }
-  return elements * bytesPerElement;
+  return kindCounts(card).reduce(
+    (sum, { kind, count }) => sum + count * keptBytes(card, kind, tokens, bytesPerElement),
+    0,
+  );
 }
 
 export type Phase = 'prefill' | 'decode';
@@ -361,6 +388,10 @@ export function flopsPerToken(card: ModelCard, phase: Phase, context: number): n
   let flops = phase === 'decode' ? 2 * card.vocabSize * card.hiddenSize : 0;
   for (const { kind, count } of kindCounts(card)) {
     for (const m of layerMatrices(card, kind)) flops += 2 * count * m.rows * m.columns * m.active;
+    if (kind.mixer) {
+      flops += count * kind.mixer.flops;
+      continue;
+    }
     const span = attentionSpan(card, kind);
     const prefill = phase === 'prefill';
     const seen = prefill ? meanAttended(context, span) : Math.min(context, span);

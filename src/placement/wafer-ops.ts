@@ -4,13 +4,14 @@
  * its width along x and its positions along y. A decode layer of a plain Llama has exactly ten all-reduces.
  */
 import {
-  attentionMatrices,
   headMatrix,
   type LayerKind,
   type Matrix,
   type ModelCard,
+  mixingMatrices,
   mlpMatrices,
 } from '../../models/card.js';
+import type { StateMixer } from '../../models/card-mixers.js';
 import type { Axis, Reduce, Split } from './plan.js';
 import { reduceAlong } from './reduce.js';
 
@@ -70,7 +71,17 @@ export interface WaferAttention {
   readonly reduce: Reduce;
 }
 
-export type WaferOp = WaferMatmul | WaferScalar | WaferAttention | WaferExchange;
+/** Tokens taken into a state of fixed size, which lies with the heads' columns: nothing is summed across PEs. */
+export interface WaferState {
+  readonly kind: 'state';
+  readonly name: 'state update';
+  readonly grid: Grid;
+  /** Multiply-adds per token. */
+  readonly macs: number;
+  readonly reduce: Reduce;
+}
+
+export type WaferOp = WaferMatmul | WaferScalar | WaferAttention | WaferExchange | WaferState;
 
 /** PEs along an axis. */
 function partsOf(axis: Axis, grid: Grid): number {
@@ -133,18 +144,23 @@ export function plainShape(grid: Grid, expertBlocks = 1): LayerShape {
 export function placeLayer(card: ModelCard, kind: LayerKind, shape: LayerShape): WaferOp[] {
   const { attention: grid, fused } = shape;
   const norm: WaferScalar = { kind: 'scalar', name: 'norm', grid, reduce: along('y', grid) };
-  const projections = attentionMatrices(card);
-  const output = projections.at(-1)!;
-  const first = fused ? 1 : 0;
+  const projections = mixingMatrices(card, kind).map((matrix, at) =>
+    placeMatrix(matrix, grid, 1, fused && at === 0 ? 1 : 0),
+  );
   const norms = fused ? [] : [norm];
   return [
     ...norms,
-    ...projections.slice(0, -1).map((matrix, at) => placeMatrix(matrix, grid, 1, at === 0 ? first : 0)),
-    ...attention(card, grid, fused),
-    placeMatrix(output, grid),
+    ...projections.slice(0, -1),
+    ...(kind.mixer ? stateUpdate(kind.mixer, grid) : attention(card, grid, fused)),
+    ...projections.slice(-1),
     ...(card.normsPerLayer > 1 ? norms : []),
     ...mlp(card, kind, shape),
   ];
+}
+
+function stateUpdate(mixer: StateMixer, grid: Grid): WaferOp[] {
+  if (mixer.kind === 'none') return [];
+  return [{ kind: 'state', name: 'state update', grid, macs: mixer.flops / 2, reduce: reduceAlong('x', 1) }];
 }
 
 function attention(card: ModelCard, grid: Grid, fused: boolean): WaferOp[] {

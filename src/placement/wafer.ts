@@ -5,7 +5,7 @@
 
 import {
   headMatrix,
-  kvElementsPerLayer,
+  keptBytes,
   type LayerKind,
   layerMatrices,
   layerVectors,
@@ -125,12 +125,11 @@ function itemsOf(card: ModelCard, options: WaferPlacementOptions): Item[] {
   const headBytes = storedBits(card, options.weightBits).head / 8;
   const vocabulary = card.vocabSize * card.hiddenSize * headBytes;
   const positions = card.learnedPositions * card.hiddenSize * headBytes;
-  const kvBytes = (kvElementsPerLayer(card) * options.kvBits) / 8;
   const perKind = card.kinds.map((kind) => ({
     weights: layerBytes(card, kind, options.weightBits),
     attention: blockBytes(card, kind, options.weightBits),
     // A sparse indexer still needs the whole cache; a window keeps its own length only.
-    kvPerUser: Math.min(options.context, kind.window ?? Infinity) * kvBytes,
+    kvPerUser: keptBytes(card, kind, options.context, options.kvBits / 8),
   }));
   const finalNorm = card.finalNorms * card.hiddenSize * (card.normBias ? 2 : 1) * 2;
   const head =

@@ -1,5 +1,5 @@
 /** A model served by a group of GPUs: memory, batch, and what one user sees when N of them keep it busy. */
-import { countParameters, kvBytes, kvElementsPerLayer, type ModelCard } from '../../../models/card.js';
+import { countParameters, kvBytes, kvBytesPerToken, type ModelCard } from '../../../models/card.js';
 import { storedBits } from '../../../models/card-bits.js';
 import { ModelError, OptionError } from '../../core/errors.js';
 import { formatBytes } from '../../core/units.js';
@@ -107,6 +107,8 @@ export function gpuServing(
   const maxUsers = Math.floor(free / perUser) * setup.dataParallel;
   const admitted = Math.min(concurrency, maxUsers, setup.slots);
 
+  const perToken = kvBytesPerToken(card, setup.kvBits / 8);
+
   const context = promptTokens + outputTokens / 2;
   const chunk = Math.min(promptTokens, c.chunkTokens);
   const chunks = promptTokens / chunk;
@@ -154,8 +156,7 @@ export function gpuServing(
     weightBytesPerGpu: gpuWeightBytes(card, setup),
     kvBytesPerUser: kvAt(promptTokens + outputTokens) * kvCut,
     kvTokens: Math.floor(
-      (free / ((kvElementsPerLayer(card) * card.layers.length * setup.kvBits) / 8)) *
-        kvCut *
+      (perToken > 0 ? (free / perToken) * kvCut : (free / perUser) * (promptTokens + outputTokens)) *
         setup.dataParallel,
     ),
     decode: check,

@@ -18,6 +18,7 @@ import {
   meanAttended,
 } from '../../../models/card.js';
 import { matrixBits } from '../../../models/card-bits.js';
+import type { StateMixer } from '../../../models/card-mixers.js';
 import type { GpuKey } from '../../machine/gpus.js';
 import type { Plain } from '../../machine/types.js';
 import { type OpCost, type StepCost, stepOf } from '../cost.js';
@@ -217,6 +218,7 @@ function attention(
   load: StepLoad,
   c: GpuConstants,
 ): OpCost[] {
+  if (kind.mixer) return stateUpdates(gpu, setup, kind.mixer, load, c);
   const span = attentionSpan(card, kind);
   // A latent cache is one vector for all heads: every GPU of the group keeps all of it.
   const a = card.attention;
@@ -247,6 +249,31 @@ function attention(
     ops.push(roofline('prefill attention', compute, 0, c.kernelUs * 1e-6, flops, 0));
   }
   return ops;
+}
+
+/** Taking tokens into states of fixed size: each is read and written per step, whatever the context. */
+function stateUpdates(
+  gpu: GpuNumbers,
+  setup: GpuSetup,
+  mixer: StateMixer,
+  load: StepLoad,
+  c: GpuConstants,
+): OpCost[] {
+  if (mixer.kind === 'none') return [];
+  const cut = setup.tensorParallel;
+  const update = (op: string, tokens: number, sequences: number): OpCost => {
+    const flops = (tokens * mixer.flops) / cut;
+    const bytes = (2 * sequences * mixer.stateBytes) / cut;
+    const memory = bytes / (gpu.memoryBytesPerSecond * c.kvShare);
+    return roofline(op, flops / (gpu.flops16 * c.attentionShare), memory, c.kernelUs * 1e-6, flops, bytes);
+  };
+  const { decodeSequences, tokensPerSequence, prefillTokens } = load;
+  return [
+    ...(decodeSequences > 0
+      ? [update('decode attention', decodeSequences * tokensPerSequence, decodeSequences)]
+      : []),
+    ...(prefillTokens > 0 ? [update('prefill attention', prefillTokens, load.promptsDone)] : []),
+  ];
 }
 
 /** Norms, RoPE, activation, routing: kernels that move hidden vectors and compute little. */

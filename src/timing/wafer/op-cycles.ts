@@ -71,6 +71,9 @@ export function decodeOpCycles(
   } else if (op.kind === 'exchange') {
     elements = Math.ceil(op.width.extent / op.width.parts) * batch;
     if (op.name === 'block hand-over') return handOverCycles(op, elements, wafer);
+  } else if (op.kind === 'state') {
+    elements = 0;
+    macsPerPe = (op.macs * batch) / (across * down);
   } else if (op.kind === 'attention') {
     const seen = kind ? Math.min(context, attentionSpan(card, kind)) : context;
     const positions = Math.ceil(seen / down);
@@ -177,6 +180,18 @@ export function prefillOpCycles(
 ): OpCycles | null {
   if (op.kind === 'scalar') return null;
   const { grid } = op;
+  if (op.kind === 'state') {
+    const macs = op.macs * tokens;
+    const computeCycles = (macs / (grid.width * grid.height)) * wafer.cyclesPerMacF16;
+    return {
+      op: op.name,
+      computeCycles,
+      fabricCycles: 0,
+      latencyCycles: c.opCycles.value + tokens * c.stageTaskCycles.value,
+      macs,
+      hops: 0,
+    };
+  }
   const side = Math.max(grid.width, grid.height);
   if (op.kind === 'attention') {
     const seen = kind ? Math.min(context, attentionSpan(card, kind)) : context;
