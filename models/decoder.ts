@@ -79,19 +79,19 @@ export class Decoder {
     return this.config.has(`blk.${layer}.${stem}${suffix}`);
   }
 
-  /** Products of x with matrices of a layer, with their biases where the file has them. */
-  linear(x: Value, layer: number, parts: Readonly<Record<string, number>>): Value[] {
+  /** Products of x with matrices of a layer, with their biases where the file has them and `hasBias` lets them. */
+  linear(x: Value, layer: number, parts: Readonly<Record<string, number>>, hasBias = true): Value[] {
     const stems = Object.entries(parts);
     return this.graph.linear(
       x,
       stems.map(([stem, features]) => this.ref(layer, stem, [features, x.features])),
-      stems.map(([stem, features]) => this.optional(layer, stem, [features], '.bias')),
+      stems.map(([stem, features]) => (hasBias ? this.optional(layer, stem, [features], '.bias') : null)),
     );
   }
 
   /** One product of x. */
-  one(x: Value, layer: number, stem: string, features: number): Value {
-    return this.linear(x, layer, { [stem]: features })[0]!;
+  one(x: Value, layer: number, stem: string, features: number, hasBias = true): Value {
+    return this.linear(x, layer, { [stem]: features }, hasBias)[0]!;
   }
 
   /** Parts of one stored matrix (and bias) of `all` rows, one under the other. */
@@ -233,6 +233,8 @@ export interface AttentionStyle {
   /** Behind a head's queries lies a gate, by whose sigmoid its result is multiplied. */
   readonly hasQueryGate?: boolean;
   readonly output?: string;
+  /** Biases that files may carry and that play no part. */
+  readonly unbiased?: readonly 'output'[];
 }
 
 /** Grouped-query attention from separate or fused q, k and v to the output product. */
@@ -294,7 +296,8 @@ export function attention(
       positions: null,
     });
     if (gate) out = graph.activation(gate, { name: 'sigmoid' }, { by: out });
-    return model.one(out, layer, own.output ?? 'attn_output', config.hidden);
+    const hasBias = !own.unbiased?.includes('output');
+    return model.one(out, layer, own.output ?? 'attn_output', config.hidden, hasBias);
   };
 }
 

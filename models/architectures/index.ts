@@ -3,6 +3,7 @@ import type { Architecture } from '../architecture.js';
 import { cohere2 } from './cohere2.js';
 import { deci } from './deci.js';
 import { exaone4 } from './exaone4.js';
+import { falconH1 } from './falcon-h1.js';
 import { gemma, gemma2, gemma3 } from './gemma.js';
 import { glm4 } from './glm4.js';
 import { baichuan, bloom, gpt2, jais, refact } from './gpt2.js';
@@ -20,6 +21,7 @@ import { phi3 } from './phi3.js';
 import { plamo2 } from './plamo2.js';
 import { plamo3 } from './plamo3.js';
 import { qwen3 } from './qwen3.js';
+import { qwen35 } from './qwen35.js';
 import { smollm3 } from './smollm3.js';
 
 const all: readonly Architecture[] = [
@@ -31,6 +33,7 @@ const all: readonly Architecture[] = [
   cohere2,
   deci,
   exaone4,
+  falconH1,
   gemma,
   gemma2,
   gemma3,
@@ -50,6 +53,7 @@ const all: readonly Architecture[] = [
   plamo3,
   plamo2,
   qwen3,
+  qwen35,
   refact,
   smollm3,
 ];

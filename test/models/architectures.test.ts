@@ -143,6 +143,12 @@ const models: readonly SmallModel[] = [
     keys: { ...ssm, ...hybrid, feed_forward_length: [80, 0, 0] },
   },
   { architecture: 'plamo2', has: /attn_qkv/, keys: { ...ssm, ...hybrid } },
+  { architecture: 'falcon-h1', has: /ffn_gate\.weight|ssm_norm/, keys: ssm },
+  {
+    architecture: 'qwen35',
+    has: gate,
+    keys: { ...ssm, 'ssm.state_size': 16, 'attention.recurrent_layers': [1, 0] },
+  },
 ];
 
 const ids = Array.from({ length: 45 }, (_, i) => 3 + ((i * 37) % 256));
