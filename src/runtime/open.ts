@@ -105,6 +105,7 @@ export async function openEngine(
     pageTable: layout.pageTable,
     states: layout.states.address,
     stateStride: layout.states.stride,
+    stateCopies: layout.states.copies,
   });
   crew.hold(true);
   try {

@@ -14,6 +14,7 @@ import { PagePool } from './pages.js';
 import { requireFinite, Sampler, SamplerScratch } from './sampler.js';
 import { Scheduler, type SchedulerLimits, type Share } from './scheduler.js';
 import { type Job, type JobResult, type Purpose, Sequence, type WindowScores } from './sequence.js';
+import { StateCopies } from './states.js';
 import { Stepper, type StepperInit } from './stepper.js';
 
 /** Enough for the batch path with its pairs and fours. */
@@ -30,6 +31,8 @@ export interface LeaderInit extends StepperInit, SchedulerLimits {
   readonly feed: FeedMemory;
   /** Pages of the KV cache. */
   readonly pages: number;
+  /** Records for copies of recurrent states, behind those of the running sequences. */
+  readonly stateCopies: number;
 }
 
 /** A job's end, or what broke it and no other. */
@@ -91,9 +94,11 @@ class Leader {
     this.init = init;
     this.stepper = new Stepper(init);
     this.feed = new FeedWriter(init.feed);
+    const copies = init.stateStride > 0 ? new StateCopies(init.maxRunning, init.stateCopies) : null;
     this.scheduler = new Scheduler(
       this.stepper,
-      new PagePool(init.pages),
+      new PagePool(init.pages, copies),
+      copies,
       this.feed,
       init,
       (sequence, error) => this.end(sequence, failureOf(error)),

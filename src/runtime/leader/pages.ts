@@ -1,8 +1,9 @@
 /** The pages of the KV cache: which are free, and which full ones can be found again by the tokens in them. */
 import { kvPagePositions } from '../program/layout.js';
+import type { StateCopies, StateHolder } from './states.js';
 
 /** A full page whose tokens, and all tokens before them, are known. */
-export interface CachedPage {
+export interface CachedPage extends StateHolder {
   readonly page: number;
   readonly parent: CachedPage | null;
   readonly key: string;
@@ -22,9 +23,12 @@ export class PagePool {
   /** Unused cached pages that no other cached page builds on, the one unused for longest first. */
   private readonly leaves = new Set<CachedPage>();
   private unused = 0;
+  /** Null for a model without recurrent states. */
+  private readonly copies: StateCopies | null;
 
-  constructor(total: number) {
+  constructor(total: number, copies: StateCopies | null) {
     this.total = total;
+    this.copies = copies;
     this.free = Array.from({ length: total }, (_, i) => total - 1 - i);
   }
 
@@ -54,17 +58,23 @@ export class PagePool {
     this.free.push(page);
   }
 
-  /** The cached pages of the longest known beginning of `ids`, at most `most`; the caller becomes a user of each. */
+  /**
+   * The cached pages of the longest known beginning of `ids` that one can go on from, at most `most`; the caller becomes
+   * a user of each.
+   */
   find(ids: readonly number[], most: number): CachedPage[] {
     const found: CachedPage[] = [];
     let children = this.roots;
     while (found.length < most) {
       const node = children.get(keyOf(ids, found.length));
       if (node === undefined) break;
-      this.use(node);
       found.push(node);
       children = node.children;
     }
+    if (this.copies) found.length = found.findLastIndex(({ state }) => state !== null) + 1;
+    const last = found.at(-1);
+    if (last) this.copies?.touch(last);
+    for (const node of found) this.use(node);
     return found;
   }
 
@@ -82,7 +92,7 @@ export class PagePool {
       this.use(known);
       return known;
     }
-    const node: CachedPage = { page, parent, key, children: new Map(), users: 1 };
+    const node: CachedPage = { page, parent, key, children: new Map(), users: 1, state: null };
     siblings.set(key, node);
     return node;
   }
@@ -105,6 +115,7 @@ export class PagePool {
 
   private forget(leaf: CachedPage): void {
     const { parent, key } = leaf;
+    this.copies?.drop(leaf);
     this.leaves.delete(leaf);
     this.unused--;
     (parent === null ? this.roots : parent.children).delete(key);

@@ -9,6 +9,7 @@ import { maskStepsPerTurn } from '../grammar/limits.js';
 import { kvPagePositions } from '../program/layout.js';
 import type { PagePool } from './pages.js';
 import type { Sequence } from './sequence.js';
+import type { StateCopies } from './states.js';
 import type { Stepper } from './stepper.js';
 
 /** Prompts that share the chunk of a step, so that a short one is not behind all of a long one. */
@@ -31,6 +32,8 @@ export interface Share {
 export class Scheduler {
   private readonly stepper: Stepper;
   private readonly pool: PagePool;
+  /** Null for a model without recurrent states. */
+  private readonly copies: StateCopies | null;
   private readonly feed: FeedWriter;
   private readonly limits: SchedulerLimits;
   private readonly fail: (sequence: Sequence, error: unknown) => void;
@@ -49,12 +52,14 @@ export class Scheduler {
   constructor(
     stepper: Stepper,
     pool: PagePool,
+    copies: StateCopies | null,
     feed: FeedWriter,
     limits: SchedulerLimits,
     fail: (sequence: Sequence, error: unknown) => void,
   ) {
     this.stepper = stepper;
     this.pool = pool;
+    this.copies = copies;
     this.feed = feed;
     this.limits = limits;
     this.fail = fail;
@@ -107,8 +112,7 @@ export class Scheduler {
       if (preparing.has(sequence) && sequence.computed + Math.max(1, rows) >= sequence.ids.length) continue;
       if (!sequence.isPrefilling) {
         try {
-          // Tokens that were not chosen could not be taken out of a state again.
-          sequence.drafts = this.stepper.hasStates ? [] : draftsOf(sequence, room);
+          sequence.drafts = draftsOf(sequence, room);
         } catch (error) {
           this.fail(sequence, error);
           continue;
@@ -116,7 +120,13 @@ export class Scheduler {
         room -= sequence.drafts.length;
         rows = 1 + sequence.drafts.length;
       }
-      if (rows > 0 && this.reserve(sequence, sequence.computed + rows)) shares.push({ sequence, rows });
+      if (sequence.isPrefilling) rows = this.toBorder(sequence, rows);
+      if (rows === 0 || !this.reserve(sequence, sequence.computed + rows)) continue;
+      if (sequence.drafts.length > 0 && !this.rememberPast(sequence)) {
+        sequence.drafts = [];
+        rows = 1;
+      }
+      shares.push({ sequence, rows });
     }
     for (const share of shares) this.addRows(share);
     this.tellPositions();
@@ -142,11 +152,53 @@ export class Scheduler {
     return preparing;
   }
 
+  /** With states a prompt's part ends with a page where it can, so that others can go on from there. */
+  private toBorder({ computed }: Sequence, rows: number): number {
+    if (this.copies === null) return rows;
+    const border = Math.floor((computed + rows) / kvPagePositions) * kvPagePositions;
+    return border > computed ? border - computed : rows;
+  }
+
+  /** Copies the states of a sequence with drafts, which cannot be taken out again. False if there is no room for that. */
+  private rememberPast(sequence: Sequence): boolean {
+    if (this.copies === null) return true;
+    sequence.past = this.copies.take();
+    if (sequence.past === null) return false;
+    this.stepper.copyStates(sequence.slot, sequence.past);
+    return true;
+  }
+
+  /** Whether the states are those after all rows of the step; if not, they are what they were before it. */
+  private settlePast(sequence: Sequence, computed: number): boolean {
+    const { past } = sequence;
+    if (past === null) return true;
+    const isWhole = computed === sequence.computed + 1 + sequence.drafts.length;
+    if (!isWhole) this.stepper.copyStates(past, sequence.slot);
+    this.copies!.give(past);
+    sequence.past = null;
+    return isWhole;
+  }
+
+  /** Keeps the states at the end of a page; of an answer's pages only the newest keeps them. */
+  private keepStates(sequence: Sequence): void {
+    const { copies } = this;
+    const { shared, computed, promptTokens } = sequence;
+    const page = shared.at(-1);
+    if (!copies || !page || page.state !== null || shared.length * kvPagePositions !== computed) return;
+    const isAnswer = computed > promptTokens;
+    if (isAnswer && sequence.answered) copies.drop(sequence.answered);
+    const record = copies.take();
+    if (record === null) return;
+    this.stepper.copyStates(sequence.slot, record);
+    copies.keep(page, record);
+    if (isAnswer) sequence.answered = page;
+  }
+
   /** The tokens up to `computed` are in the cache: makes the full pages among them findable. */
   advance(sequence: Sequence, computed: number): void {
+    // Where drafts were wrong, the right ones are computed again from the states before.
+    if (!this.settlePast(sequence, computed)) return;
     sequence.computed = computed;
-    // States hold for the newest position alone, so nobody can go on from a page in the middle.
-    if (this.stepper.hasStates) return;
     const { shared, own } = sequence;
     while (own.length > 0 && (shared.length + 1) * kvPagePositions <= computed) {
       const page = own.shift()!;
@@ -154,6 +206,7 @@ export class Scheduler {
       if (node.page !== page) this.stepper.setPage(sequence.slot, shared.length, node.page);
       shared.push(node);
     }
+    this.keepStates(sequence);
   }
 
   /** Rows of each prompt in this step: equal parts for the first few, what is left in order. */
@@ -191,8 +244,8 @@ export class Scheduler {
     while (this.waiting.length > 0) {
       const next = this.next();
       if (this.freeSlots.length === 0 && !this.makeRoom(next.priority)) return;
-      const isRead = next.purpose.kind === 'score' || this.stepper.hasStates;
-      const cacheable = isRead ? 0 : Math.floor((next.ids.length - 1) / kvPagePositions);
+      const cacheable =
+        next.purpose.kind === 'score' ? 0 : Math.floor((next.ids.length - 1) / kvPagePositions);
       const found = this.pool.find(next.ids, cacheable);
       const needed = Math.ceil((next.ids.length + 1) / kvPagePositions) - found.length;
       // A page for each running sequence, so that the newcomer does not push one out at once.
@@ -215,6 +268,8 @@ export class Scheduler {
     found.forEach(({ page }, i) => {
       this.stepper.setPage(sequence.slot, i, page);
     });
+    const state = found.at(-1)?.state ?? null;
+    if (state !== null) this.stepper.copyStates(state, sequence.slot);
     if (sequence.cachedTokens === null) {
       sequence.cachedTokens = sequence.computed;
       if (sequence.purpose.kind === 'generate') {
@@ -277,8 +332,11 @@ export class Scheduler {
     this.running = this.running.filter((other) => other !== sequence);
     this.pool.release(sequence.shared);
     for (const page of sequence.own) this.pool.give(page);
+    if (sequence.past !== null) this.copies!.give(sequence.past);
     this.freeSlots.push(sequence.slot);
     sequence.slot = -1;
+    sequence.past = null;
+    sequence.answered = null;
     sequence.shared = [];
     sequence.own = [];
     sequence.computed = 0;

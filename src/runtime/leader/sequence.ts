@@ -81,6 +81,10 @@ export class Sequence {
   /** Reads of the first row of logits and number of such rows in the step under way. */
   firstLogits = -1;
   drafts: readonly number[] = [];
+  /** The record with its states before the drafts of the step under way; null for none. */
+  past: number | null = null;
+  /** The last page of its answer after which a copy of its states was made. */
+  answered: CachedPage | null = null;
   cachedTokens: number | null = null;
   draftTokens = 0;
   acceptedTokens = 0;

@@ -28,7 +28,7 @@ export interface StepperInit {
   /** Page tables of the slots of running sequences, one behind the other. */
   readonly pageTable: number;
   readonly pagesPerSequence: number;
-  /** Records of recurrent states, one for each slot; a stride of 0: the model has none. */
+  /** Records of recurrent states: one for each slot, then copies. A stride of 0: the model has none. */
   readonly states: number;
   readonly stateStride: number;
 }
@@ -76,9 +76,11 @@ export class Stepper {
     return this.rows;
   }
 
-  /** Whether sequences have states, which hold for one position alone. */
-  get hasStates(): boolean {
-    return this.init.stateStride > 0;
+  /** Copies all states of one record to another. */
+  copyStates(from: number, to: number): void {
+    const { memory, states, stateStride } = this.init;
+    const start = states + from * stateStride;
+    new Uint8Array(memory.buffer).copyWithin(states + to * stateStride, start, start + stateStride);
   }
 
   /** Page `index` of the sequence in `slot` is `page`. */

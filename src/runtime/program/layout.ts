@@ -17,6 +17,8 @@ export const kvPagePositions = 32;
 export const groupRows = 8;
 /** How much of a file is read at a time. */
 const stagingBytes = 1 << 20;
+/** Most that copies of states take together, but for one of them. */
+const copyBytes = 256 << 20;
 
 /** One matrix, or several of one shape behind each other: experts, heads. */
 export interface PackedWeight {
@@ -49,11 +51,11 @@ export interface PlacedRope {
   readonly address: number;
 }
 
-/** Records of `stride` bytes, one for each slot; a state lies at its offset in each of them. */
+/** Records of `stride` bytes, one for each running sequence, then copies; a state lies at its offset in each of them. */
 export interface States {
   readonly address: number;
   readonly stride: number;
-  readonly slots: number;
+  readonly copies: number;
   /** By the number of a state. */
   readonly offsets: readonly number[];
 }
@@ -253,8 +255,10 @@ export function layOut(
     offsets[state] = stride;
     stride += roundUp(words * 4, 64);
   }
-  const slots = stride === 0 ? 0 : maxRunning;
-  const states = { address: arena.take(slots * stride, 'states'), stride, slots, offsets };
+  // As many copies as sequences, where they are small: of a past before drafts, of pages that others begin with.
+  const copies = stride === 0 ? 0 : Math.max(1, Math.min(maxRunning, Math.floor(copyBytes / stride)));
+  const address = arena.take((maxRunning + copies) * stride, 'states');
+  const states = { address, stride, copies, offsets };
   const staging = Math.max(stagingBytes, groupRows * widestRow);
   return {
     ...layout,
