@@ -1,5 +1,7 @@
 // Writes a Llama model with seeded random weights as GGUF: `node bench/make-model.mjs 15M Q8_0 model.gguf [seed]`.
+
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { quantOf, weightTypes } from '#kernels/quants/index.js';
 import { randomModel } from '#src/formats/random-model.js';
 
 /** hidden, layers, heads, KV heads, FFN, vocabulary */
@@ -8,7 +10,7 @@ const shapes = {
   '15M': [288, 6, 6, 6, 768, 32000],
   '135M': [576, 30, 9, 3, 1536, 49152],
 };
-const types = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0'];
+const types = weightTypes.filter((type) => quantOf(type).pack !== null);
 const [shape, weightType, path, seed = '1'] = process.argv.slice(2);
 
 if (!(shape in shapes) || !types.includes(weightType) || path === undefined) {

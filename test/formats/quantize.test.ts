@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { quantOf, weightTypes } from '#kernels/quants/index.js';
 import { fromBf16, fromF16, toBf16, toF16 } from '#src/core/half.js';
 import { Rng } from '#src/core/rng.js';
 import type { GgufFile } from '#src/formats/gguf.js';
@@ -92,6 +93,30 @@ describe('quantize and dequantize', () => {
     const twice = dequantize(quantize(once, type), type);
     for (const [i, value] of once.entries())
       expect(Math.abs(twice[i]! - value)).toBeLessThanOrEqual(Math.abs(value) / 500);
+  });
+
+  // Mean squared errors of normal numbers, in parts of their mean square; a type that is only read has none.
+  const errors: Readonly<Partial<Record<WeightType, number>>> = {
+    ...{ Q4_1: 6.5e-3, Q5_0: 2e-3, Q5_1: 1.6e-3 },
+    ...{ Q2_K: 0.08, Q3_K: 0.025, Q4_K: 5.5e-3, Q5_K: 1.4e-3, Q6_K: 3.3e-4 },
+    ...{ IQ4_NL: 6.3e-3, IQ4_XS: 6.4e-3, MXFP4: 0.014, TQ1_0: 0.7, TQ2_0: 0.7, Q1_0: 0.4 },
+  };
+  it.each(Object.entries(errors))('%s loses at most %f of the square of normal numbers', (name, bound) => {
+    const type = name as WeightType;
+    const x = normals(256 * 40, 5).map((value) => value * 0.02);
+    const y = dequantize(quantize(x, type), type);
+    const square = (values: Float32Array): number => values.reduce((sum, value) => sum + value * value, 0);
+    expect(square(x.map((value, i) => value - y[i]!)) / square(x)).toBeLessThan(bound);
+    expect(dequantize(quantize(new Float32Array(256), type), type).every((value) => value === 0)).toBe(true);
+  });
+
+  it('writes every type that has an encoder, and refuses the others by name', async () => {
+    for (const type of weightTypes) {
+      if (quantOf(type).pack !== null) continue;
+      const error = await deliberateError(() => quantize(new Float32Array(256), type));
+      expect(error.message).toContain(`${type}, which is only read`);
+      expect(type).toMatch(/^IQ[123]/);
+    }
   });
 
   it('rounds Q8_0 halves away from zero', () => {

@@ -1,6 +1,6 @@
 /** IQ4_NL: 32 nibbles that mean entries of a table, under an f16 scale. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack, values } from './codec.js';
 
 export const IQ4_NL: BlockQuant = {
   id: 20,
@@ -10,7 +10,7 @@ export const IQ4_NL: BlockQuant = {
   bits: 4,
   hasScales: false,
   hasMins: false,
-  codes: [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113],
-  pack: null,
+  codes: values,
+  pack,
   decode,
 };

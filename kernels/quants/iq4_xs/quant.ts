@@ -1,6 +1,7 @@
 /** IQ4_XS: 256 nibbles that mean entries of a table, and a scale of six bits per 32, under an f16 scale. */
+import { values } from '../iq4_nl/codec.js';
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const IQ4_XS: BlockQuant = {
   id: 23,
@@ -10,7 +11,7 @@ export const IQ4_XS: BlockQuant = {
   bits: 4,
   hasScales: true,
   hasMins: false,
-  codes: [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113],
-  pack: null,
+  codes: values,
+  pack,
   decode,
 };

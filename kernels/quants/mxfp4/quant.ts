@@ -1,6 +1,6 @@
 /** MXFP4: 32 floats of four bits (twice their values are integers) under a power of two. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const MXFP4: BlockQuant = {
   id: 39,
@@ -11,6 +11,6 @@ export const MXFP4: BlockQuant = {
   hasScales: false,
   hasMins: false,
   codes: [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12],
-  pack: null,
+  pack,
   decode,
 };

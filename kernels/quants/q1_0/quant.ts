@@ -1,6 +1,6 @@
 /** Q1_0: 128 signs under an f16 scale. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const Q1_0: BlockQuant = {
   id: 41,
@@ -11,6 +11,6 @@ export const Q1_0: BlockQuant = {
   hasScales: false,
   hasMins: false,
   codes: [-1, 1],
-  pack: null,
+  pack,
   decode,
 };

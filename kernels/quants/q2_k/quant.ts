@@ -1,6 +1,6 @@
 /** Q2_K: 256 codes of two bits, a scale and a min of four bits per 16, under an f16 scale of each. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const Q2_K: BlockQuant = {
   id: 10,
@@ -11,6 +11,6 @@ export const Q2_K: BlockQuant = {
   hasScales: true,
   hasMins: true,
   codes: { offset: 0 },
-  pack: null,
+  pack,
   decode,
 };

@@ -1,6 +1,6 @@
 /** Q3_K: 256 codes of three bits, 4 taken off, and a scale of six bits per 16, under an f16 scale. Packed as nibbles. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const Q3_K: BlockQuant = {
   id: 11,
@@ -11,6 +11,6 @@ export const Q3_K: BlockQuant = {
   hasScales: true,
   hasMins: false,
   codes: { offset: 4 },
-  pack: null,
+  pack,
   decode,
 };

@@ -1,6 +1,6 @@
 /** Q4_1: 32 nibbles under an f16 scale, above an f16 min. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const Q4_1: BlockQuant = {
   id: 3,
@@ -11,6 +11,6 @@ export const Q4_1: BlockQuant = {
   hasScales: false,
   hasMins: true,
   codes: { offset: 0 },
-  pack: null,
+  pack,
   decode,
 };

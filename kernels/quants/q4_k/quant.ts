@@ -1,6 +1,6 @@
 /** Q4_K: 256 nibbles, a scale and a min of six bits per 32, under an f16 scale of each. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const Q4_K: BlockQuant = {
   id: 12,
@@ -11,6 +11,6 @@ export const Q4_K: BlockQuant = {
   hasScales: true,
   hasMins: true,
   codes: { offset: 0 },
-  pack: null,
+  pack,
   decode,
 };

@@ -1,6 +1,6 @@
 /** Q5_0: 32 codes of five bits, 16 taken off, under an f16 scale. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const Q5_0: BlockQuant = {
   id: 6,
@@ -11,6 +11,6 @@ export const Q5_0: BlockQuant = {
   hasScales: false,
   hasMins: false,
   codes: { offset: 16 },
-  pack: null,
+  pack,
   decode,
 };

@@ -1,6 +1,6 @@
 /** Q5_K: 256 codes of five bits, a scale and a min of six bits per 32, under an f16 scale of each. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const Q5_K: BlockQuant = {
   id: 13,
@@ -11,6 +11,6 @@ export const Q5_K: BlockQuant = {
   hasScales: true,
   hasMins: true,
   codes: { offset: 0 },
-  pack: null,
+  pack,
   decode,
 };

@@ -1,6 +1,6 @@
 /** TQ1_0: 256 ternary digits, five to a byte, under an f16 scale. Packed as two bits. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const TQ1_0: BlockQuant = {
   id: 34,
@@ -11,6 +11,6 @@ export const TQ1_0: BlockQuant = {
   hasScales: false,
   hasMins: false,
   codes: { offset: 1 },
-  pack: null,
+  pack,
   decode,
 };

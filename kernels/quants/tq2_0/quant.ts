@@ -1,6 +1,6 @@
 /** TQ2_0: 256 ternary digits of two bits under an f16 scale. */
 import type { BlockQuant } from '../quant.js';
-import { decode } from './codec.js';
+import { decode, pack } from './codec.js';
 
 export const TQ2_0: BlockQuant = {
   id: 35,
@@ -11,6 +11,6 @@ export const TQ2_0: BlockQuant = {
   hasScales: false,
   hasMins: false,
   codes: { offset: 1 },
-  pack: null,
+  pack,
   decode,
 };
