@@ -9,6 +9,7 @@ import type { Attention, DenseMlp, LayerKind, ModelCard, MoeMlp } from './card.j
 import { partBits, type Quantization, readQuantization } from './card-bits.js';
 import { type Family, familyOf, isNeutral } from './card-families.js';
 import { Fields, isObject, type Json } from './card-fields.js';
+import { blockMlps, layerAttention } from './card-layers.js';
 import { type HybridLayer, hybridLayers } from './card-mixers.js';
 
 export interface CardOrigin {
@@ -91,7 +92,11 @@ class Reader {
 
   card(): ModelCard {
     const hiddenSize = this.fields.size('hidden_size', 'n_embd', 'n_embed', 'd_model', 'dim');
-    const layers = this.fields.size('num_hidden_layers', 'n_layer', 'n_layers', 'num_layers');
+    const listed = this.config.layers_block_type;
+    const layers = Array.isArray(listed)
+      ? listed.length
+      : this.fields.size('num_hidden_layers', 'n_layer', 'n_layers', 'num_layers');
+    this.fields.take('num_hidden_layers');
     if (layers > MAX_LAYERS)
       this.fields.fail('num_hidden_layers', String(layers), `at most ${MAX_LAYERS} layers`);
     const vocabSize = this.fields.size('vocab_size');
@@ -99,7 +104,8 @@ class Reader {
       this.fields.optional('max_position_embeddings', 'n_positions', 'max_seq_len') ?? 2048;
     const hybrid = hybridLayers(this.config, this.fields, layers, hiddenSize);
     const attention = this.attention(hiddenSize, hybrid);
-    const { kinds, index } = this.layerKinds(layers, hybrid);
+    const own = layerAttention(this.config, this.fields, attention, layers);
+    const { kinds, index } = this.layerKinds(layers, hybrid, own);
     const { weightBits, storedBits, quantized, kvBits } = this.quantization();
     const tie = this.fields.flag('tie_word_embeddings') ?? this.family.tied;
     const headBias = this.fields.flag('lm_head_bias') ?? this.family.headBias;
@@ -173,7 +179,7 @@ class Reader {
             ? family.qkNormKind
             : family.qkNorm,
       sinks: family.sinks,
-      outputGate: this.fields.flag('attn_output_gate') ?? family.outputGate,
+      outputGate: this.fields.flag('attn_output_gate', 'attention_output_gate') ?? family.outputGate,
     };
   }
 
@@ -188,6 +194,7 @@ class Reader {
 
   private latentAttention(heads: number, kvLoraRank: number): Attention {
     const indexHeads = this.fields.optional('index_n_heads');
+    const outputGate = this.fields.flag('mla_use_output_gate') === true;
     this.fields.optional('num_key_value_heads', 'head_dim', 'qk_head_dim', 'v_head_dim');
     this.fields.flag('attention_bias');
     return {
@@ -198,6 +205,7 @@ class Reader {
       qkNopeHeadDim: this.fields.size('qk_nope_head_dim'),
       qkRopeHeadDim: this.fields.size('qk_rope_head_dim'),
       vHeadDim: this.fields.size('v_head_dim'),
+      ...(outputGate && { outputGate }),
       indexer:
         indexHeads === null
           ? null
@@ -212,18 +220,25 @@ class Reader {
   private layerKinds(
     layers: number,
     hybrid: readonly HybridLayer[] | null,
+    own: readonly (Attention | undefined)[],
   ): { kinds: LayerKind[]; index: number[] } {
     const windows = this.windows(layers);
-    const mlps = this.mlps(layers);
+    const mlps = blockMlps(this.config, this.fields) ?? this.mlps(layers);
     const kinds: LayerKind[] = [];
     const seen = new Map<string, number>();
     const index = Array.from({ length: layers }, (_, layer) => {
       const { mixer = null, mlp: only } = hybrid?.[layer] ?? {};
       const mlp = only === 'none' ? NO_MLP : (this.onlyMlp(only, mlps) ?? mlps[layer]!);
       const window = mixer === null ? windows[layer]! : null;
-      const kind: LayerKind = { window, mlp, ...(mixer !== null && { mixer }) };
+      const attention = mixer === null ? own[layer] : undefined;
+      const kind: LayerKind = {
+        window,
+        mlp,
+        ...(attention && { attention }),
+        ...(mixer !== null && { mixer }),
+      };
       const width = mlp.kind === 'dense' ? mlp.intermediateSize : 0;
-      const key = `${kind.window} ${kind.mlp.kind} ${width} ${mixer?.kind}`;
+      const key = `${kind.window} ${kind.mlp.kind} ${width} ${mixer?.kind} ${JSON.stringify(attention)}`;
       let at = seen.get(key);
       if (at === undefined) {
         at = kinds.push(kind) - 1;
@@ -256,7 +271,8 @@ class Reader {
       if (types.length !== layers)
         this.fields.fail('layer_types', `${types.length} entries`, `${layers}, one per layer`);
       return types.map((type) => {
-        if (/^(full_attention|attention|linear_attention|mamba|conv)$/.test(type)) return null;
+        if (/^(full_attention|attention|linear_attention|mamba|conv|deepseek_sparse_attention)$/.test(type))
+          return null;
         if ((type === 'sliding_attention' || type === 'chunked_attention') && window !== null) return window;
         return this.fields.fail(
           'layer_types',
@@ -266,6 +282,9 @@ class Reader {
       });
     }
     const every = Array.from({ length: layers }, (_, layer) => layer);
+    // MiMo marks its windowed layers with 1.
+    const marks = this.fields.numbers('hybrid_layer_pattern');
+    if (marks !== null) return every.map((layer) => (marks[layer] === 1 ? window : null));
     if (window === null || used === false) return every.map(() => null);
     if (pattern !== null) return every.map((layer) => ((layer + 1) % pattern === 0 ? null : window));
     return every.map((layer) => (used === true && from !== null && layer < from ? null : window));
@@ -292,10 +311,12 @@ class Reader {
       'n_routed_experts',
       'moe_num_experts',
     );
+    const sparse = this.fields.strings('mlp_layer_types');
     const width = this.fields.optional('intermediate_size', 'n_inner', 'ffn_dim', 'ffn_hidden_size');
     const bias = this.fields.flag('mlp_bias') ?? this.fields.flag('use_bias', 'bias') ?? this.family.mlpBias;
     const gated = this.family.gated;
-    const denseWidth = this.fields.optional('intermediate_size_mlp') ?? this.adjustedWidth(width);
+    const denseWidth =
+      this.fields.optional('intermediate_size_mlp', 'dense_intermediate_size') ?? this.adjustedWidth(width);
     const dense = (): DenseMlp => ({
       kind: 'dense',
       intermediateSize:
@@ -312,9 +333,12 @@ class Reader {
     const first =
       this.fields.optional('first_k_dense_replace', 'moe_layer_start_index', 'num_dense_layers') ?? 0;
     // One flag per layer, as newer DeepSeek-like files have it.
-    const flags = Array.isArray(this.config.moe_layer_freq) ? this.fields.numbers('moe_layer_freq') : null;
+    const flags =
+      sparse?.map((type) => (type === 'dense' ? 0 : 1)) ??
+      (Array.isArray(this.config.moe_layer_freq) ? this.fields.numbers('moe_layer_freq') : null);
     if (flags !== null && flags.length !== layers)
       this.fields.fail('moe_layer_freq', `${flags.length} entries`, `${layers}, one per layer`);
+    this.fields.take('moe_layer_freq');
     const step =
       flags !== null
         ? 1
@@ -359,7 +383,9 @@ class Reader {
       'experts_per_token',
       'moe_topk',
       'num_experts_per_token',
+      'top_k_experts',
     );
+    const latent = this.fields.optional('moe_latent_size', 'routed_expert_hidden_size');
     if (perToken > numExperts) {
       this.fields.fail('num_experts_per_tok', String(perToken), `at most the ${numExperts} experts`);
     }
@@ -374,8 +400,11 @@ class Reader {
       'shared_expert_intermediate_size',
       'shared_intermediate_size',
       'moe_shared_expert_intermediate_size',
+      'share_expert_dim',
     );
-    const shared = sharedWidth ?? (sharedCount ?? this.family.sharedExperts) * own!;
+    // Gemma 4 has experts beside the MLP that all its layers have.
+    const beside = this.fields.flag('enable_moe_block') === true ? width : null;
+    const shared = beside ?? sharedWidth ?? (sharedCount ?? this.family.sharedExperts) * own!;
     return {
       kind: 'moe',
       numExperts,
@@ -386,6 +415,7 @@ class Reader {
       gated: this.family.gated,
       bias: this.family.expertBias ?? bias,
       routerBias: this.family.routerBias,
+      ...(latent !== null && { latentSize: latent }),
     };
   }
 

@@ -90,7 +90,17 @@ const GEMMA3: Family = {
     sliding_window: 4096,
   },
 };
+const GEMMA4: Family = {
+  ...GEMMA2,
+  qkNorm: 'perHead',
+  neutral: ['use_bidirectional_attention', 'vocab_size_per_layer_input'],
+};
 const DEEPSEEK: Family = { ...LLAMA, routerBias: true, evenRouting: true };
+const MINIMAX_M3: Family = {
+  ...DEEPSEEK,
+  qkNorm: 'perHead',
+  neutral: ['use_routing_bias', 'swiglu_alpha', 'use_gemma_norm', 'dense_intermediate_size'],
+};
 const LAYER_NORM: Family = {
   ...LLAMA,
   gated: false,
@@ -192,7 +202,28 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   kimi_k2: DEEPSEEK,
   glm4: { ...LLAMA, normsPerLayer: 4, outputBiasFollows: false },
   glm4_moe: { ...DEEPSEEK, outputBiasFollows: false },
-  glm_moe_dsa: DEEPSEEK,
+  glm_moe_dsa: {
+    ...DEEPSEEK,
+    // Layers that take another's scores have no scorer of their own: below 0.1 % of the weights.
+    neutral: ['indexer_types', 'index_share_for_mtp_iteration', 'index_skip_topk_offset', 'index_topk_freq'],
+  },
+  minimax_m3: MINIMAX_M3,
+  minimax_m3_text: MINIMAX_M3,
+  minimax_m3_vl: MINIMAX_M3,
+  mimo_v2_flash: {
+    ...DEEPSEEK,
+    neutral: [
+      'add_swa_attention_sink_bias',
+      'swa_rope_theta',
+      'add_full_attention_sink_bias',
+      'attention_value_scale',
+      'sliding_window_size',
+    ],
+  },
+  step3p7: { ...DEEPSEEK, qkNorm: 'perHead', neutral: ['use_moe_router_bias', 'moe_router_scaling_factor'] },
+  gemma4: GEMMA4,
+  gemma4_text: GEMMA4,
+  'nemotron-nas': LLAMA,
   minimax_m2: { ...DEEPSEEK, qkNorm: 'full', neutral: ['use_routing_bias'] },
   ernie4_5: LLAMA,
   ernie4_5_moe: { ...DEEPSEEK, neutral: ['moe_capacity', 'moe_use_aux_free', 'moe_layer_end_index'] },
@@ -215,6 +246,11 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   kimi_linear: {
     ...DEEPSEEK,
     neutral: [
+      'activation_situ_beta',
+      'activation_situ_linear_beta',
+      'attn_res_block_size',
+      'latent_moe_use_norm',
+      'moe_renormalize',
       'mla_use_nope',
       'moe_layer_freq',
       'moe_router_activation_func',
@@ -228,6 +264,12 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     normsPerLayer: 1,
     routerBias: true,
     neutral: [
+      'moe_shared_expert_overlap',
+      'mtp_layers_block_type',
+      'mtp_hybrid_override_pattern',
+      'use_mamba_kernels',
+      'chunk_size',
+      'use_conv_bias',
       'time_step_floor',
       'time_step_limit',
       'time_step_max',
@@ -281,6 +323,7 @@ const NEUTRAL = new Set([
   'norm_eps',
   'layer_norm_eps',
   'layer_norm_epsilon',
+  'layernorm_epsilon',
   'norm_epsilon',
   'initializer_range',
   'initializer_factor',
@@ -382,6 +425,7 @@ const NEUTRAL = new Set([
   'tf_legacy_loss',
   'pruned_heads',
   'return_dict',
+  'return_dict_in_generate',
   'is_encoder_decoder',
   'id2label',
   'label2id',

@@ -166,6 +166,8 @@ const WORDS: Readonly<Record<string, string>> = {
   conv: 'state',
 };
 
+const LETTERS: Readonly<Record<string, string>> = { mamba: 'M', attention: '*', mlp: '-', moe: 'E' };
+
 /** The layers of a hybrid of attention and states; null for a config of attention alone. */
 export function hybridLayers(
   config: Json,
@@ -178,6 +180,11 @@ export function hybridLayers(
   if (typeof config.hybrid_override_pattern === 'string') {
     fields.take('hybrid_override_pattern');
     return patternLayers(config.hybrid_override_pattern, fields, layers, hidden);
+  }
+  if (Array.isArray(config.layers_block_type)) {
+    fields.take('layers_block_type');
+    const letters = config.layers_block_type.map((type) => LETTERS[String(type)] ?? '?').join('');
+    return patternLayers(letters, fields, layers, hidden);
   }
   if (isObject(config.linear_attn_config)) {
     fields.take('linear_attn_config');
@@ -208,12 +215,12 @@ export function hybridLayers(
       ? every.map((layer) => ((layer + 1) % interval === 0 ? 'attention' : 'state'))
       : null;
   if (types === null || !types.includes('state')) return null;
-  const mixer =
-    config.linear_num_key_heads !== undefined
-      ? delta(fields, hidden)
-      : config.conv_L_cache !== undefined
-        ? shortConv(fields, hidden)
-        : mamba2(fields, hidden);
+  const said = Array.isArray(config.layer_types) ? config.layer_types : ['linear_attention'];
+  const mixer = said.includes('mamba')
+    ? mamba2(fields, hidden)
+    : said.includes('conv')
+      ? shortConv(fields, hidden)
+      : delta(fields, hidden);
   return types.map((type) => ({ mixer: type === 'state' ? mixer : null }));
 }
 

@@ -15,6 +15,12 @@ export interface GqaAttention {
   readonly outputBias: boolean;
   /** RMSNorm of q and k: one weight vector of headDim for all heads, or one over all heads. */
   readonly qkNorm: 'none' | 'perHead' | 'full';
+  /** Of a value; absent: as of a key. */
+  readonly valueHeadDim?: number;
+  /** Values are keys: one projection and one cache for both (Gemma 4). */
+  readonly keyIsValue?: boolean;
+  /** A scorer picks so many tokens that are attended to; its weights are few and not counted. */
+  readonly topK?: number;
   /** The query's projection also makes a gate on the output (Qwen3-Next). */
   readonly outputGate?: boolean;
   /** A learned attention sink per head (gpt-oss). */
@@ -31,6 +37,8 @@ export interface MlaAttention {
   readonly qkNopeHeadDim: number;
   readonly qkRopeHeadDim: number;
   readonly vHeadDim: number;
+  /** A gate on the output of every head (Kimi K3). */
+  readonly outputGate?: boolean;
   /** DeepSeek sparse attention: a small scorer picks the `topK` tokens that are attended to. */
   readonly indexer: { readonly heads: number; readonly headDim: number; readonly topK: number } | null;
 }
@@ -57,10 +65,14 @@ export interface MoeMlp {
   readonly gated: boolean;
   readonly bias: boolean;
   readonly routerBias: boolean;
+  /** Width that tokens are brought down to before the routed experts, and up from after; absent: none. */
+  readonly latentSize?: number;
 }
 
 /** What distinguishes the layers of one model from one another. */
 export interface LayerKind {
+  /** Attention of layers of this kind; absent: that of the card. */
+  readonly attention?: Attention;
   /** What stands in for attention; absent: nothing does. */
   readonly mixer?: StateMixer;
   /** Tokens that a query sees; null: all. */
@@ -123,10 +135,13 @@ export interface Matrix {
     | 'latentDown'
     | 'qUp'
     | 'kvUp'
+    | 'gate'
     | 'indexer'
     | 'o'
     | 'mixer'
     | 'router'
+    | 'expertsIn'
+    | 'expertsOut'
     | 'gateUp'
     | 'down'
     | 'lmHead';
@@ -142,35 +157,43 @@ export interface Matrix {
 }
 
 /** Cards never change, and a search over placements asks for their matrices thousands of times. */
-const attentionCache = new WeakMap<ModelCard, readonly Matrix[]>();
 const layerCache = new WeakMap<ModelCard, Map<LayerKind, readonly Matrix[]>>();
 
-/** The matrices of attention, in the order in which a token meets them. */
-export function attentionMatrices(card: ModelCard): readonly Matrix[] {
-  let matrices = attentionCache.get(card);
-  if (!matrices) {
-    matrices = buildAttention(card);
-    attentionCache.set(card, matrices);
-  }
-  return matrices;
+/** The attention of layers of this kind. */
+export function attentionOf(card: ModelCard, kind: LayerKind): Attention {
+  return kind.attention ?? card.attention;
 }
 
-function buildAttention(card: ModelCard): Matrix[] {
-  const a = card.attention;
+/** Elements of a token's keys, and of its values. */
+function keyValueWidths(a: GqaAttention): readonly [number, number] {
+  const keys = a.numKeyValueHeads * a.headDim;
+  return [keys, a.keyIsValue ? 0 : a.numKeyValueHeads * (a.valueHeadDim ?? a.headDim)];
+}
+
+/** The matrices of attention, in the order in which a token meets them. */
+function attentionMatrices(card: ModelCard, kind: LayerKind): Matrix[] {
+  const a = attentionOf(card, kind);
   const d = card.hiddenSize;
   const one = { stored: 1, active: 1, part: 'attention' as const, stacked: 1 };
   if (a.kind === 'gqa') {
     const q = a.numAttentionHeads * a.headDim;
+    const [keys, values] = keyValueWidths(a);
     return [
       {
         ...one,
         name: 'qkv',
-        rows: (a.outputGate ? 2 : 1) * q + 2 * a.numKeyValueHeads * a.headDim,
+        rows: (a.outputGate ? 2 : 1) * q + keys + values,
         columns: d,
         split: 'rows',
         stacked: 3,
       },
-      { ...one, name: 'o', rows: d, columns: q, split: 'columns' },
+      {
+        ...one,
+        name: 'o',
+        rows: d,
+        columns: a.numAttentionHeads * (a.valueHeadDim ?? a.headDim),
+        split: 'columns',
+      },
     ];
   }
   const qk = a.qkNopeHeadDim + a.qkRopeHeadDim;
@@ -187,14 +210,16 @@ function buildAttention(card: ModelCard): Matrix[] {
   }
   const up = a.numAttentionHeads * (a.qkNopeHeadDim + a.vHeadDim);
   matrices.push({ ...one, name: 'kvUp', rows: up, columns: a.kvLoraRank, split: 'rows' });
-  matrices.push({ ...one, name: 'o', rows: d, columns: a.numAttentionHeads * a.vHeadDim, split: 'columns' });
+  const out = a.numAttentionHeads * a.vHeadDim;
+  if (a.outputGate) matrices.push({ ...one, name: 'gate', rows: out, columns: d, split: 'rows' });
+  matrices.push({ ...one, name: 'o', rows: d, columns: out, split: 'columns' });
   return matrices;
 }
 
 /** The matrices of what mixes tokens in a layer: attention, or what stands in for it. */
-export function mixingMatrices(card: ModelCard, { mixer }: LayerKind): readonly Matrix[] {
-  if (mixer === undefined) return attentionMatrices(card);
-  return mixer.matrices.map((matrix) => ({
+export function mixingMatrices(card: ModelCard, kind: LayerKind): readonly Matrix[] {
+  if (kind.mixer === undefined) return attentionMatrices(card, kind);
+  return kind.mixer.matrices.map((matrix) => ({
     ...matrix,
     name: 'mixer',
     stored: 1,
@@ -208,18 +233,24 @@ export function mixingMatrices(card: ModelCard, { mixer }: LayerKind): readonly 
 export function mlpMatrices(card: ModelCard, mlp: DenseMlp | MoeMlp): Matrix[] {
   const d = card.hiddenSize;
   const halves = mlp.gated ? 2 : 1;
-  const pair = (width: number, stored: number, active: number, part: 'mlp' | 'experts'): Matrix[] => [
+  const pair = (
+    width: number,
+    stored: number,
+    active: number,
+    part: 'mlp' | 'experts',
+    outer = d,
+  ): Matrix[] => [
     {
       name: 'gateUp',
       rows: halves * width,
-      columns: d,
+      columns: outer,
       stored,
       active,
       split: 'rows',
       part,
       stacked: halves,
     },
-    { name: 'down', rows: d, columns: width, stored, active, split: 'columns', part, stacked: 1 },
+    { name: 'down', rows: outer, columns: width, stored, active, split: 'columns', part, stacked: 1 },
   ];
   if (mlp.kind === 'dense') return mlp.intermediateSize === 0 ? [] : pair(mlp.intermediateSize, 1, 1, 'mlp');
   const gate = mlp.sharedGate ? 1 : 0;
@@ -234,9 +265,16 @@ export function mlpMatrices(card: ModelCard, mlp: DenseMlp | MoeMlp): Matrix[] {
       part: 'mlp',
       stacked: 1,
     },
-    ...pair(mlp.moeIntermediateSize, mlp.numExperts, mlp.numExpertsPerTok, 'experts'),
+    ...(mlp.latentSize === undefined ? [] : [through('expertsIn', mlp.latentSize, d)]),
+    ...pair(mlp.moeIntermediateSize, mlp.numExperts, mlp.numExpertsPerTok, 'experts', mlp.latentSize),
+    ...(mlp.latentSize === undefined ? [] : [through('expertsOut', d, mlp.latentSize)]),
     ...(mlp.sharedIntermediateSize > 0 ? pair(mlp.sharedIntermediateSize, 1, 1, 'mlp') : []),
   ];
+}
+
+/** A product between the hidden width and that of the experts. */
+function through(name: 'expertsIn' | 'expertsOut', rows: number, columns: number): Matrix {
+  return { name, rows, columns, stored: 1, active: 1, split: 'none', part: 'mlp', stacked: 1 };
 }
 
 export function layerMatrices(card: ModelCard, kind: LayerKind): readonly Matrix[] {
@@ -266,7 +304,7 @@ export function kindCounts(card: ModelCard): { readonly kind: LayerKind; readonl
 
 /** Weights of a layer that are vectors: norms, biases, sinks. */
 export function layerVectors(card: ModelCard, kind: LayerKind): { stored: number; active: number } {
-  const a = card.attention;
+  const a = attentionOf(card, kind);
   let n = card.normsPerLayer * card.hiddenSize * (card.normBias ? 2 : 1);
   if (kind.mixer) {
     n += kind.mixer.vectors;
@@ -326,22 +364,28 @@ export function countParameters(card: ModelCard): ParameterCount {
 }
 
 /** Elements that one token leaves in the cache of one layer with attention: K and V of all heads, or the latent vector. */
-export function kvElementsPerLayer(card: ModelCard): number {
-  const a = card.attention;
-  if (a.kind === 'gqa') return 2 * a.numKeyValueHeads * a.headDim;
+export function kvElementsPerLayer(card: ModelCard, kind: LayerKind): number {
+  const a = attentionOf(card, kind);
+  if (a.kind === 'gqa') {
+    const [keys, values] = keyValueWidths(a);
+    return keys + values;
+  }
   return a.kvLoraRank + a.qkRopeHeadDim + (a.indexer ? a.indexer.headDim : 0);
 }
 
 /** Bytes that each further token adds to the cache as long as no window is full. */
 export function kvBytesPerToken(card: ModelCard, bytesPerElement: number): number {
-  const layers = card.layers.filter((kind) => card.kinds[kind]!.mixer === undefined).length;
-  return kvElementsPerLayer(card) * layers * bytesPerElement;
+  return kindCounts(card).reduce(
+    (sum, { kind, count }) =>
+      sum + (kind.mixer ? 0 : count * kvElementsPerLayer(card, kind) * bytesPerElement),
+    0,
+  );
 }
 
 /** Bytes that one sequence keeps in a layer of this kind with `tokens` in it, at `bytesPerElement` of a cache. */
 export function keptBytes(card: ModelCard, kind: LayerKind, tokens: number, bytesPerElement: number): number {
   if (kind.mixer) return kind.mixer.stateBytes;
-  return kvElementsPerLayer(card) * Math.min(tokens, kind.window ?? tokens) * bytesPerElement;
+  return kvElementsPerLayer(card, kind) * Math.min(tokens, kind.window ?? tokens) * bytesPerElement;
 }
 
 /** Bytes of one sequence's cache with `tokens` in it; windowed layers keep their window, states their size. */
@@ -356,8 +400,8 @@ export type Phase = 'prefill' | 'decode';
 
 /** The most tokens that a query of this kind of layer attends to. */
 export function attentionSpan(card: ModelCard, kind: LayerKind): number {
-  const a = card.attention;
-  const sparse = a.kind === 'mla' && a.indexer ? a.indexer.topK : Infinity;
+  const a = attentionOf(card, kind);
+  const sparse = (a.kind === 'mla' ? a.indexer?.topK : a.topK) ?? Infinity;
   return Math.min(kind.window ?? Infinity, sparse);
 }
 
@@ -371,9 +415,15 @@ export function meanAttended(tokens: number, span: number): number {
  * FLOPs of attention proper for one query that attends to `seen` of `context` tokens in one layer: scores and
  * weighted sum. Decode of MLA works on the latent vectors ("absorbed"), prefill on expanded keys and values.
  */
-export function attentionFlops(card: ModelCard, seen: number, context: number, phase: Phase): number {
-  const a = card.attention;
-  if (a.kind === 'gqa') return 4 * a.numAttentionHeads * a.headDim * seen;
+export function attentionFlops(
+  card: ModelCard,
+  kind: LayerKind,
+  seen: number,
+  context: number,
+  phase: Phase,
+): number {
+  const a = attentionOf(card, kind);
+  if (a.kind === 'gqa') return 2 * a.numAttentionHeads * (a.headDim + (a.valueHeadDim ?? a.headDim)) * seen;
   const expanded = a.qkNopeHeadDim + a.qkRopeHeadDim + a.vHeadDim;
   const perToken = phase === 'decode' ? 2 * a.kvLoraRank + a.qkRopeHeadDim : expanded;
   const indexer = a.indexer ? 2 * a.indexer.heads * a.indexer.headDim * context : 0;
@@ -395,7 +445,7 @@ export function flopsPerToken(card: ModelCard, phase: Phase, context: number): n
     const span = attentionSpan(card, kind);
     const prefill = phase === 'prefill';
     const seen = prefill ? meanAttended(context, span) : Math.min(context, span);
-    flops += count * attentionFlops(card, seen, prefill ? (context + 1) / 2 : context, phase);
+    flops += count * attentionFlops(card, kind, seen, prefill ? (context + 1) / 2 : context, phase);
   }
   return flops;
 }

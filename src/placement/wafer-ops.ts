@@ -4,6 +4,8 @@
  * its width along x and its positions along y. A decode layer of a plain Llama has exactly ten all-reduces.
  */
 import {
+  type Attention,
+  attentionOf,
   headMatrix,
   type LayerKind,
   type Matrix,
@@ -151,7 +153,7 @@ export function placeLayer(card: ModelCard, kind: LayerKind, shape: LayerShape):
   return [
     ...norms,
     ...projections.slice(0, -1),
-    ...(kind.mixer ? stateUpdate(kind.mixer, grid) : attention(card, grid, fused)),
+    ...(kind.mixer ? stateUpdate(kind.mixer, grid) : attention(attentionOf(card, kind), grid, fused)),
     ...projections.slice(-1),
     ...(card.normsPerLayer > 1 ? norms : []),
     ...mlp(card, kind, shape),
@@ -163,8 +165,7 @@ function stateUpdate(mixer: StateMixer, grid: Grid): WaferOp[] {
   return [{ kind: 'state', name: 'state update', grid, macs: mixer.flops / 2, reduce: reduceAlong('x', 1) }];
 }
 
-function attention(card: ModelCard, grid: Grid, fused: boolean): WaferOp[] {
-  const a = card.attention;
+function attention(a: Attention, grid: Grid, fused: boolean): WaferOp[] {
   const heads = a.numAttentionHeads;
   // Decode of a latent cache scores and sums latent vectors, once per head.
   const width = heads * (a.kind === 'gqa' ? a.headDim : a.kvLoraRank + a.qkRopeHeadDim);

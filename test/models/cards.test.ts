@@ -116,7 +116,7 @@ describe('config.json', () => {
     [{ ...BASE, num_attention_heads: 7 }, 'num_attention_heads'],
     [{ ...BASE, num_local_experts: 4, num_experts_per_tok: 5 }, 'num_experts_per_tok'],
     [{ ...BASE, layer_types: ['full_attention'] }, 'layer_types'],
-    [{ ...BASE, layer_types: ['full_attention', 'linear_attention'] }, 'linear_attention'],
+    [{ ...BASE, layer_types: ['full_attention', 'linear_attention'] }, 'linear_num_key_heads'],
     [{ model_type: 'llama' }, 'hidden_size'],
   ])('refuses %j', (config, named) => {
     expect(() => read(config)).toThrow(named);

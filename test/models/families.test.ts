@@ -218,11 +218,11 @@ describe('families of config.json', () => {
 
   it.each<[string, Record<string, unknown>]>([
     [
-      'full_attention_interval',
+      'linear_num_key_heads',
       { model_type: 'qwen3_next', full_attention_interval: 4, linear_conv_kernel_dim: 4 },
     ],
-    ['attn_layer_period', { model_type: 'jamba', attn_layer_period: 8, mamba_d_state: 16 }],
-    ['hybrid_override_pattern', { model_type: 'nemotron_h', hybrid_override_pattern: 'M-M*' }],
+    ['attention_pattern', { model_type: 'jamba', attn_layer_period: 8, attention_pattern: [0, 1] }],
+    ['mamba_n_heads', { model_type: 'nemotron_h', hybrid_override_pattern: 'M-M*' }],
     ['attn_type_list', { model_type: 'minimax', attn_type_list: [0, 0, 1] }],
   ])('refuses layers that it cannot plan, naming %s', (field, config) => {
     const base = {

@@ -192,15 +192,139 @@ const HYBRIDS: readonly [string, number, Record<string, unknown>][] = [
   ],
 ];
 
+const periodic = (layers: number, every: number, at: number, one: string, rest: string): string[] =>
+  Array.from({ length: layers }, (_, i) => (i % every === at ? one : rest));
+
+/** Layers of one model with attention or experts of different sizes. */
+const UNEVEN: readonly [string, number, Record<string, unknown>][] = [
+  [
+    'Gemma-4-31B',
+    30.7,
+    {
+      model_type: 'gemma4_text',
+      attention_k_eq_v: true,
+      enable_moe_block: false,
+      global_head_dim: 512,
+      head_dim: 256,
+      hidden_size: 5376,
+      intermediate_size: 21504,
+      layer_types: periodic(60, 6, 5, 'full_attention', 'sliding_attention'),
+      num_attention_heads: 32,
+      num_global_key_value_heads: 4,
+      num_hidden_layers: 60,
+      num_key_value_heads: 16,
+      sliding_window: 1024,
+      vocab_size: 262144,
+    },
+  ],
+  [
+    'Gemma-4-26B-A4B',
+    25.23,
+    {
+      model_type: 'gemma4_text',
+      attention_k_eq_v: true,
+      enable_moe_block: true,
+      global_head_dim: 512,
+      head_dim: 256,
+      hidden_size: 2816,
+      intermediate_size: 2112,
+      layer_types: periodic(30, 6, 5, 'full_attention', 'sliding_attention'),
+      moe_intermediate_size: 704,
+      num_attention_heads: 16,
+      num_experts: 128,
+      num_global_key_value_heads: 2,
+      num_hidden_layers: 30,
+      num_key_value_heads: 8,
+      sliding_window: 1024,
+      top_k_experts: 8,
+      vocab_size: 262144,
+    },
+  ],
+  [
+    'MiMo-V2-Flash',
+    309,
+    {
+      model_type: 'mimo_v2_flash',
+      head_dim: 192,
+      hidden_size: 4096,
+      hybrid_layer_pattern: Array.from({ length: 48 }, (_, i) => (i === 0 || i % 6 === 5 ? 0 : 1)),
+      intermediate_size: 16384,
+      moe_intermediate_size: 2048,
+      moe_layer_freq: Array.from({ length: 48 }, (_, i) => (i === 0 ? 0 : 1)),
+      n_routed_experts: 256,
+      num_attention_heads: 64,
+      num_experts_per_tok: 8,
+      num_hidden_layers: 48,
+      num_key_value_heads: 4,
+      sliding_window: 128,
+      swa_head_dim: 192,
+      swa_num_attention_heads: 64,
+      swa_num_key_value_heads: 8,
+      swa_v_head_dim: 128,
+      tie_word_embeddings: false,
+      v_head_dim: 128,
+      vocab_size: 152576,
+    },
+  ],
+  [
+    'Step-3.7-Flash',
+    196,
+    {
+      model_type: 'step3p7',
+      first_k_dense_replace: 3,
+      head_dim: 128,
+      hidden_size: 4096,
+      intermediate_size: 11264,
+      layer_types: periodic(45, 4, 0, 'full_attention', 'sliding_attention'),
+      moe_intermediate_size: 1280,
+      n_shared_experts: 1,
+      num_attention_heads: 64,
+      num_experts: 288,
+      num_experts_per_tok: 8,
+      num_hidden_layers: 45,
+      num_key_value_heads: 8,
+      share_expert_dim: 1280,
+      sliding_window: 512,
+      vocab_size: 128896,
+    },
+  ],
+  [
+    'Nemotron-3-Super-120B-A12B',
+    120.6,
+    {
+      model_type: 'nemotron_h',
+      head_dim: 128,
+      hidden_size: 4096,
+      intermediate_size: 2688,
+      layers_block_type: [
+        ...'MEMEMEM*EMEMEMEM*EMEMEMEM*EMEMEMEMEM*EMEMEMEMEM*EMEMEMEMEM*EMEMEMEMEM*EMEMEMEM*EMEMEMEME',
+      ].map((letter) => ({ M: 'mamba', E: 'moe', '*': 'attention' })[letter]),
+      mamba_head_dim: 64,
+      mamba_num_heads: 128,
+      moe_intermediate_size: 2688,
+      moe_latent_size: 1024,
+      moe_shared_expert_intermediate_size: 5376,
+      n_groups: 8,
+      n_routed_experts: 512,
+      n_shared_experts: 1,
+      num_attention_heads: 32,
+      num_experts_per_tok: 22,
+      num_key_value_heads: 2,
+      ssm_state_size: 128,
+      vocab_size: 131072,
+    },
+  ],
+];
+
 const cardOf = (name: string, config: Record<string, unknown>) =>
   cardFromConfig(config, { name, source: 'test' });
 
 describe('hybrids', () => {
-  it.each(HYBRIDS)('%s has %f billion parameters', (name, billions, config) => {
+  it.each([...HYBRIDS, ...UNEVEN])('%s has %f billion parameters', (name, billions, config) => {
     expect(Math.abs(countParameters(cardOf(name, config)).total / 1e9 / billions - 1)).toBeLessThan(0.01);
   });
 
-  it.each(HYBRIDS)('%s is planned on GPUs and wafers', (name, _, config) => {
+  it.each([...HYBRIDS, ...UNEVEN])('%s is planned on GPUs and wafers', (name, _, config) => {
     const card = cardOf(name, config);
     for (const machine of ['h200', 'wse-3']) {
       const result = plan(card, findMachine(machine), {
@@ -220,6 +344,13 @@ describe('hybrids', () => {
     expect(kvBytes(card, 1000, 2)).toBe(states + 1000 * kvBytesPerToken(card, 2));
     const mamba = cardOf('mamba', HYBRIDS.at(-1)![2]);
     expect(kvBytes(mamba, 10, 2)).toBe(kvBytes(mamba, 100_000, 2));
+  });
+
+  it('keep one vector for keys and values where they are the same, and values of their own width', () => {
+    const gemma = cardOf('gemma', UNEVEN[0]![2]);
+    expect(kvBytesPerToken(gemma, 2)).toBe(50 * 2 * 16 * 256 * 2 + 10 * 4 * 512 * 2);
+    const mimo = cardOf('mimo', UNEVEN[2]![2]);
+    expect(kvBytesPerToken(mimo, 1)).toBe(39 * 8 * (192 + 128) + 9 * 4 * (192 + 128));
   });
 
   it('name a pattern that does not say what each layer is', () => {

@@ -7,6 +7,7 @@
 import type { Width } from '../../../models/card.js';
 import {
   attentionFlops,
+  attentionOf,
   attentionSpan,
   headMatrix,
   kindCounts,
@@ -221,15 +222,15 @@ function attention(
   if (kind.mixer) return stateUpdates(gpu, setup, kind.mixer, load, c);
   const span = attentionSpan(card, kind);
   // A latent cache is one vector for all heads: every GPU of the group keeps all of it.
-  const a = card.attention;
+  const a = attentionOf(card, kind);
   const cut = setup.tensorParallel;
   const kvCut = a.kind === 'gqa' ? Math.min(cut, a.numKeyValueHeads) : 1;
   const ops: OpCost[] = [];
   if (load.decodeSequences > 0) {
     const seen = Math.min(load.decodeContext, span);
-    const bytes = (load.decodeSequences * seen * kvElementsPerLayer(card) * setup.kvBits) / 8 / kvCut;
+    const bytes = (load.decodeSequences * seen * kvElementsPerLayer(card, kind) * setup.kvBits) / 8 / kvCut;
     const queries = load.decodeSequences * load.tokensPerSequence;
-    const flops = (queries * attentionFlops(card, seen, load.decodeContext, 'decode')) / cut;
+    const flops = (queries * attentionFlops(card, kind, seen, load.decodeContext, 'decode')) / cut;
     const memory = bytes / (gpu.memoryBytesPerSecond * c.kvShare);
     ops.push(
       roofline(
@@ -244,7 +245,8 @@ function attention(
   }
   if (load.prefillTokens > 0) {
     const seen = meanAttended(load.promptTokens, span);
-    const flops = (load.prefillTokens * attentionFlops(card, seen, load.promptTokens / 2, 'prefill')) / cut;
+    const flops =
+      (load.prefillTokens * attentionFlops(card, kind, seen, load.promptTokens / 2, 'prefill')) / cut;
     const compute = flops / (gpu.flops16 * c.attentionShare);
     ops.push(roofline('prefill attention', compute, 0, c.kernelUs * 1e-6, flops, 0));
   }

@@ -3,8 +3,8 @@
  * through the stages of a K-tree, fixed costs of tasks. A K-tree all-reduce stores and forwards: each stage adds
  * what arrived before it passes it on, then the centre floods the sum back (He et al., WaferLLM, OSDI 2025).
  */
-import type { ModelCard } from '../../../models/card.js';
-import { attentionSpan, type LayerKind } from '../../../models/card.js';
+import type { Attention, ModelCard } from '../../../models/card.js';
+import { attentionOf, attentionSpan, type LayerKind } from '../../../models/card.js';
 import type { WaferNumbers } from '../../machine/wafers.js';
 import type { Reduce } from '../../placement/plan.js';
 import type { Grid, WaferExchange, WaferOp } from '../../placement/wafer-ops.js';
@@ -195,7 +195,7 @@ export function prefillOpCycles(
   const side = Math.max(grid.width, grid.height);
   if (op.kind === 'attention') {
     const seen = kind ? Math.min(context, attentionSpan(card, kind)) : context;
-    const width = prefillWidth(card, op.name);
+    const width = prefillWidth(kind ? attentionOf(card, kind) : card.attention, op.name);
     if (streams) {
       const positions = Math.ceil(seen / grid.height);
       const own = Math.ceil(width / grid.width);
@@ -254,8 +254,7 @@ export function prefillOpCycles(
 }
 
 /** Prefill works on expanded keys and values also where decode works on latent vectors. */
-function prefillWidth(card: ModelCard, name: 'score' | 'weighted sum'): number {
-  const a = card.attention;
+function prefillWidth(a: Attention, name: 'score' | 'weighted sum'): number {
   if (a.kind === 'gqa') return a.numAttentionHeads * a.headDim;
   return a.numAttentionHeads * (name === 'score' ? a.qkNopeHeadDim + a.qkRopeHeadDim : a.vHeadDim);
 }
