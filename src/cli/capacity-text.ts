@@ -7,6 +7,8 @@ import { formatNumber, formatTable } from './output.js';
 export function capacityText(result: CapacityResult): string {
   const { model, workload, slo, answers, closest } = result;
   const lines = [
+    recommendation(result),
+    '',
     `${model}, ${workload.name}: ${formatNumber(workload.requests)} requests${workload.requestsPerSecond > 0 ? `, ${formatNumber(workload.requestsPerSecond)} a second` : ''}; prompts of ${formatNumber(workload.meanPromptTokens)} tokens (p99 ${formatNumber(workload.p99PromptTokens)}), answers of ${formatNumber(workload.meanOutputTokens)} (p99 ${formatNumber(workload.p99OutputTokens)})`,
     `SLO: ${sloText(slo)}. All numbers are simulated.`,
     '',
@@ -20,6 +22,8 @@ export function capacityText(result: CapacityResult): string {
         '>goodput/s',
         '>$/M tokens',
         '>$/h',
+        '>$/month',
+        '>TPOT known to',
         '>kW',
         '>busy',
         'weakest input',
@@ -42,6 +46,36 @@ export function capacityText(result: CapacityResult): string {
   return lines.join('\n');
 }
 
+/** As clouds bill: 365 days of 24 hours over 12 months. */
+const HOURS_PER_MONTH = 730;
+
+/** What to buy, in a sentence, and how sure that is. */
+function recommendation({ answers }: CapacityResult): string {
+  const good = answers.filter(({ meets }) => meets).toSorted((a, b) => a.dollarsPerHour - b.dollarsPerHour);
+  const [best, next] = good;
+  if (!best) return 'None of these machines meets the SLO: see what is missed below.';
+  const month = formatNumber(best.dollarsPerHour * HOURS_PER_MONTH);
+  const other = next
+    ? `; next is ${next.count} x ${next.machine} at ${(next.dollarsPerHour / best.dollarsPerHour).toFixed(1)} times that`
+    : '';
+  const doubt = Math.max(best.error.tpotPercent, next?.error.tpotPercent ?? 0);
+  const sure =
+    next && next.dollarsPerHour / best.dollarsPerHour < 1 + doubt / 100
+      ? 'too close to tell apart within the known error'
+      : 'a difference larger than the known error';
+  const close = tightest(best);
+  return [
+    `Take ${best.count} x ${best.machine}: the cheapest that meets the SLO, ${month} $ a month${other}${next ? ` (${sure})` : ''}.`,
+    `Its token times were off by ${Math.round(best.error.tpotPercent)} % on average on ${best.error.rows} measurements of ${best.error.basis}${close === null ? '' : `; the tightest limit has ${Math.round(close * 100)} % of room${close * 100 < best.error.tpotPercent ? ', less than that: add machines or measure first' : ''}`}.`,
+  ].join(' ');
+}
+
+/** Room below the tightest limit as a share of it. */
+function tightest({ result }: CapacityAnswer): number | null {
+  const rooms = result?.slo.map(({ limitMs, reachedMs }) => 1 - reachedMs / limitMs) ?? [];
+  return rooms.length === 0 ? null : Math.max(0, Math.min(...rooms));
+}
+
 function sloText({ percentile, ...limits }: Slo): string {
   const parts = Object.entries(limits).map(
     ([key, limit]) => `${key.replace(/Ms$/, '').toUpperCase()} ${limit} ms`,
@@ -58,9 +92,10 @@ function answerRow({
   dollarsPerHour,
   kilowatts,
   goodput,
+  error,
   tag,
 }: CapacityAnswer): string[] {
-  if (!result) return [machine, '-', 'does not fit', '-', '-', '-', '-', '-', '-', '-', tag];
+  if (!result) return [machine, '-', 'does not fit', ...Array<string>(9).fill('-'), tag];
   const tier = result.tiers[0];
   return [
     machine,
@@ -71,6 +106,8 @@ function answerRow({
     formatNumber(goodput),
     formatNumber(costPerMTokens),
     formatNumber(dollarsPerHour),
+    formatNumber(dollarsPerHour * HOURS_PER_MONTH),
+    `± ${Math.round(error.tpotPercent)} %`,
     formatNumber(kilowatts),
     `${Math.round(result.utilisation * 100)} %`,
     tag,
@@ -83,6 +120,7 @@ function answerText({
   meets,
   configuration,
   shortfall,
+  result,
   reason,
   assumptions,
 }: CapacityAnswer): string {
@@ -90,8 +128,15 @@ function answerText({
     configuration === null
       ? `${machine}: ${reason}`
       : `${count} x ${machine}: ${configurationText(configuration)}`;
+  const refused = result?.rejected ?? 0;
   const miss =
-    !meets && shortfall ? [`  misses: ${shortfallText(shortfall)}, with any number of machines`] : [];
+    meets || !shortfall
+      ? []
+      : refused > 0
+        ? [
+            `  refuses ${refused} of ${result!.requests} requests (longer than the model’s context or the cache of a copy, or a full queue), and a refused request misses every limit: ${shortfallText(shortfall)}`,
+          ]
+        : [`  misses: ${shortfallText(shortfall)}, with any number of machines`];
   const basis = assumptions
     .filter(({ name }) => name !== 'configuration')
     .map(({ name, value, tag, given }) => `  ${given ? '*' : ' '} ${name}: ${value} (${tag})`);

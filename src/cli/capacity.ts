@@ -30,6 +30,8 @@ interface CapacityFlags {
   readonly turns?: number;
   readonly toolSeconds?: number;
   readonly rate?: number;
+  readonly users?: number;
+  readonly think?: number;
   readonly burstiness: number;
   readonly dailySwing: number;
   readonly prompt?: number;
@@ -84,6 +86,12 @@ export function registerCapacity(program: Command): void {
     .option('--turns <n>', 'with --agents: mean turns of a task (default: 25)', parseCount)
     .option('--tool-seconds <s>', 'with --agents: mean time of a tool call (default: 0.5)', parsePositive)
     .option('--rate <r>', 'instead: requests per second with drawn lengths', parsePositive)
+    .option('--users <n>', 'instead: so many users, each with one request at a time', parseCount)
+    .option(
+      '--think <time>',
+      'with --users: mean time from an answer to the next request, such as 20s',
+      parseSeconds,
+    )
     .option(
       '--burstiness <b>',
       'with --rate: 1 Poisson, smaller in bursts, larger more even',
@@ -138,7 +146,7 @@ export function registerCapacity(program: Command): void {
     .option('--json', 'print one JSON document on stdout')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ waferflow capacity --model llama-3.1-8b --machine wse-3,h100 --rate 20 --slo ttft=500ms,tpot=20ms\n  $ waferflow capacity --model codex-spark-like --agents 20 --machine wse-3,h200\nWith a request log:\n  $ waferflow capacity --model llama-3.1-70b --trace requests.csv --rate-scale 10 --resume search.jsonl',
+      '\nExamples:\n  $ waferflow capacity --model llama-3.1-8b --machine wse-3,h100 --rate 20 --slo ttft=500ms,tpot=20ms\n  $ waferflow capacity --model codex-spark-like --agents 20 --machine wse-3,h200\n  $ waferflow capacity --model llama-3.1-70b --weights 8 --machine b200 --users 500 --think 20s --slo ttft=1s,tpot=30ms --requests 2000\nWith a request log:\n  $ waferflow capacity --model llama-3.1-70b --trace requests.csv --rate-scale 10 --resume search.jsonl',
     )
     .action((flags: CapacityFlags) => run(flags, program.version() ?? ''));
 }
@@ -234,15 +242,17 @@ function withClock(machine: Machine & { kind: 'wafer' }, hertz: number): Machine
 }
 
 function workloadOf(flags: CapacityFlags, card: ModelCard): WorkloadSpec {
-  const given = (['trace', 'rate', 'agents'] as const).filter((name) => flags[name] !== undefined);
+  const given = (['trace', 'rate', 'agents', 'users'] as const).filter((name) => flags[name] !== undefined);
   if (given.length !== 1) {
     throw new OptionError({
       what: 'workload',
       given: given.length === 0 ? 'none' : given.map((name) => `--${name}`).join(' and '),
-      expected: 'one of --trace, --rate and --agents',
-      todo: 'Say which requests to plan for, for example --rate 10.',
+      expected: 'one of --trace, --rate, --users and --agents',
+      todo: 'Say which requests to plan for, for example --rate 10 or --users 500 --think 20s.',
     });
   }
+  if (flags.think !== undefined && flags.users === undefined)
+    throw conflict('--think', String(flags.think), '--users with it');
   const { rateScale, batchShare } = flags;
   if (flags.trace !== undefined) {
     return {
@@ -275,6 +285,12 @@ function workloadOf(flags: CapacityFlags, card: ModelCard): WorkloadSpec {
     mean: number,
   ): { kind: 'fixed'; tokens: number } | { kind: 'lognormal'; mean: number; spread: number } =>
     flags.spread === 0 ? { kind: 'fixed', tokens: mean } : { kind: 'lognormal', mean, spread: flags.spread };
+  const prompt = length(flags.prompt ?? Math.min(1024, Math.ceil(card.maxPositionEmbeddings / 4)));
+  const output = length(flags.output ?? Math.min(256, Math.ceil(card.maxPositionEmbeddings / 8)));
+  if (flags.users !== undefined) {
+    const requests = flags.requests ?? Math.max(10_000, 10 * flags.users);
+    return { kind: 'users', users: flags.users, thinkSeconds: flags.think ?? 0, requests, prompt, output };
+  }
   return {
     kind: 'drawn',
     requests: flags.requests ?? 10_000,
@@ -284,8 +300,8 @@ function workloadOf(flags: CapacityFlags, card: ModelCard): WorkloadSpec {
       dailySwing: flags.dailySwing,
       daySeconds: 86_400,
     },
-    prompt: length(flags.prompt ?? Math.min(1024, Math.ceil(card.maxPositionEmbeddings / 4))),
-    output: length(flags.output ?? Math.min(256, Math.ceil(card.maxPositionEmbeddings / 8))),
+    prompt,
+    output,
     rateScale,
     batchShare,
   };
@@ -334,6 +350,13 @@ function parsePositive(text: string): number {
   const value = parseNumber(text);
   if (!(value > 0)) throw new InvalidArgumentError('Expected a number above 0.');
   return value;
+}
+
+/** `20s`, `500ms`, or a bare number of seconds. */
+function parseSeconds(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/i.exec(text.trim());
+  if (!match) throw new InvalidArgumentError('Expected a time such as 20s or 500ms.');
+  return Number(match[1]) * (match[2]?.toLowerCase() === 'ms' ? 1e-3 : 1);
 }
 
 function parseShare(text: string): number {

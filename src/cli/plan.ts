@@ -266,6 +266,12 @@ function report(card: ModelCard, results: readonly PlanResult[]): string {
         ]),
         ['decode bound by', ...results.map((result) => result.boundBy)],
         ['prefill bound by', ...results.map((result) => result.prefillBoundBy)],
+        [
+          'TPOT, TTFT known to',
+          ...results.map(
+            ({ error }) => `± ${Math.round(error.tpotPercent)}, ${Math.round(error.ttftPercent)} %`,
+          ),
+        ],
         ['weakest input', ...results.map((result) => result.tag)],
       ],
     ),

@@ -1,6 +1,7 @@
 /** What a fleet simulation and a capacity search answer. All times are simulated; metrics are defined in docs/fleet.md. */
 import type { Tag } from '../core/provenance.js';
 import type { SimulatedMs } from '../core/units.js';
+import type { KnownError } from '../timing/validation/known-errors.js';
 
 export type Tier = 'interactive' | 'batch';
 
@@ -157,6 +158,8 @@ export interface CapacityAnswer {
   readonly shortfall: SloOutcome | null;
   /** Why there is no configuration at all. */
   readonly reason: string | null;
+  /** How far off the times were on measurements that they were not fitted to. */
+  readonly error: KnownError;
   /** The weakest input of the answer. */
   readonly tag: Tag;
   readonly assumptions: readonly CapacityAssumption[];

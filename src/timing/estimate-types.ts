@@ -6,6 +6,7 @@ import type { WaferMachine } from '../machine/wafers.js';
 import type { WaferPlan } from '../placement/wafer.js';
 import type { Bound, Draft, StepCost, Workload } from './cost.js';
 import type { EngineName } from './gpu/constants.js';
+import type { KnownError } from './validation/known-errors.js';
 
 export type Machine = WaferMachine | GpuMachine;
 
@@ -61,6 +62,8 @@ export interface PlanResult {
   readonly decode: StepCost;
   readonly prefill: StepCost;
   readonly assumptions: readonly Assumption[];
+  /** How far off the times were on measurements that they were not fitted to. */
+  readonly error: KnownError;
   /** Peaks of one machine, for a roofline. */
   readonly peakFlops: number;
   readonly peakBytesPerSecond: number;
@@ -105,7 +108,11 @@ export interface PlanParts {
 }
 
 /** Throughput, power and cost follow from times, counts and prices. */
-export function finishPlan(card: ModelCard, request: PlanRequest, parts: PlanParts): PlanResult {
+export function finishPlan(
+  card: ModelCard,
+  request: PlanRequest,
+  parts: PlanParts,
+): Omit<PlanResult, 'error'> {
   const { admitted, watts, price, ...rest } = parts;
   const lifetimeMs = parts.ttftMs + (request.outputTokens - 1) * parts.tpotMs;
   const tokensPerSecond = (request.concurrency * request.outputTokens * 1e3) / lifetimeMs;

@@ -3,6 +3,7 @@ import type { ModelCard } from '../../models/card.js';
 import { OptionError } from '../core/errors.js';
 import type { Machine, PlanRequest, PlanResult } from './estimate-types.js';
 import { planOnGpus } from './gpu/estimate.js';
+import { knownError } from './validation/known-errors.js';
 import { planOnWafers } from './wafer/estimate.js';
 
 const LIMITS = { tokens: 10_000_000, users: 100_000, count: 100_000 };
@@ -14,7 +15,10 @@ const LIMITS = { tokens: 10_000_000, users: 100_000, count: 100_000 };
  */
 export function plan(card: ModelCard, machine: Machine, request: PlanRequest): PlanResult {
   check(card, request);
-  return machine.kind === 'wafer' ? planOnWafers(card, machine, request) : planOnGpus(card, machine, request);
+  const error = knownError(machine, card, request.engine ?? 'vllm');
+  const planned =
+    machine.kind === 'wafer' ? planOnWafers(card, machine, request) : planOnGpus(card, machine, request);
+  return { ...planned, error };
 }
 
 function check(card: ModelCard, request: PlanRequest): void {

@@ -150,6 +150,7 @@ function answer(rng: Rng, machine: string, title: string, meets: boolean): Capac
     ...common,
     dollarsPerHour: count * price,
     joulesPerToken,
+    error: { tpotPercent: 12, ttftPercent: 40, rows: 90, basis: 'a sample' },
     configuration: {
       machine,
       machinesPerReplica: wafer ? 4 : 8,

@@ -136,18 +136,22 @@ export class TraceSource implements RequestSource {
   }
 }
 
-/** Users with one request in flight each, who send the next one as soon as the answer is there. */
+/** Users with one request in flight each, who send the next one when they have thought about the answer. */
 export class ClosedLoopSource implements RequestSource {
   readonly hashes = NO_HASHES;
   private readonly lengths: LengthSampler;
   private readonly starts = new EventHeap<number>();
+  private readonly rng: Rng;
+  private readonly thinkSeconds: number;
   private left: number;
 
-  /** All users begin at once. */
-  constructor(users: number, requests: number, lengths: LengthSpec, rng: Rng) {
+  /** Times of thinking are exponential; users begin within the first one, all at once where there is none. */
+  constructor(users: number, requests: number, lengths: LengthSpec, rng: Rng, thinkSeconds = 0) {
     this.lengths = lengthSampler(lengths, rng);
+    this.rng = rng;
+    this.thinkSeconds = thinkSeconds;
     this.left = requests;
-    for (let user = 0; user < users; user++) this.send(0);
+    for (let user = 0; user < users; user++) this.send(thinkSeconds > 0 ? rng.next() * thinkSeconds : 0);
   }
 
   nextTime(): number {
@@ -162,7 +166,7 @@ export class ClosedLoopSource implements RequestSource {
   }
 
   ended(_task: number, { time }: Outcome): void {
-    this.send(time);
+    this.send(this.thinkSeconds > 0 ? time - Math.log(1 - this.rng.next()) * this.thinkSeconds : time);
   }
 
   private send(time: number): void {

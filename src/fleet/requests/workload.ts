@@ -28,6 +28,15 @@ export type WorkloadSpec =
       readonly rateScale: number;
       readonly batchShare: number;
     }
+  | {
+      readonly kind: 'users';
+      readonly users: number;
+      /** Mean time from an answer to the next request. */
+      readonly thinkSeconds: number;
+      readonly requests: number;
+      readonly prompt: LengthDistribution;
+      readonly output: LengthDistribution;
+    }
   | { readonly kind: 'agents'; readonly spec: AgentSpec };
 
 /** What searches ask of a workload again and again. */
@@ -62,6 +71,7 @@ export function openWorkload(spec: WorkloadSpec, maxContext: number): Workload {
 function open(spec: WorkloadSpec): Workload {
   if (spec.kind === 'trace') return traceWorkload(spec, parseTrace(spec.text, spec.file));
   if (spec.kind === 'agents') return agentWorkload(spec.spec);
+  if (spec.kind === 'users') return userWorkload(spec);
   const { arrivals, rateScale, requests, prompt, output, batchShare } = spec;
   const lengths: LengthSpec = { kind: 'drawn', prompt, output };
   const scaled = { ...arrivals, requestsPerSecond: arrivals.requestsPerSecond * rateScale };
@@ -111,6 +121,25 @@ function traceWorkload(spec: WorkloadSpec & { kind: 'trace' }, trace: Trace): Wo
     lengths,
     source: (seed) => new TraceSource(trace, requests, rateScale, batchShare, new Rng(seed)),
     closedLoop: (users, count, seed) => new ClosedLoopSource(users, count, lengths, new Rng(seed)),
+  };
+}
+
+function userWorkload(spec: WorkloadSpec & { kind: 'users' }): Workload {
+  const { users, thinkSeconds, requests, prompt, output } = spec;
+  const lengths: LengthSpec = { kind: 'drawn', prompt, output };
+  return {
+    summary: {
+      name: `${users} users who think for ${thinkSeconds} s`,
+      requests,
+      requestsPerSecond: 0,
+      rateScale: 1,
+      hasPrefixes: false,
+      agents: false,
+      ...sampled(lengths),
+    },
+    lengths,
+    source: (seed) => new ClosedLoopSource(users, requests, lengths, new Rng(seed), thinkSeconds),
+    closedLoop: (many, count, seed) => new ClosedLoopSource(many, count, lengths, new Rng(seed)),
   };
 }
 

@@ -3,6 +3,7 @@
  * a frontier. Inputs, jobs and results are JSON, and a result depends on nothing but inputs and job.
  */
 import type { ModelCard } from '../../../models/card.js';
+import { knownError } from '../../timing/validation/known-errors.js';
 import { answerAssumptions, answerTag, sharedAssumptions } from '../basis.js';
 import { openWorkload, type Workload, type WorkloadSpec } from '../requests/workload.js';
 import type { CapacityAnswer, CapacityResult, FrontierPoint, Slo } from '../types.js';
@@ -171,6 +172,7 @@ function answerOf(
     machine: machine.name,
     title: machine.title,
     kind: machine.kind,
+    error: knownError(machine, sweep.inputs.card, request.engine),
     tag: answerTag(sweep.inputs.card, request),
     assumptions: answerAssumptions(sweep.inputs.card, request, best?.least.configuration ?? null),
   };

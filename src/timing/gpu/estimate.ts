@@ -18,7 +18,11 @@ import { type GpuServing, gpuReserveBytes, gpuServing } from './serving.js';
 import type { GpuNumbers, GpuSetup } from './step.js';
 
 /** Times the workload on GPUs; errors as `plan`. */
-export function planOnGpus(card: ModelCard, machine: GpuMachine, request: PlanRequest): PlanResult {
+export function planOnGpus(
+  card: ModelCard,
+  machine: GpuMachine,
+  request: PlanRequest,
+): Omit<PlanResult, 'error'> {
   if (request.clockHz !== undefined || request.side !== undefined) {
     throw new OptionError({
       what: `options for ${machine.name}`,

@@ -16,7 +16,11 @@ import { WAFER_CONSTANTS } from './constants.js';
 import { waferServing } from './serving.js';
 
 /** Places and times the workload on wafers; errors as `plan`. */
-export function planOnWafers(card: ModelCard, machine: WaferMachine, request: PlanRequest): PlanResult {
+export function planOnWafers(
+  card: ModelCard,
+  machine: WaferMachine,
+  request: PlanRequest,
+): Omit<PlanResult, 'error'> {
   if (
     request.tensorParallel !== undefined ||
     request.engine !== undefined ||
