@@ -134,7 +134,7 @@ describe('waferflow capacity', () => {
   });
 
   it.each([
-    [[], 2, 'one of --trace, --rate and --agents'],
+    [[], 2, 'one of --trace, --rate, --users and --agents'],
     [['--rate', '1', '--agents', '2'], 2, '--rate and --agents'],
     [['--rate', '0'], 2, 'above 0'],
     [['--rate', '1', '--slo', 'ttft=fast'], 2, 'ttft=500ms,tpot=20ms'],

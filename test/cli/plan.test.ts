@@ -63,7 +63,7 @@ describe('waferflow plan', () => {
     for (const text of [
       'KV cache:',
       'weights: 4 bit',
-      'price: 80 $/h',
+      'price: 41.96 $/h',
       '* price: 4 $/h',
       'clock: 1.1 GHz',
       'weakest input',
