@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { type Command, CommanderError } from 'commander';
 import { messageOf } from '../core/errors.js';
 import { type Answer, readAnswer } from '../formats/answer/answer.js';
+import { promptEndOf } from '../formats/answer/prompt-end.js';
 import { compileTemplate, renderTemplate } from '../formats/chat/template.js';
 import { givenMessages } from '../formats/chat/variables.js';
 import { readGguf } from '../formats/gguf.js';
@@ -175,7 +176,7 @@ function clock(text: string | null): Date | null {
 
 function parse(request: Dict, { template }: Source): Answer {
   const json = JSON.parse(textOfJson(request)) as Readonly<Record<string, unknown>>;
-  return readAnswer(json, template);
+  return readAnswer({ ...json, prompt_end: promptEndOf(request, template, compile) }, template);
 }
 
 function textOfJson(request: Dict): string {

@@ -73,7 +73,11 @@ export function argumentValue(
   isString?: boolean,
 ): string {
   const properties = tool?.parameters?.properties;
-  const schema = isObject(properties) ? properties[name] : undefined;
+  return argumentText(text, isObject(properties) ? properties[name] : undefined, isString);
+}
+
+/** A text as JSON: by its schema a string, or JSON where it is that. */
+export function argumentText(text: string, schema?: unknown, isString?: boolean): string {
   const type = isObject(schema) ? schema.type : undefined;
   const types: readonly unknown[] = Array.isArray(type) ? type : type === undefined ? [] : [type];
   if (isString ?? (types.length > 0 && types.every((one) => one === 'string'))) return JSON.stringify(text);

@@ -1,8 +1,10 @@
 /** The forms in which models write calls: what one begins with, and what reads it from there. */
 import { type CallableTool, callsOfJson, isObject, parsed, type ReadCall } from './call.js';
 import { type Cursor, Unfinished } from './cursor.js';
+import { gemmaCall } from './gemma-calls.js';
 import { pythonCalls } from './python-calls.js';
 import { tagCall } from './tag-calls.js';
+import { xmlCall } from './xml-calls.js';
 
 /** Calls from behind the mark on; null where there are none, and then the mark is text. */
 type Read = (cursor: Cursor, tools: readonly CallableTool[]) => readonly ReadCall[] | null;
@@ -19,20 +21,24 @@ export interface CallForm {
 /** JSON, fenced or not. */
 const json: Read = (cursor, tools) => {
   cursor.skipSpace();
-  const fence = cursor.match(/```(?:json)?\s*/y);
+  if ('```json'.startsWith(cursor.rest)) throw new Unfinished();
+  cursor.match(/```(?:json)?\s*/y);
   const text = cursor.json();
   if (text === null) {
-    if (cursor.isEnd || (fence === null && '```json'.startsWith(cursor.rest))) throw new Unfinished();
+    if (cursor.isEnd) throw new Unfinished();
     return null;
   }
   return callsOfJson(text, tools);
 };
 
+/** Beginnings of what {@link tagForms} begin with. */
+const unfinishedHeads = /^(?:<[^>]*|[\w.-]+\s*(?:<[^>]*)?|<\|open\|>call (?:(?!<\|sep\|>)[\s\S])*)$/;
+
 /** A function in tags. */
 const tags: Read = (cursor, tools) => {
   const call = tagCall(cursor.skipSpace(), tools);
   if (call !== null) return [call];
-  if (cursor.isEnd || /^<[^>]*$|^[\w.-]+\s*(?:<[^>]*)?$/.test(cursor.rest)) throw new Unfinished();
+  if (cursor.isEnd || unfinishedHeads.test(cursor.rest)) throw new Unfinished();
   return null;
 };
 
@@ -84,6 +90,11 @@ const callForms: readonly CallForm[] = [
   { open: '<invoke name="', read: tags, keepsOpen: true },
   { open: '<｜DSML｜invoke name="', read: tags, keepsOpen: true },
   { open: '<tool_call:opensource>', read: tags, keepsOpen: true },
+  { open: '<|open|>call tool="', read: tags, keepsOpen: true },
+  { open: ']<]minimax[>[<invoke name="', read: xmlCall },
+  { open: '<|tool_call>', read: gemmaCall },
+  { open: '<|message_sep|>\n\nfunction call<|role_sep|>', read: json },
+  { open: '<|function_call|>', read: json },
   { open: '<|tool_call|>', read: json },
   { open: '<|tool_call:begin|>', read: solar },
   { open: '[TOOL_CALLS]', read: either(json, mistral) },
@@ -116,6 +127,8 @@ const openFrames: readonly string[] = [
   '<｜DSML｜function_calls>',
   '<｜DSML｜tool_calls>',
   '<tool_calls:opensource>',
+  '<|open|>tools<|sep|>',
+  ']<]minimax[>[<tool_call>',
   '<|tool_calls|>',
   '<｜tool▁calls▁begin｜>',
   '<|tool_calls_section_begin|>',
@@ -138,6 +151,10 @@ export const callEnds: readonly string[] = [
   '</｜DSML｜function_calls>',
   '</｜DSML｜tool_calls>',
   '</tool_calls:opensource>',
+  '<|close|>call<|sep|>',
+  '<|close|>tools<|sep|>',
+  ']<]minimax[>[</tool_call>',
+  '<tool_call|>',
   '<|/tool_call|>',
   '<|tool_call:end|>',
   '<|tool_call_end|>',

@@ -34,7 +34,9 @@ export class HarmonyReader implements AnswerReader {
   }
 
   private readHeader(isEnd: boolean): boolean {
-    const isPlain = !/^\s*(?:<|$|assistant|to=)/.test(this.held);
+    const isPlain = !/^\s*(?:<|$|assistant|to=|(?:to?|a|as|ass|assi|assis|assist|assista|assistan)$)/.test(
+      this.held,
+    );
     if (isPlain) {
       // No channel at all: it is the answer.
       this.header = 'final';
@@ -47,7 +49,20 @@ export class HarmonyReader implements AnswerReader {
     }
     this.header = this.held.slice(0, end);
     this.held = this.held.slice(end + '<|message|>'.length);
+    if (this.staysWritten(this.header)) {
+      const written = this.header.slice(this.header.indexOf('<|channel|>'));
+      this.events.push({ type: 'text', text: `${written}<|message|>` });
+    }
     return true;
+  }
+
+  /** Whether a message is a thought that is to be left as it was written. */
+  private staysWritten(header: string): boolean {
+    return (
+      this.options.reasoning === 'content' &&
+      header.includes('<|channel|>analysis') &&
+      !header.includes('to=')
+    );
   }
 
   private readBody(header: string, isEnd: boolean): boolean {
@@ -62,6 +77,8 @@ export class HarmonyReader implements AnswerReader {
     if (isCall) this.call({ name, arguments: this.held.slice(0, length).trim() || '{}' });
     else this.pass(header, length);
     this.held = isCall ? this.held.slice(length) : this.held;
+    if (!isCall && match !== null && this.staysWritten(header))
+      this.events.push({ type: 'text', text: match[0] });
     if (match !== null) this.held = this.held.slice(match[0] === '<|channel|>' ? 0 : match[0].length);
     this.header = null;
     return this.held !== '';

@@ -5,35 +5,8 @@
 import type { CallableTool, ReadCall } from './call.js';
 import { Cursor, Unfinished } from './cursor.js';
 import { bareForms, type CallForm, callEnds, markedForms } from './forms.js';
+import { answerFrames, type Pair, primers, thoughts } from './thoughts.js';
 import type { AnswerEvent, AnswerOptions, AnswerReader } from './types.js';
-
-interface Pair {
-  readonly open: string;
-  readonly close: string;
-}
-
-/** What thoughts stand between. */
-const thoughts: readonly Pair[] = [
-  { open: '<think>', close: '</think>' },
-  { open: '[THINK]', close: '[/THINK]' },
-  { open: '<|START_THINKING|>', close: '<|END_THINKING|>' },
-  { open: '<seed:think>', close: '</seed:think>' },
-  { open: '<mm:think>', close: '</mm:think>' },
-  { open: '<think:opensource>', close: '</think:opensource>' },
-  { open: '<|think|>', close: '<|end|>' },
-];
-
-/** Marks around the answer proper. */
-const answerFrames: readonly string[] = [
-  '<response>',
-  '</response>',
-  '<|START_RESPONSE|>',
-  '<|END_RESPONSE|>',
-  '[BEGIN FINAL RESPONSE]',
-  '[END FINAL RESPONSE]',
-  '<|begin|>assistant<|content|>',
-  '<|content|>',
-];
 
 /** Control tokens that mean something here, though they have no text of their own. */
 export const knownMarks: ReadonlySet<string> = new Set([
@@ -61,6 +34,14 @@ export const knownMarks: ReadonlySet<string> = new Set([
   '<function=',
   '</function>',
   '</parameter>',
+  '<|open|>',
+  '<|close|>',
+  '<|sep|>',
+  '<|channel>',
+  '<|"|>',
+  ']<]minimax[>[',
+  '<|message_sep|>',
+  '<|role_sep|>',
 ]);
 
 /** What a call in JSON begins with, without spaces; a list of calls has a bracket in front, other ones a fence. */
@@ -80,11 +61,15 @@ export class MarkedReader implements AnswerReader {
   private readonly options: AnswerOptions;
   private readonly marked: readonly CallForm[];
   private readonly frames: readonly string[];
+  /** Thoughts that may stand within an answer. */
+  private readonly inner: readonly Pair[];
   /** All that may not be plain text. */
   private readonly marks: readonly string[];
   private held = '';
   private state: 'start' | 'thought' | 'text' | 'afterCall' = 'start';
   private pair: Pair | null = null;
+  /** What opened the present thought, as long as it is not passed on. */
+  private opening = '';
   /** Whether anything of the present thought or text has been passed on. */
   private isBegun: boolean = false;
   /** White space that is passed on when more text comes. */
@@ -99,11 +84,18 @@ export class MarkedReader implements AnswerReader {
     this.tools = tools;
     this.marked =
       tools.length === 0 ? [] : markedForms.filter(({ open, isRare }) => !isRare || template?.includes(open));
-    this.frames = answerFrames.filter((frame) => template?.includes(frame));
-    this.marks = [...this.marked.map(({ open }) => open), ...this.frames];
+    const isNamed = (mark: string): boolean => template?.includes(/^<[^>]*>|^>+|^.*/.exec(mark)![0]) ?? false;
+    this.frames = answerFrames.filter(isNamed);
+    this.inner = thoughts.filter(({ open, isAnywhere }) => isAnywhere && isNamed(open));
+    this.marks = [
+      ...this.inner.map(({ open }) => open),
+      ...this.frames,
+      ...this.marked.map(({ open }) => open),
+    ];
     const end = promptEnd?.trimEnd();
     this.pair = thoughts.find(({ open }) => end?.endsWith(open)) ?? null;
-    if (this.pair !== null) this.state = 'thought';
+    if (this.pair !== null) this.think(this.pair, promptEnd!.slice(end!.length));
+    else this.held = primers.find((primer) => promptEnd?.endsWith(primer)) ?? '';
   }
 
   push(text: string): AnswerEvent[] {
@@ -140,14 +132,30 @@ export class MarkedReader implements AnswerReader {
     if (rest === '' && !isEnd) return false;
     this.pair = thoughts.find(({ open }) => rest.startsWith(open)) ?? null;
     if (this.pair !== null) {
-      if (this.options.reasoning === 'content') this.emit('text', this.pair.open);
       this.held = rest.slice(this.pair.open.length);
-      this.enter('thought');
+      this.think(this.pair, '');
       return true;
     }
-    if (!isEnd && thoughts.some(({ open }) => open.startsWith(rest))) return false;
+    // The prompt may have said that there is no thought; then its end alone is written.
+    const close = thoughts.find((one) => rest.startsWith(one.close))?.close;
+    if (close !== undefined && this.count === 0) {
+      this.held = rest.slice(close.length);
+      this.enter('text');
+      return true;
+    }
+    const isOpen = thoughts.some(({ open, close: end }) => open.startsWith(rest) || end.startsWith(rest));
+    if (!isEnd && isOpen) return false;
     this.enter('text');
     return true;
+  }
+
+  private think(pair: Pair, spaces: string): void {
+    this.enter('thought');
+    this.pair = pair;
+    this.opening =
+      this.options.reasoning === 'content' || pair.isSaid
+        ? pair.open + (spaces || (pair.isSaid ? '\n' : ''))
+        : '';
   }
 
   private enter(state: 'thought' | 'text'): void {
@@ -158,16 +166,21 @@ export class MarkedReader implements AnswerReader {
   }
 
   private thought(isEnd: boolean): boolean {
-    const { close } = this.pair!;
+    const { close, next } = this.pair!;
     const kind = this.options.reasoning === 'content' ? 'text' : 'reasoning';
-    const at = this.held.indexOf(close);
-    if (at < 0) {
-      this.pass(kind, this.held.length - (isEnd ? 0 : heldBack(this.held, [close])));
-      return false;
+    const ends = next === undefined ? [close] : [close, next];
+    const { at, mark } = earliest(this.held, ends);
+    const length = mark === null ? this.held.length - (isEnd ? 0 : heldBack(this.held, ends)) : at;
+    if (this.opening !== '' && this.held.slice(0, length).trim() !== '') {
+      this.emit(kind, this.opening);
+      this.opening = '';
     }
-    this.pass(kind, at);
-    this.held = this.held.slice(close.length);
-    if (kind === 'text') {
+    this.pass(kind, length);
+    if (mark === null) return false;
+    const isOpen = this.opening !== '';
+    this.opening = '';
+    if (mark === close) this.held = this.held.slice(close.length);
+    if (kind === 'text' && mark === close && !isOpen) {
       this.emit('text', this.spaces + close);
       this.state = 'text';
       this.spaces = '';
@@ -190,6 +203,18 @@ export class MarkedReader implements AnswerReader {
       this.pass('text', this.held.length - (isEnd ? 0 : heldBack(this.held, this.marks)));
       if (isEnd) this.flush();
       return false;
+    }
+    const rest = this.held.slice(at);
+    if (!isEnd && this.marks.some((one) => one.length > rest.length && one.startsWith(rest))) {
+      this.pass('text', at);
+      return false;
+    }
+    const thought = this.inner.find(({ open }) => open === mark);
+    if (thought !== undefined) {
+      this.pass('text', at);
+      this.held = this.held.slice(mark.length);
+      this.think(thought, '');
+      return true;
     }
     const forms = this.marked.filter(({ open }) => open === mark);
     if (forms.length > 0) return this.call(at, forms, isEnd);
@@ -301,7 +326,7 @@ function earliest(text: string, marks: readonly string[]): { at: number; mark: s
   let mark: string | null = null;
   for (const one of marks) {
     const found = text.indexOf(one);
-    if (found >= 0 && (at < 0 || found < at)) {
+    if (found >= 0 && (at < 0 || found < at || (found === at && one.length > mark!.length))) {
       at = found;
       mark = one;
     }

@@ -7,7 +7,7 @@ export interface TagForm {
   readonly function: RegExp;
   /** Ends a function. */
   readonly end: string;
-  /** The second group, where there is one, says whether the value is a string. */
+  /** The second group, where there is one, is `true` or `string` where the value is a string. */
   readonly argument: RegExp;
   readonly argumentEnd: string;
 }
@@ -51,6 +51,12 @@ export const tagForms: readonly TagForm[] = [
     argument: /<arg_key:opensource>([^<]+)<\/arg_key:opensource>\s*<arg_value:opensource>/y,
     argumentEnd: '</arg_value:opensource>',
   },
+  {
+    function: /<\|open\|>call tool="([^"]+)"[^<]*<\|sep\|>/y,
+    end: '<|close|>call<|sep|>',
+    argument: /<\|open\|>argument key="([^"]+)"(?: type="(\w+)")?<\|sep\|>/y,
+    argumentEnd: '<|close|>argument<|sep|>',
+  },
 ];
 
 /** One function with its arguments; null where none begins here. Throws Unfinished where it is not whole. */
@@ -71,11 +77,22 @@ export function tagCall(cursor: Cursor, tools: readonly CallableTool[]): ReadCal
         cursor.until(form.end);
         break;
       }
-      const value = cursor.until(form.argumentEnd).replace(/^\n/, '').replace(/\n$/, '');
-      const isString = argument[2] === undefined ? undefined : argument[2] === 'true';
+      const value = valueText(cursor, form.argumentEnd);
+      const isString = argument[2] === undefined ? undefined : /^(?:true|string)$/.test(argument[2]);
       members.push([argument[1]!.trim(), argumentValue(value, argument[1]!.trim(), tool, isString)]);
     }
     return { name, arguments: objectText(members) };
   }
   return null;
+}
+
+/** What stands before a mark: without the line ends that it is set off with, or as it is in CDATA. */
+function valueText(cursor: Cursor, end: string): string {
+  if (cursor.eat('<![CDATA[')) {
+    const value = cursor.until(']]>');
+    cursor.until(end);
+    return value;
+  }
+  const value = cursor.until(end);
+  return value.startsWith('\n') ? value.slice(1).replace(/\n$/, '') : value;
 }

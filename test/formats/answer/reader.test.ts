@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { answerReader, readAnswer } from '#src/formats/answer/answer.js';
+import { promptEndOf } from '#src/formats/answer/prompt-end.js';
 import type { AnswerEvent } from '#src/formats/answer/types.js';
+import { readJson } from '#src/formats/jinja/json.js';
+import type { Dict } from '#src/formats/jinja/values.js';
 import { sharedPath } from '../../helpers/shared.js';
 
 const tools = [
@@ -19,7 +22,7 @@ const paris = { name: 'get_weather', arguments: { city: 'Paris' } };
 const answers: readonly (readonly [
   string,
   string,
-  { content?: string; reasoning?: string; calls?: readonly unknown[] },
+  { content?: string; reasoning?: string; calls?: readonly unknown[]; promptEnd?: string },
 ])[] = [
   [
     '<tool_call>',
@@ -98,6 +101,69 @@ const answers: readonly (readonly [
   ['functools', 'functools[{"name": "get_weather", "arguments": {"city": "Paris"}}]', { calls: [paris] }],
   ['>>>', '>>>get_weather\n{"city": "Paris"}', { calls: [paris] }],
   ['', '<|tools_prefix|>[{"get_weather": {"city": "Paris"}}]<|tools_suffix|>', { calls: [paris] }],
+  ['<|channel><channel|>', '<|channel>thought\nhm<channel|>Hello', { content: 'Hello', reasoning: 'hm' }],
+  ['<|channel><channel|>', '<|channel><|channel>thought\n<channel|>Hello<channel|>', { content: 'Hello' }],
+  [
+    '<|channel>',
+    'Hi<|tool_call>call:search{query:<|"|>a "b", {c}<|"|>,limit:-2,tags:[<|"|>x<|"|>,true,null],o:{},p:{q:1.5e3}}<tool_call|><|tool_call>call:get_weather{city:<|"|>Paris<|"|>}<tool_call|>',
+    {
+      content: 'Hi',
+      calls: [
+        {
+          name: 'search',
+          arguments: { query: 'a "b", {c}', limit: -2, tags: ['x', true, null], o: {}, p: { q: 1500 } },
+        },
+        paris,
+      ],
+    },
+  ],
+  [
+    ']<]minimax[>[',
+    '</mm:think>]<]minimax[>[<tool_call>\n]<]minimax[>[<invoke name="search">]<]minimax[>[<query>12]<]minimax[>[</query>]<]minimax[>[<limit>5]<]minimax[>[</limit>]<]minimax[>[<tags>]<]minimax[>[<item>a]<]minimax[>[</item>]<]minimax[>[<item>]<]minimax[>[<b>1]<]minimax[>[</b>]<]minimax[>[</item>]<]minimax[>[</tags>]<]minimax[>[</invoke>\n]<]minimax[>[<invoke name="get_weather">]<]minimax[>[<city>Paris]<]minimax[>[</city>]<]minimax[>[</invoke>\n]<]minimax[>[</tool_call>',
+    { calls: [{ name: 'search', arguments: { query: '12', limit: 5, tags: ['a', { b: 1 }] } }, paris] },
+  ],
+  [
+    '<|open|><|close|>',
+    'hm<|close|>think<|sep|><|open|>response<|sep|>Well.<|close|>response<|sep|><|open|>tools<|sep|><|open|>call tool="get_weather" index="1"<|sep|><|open|>argument key="city" type="string"<|sep|>Paris<|close|>argument<|sep|><|close|>call<|sep|><|open|>call tool="search" index="2"<|sep|><|open|>argument key="limit" type="number"<|sep|>2<|close|>argument<|sep|><|close|>call<|sep|><|close|>tools<|sep|><|close|>message<|sep|>',
+    {
+      content: 'Well.',
+      reasoning: 'hm',
+      calls: [paris, { name: 'search', arguments: { limit: 2 } }],
+      promptEnd: '<|open|>think<|sep|>',
+    },
+  ],
+  ['<|open|>', '<|open|>response<|sep|>Well.', { content: 'Well.', promptEnd: '<|open|>think<|sep|>' }],
+  [
+    '<|START_TEXT|><|END_TEXT|>',
+    'hm<|END_THINKING|><|START_TEXT|>Hello<|END_TEXT|>',
+    { content: 'Hello', reasoning: 'hm', promptEnd: '<|START_THINKING|>' },
+  ],
+  ['>>>', 'all\nHello', { content: 'Hello', promptEnd: 'assistant\n>>>' }],
+  ['>>>', 'get_weather\n{"city": "Paris"}', { calls: [paris], promptEnd: 'assistant\n>>>' }],
+  [
+    '[BEGIN FINAL RESPONSE]',
+    'hm\n[BEGIN FINAL RESPONSE]\nHello',
+    {
+      content: 'Hello',
+      reasoning: 'Here are my reasoning steps:\nhm',
+      promptEnd: 'Here are my reasoning steps:\n',
+    },
+  ],
+  [
+    '',
+    'Hi<|message_sep|>\n\nfunction call<|role_sep|>\n{"name": "get_weather", "arguments": {"city": "Paris"}}',
+    { content: 'Hi', calls: [paris] },
+  ],
+  [
+    '',
+    'Hi<|function_call|>{"name": "get_weather", "arguments": {"city": "Paris"}}',
+    { content: 'Hi', calls: [paris] },
+  ],
+  [
+    '',
+    '<function name="search"><param name="query"><![CDATA[</param> <b>]]></param></function>',
+    { calls: [{ name: 'search', arguments: { query: '</param> <b>' } }] },
+  ],
   [
     '<|channel|>',
     '<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Hello',
@@ -132,18 +198,18 @@ function outcome(events: readonly AnswerEvent[]) {
 
 describe.each(answers)(
   'with the template "%s": %s',
-  (template, output, { content = '', reasoning = '', calls = [] }) => {
+  (template, output, { content = '', reasoning = '', calls = [], promptEnd = '' }) => {
     const wanted = { content, reasoning, calls };
 
     it('is read back whole', () => {
-      const reader = answerReader({ template, tools });
+      const reader = answerReader({ template, tools, promptEnd });
       expect(outcome([...reader.push(output), ...reader.end()])).toEqual(wanted);
     });
 
     it('is read back the same from any pieces', () => {
       fc.assert(
         fc.property(fc.array(fc.nat(output.length), { maxLength: 12 }), (cuts) => {
-          const reader = answerReader({ template, tools });
+          const reader = answerReader({ template, tools, promptEnd });
           const places = [0, ...cuts.toSorted((a, b) => a - b), output.length];
           const events = places.slice(1).flatMap((place, i) => reader.push(output.slice(places[i], place)));
           expect(outcome([...events, ...reader.end()])).toEqual(wanted);
@@ -161,6 +227,30 @@ it('leaves thoughts where they are when asked to', () => {
     reasoning: '',
     tool_calls: [],
   });
+});
+
+it('writes down what the prompt opened where thoughts stay in the text', () => {
+  const request = {
+    output: 'hm\n</think>\n\nHello',
+    reasoning: 'content',
+    prompt_end: 'assistant\n<think>\n',
+  };
+  expect(readAnswer(request, '<think>').content).toBe('<think>\nhm\n</think>\n\nHello');
+  const channels =
+    '<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Hello';
+  expect(readAnswer({ output: channels, reasoning: 'content' }, '<|channel|>').content).toBe(
+    '<|channel|>analysis<|message|>hm<|end|>Hello',
+  );
+});
+
+it('renders the conversation to know how the prompt ended', () => {
+  const template =
+    "{% if enable_thinking %}<think>\n{% endif %}{{ '' if messages else raise_exception('none') }}";
+  const endOf = (request: string) => promptEndOf(readJson(request) as Dict, template);
+  expect(endOf('{"enable_thinking": true}')).toBe('<think>\n');
+  expect(endOf('{"enable_thinking": false}')).toBe('');
+  expect(endOf('{"messages": []}')).toBe(undefined);
+  expect(endOf('{"prompt_end": "x", "enable_thinking": true}')).toBe('x');
 });
 
 it('goes on with a thought that the prompt opened, and keeps numbers as they were written', () => {
