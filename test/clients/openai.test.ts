@@ -27,13 +27,13 @@ describe('tools', () => {
     const { choices } = await client.chat.completions.create(body);
     expect(choices[0]).toMatchObject({
       finish_reason: 'function_call',
-      message: { content: null, function_call: { name: 'weather', arguments: '{"city":"Bern"}' } },
+      message: { content: null, function_call: { name: 'weather', arguments: '{"city": "Bern"}' } },
     });
     expect(seen[0]!.prompt).toContain('sunny');
     const final = await client.chat.completions.stream(body).finalChatCompletion();
     expect(final.choices[0]).toMatchObject({
       finish_reason: 'function_call',
-      message: { function_call: { name: 'weather', arguments: '{"city":"Bern"}' } },
+      message: { function_call: { name: 'weather', arguments: '{"city": "Bern"}' } },
     });
   });
 

@@ -219,7 +219,7 @@ describe('bad input', () => {
     ) => {
       await expect(load(temporaryFile(tinyModel({ metadata })), options)).rejects.toThrow(kind);
     };
-    await refuse({ 'general.architecture': 'mamba' }, ModelError);
+    await refuse({ 'general.architecture': 'no-such-family' }, ModelError);
     await refuse({ 'llama.block_count': 1_000_000 }, ModelError);
     await refuse({ 'llama.block_count': 3 }, FormatError);
     await refuse({ 'llama.attention.head_count': 3 }, ModelError);

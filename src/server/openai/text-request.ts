@@ -27,8 +27,9 @@ export const textBody = z.object({
     [
       z.string(),
       ids,
-      list(z.string(), { least: 1, most: MAX_PROMPTS }),
-      list(ids, { least: 1, most: MAX_PROMPTS }),
+      // How many of them are taken is said below, where the answer can be about their number alone.
+      list(z.string(), { least: 1 }),
+      list(ids, { least: 1 }),
     ],
     'expected a string, token ids, or a list of either',
   ),
