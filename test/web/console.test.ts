@@ -6,13 +6,13 @@ import { NullEngine } from '#src/testing/null-engine.js';
 import { launchBrowser } from '../helpers/browser.js';
 import { endOf } from '../helpers/engine.js';
 import { testServer } from '../server/server.js';
-import { open, plainSite } from './page.js';
+import { open, plainSite, seriousFindings } from './page.js';
 
 const browser = await launchBrowser();
 afterAll(() => browser?.close());
 
 async function say(page: Page, text: string): Promise<void> {
-  await page.getByRole('textbox', { name: /^(Message|Steer the answer)$/ }).fill(text);
+  await page.getByRole('textbox', { name: /^(Message|Text to go on with|Steer the answer)$/ }).fill(text);
   await page.keyboard.press('Enter');
 }
 
@@ -45,6 +45,8 @@ describe.skipIf(browser === null)('the console', () => {
     expect(figures).toMatch(/tokens64/);
     expect(figures).toMatch(/first token[\d.]+ ms/);
     expect(figures).toMatch(/tokens\/s[\d,.]+/);
+    const took = await page.locator('.took').textContent();
+    expect(took).toMatch(/^Here: 64 tokens at .* The same model, simulated: WSE-3 .*H100/);
     expect(complaints).toEqual([]);
   });
 
@@ -102,11 +104,11 @@ describe.skipIf(browser === null)('the console', () => {
       browser!,
       `${server.url}/#/race?by=server&tokens=32&machines=b200&model=qwen3-0.6b`,
     );
-    await page.getByRole('button', { name: 'Race', exact: true }).click();
-    await page.getByRole('button', { name: 'Race again' }).waitFor();
+    await page.getByRole('button', { name: 'Write here' }).click();
+    await page.getByRole('button', { name: 'Write again' }).waitFor();
     const lane = page.getByRole('region', { name: 'This server' });
-    expect(await lane.textContent()).toMatch(/measured here.*32 tokens in/);
-    expect(await lane.getByRole('textbox').inputValue()).not.toBe('');
+    expect(await lane.textContent()).toMatch(/measured here: 32 tokens/);
+    expect(await lane.getByLabel('What This server has written').inputValue()).not.toBe('');
     expect(server.context.host.require().stats().generatedTokens).toBeGreaterThanOrEqual(32);
     expect(complaints).toEqual([]);
   });
@@ -145,5 +147,72 @@ describe.skipIf(browser === null)('the console', () => {
     await say(page, 'hello');
     await page.getByText(/^Model, /).waitFor();
     expect(await page.getByLabel('Measured here').textContent()).toMatch(/requests left\d+ of 100/);
+  });
+
+  it('names the model, asks again, takes back what was said, and remembers it all after a reload', async () => {
+    const server = await testServer({ model: { id: 'null' } });
+    const { page, complaints } = await open(browser!, `${server.url}/#/console?max=16`);
+    await page.getByText('connected', { exact: true }).waitFor();
+    await page.locator('.model strong', { hasText: 'null' }).waitFor();
+    await say(page, 'first question');
+    await page.getByText(/^Here: 16 tokens/).waitFor();
+    await page.getByRole('button', { name: 'Regenerate' }).click();
+    await settled(page);
+    await page.getByText(/^Here: 16 tokens/).waitFor();
+    expect(await answers(page)).toHaveLength(1);
+    await page.reload();
+    await page.getByText('connected', { exact: true }).waitFor();
+    await page.getByText('1 earlier conversation').click();
+    await page.getByRole('button', { name: 'first question', exact: true }).click();
+    expect(await answers(page)).toHaveLength(1);
+    await page.getByRole('button', { name: 'Edit' }).click();
+    expect(await answers(page)).toHaveLength(0);
+    expect(await page.getByRole('textbox', { name: /^(Message|Text to go on with)$/ }).inputValue()).toBe(
+      'first question',
+    );
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows markdown with code to copy, and runs nothing that a model writes', async () => {
+    const server = await testServer();
+    const { page, complaints } = await open(browser!, `${server.url}/#/console`);
+    // As a server with a chat model says it.
+    await page.route('**/props', (route) => route.fulfill({ json: { chat_template: '{{ messages }}' } }));
+    const text = [
+      '# Title',
+      '',
+      '**bold** <img src=x onerror="window.hacked=1"><script>window.hacked=1</script>',
+      '',
+      '[bad](javascript:window.hacked=1) [good](https://example.org)',
+      '',
+      '```js',
+      'const one = 1;',
+      '```',
+    ].join('\n');
+    const turn = (role: string, said: string) => ({
+      id: 0,
+      role,
+      text: said,
+      note: null,
+      took: null,
+      simulated: [],
+    });
+    await page.evaluate(
+      (chats) => localStorage.setItem('waferflow.chats', chats),
+      JSON.stringify([{ id: 'a', turns: [turn('user', 'hello'), turn('assistant', text)] }, { id: 3 }, null]),
+    );
+    await page.reload();
+    await page.getByText('1 earlier conversation').click();
+    await page.getByRole('button', { name: 'hello', exact: true }).click();
+    const words = page.locator('.turn.assistant .words');
+    await words.locator('strong', { hasText: 'bold' }).waitFor();
+    expect(await words.locator('pre code').textContent()).toBe('const one = 1;\n');
+    await words.getByRole('button', { name: 'Copy' }).waitFor();
+    expect(await words.locator('img, script, [onerror]').count()).toBe(0);
+    expect(await words.locator('a[href^="javascript"]').count()).toBe(0);
+    expect(await words.locator('a[href="https://example.org"]').getAttribute('rel')).toContain('noopener');
+    expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
+    expect(await seriousFindings(page)).toEqual([]);
+    expect(complaints).toEqual([]);
   });
 });

@@ -23,10 +23,10 @@ async function started(site: Promise<Site>): Promise<string> {
 const race = (prompt: string, tokens: number): string =>
   `#/race?${new URLSearchParams({ prompt, tokens: String(tokens), machines: 'h100', model: 'qwen3-0.6b' })}`;
 
-/** Runs a race and returns what the embedded model wrote. */
+/** Has the first screen write and returns what the embedded model wrote. */
 async function written(page: Page): Promise<string> {
-  await page.getByRole('button', { name: 'Race', exact: true }).click();
-  await page.getByRole('button', { name: 'Race again' }).waitFor({ timeout: 120_000 });
+  await page.getByRole('button', { name: 'Write here' }).click();
+  await page.getByRole('button', { name: 'Write again' }).waitFor({ timeout: 120_000 });
   return await page.getByRole('textbox', { name: 'What This browser has written' }).inputValue();
 }
 

@@ -57,7 +57,8 @@ describe.skipIf(browser === null)('the page', () => {
       if (!response.url().endsWith('.gguf')) bodies.set(response.url(), response.body());
     });
     await page.goto(`${site.url}#/race?tokens=16&machines=b200&model=qwen3-0.6b`);
-    await page.getByRole('button', { name: 'Race', exact: true }).click();
+    await page.getByRole('button', { name: 'Write here' }).click();
+    await page.getByRole('button', { name: 'Write again' }).waitFor();
     await page.getByRole('button', { name: 'Race again' }).waitFor();
     const sizes = await Promise.all([...bodies.values()].map(async (body) => gzipSync(await body).length));
     expect(bodies.size).toBeGreaterThan(6);
@@ -65,16 +66,15 @@ describe.skipIf(browser === null)('the page', () => {
     await context.close();
   });
 
-  it('ends a race with the same figures as the command line, a picture, and a link that leads back to it', async () => {
-    const address = `${site.url}#/race?tokens=32&model=llama-3.1-8b&machines=wse-3%2Ch100`;
+  it('opens running, and shows the figures of the command line that stands below', async () => {
+    const address = `${site.url}#/race?mode=agent&model=llama-3.1-8b&machines=wse-3%2Ch100`;
     const { page, complaints } = await open(browser!, address);
-    await page.getByRole('button', { name: 'Race', exact: true }).click();
-    await page.getByRole('button', { name: 'Picture as PNG' }).waitFor();
-    const { stdout } = await waferflow(
-      'plan --model llama-3.1-8b --machine wse-3,h100 --prompt 64 --output 32 --concurrency 1 --json'.split(
-        ' ',
-      ),
-    );
+    await page
+      .getByText(/^[1-9]\d* of \d+ tokens, turn \d+ of 10$/)
+      .first()
+      .waitFor();
+    const command = (await page.locator('code.command').textContent())!.trim();
+    const { stdout } = await waferflow([...command.split(' ').slice(1), '--json']);
     const { results } = JSON.parse(stdout) as {
       results: { count: number; tokensPerSecondPerUser: number }[];
     };
@@ -85,8 +85,15 @@ describe.skipIf(browser === null)('the page', () => {
       expect(shown).toBe(tokensPerSecondPerUser.toLocaleString('en-US', { maximumFractionDigits: 0 }));
       expect(await lane.getByText('simulated', { exact: true }).isVisible()).toBe(true);
     }
-    expect(await page.getByText('measured here').isVisible()).toBe(true);
-    expect(await page.getByText('times as long').isVisible()).toBe(true);
+    expect(complaints).toEqual([]);
+  });
+
+  it('ends a race with a sentence, a picture, and a link that leads back to it', async () => {
+    const address = `${site.url}#/race?machines=wse-3%2Cb200&model=qwen3-0.6b`;
+    const { page, complaints } = await open(browser!, address);
+    await page.getByText('times as long').waitFor({ timeout: 60_000 });
+    const lane = page.getByRole('region', { name: /× B200$/ });
+    expect(await lane.textContent()).toContain('adopting a pet');
     const download = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Picture as PNG' }).click();
     const png = readFileSync(await (await download).path());
@@ -95,6 +102,32 @@ describe.skipIf(browser === null)('the page', () => {
     expect(png.readUInt32BE(16)).toBe(2400);
     expect(page.url()).toBe(address);
     expect(complaints).toEqual([]);
+  });
+
+  it('changes the rival by a key, and its number by the price', async () => {
+    const { page } = await open(browser!, `${site.url}#/race?model=qwen3-0.6b`);
+    const lanes = page.getByRole('region', { name: /×/ });
+    await lanes.first().waitFor();
+    await page.keyboard.press('1');
+    await page.getByRole('region', { name: '1 × A100' }).waitFor();
+    await page.getByLabel('How many of each').selectOption('dollars');
+    await page.getByText(/\d+ groups: each writes at this speed/).waitFor();
+    expect(page.url()).toContain('equal=dollars');
+    expect(page.url()).toContain('a100');
+  });
+
+  it('stands still for those who asked for less motion, except by a link that starts it', async () => {
+    const still = await open(browser!, `${site.url}#/race`, { reducedMotion: 'reduce' });
+    await still.page
+      .getByText(/tokens take/)
+      .first()
+      .waitFor();
+    expect(await still.page.getByRole('button', { name: 'Race', exact: true }).isEnabled()).toBe(true);
+    const started = await open(browser!, `${site.url}#/race?go=1`, { reducedMotion: 'reduce' });
+    await started.page
+      .getByText(/^[1-9]\d* of \d+ tokens/)
+      .first()
+      .waitFor();
   });
 
   it('changes the plan with a slider by keyboard, and keeps it in the address', async () => {

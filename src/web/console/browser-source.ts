@@ -53,20 +53,26 @@ class BrowserAnswer implements Answer {
 
   private async run(): Promise<void> {
     const { hasChatTemplate } = await ensureModel();
-    const { maxTokens, temperature, seed } = this.settings;
+    const { maxTokens, temperature, topP, frequencyPenalty, seed, system } = this.settings;
+    const options = {
+      maxTokens,
+      ...(temperature !== null && { temperature }),
+      ...(topP !== null && { topP }),
+      ...(frequencyPenalty !== null && { frequencyPenalty }),
+      ...(seed !== null && { seed }),
+    };
     for (;;) {
       this.text = '';
-      const options = { maxTokens, temperature, ...(seed !== null && { seed }) };
-      this.generation = generate(promptOf(this.turns, hasChatTemplate), options, (text, ids) => {
+      this.generation = generate(promptOf(this.turns, system, hasChatTemplate), options, (text, ids) => {
         this.text += text;
         this.push({ type: 'text', text });
         this.push({ type: 'tokens', count: ids.length });
       });
-      const { finishReason } = await this.generation.end;
+      const { finishReason, simulated } = await this.generation.end;
       const { steering } = this;
       if (steering === null) {
         this.isOver = true;
-        this.push({ type: 'end', note: endNote(finishReason) });
+        this.push({ type: 'end', note: endNote(finishReason), simulated });
         return;
       }
       this.steering = null;
@@ -82,7 +88,8 @@ class BrowserAnswer implements Answer {
 }
 
 /** A model without a chat template goes on with the text as it stands. */
-function promptOf(turns: readonly Said[], hasChatTemplate: boolean): Prompt {
+function promptOf(turns: readonly Said[], system: string, hasChatTemplate: boolean): Prompt {
   if (!hasChatTemplate) return turns.map(({ text }) => text).join('');
-  return turns.map(({ role, text }) => ({ role, content: text }));
+  const said: readonly Said[] = system === '' ? turns : [{ role: 'system', text: system }, ...turns];
+  return said.map(({ role, text }) => ({ role, content: text }));
 }

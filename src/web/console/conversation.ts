@@ -2,7 +2,8 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { messageOf } from '../../core/errors.js';
 import type { MeasuredMs } from '../../core/units.js';
-import type { Answer, Settings, Source, Turn } from './source.js';
+import { type Chat, keepChat, newId } from './history.js';
+import type { Answer, Settings, Source, Took, Turn } from './source.js';
 
 /** All of it measured in this browser, the way to the server included. */
 export interface Figures {
@@ -22,6 +23,8 @@ export class Conversation {
   private readonly trouble = signal<string | null>(null);
   private readonly running = signal<Answer | null>(null);
 
+  private id = newId();
+
   readonly turns: ReadonlySignal<readonly Turn[]> = this.said;
   readonly figures: ReadonlySignal<Figures> = this.measured;
   /** Rate-limit headers of the server, as last heard. */
@@ -32,10 +35,34 @@ export class Conversation {
     return this.running.value !== null;
   }
 
+  /** Asks with one more turn of the user. */
   async send(text: string, source: Source, settings: Settings): Promise<void> {
     if (this.running.peek() !== null) return;
-    this.trouble.value = null;
     this.said.value = [...this.said.value, turn('user', text)];
+    await this.answer(source, settings);
+  }
+
+  /** Drops the last answer and asks for another one. */
+  async again(source: Source, settings: Settings): Promise<void> {
+    if (this.running.peek() !== null) return;
+    const last = this.said.value.findLastIndex(({ role }) => role === 'user');
+    this.said.value = this.said.value.slice(0, last + 1);
+    if (last >= 0) await this.answer(source, settings);
+  }
+
+  /** Takes back a turn of the user and all after it; returns what it said, to be said differently. */
+  takeBack(id: number): string {
+    const at = this.said.value.findIndex((one) => one.id === id);
+    if (at < 0 || this.running.peek() !== null) return '';
+    const { text } = this.said.value[at]!;
+    this.said.value = this.said.value.slice(0, at);
+    this.trouble.value = null;
+    this.keep();
+    return text;
+  }
+
+  private async answer(source: Source, settings: Settings): Promise<void> {
+    this.trouble.value = null;
     const asked = this.said.value;
     this.said.value = [...asked, turn('assistant', '')];
     const startMs = performance.now();
@@ -52,7 +79,10 @@ export class Conversation {
         if (event.type === 'queued') this.measured.value = { ...this.measured.value, queue: event.position };
         if (event.type === 'limits') this.left.value = { ...this.left.value, ...event.headers };
         if (event.type === 'steered') this.said.value = [...this.said.value, turn('assistant', '')];
-        if (event.type === 'end') this.note(event.note);
+        if (event.type === 'end') {
+          const { note, simulated } = event;
+          this.changeAnswer((last) => ({ ...last, note, simulated }));
+        }
         if (event.type === 'text') {
           firstMs ??= now;
           lastMs = now;
@@ -68,12 +98,15 @@ export class Conversation {
           queue: null,
         };
       }
+      this.tookNow();
     } catch (error) {
+      this.tookNow();
       this.note('broken off');
       this.trouble.value = messageOf(error);
     } finally {
       this.measured.value = { ...this.measured.value, queue: null };
       if (this.running.peek() === answer) this.running.value = null;
+      this.keep();
     }
   }
 
@@ -94,11 +127,29 @@ export class Conversation {
     this.running.peek()?.cancel();
   }
 
+  /** Starts afresh; what was said stays in the history. */
   clear(): void {
+    this.open({ id: newId(), turns: [] });
+  }
+
+  /** Goes on with a conversation of the history. */
+  open({ id, turns }: Chat): void {
     this.cancel();
-    this.said.value = [];
+    this.id = id;
+    this.said.value = turns.map((one) => ({ ...one, id: numbers++ }));
     this.measured.value = nothing;
     this.trouble.value = null;
+  }
+
+  private keep(): void {
+    keepChat({ id: this.id, turns: this.said.value });
+  }
+
+  private tookNow(): void {
+    const { ttftMs, tokens, tokensPerSecond } = this.measured.value;
+    if (ttftMs === null) return;
+    const took: Took = { ttftMs, tokens, tokensPerSecond };
+    this.changeAnswer((last) => ({ ...last, took }));
   }
 
   private append(text: string): void {
@@ -116,8 +167,8 @@ export class Conversation {
   }
 }
 
-let turns = 0;
+let numbers = 0;
 
 function turn(role: Turn['role'], text: string): Turn {
-  return { id: turns++, role, text, note: null };
+  return { id: numbers++, role, text, note: null, took: null, simulated: [] };
 }

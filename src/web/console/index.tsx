@@ -1,20 +1,36 @@
 /** A plain chat, with a server or with the engine in this browser, and what there is to measure of it. */
 import './console.css';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { engineState } from '../engine/engine.js';
 import { EnginePanel } from '../engine/panel.js';
+import { machineLabel } from '../plan/ask/cards.js';
 import { apiKey, serves } from '../serves.js';
 import { readChoice, readNumber, route, setParams } from '../state.js';
-import { duration, figure } from '../ui/format.js';
+import { duration, figure, plural } from '../ui/format.js';
 import { Notice, Told } from '../ui/notice.js';
 import { Select, Slider } from '../ui/slider.js';
 import { browserSource } from './browser-source.js';
 import { Conversation } from './conversation.js';
+import { forgetChat, history, titleOf } from './history.js';
 import { ServerSource } from './server-source.js';
+import type { Answerer, Settings, Turn } from './source.js';
+import { Words } from './words.js';
 
 /** It stays while other views are looked at. */
 const conversation = new Conversation();
 
-const temperatures = [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2];
+const temperatures = [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2].map(String);
+const shares = [0.5, 0.8, 0.9, 0.95, 1].map(String);
+const penalties = [0, 0.1, 0.3, 0.5, 1].map(String);
+
+/** A choice of a number, or the model's own. */
+function readOwn(
+  params: Readonly<Partial<Record<string, string>>>,
+  range: { readonly name: string; readonly min: number; readonly max: number },
+): { readonly value: number | null; readonly told: string | null } {
+  if (params[range.name] === undefined) return { value: null, told: null };
+  return readNumber(params, { ...range, fallback: range.min });
+}
 
 export default function Console() {
   const { params } = route.value;
@@ -25,20 +41,44 @@ export default function Console() {
     serves.value === false ? 'browser' : 'server',
   );
   const maxTokens = readNumber(params, { name: 'max', min: 1, max: 4096, fallback: 256, whole: true });
-  const temperature = readNumber(params, { name: 'temperature', min: 0, max: 2, fallback: 0.6 });
+  const temperature = readOwn(params, { name: 'temperature', min: 0, max: 2 });
+  const topP = readOwn(params, { name: 'topp', min: 0.01, max: 1 });
+  const penalty = readOwn(params, { name: 'penalty', min: 0, max: 2 });
   const seed = readNumber(params, { name: 'seed', min: 0, max: 2 ** 31, fallback: 0, whole: true });
-  const settings = {
+  const settings: Settings = {
     maxTokens: maxTokens.value,
     temperature: temperature.value,
+    topP: topP.value,
+    frequencyPenalty: penalty.value,
     seed: params.seed === undefined ? null : seed.value,
+    system: params.system ?? '',
   };
   const server = useServer(from.value === 'server' && serves.value !== null, params.server);
+  const answerer = useAnswerer(server.source);
+  const [draft, setDraft] = useState('');
   if (serves.value === null) return <p class="page muted">Looking for a server…</p>;
+  const source = server.source ?? browserSource;
+  const isChat = answerer?.isChat ?? true;
   return (
     <div class="page console">
       <div class="intro">
-        <h1>Console</h1>
-        <Told sentences={[from.told, maxTokens.told, temperature.told, seed.told, server.told]} />
+        <h1>{isChat ? 'Chat' : 'Complete'}</h1>
+        <p class="model">
+          {answerer === null ? 'Model not known yet' : <strong>{answerer.name}</strong>}
+          {answerer !== null && (isChat ? ', a chat model' : ', a base model: it goes on with a text')}
+          {server.source === null ? ', in this browser' : `, on ${server.url}`}
+        </p>
+        <Told
+          sentences={[
+            from.told,
+            maxTokens.told,
+            temperature.told,
+            topP.told,
+            penalty.told,
+            seed.told,
+            server.told,
+          ]}
+        />
         {server.source?.problem.value && (
           <Notice kind="bad">
             {server.source.problem.value}{' '}
@@ -50,10 +90,17 @@ export default function Console() {
         {from.value === 'browser' && <EnginePanel />}
       </div>
       <section aria-label="Conversation">
-        <Log />
+        <Log
+          isChat={isChat}
+          again={() => void conversation.again(source, settings)}
+          edit={(id) => setDraft(conversation.takeBack(id))}
+        />
         <Composer
+          isChat={isChat}
+          draft={draft}
+          setDraft={setDraft}
           isReady={server.source === null || server.source.state.value === 'open'}
-          send={(text) => void conversation.send(text, server.source ?? browserSource, settings)}
+          send={(text) => void conversation.send(text, source, settings)}
         />
       </section>
       <aside aria-label="Figures and settings">
@@ -90,30 +137,106 @@ export default function Console() {
           show={(value) => `${figure(value)} tokens`}
           onChange={(value) => setParams({ max: String(value) })}
         />
-        <div class="select">
-          <label for="temperature">Temperature</label>
-          <select
-            id="temperature"
-            value={String(temperature.value)}
-            onChange={({ currentTarget }) => setParams({ temperature: currentTarget.value })}
-          >
-            {[...new Set([...temperatures, temperature.value])]
-              .sort((a, b) => a - b)
-              .map((value) => (
-                <option key={value} value={String(value)}>
-                  {value}
-                </option>
-              ))}
-          </select>
-        </div>
-        <Field
-          label="Seed (empty: another every time)"
-          type="text"
-          value={params.seed ?? ''}
-          onChange={(value) => setParams({ seed: value })}
-        />
+        {isChat && (
+          <label class="field">
+            System prompt
+            <textarea
+              rows={3}
+              value={settings.system}
+              onChange={({ currentTarget }) => setParams({ system: currentTarget.value })}
+            />
+          </label>
+        )}
+        <details>
+          <summary>Sampling</summary>
+          <Own label="Temperature" name="temperature" value={params.temperature} choices={temperatures} />
+          <Own label="Top p" name="topp" value={params.topp} choices={shares} />
+          <Own label="Frequency penalty" name="penalty" value={params.penalty} choices={penalties} />
+          <Field
+            label="Seed (empty: another every time)"
+            type="text"
+            value={params.seed ?? ''}
+            onChange={(value) => setParams({ seed: value })}
+          />
+        </details>
+        <History />
       </aside>
     </div>
+  );
+}
+
+interface OwnProps {
+  readonly label: string;
+  readonly name: string;
+  readonly value: string | undefined;
+  readonly choices: readonly string[];
+}
+
+/** A number of the sampling, or what the model's maker recommends. */
+function Own({ label, name, value, choices }: OwnProps) {
+  const all = value === undefined ? choices : [...new Set([...choices, value])];
+  return (
+    <Select
+      label={label}
+      value={value ?? ''}
+      options={[
+        { value: '', text: 'as the model recommends' },
+        ...all.map((choice) => ({ value: choice, text: choice })),
+      ]}
+      onChange={(chosen) => setParams({ [name]: chosen })}
+    />
+  );
+}
+
+/** Who answers: the model in this browser, or the one that a server says it has. */
+function useAnswerer(source: ServerSource | null): Answerer | null {
+  const [served, setServed] = useState<Answerer | null>(null);
+  const link = source?.state.value;
+  useEffect(() => {
+    let isGone = false;
+    setServed(null);
+    if (link === 'open') void source?.answerer().then((answerer) => isGone || setServed(answerer));
+    return () => {
+      isGone = true;
+    };
+  }, [source, link]);
+  if (source !== null) return served;
+  const engine = engineState.value;
+  if (engine.kind === 'none') return { name: 'glint', isChat: false };
+  if (engine.kind === 'loading') return null;
+  return { name: engine.loaded.info.name, isChat: engine.loaded.hasChatTemplate };
+}
+
+function History() {
+  const chats = history.value;
+  if (chats.length === 0) return null;
+  return (
+    <details class="history">
+      <summary>{plural(chats.length, 'earlier conversation')}</summary>
+      <ul>
+        {chats.map((chat) => (
+          <li key={chat.id}>
+            <button
+              type="button"
+              class="link"
+              disabled={conversation.isRunning}
+              onClick={() => conversation.open(chat)}
+            >
+              {titleOf(chat)}
+            </button>
+            <button
+              type="button"
+              class="link quiet"
+              aria-label={`Forget ${titleOf(chat)}`}
+              onClick={() => forgetChat(chat.id)}
+            >
+              ×
+            </button>
+          </li>
+        ))}
+      </ul>
+      <p class="small muted">Kept in this browser alone.</p>
+    </details>
   );
 }
 
@@ -156,29 +279,56 @@ function useServer(isWanted: boolean, given: string | undefined): Server {
   };
 }
 
-function Log() {
+interface LogProps {
+  readonly isChat: boolean;
+  readonly again: () => void;
+  readonly edit: (id: number) => void;
+}
+
+function Log({ isChat, again, edit }: LogProps) {
   const turns = conversation.turns.value;
   const end = useRef<HTMLDivElement>(null);
-  const length = turns.at(-1)?.text.length ?? 0;
+  const newest = turns.at(-1);
+  const length = newest?.text.length ?? 0;
   const problem = conversation.problem.value;
+  const { isRunning } = conversation;
   useEffect(() => {
     if (turns.length > 0 || problem !== null) end.current?.scrollIntoView({ block: 'nearest' });
-  }, [turns.length, length, problem]);
+  }, [turns.length, length, newest?.took, problem]);
+  const last = turns.findLastIndex(({ role }) => role === 'assistant');
   return (
-    <div class="log" role="log" aria-busy={conversation.isRunning}>
+    <div class={`log ${isChat ? 'chat' : 'completion'}`} role="log" aria-busy={isRunning}>
       {turns.length === 0 && (
         <p class="muted">
-          Nothing said yet. The embedded model, glint, goes on with TypeScript and does not chat; a server may
-          have another one.
+          {isChat
+            ? 'Nothing said yet.'
+            : 'A base model does not answer: it goes on with what you write. glint knows TypeScript, so begin a function.'}
         </p>
       )}
-      {turns.map(({ id, role, text, note }) => (
-        <article key={id} class={`turn ${role}`}>
+      {turns.map((one, index) => (
+        <article key={one.id} class={`turn ${one.role}`}>
           <p class="who">
-            {role === 'user' ? 'You' : 'Model'}
-            {note !== null && `, ${note}`}
+            {one.role === 'user' ? 'You' : 'Model'}
+            {one.note !== null && `, ${one.note}`}
           </p>
-          <p class="words">{text}</p>
+          <Words text={one.text} isPlain={!isChat || one.role === 'user'} />
+          {one.role === 'assistant' && <TookLine turn={one} />}
+          {!isRunning && (
+            <p class="doing">
+              {one.role === 'user' ? (
+                <button type="button" class="link quiet" onClick={() => edit(one.id)}>
+                  Edit
+                </button>
+              ) : (
+                <CopyLine text={one.text} />
+              )}
+              {index === last && (
+                <button type="button" class="link quiet" onClick={again}>
+                  Regenerate
+                </button>
+              )}
+            </p>
+          )}
         </article>
       ))}
       {problem !== null && <Notice kind="bad">{problem}</Notice>}
@@ -187,15 +337,53 @@ function Log() {
   );
 }
 
-function Composer({ isReady, send }: { isReady: boolean; send: (text: string) => void }) {
-  const [text, setText] = useState('');
+function CopyLine({ text }: { text: string }) {
+  const [said, setSaid] = useState('Copy');
+  const copy = (): void => {
+    navigator.clipboard.writeText(text).then(
+      () => setSaid('Copied'),
+      () => setSaid('Not copied'),
+    );
+  };
+  return (
+    <button type="button" class="link quiet" onClick={copy}>
+      <span aria-live="polite">{said}</span>
+    </button>
+  );
+}
+
+/** What an answer took here, measured, and would have taken elsewhere, simulated. */
+function TookLine({ turn: { took, simulated } }: { turn: Turn }) {
+  if (took === null) return null;
+  const elsewhere = simulated.map(({ machine, ttftMs, tokensPerSecond }) => {
+    const ms = ttftMs + (1000 * Math.max(0, took.tokens - 1)) / tokensPerSecond;
+    return `${machineLabel(machine)} ${duration(ms)} (${figure(tokensPerSecond)} tokens/s)`;
+  });
+  return (
+    <p class="took small muted num">
+      Here: {plural(took.tokens, 'token')}
+      {took.tokensPerSecond !== null && ` at ${figure(took.tokensPerSecond)} tokens/s`}, the first after{' '}
+      {duration(took.ttftMs)}.{elsewhere.length > 0 && ` The same model, simulated: ${elsewhere.join(', ')}.`}
+    </p>
+  );
+}
+
+interface ComposerProps {
+  readonly isReady: boolean;
+  readonly isChat: boolean;
+  readonly draft: string;
+  readonly setDraft: (text: string) => void;
+  readonly send: (text: string) => void;
+}
+
+function Composer({ isReady, isChat, draft, setDraft, send }: ComposerProps) {
   const { isRunning } = conversation;
   const submit = (): void => {
-    if (text.trim() === '') return;
-    if (isRunning) void conversation.steer(text);
-    else if (isReady) send(text);
+    if (draft.trim() === '') return;
+    if (isRunning) void conversation.steer(draft);
+    else if (isReady) send(draft);
     else return;
-    setText('');
+    setDraft('');
   };
   return (
     <form
@@ -205,11 +393,15 @@ function Composer({ isReady, send }: { isReady: boolean; send: (text: string) =>
         submit();
       }}
     >
-      <label for="message">{isRunning ? 'Steer the answer' : 'Message'}</label>
+      <label for="message">
+        {isRunning ? 'Steer the answer' : isChat ? 'Message' : 'Text to go on with'}
+      </label>
       <textarea
         id="message"
-        value={text}
-        onInput={({ currentTarget }) => setText(currentTarget.value)}
+        class={isChat ? '' : 'mono'}
+        value={draft}
+        placeholder={isChat ? '' : 'export function add('}
+        onInput={({ currentTarget }) => setDraft(currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'Escape') conversation.cancel();
           if (event.key !== 'Enter' || event.shiftKey) return;

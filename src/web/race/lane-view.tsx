@@ -1,121 +1,88 @@
-/** One lane: who writes, how fast, and the text so far. */
+/** One large lane: a machine that writes, how fast, what it draws and costs, and the text so far. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { engineState } from '../engine/engine.js';
-import type { Planned } from '../plan/ask/api.js';
-import { machineLabel } from '../plan/ask/cards.js';
-import { duration, figure, plural } from '../ui/format.js';
-import { finishMs, simulatedLane, tokensAt } from './lanes.js';
-import type { Race } from './run.js';
-import { serverWriter, type Writer } from './writer.js';
+import { duration, figure } from '../ui/format.js';
+import { Die } from './die.js';
+import type { Lane } from './lanes.js';
+import { BANDS } from './published.js';
+import { finishMs, placeAt, type Script, tokensOf } from './script.js';
 
 interface LaneProps {
-  readonly title: string;
-  readonly subtitle: string;
-  readonly origin: 'measured here' | 'simulated';
-  readonly tokensPerSecond: number | null;
-  readonly facts: string;
-  readonly text: string;
-  readonly share: number;
+  readonly lane: Lane;
+  readonly model: string;
+  readonly script: Script;
+  /** Null before the start. */
+  readonly elapsedMs: number | null;
+  /** GiB that each token moves past the memory of the machine. */
+  readonly gib: number;
 }
 
-function LaneCard({ title, subtitle, origin, tokensPerSecond, facts, text, share }: LaneProps) {
-  const panel = useRef<HTMLTextAreaElement>(null);
+export function LaneView({ lane, model, script, elapsedMs, gib }: LaneProps) {
+  const text = useRef<HTMLElement>(null);
+  const place = placeAt(script, lane, elapsedMs ?? 0);
+  const total = tokensOf(script);
+  const takesMs = finishMs(script, lane);
   useLayoutEffect(() => {
     // The newest line stays in sight.
-    if (panel.current !== null && text !== '') panel.current.scrollTop = panel.current.scrollHeight;
-  }, [text]);
+    if (text.current !== null) text.current.scrollTop = text.current.scrollHeight;
+  }, [place.total]);
+  const band = BANDS[lane.kind];
+  const reads = place.tokens === 0 && !place.isDone;
   return (
-    <section class={`lane ${origin === 'simulated' ? 'simulated' : 'measured'}`} aria-label={title}>
+    <section class={`lane ${lane.kind}`} aria-label={lane.label}>
       <header>
-        <h2>{title}</h2>
-        <span class="origin">{origin}</span>
+        <Die
+          kind={lane.kind}
+          elapsedMs={elapsedMs}
+          msPerToken={1000 / lane.tokensPerSecond}
+          isWriting={!reads && !place.isDone}
+        />
+        <div>
+          <h2>{lane.label}</h2>
+          <p class="subtitle">
+            {model}, <span class="origin">simulated</span>
+          </p>
+        </div>
+        <p class="speed">
+          <output>{figure(lane.tokensPerSecond)}</output> tokens/s
+        </p>
       </header>
-      <p class="subtitle">{subtitle}</p>
-      <p class="speed">
-        <output>{tokensPerSecond === null ? '–' : figure(tokensPerSecond)}</output> tokens/s
-      </p>
       <div class="progress" aria-hidden="true">
-        <div style={{ transform: `scaleX(${share})` }} />
+        <div style={{ transform: `scaleX(${place.total / total})` }} />
       </div>
-      <p class="facts num">{facts}</p>
-      <textarea
-        class="text mono"
-        ref={panel}
-        readOnly
-        aria-label={`What ${title} has written`}
-        value={text}
-      />
-    </section>
-  );
-}
-
-export function MeasuredLaneView({ race, writer }: { race: Race; writer: Writer }) {
-  const state = race.state.value;
-  const engine = engineState.value;
-  const info = engine.kind === 'ready' ? engine.loaded.info : null;
-  const { transcript } = race;
-  const isShown = state.kind === 'running' || state.kind === 'finished';
-  const written = isShown ? state.end : null;
-  const subtitle =
-    writer === serverWriter
-      ? 'the model that it serves'
-      : info === null
-        ? 'glint, 3.4 M weights'
-        : `${info.name}, ${figure(info.parameters / 1e6)} M weights, ${plural(info.workers, 'worker')}`;
-  const facts =
-    written === null
-      ? isShown
-        ? plural(transcript.tokens, 'token')
-        : 'waits for the start'
-      : `${plural(written.tokens, 'token')} in ${duration(finishMs({ kind: 'measured', label: '', ...written }, written.tokens))}, the first after ${duration(written.ttftMs)}`;
-  return (
-    <LaneCard
-      title={writer.title}
-      subtitle={subtitle}
-      origin="measured here"
-      tokensPerSecond={written?.tokensPerSecond ?? null}
-      facts={facts}
-      text={isShown ? transcript.text : ''}
-      share={written === null ? 0 : 1}
-    />
-  );
-}
-
-export function LaneView({ race, planned, model }: { race: Race; planned: Planned; model: string }) {
-  const lane = simulatedLane(planned);
-  if (lane === null) {
-    return (
-      <section class="lane" aria-label={machineLabel(planned.machine)}>
-        <header>
-          <h2>{machineLabel(planned.machine)}</h2>
-        </header>
-        <p>{'problem' in planned ? planned.problem : ''}</p>
+      <p class="facts num">
+        {place.isDone
+          ? `Done: ${figure(total)} tokens in ${duration(takesMs)}`
+          : elapsedMs === null
+            ? `${figure(total)} tokens take ${duration(takesMs)}`
+            : `${reads ? 'Reads the prompt, ' : ''}${place.total} of ${total} tokens${script.length > 2 ? `, turn ${place.turn + 1} of ${script.length}` : ''}`}
+      </p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a text that scrolls has to be reachable by keyboard */}
+      <section class="text" ref={text} tabIndex={0} aria-label={`What ${lane.label} has written`}>
+        {script.slice(0, place.turn + 1).map(({ kind, ask, tokens }, index) => (
+          <div key={ask} class={kind}>
+            <p class="ask">{ask}</p>
+            <p>{tokens.slice(0, index < place.turn ? tokens.length : place.tokens).join('')}</p>
+          </div>
+        ))}
       </section>
-    );
-  }
-  const state = race.state.value;
-  const isShown = state.kind === 'running' || state.kind === 'finished';
-  const elapsedMs = isShown ? state.elapsedMs : 0;
-  const { transcript } = race;
-  const due = tokensAt(lane, elapsedMs);
-  const total = isShown && state.end !== null ? transcript.tokens : null;
-  const shown = Math.min(due, transcript.tokens);
-  const isDone = total !== null && due >= total;
-  const waits = isShown && total === null && due > transcript.tokens && transcript.tokens > 0;
-  const facts = isDone
-    ? `${plural(total, 'token')} in ${duration(finishMs(lane, total))}, the first after ${duration(lane.ttftMs)}`
-    : isShown
-      ? `${plural(shown, 'token')}${waits ? ', waits for the text from this browser' : ''}`
-      : `first token after ${duration(lane.ttftMs)}`;
-  return (
-    <LaneCard
-      title={lane.label}
-      subtitle={`${model}, ${figure(lane.kilowatts)} kW`}
-      origin="simulated"
-      tokensPerSecond={lane.tokensPerSecond}
-      facts={facts}
-      text={isShown ? transcript.upTo(shown) : ''}
-      share={isShown && transcript.tokens > 0 ? shown / transcript.tokens : 0}
-    />
+      <details class="behind">
+        <summary>
+          {band.short} · first token {duration(lane.ttftMs)} · {figure(lane.kilowatts)} kW · $
+          {figure(lane.dollarsPerHour)}/h
+        </summary>
+        <p class="small muted">
+          {band.said} Each turn reads a prompt of 64 tokens first.{' '}
+          {lane.kind === 'gpu'
+            ? `Every token drags ${figure(gib)} GiB of weights out of memory.`
+            : `The ${figure(gib)} GiB of weights stay where they are multiplied: only activations move.`}
+        </p>
+      </details>
+      {lane.copies > 1 && (
+        <p class="copies small">
+          {figure(lane.copies)} groups: each writes at this speed for a user of its own, together{' '}
+          {figure(lane.copies * lane.tokensPerSecond)} tokens/s.
+        </p>
+      )}
+    </section>
   );
 }

@@ -1,70 +1,58 @@
-/** The result of a race as one picture to share: bars, their figures, and which of them were measured. */
+/** The result of a race as one picture to share: how long each machine takes, what it draws and costs. */
 import { escapeMarkup } from '../../report/document/svg.js';
 import { duration, figure } from '../ui/format.js';
-import { finishMs, type Lane } from './lanes.js';
+import type { Lane } from './lanes.js';
+import { BANDS } from './published.js';
+import { finishMs, type Script, tokensOf } from './script.js';
 
 export interface Result {
   readonly model: string;
-  readonly tokens: number;
+  readonly script: Script;
   readonly lanes: readonly Lane[];
+  /** Where the race can be watched. */
+  readonly address: string;
 }
 
 const width = 1200;
 const left = 60;
-const barTop = 190;
-const rowHeight = 92;
-const barWidth = 760;
+const barTop = 200;
+const rowHeight = 120;
+const barWidth = 1080;
 
 /** A standalone SVG document, always light, so that it looks the same wherever it is pasted. */
-export function raceSvg({ model, tokens, lanes }: Result): string {
-  const height = barTop + lanes.length * rowHeight + 66;
-  const most = Math.max(...lanes.map((lane) => lane.tokensPerSecond));
+export function raceSvg({ model, script, lanes, address }: Result): string {
+  const height = barTop + lanes.length * rowHeight + 80;
+  const tokens = tokensOf(script);
+  const longest = Math.max(...lanes.map((lane) => finishMs(script, lane)));
   const text = (x: number, y: number, size: number, content: string, extra = ''): string =>
     `<text x="${x}" y="${y}" font-size="${size}" ${extra}>${escapeMarkup(content)}</text>`;
   const rows = lanes.flatMap((lane, index) => {
     const y = barTop + index * rowHeight;
-    const isMeasured = lane.kind === 'measured';
-    const length = Math.max(3, (barWidth * lane.tokensPerSecond) / most);
-    const taken = duration(finishMs(lane, tokens));
+    const takes = finishMs(script, lane);
+    const length = Math.max(3, (barWidth * takes) / longest);
+    const costs = `${figure(lane.kilowatts)} kW, $${figure(lane.dollarsPerHour)}/h`;
     return [
-      text(left, y, 22, lane.label, 'font-weight="600"'),
+      text(left, y, 24, lane.label, 'font-weight="600"'),
+      text(width - 60, y, 20, costs, 'fill="#59636e" text-anchor="end"'),
+      `<rect x="${left}" y="${y + 14}" width="${length.toFixed(1)}" height="34" rx="4" fill="${lane.kind === 'gpu' ? '#b26200' : '#005f96'}"/>`,
       text(
-        left + barWidth + 320,
-        y,
-        18,
-        isMeasured ? 'measured' : 'simulated',
-        'fill="#59636e" text-anchor="end"',
-      ),
-      `<rect x="${left}" y="${y + 14}" width="${length.toFixed(1)}" height="30" rx="4" fill="${isMeasured ? '#59636e' : '#005f96'}"/>`,
-      text(
-        left + barWidth + 320,
-        y + 38,
+        left,
+        y + 76,
         22,
-        `${figure(lane.tokensPerSecond)} tokens/s · ${taken}`,
-        'text-anchor="end" font-weight="600"',
+        `${duration(takes)} at ${figure(lane.tokensPerSecond)} tokens/s (${BANDS[lane.kind].short})`,
+        'font-weight="600"',
       ),
     ];
   });
+  const day = new Date().toISOString().slice(0, 10);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" font-family="system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif" fill="#1b1f24" style="font-variant-numeric:tabular-nums">`,
     `<title>${escapeMarkup(`${model}: ${tokens} tokens`)}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    text(left, 76, 40, `${tokens} tokens of ${model}`, 'font-weight="650"'),
-    text(
-      left,
-      116,
-      22,
-      'One user, speed after the first token, and the time until the last',
-      'fill="#59636e"',
-    ),
+    text(left, 76, 40, `${figure(tokens)} tokens of ${model}`, 'font-weight="650"'),
+    text(left, 116, 22, 'The time until the last token, one user, simulated', 'fill="#59636e"'),
     ...rows,
-    text(
-      left,
-      height - 36,
-      18,
-      `Simulated: ${model} on the machine. Measured: another model, for a sense of scale.`,
-      'fill="#59636e"',
-    ),
+    text(left, height - 36, 18, `${day} · ${address.slice(0, 90)}`, 'fill="#59636e"'),
     text(width - 60, 76, 24, 'waferflow', 'text-anchor="end" font-weight="600" fill="#005f96"'),
     '</svg>',
   ].join('\n');

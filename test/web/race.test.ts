@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { BANDS, publishedOf } from '../../src/web/race/published.js';
+import { finishMs, MODES, placeAt, scriptOf, tokensOf } from '../../src/web/race/script.js';
+
+const pace = { ttftMs: 100, tokensPerSecond: 50 };
+
+describe('the script of a race', () => {
+  it.each(MODES)('has real text for %s, turn by turn', (mode) => {
+    const script = scriptOf(mode);
+    expect(tokensOf(script)).toBeGreaterThan(150);
+    for (const { kind, ask, tokens } of script) {
+      expect(['answer', 'thought']).toContain(kind);
+      expect(ask.length).toBeGreaterThan(20);
+      expect(tokens.join('').trim().length).toBeGreaterThan(tokens.length);
+    }
+    expect(new Set(script.map(({ ask }) => ask)).size).toBe(script.length);
+  });
+
+  it('waits for the first token of every turn and ends when finishMs says', () => {
+    const script = scriptOf('agent');
+    const end = finishMs(script, pace);
+    expect(end).toBeCloseTo(10 * 100 + (tokensOf(script) - 10) * 20);
+    expect(placeAt(script, pace, 99).total).toBe(0);
+    expect(placeAt(script, pace, 100)).toEqual({ turn: 0, tokens: 1, total: 1, isDone: false });
+    const first = script[0]!.tokens.length;
+    const second = 100 + (first - 1) * 20;
+    expect(placeAt(script, pace, second + 50)).toEqual({ turn: 1, tokens: 0, total: first, isDone: false });
+    expect(placeAt(script, pace, end - 1)).toMatchObject({ turn: 9, isDone: false });
+    expect(placeAt(script, pace, end)).toMatchObject({ total: tokensOf(script), isDone: true });
+  });
+});
+
+describe('what is known of the speeds', () => {
+  const docs = readFileSync('docs/timing.md', 'utf8');
+
+  it('is what the documentation says', () => {
+    expect(docs).toMatch(new RegExp(`not suspect +\\| TPOT +\\| 667 +\\| ${BANDS.gpu.tpot} %`));
+    expect(docs).toMatch(new RegExp(`not suspect +\\| TTFT +\\| 667 +\\| ${BANDS.gpu.ttft} %`));
+    expect(docs).toMatch(new RegExp(`WSE-2, decode +\\| tokens/s \\| 6 +\\| ${BANDS.wafer.tpot} %`));
+    expect(docs).toMatch(new RegExp(`WSE-2, prefill +\\| tokens/s \\| 6 +\\| ${BANDS.wafer.ttft} %`));
+    const bands = docs.slice(docs.indexOf('## Sanity bands')).split('\n');
+    for (const name of ['Llama-3.1-8B', 'Llama-3.1-70B', 'Llama-3.1-405B', 'Qwen3-32B', 'gpt-oss-120B']) {
+      const row = bands.find((line) => line.startsWith(`| ${name} `))!;
+      const figure = /publishes ([\d,]+) tokens/.exec(publishedOf(name.toLowerCase()) ?? '')?.[1];
+      expect(row.split('|')[3]).toContain(figure);
+    }
+  });
+
+  it('names the error that each kind of machine has', () => {
+    for (const { said, tpot, ttft } of Object.values(BANDS)) {
+      expect(said).toContain(`${tpot} %`);
+      expect(said).toContain(`${ttft} %`);
+    }
+  });
+});
