@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { cardOfHubName } from '#src/platform/node/cards.js';
 import { plan } from '#src/timing/estimate.js';
 import { findMachine } from '#src/timing/local-run.js';
-import { validatePoints } from '#src/timing/validation/points.js';
+import { pointGroups, validatePoints } from '#src/timing/validation/points.js';
 import { PUBLISHED_GPU_CASES } from '#src/timing/validation/published-cases.js';
 import { validate } from '#src/timing/validation/validation.js';
 
@@ -32,6 +32,17 @@ describe('points', () => {
     expect(rate!.predicted).toBe(1e3 / asked.tpotMs);
     const two = plan(cardOfHubName('llama-3.1-8b'), findMachine('h200'), { ...request, count: 2 });
     expect(whole).toMatchObject({ predicted: two.tokensPerSecond / 2, remark: 'late' });
+  });
+
+  it('are summed up by kind of machine, metric and drafting, without suspect rows', () => {
+    const said = points(
+      'h200,llama-3.1-8b,,tpot_ms,5,,1,,,vllm,16,,512,256,4,,,x,',
+      'h200,llama-3.1-8b,,tpot_ms,50,,1,,,vllm,16,,512,256,4,,,x,suspect',
+      'h200,llama-3.1-8b,,tpot_ms,5,,1,,,vllm,16,,512,256,4,4,0.8,x,',
+    );
+    const groups = pointGroups(said);
+    expect(groups.map(({ group }) => group)).toEqual(['GPUs, tpot_ms', 'GPUs, tpot_ms, with drafting']);
+    expect(groups[0]).toMatchObject({ points: 1, mape: Math.abs(said[0]!.predicted! / 5 - 1) * 100 });
   });
 
   it('say why a row cannot be predicted, and go on', () => {

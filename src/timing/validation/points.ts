@@ -20,6 +20,8 @@ export interface Point {
   /** Simulated; null where the row cannot be asked, and `reason` says why. */
   readonly predicted: number | null;
   readonly reason?: string;
+  /** Asked with speculative decoding. */
+  readonly isDrafted: boolean;
   readonly source: string;
   readonly remark: string;
 }
@@ -49,6 +51,7 @@ export function validatePoints(
       model: row.text('model'),
       metric: row.text('metric'),
       published: row.number('published'),
+      isDrafted: row.text('draft') !== '',
       source: row.text('source'),
       remark: row.text('remark'),
     };
@@ -59,6 +62,32 @@ export function validatePoints(
       return { ...said, predicted: null, reason: error.message };
     }
   });
+}
+
+/** A mean over points of one kind. */
+export interface PointGroup {
+  readonly group: string;
+  readonly points: number;
+  /** Mean and largest absolute error in percent of the published value. */
+  readonly mape: number;
+  readonly worst: number;
+}
+
+/** Errors by kind of machine, metric and drafting; rows that a file calls suspect are left out. */
+export function pointGroups(points: readonly Point[]): PointGroup[] {
+  const groups = new Map<string, number[]>();
+  for (const { machine, metric, published, predicted, isDrafted, remark } of points) {
+    if (predicted === null || /suspect/i.test(remark)) continue;
+    const kind = /^(wse|desk)/.test(machine) ? 'wafers' : 'GPUs';
+    const group = `${kind}, ${metric}${isDrafted ? ', with drafting' : ''}`;
+    groups.set(group, [...(groups.get(group) ?? []), Math.abs(predicted / published - 1) * 100]);
+  }
+  return [...groups].map(([group, errors]) => ({
+    group,
+    points: errors.length,
+    mape: errors.reduce((sum, error) => sum + error, 0) / errors.length,
+    worst: Math.max(...errors),
+  }));
 }
 
 function predict(
