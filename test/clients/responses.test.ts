@@ -90,7 +90,7 @@ describe('tools in namespaces', () => {
     const { url, seen } = await scriptedServer('{"name": "mcp__calc__add", "arguments": {"a": 1, "b": 2}}');
     const { body } = await post(`${url}/v1/responses`, { input: 'sum', tools });
     expect(body).toMatchObject({
-      output: [{ type: 'function_call', namespace: 'mcp__calc', name: 'add', arguments: '{"a":1,"b":2}' }],
+      output: [{ type: 'function_call', namespace: 'mcp__calc', name: 'add', arguments: '{"a": 1, "b": 2}' }],
       tools: [{ type: 'namespace', name: 'mcp__calc', tools: [{ name: 'add' }, { name: 'note' }] }],
       waferflow: { ignored: ['tools[1]: web_search'] },
     });
