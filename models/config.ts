@@ -190,6 +190,65 @@ export class Config {
     );
   }
 
+  /** A whole number below `end`. */
+  below(key: string, end: number, fallback?: number): number {
+    const value = this.count(key, fallback);
+    if (value < end) return value;
+    throw this.wrong(key, value, `0 to ${end - 1}`);
+  }
+
+  /** @throws ModelError where an indexer would keep some of the positions away, which has no kernel here */
+  requireWhole(kept: number): void {
+    if (kept >= this.context) return;
+    throw new ModelError({
+      what: `${this.file.name}: metadata "${this.architecture}.attention.indexer.top_k"`,
+      given: `attention to ${kept} of ${this.context} positions`,
+      expected: 'attention to all positions of the context',
+      todo: 'Choose a model without sparse attention.',
+    });
+  }
+
+  /** Of latent attention: the compressed row, and a head's key and value before compression. */
+  latentSizes(): { readonly rank: number; readonly key: number; readonly value: number } {
+    return {
+      rank: this.positive('attention.kv_lora_rank'),
+      key: this.positive('attention.key_length_mla', this.headDim),
+      value: this.positive('attention.value_length_mla', this.valueDim),
+    };
+  }
+
+  /** Inner features of each of a layer's experts. */
+  expertFfn(layer: number): number {
+    return this.perLayer('expert_feed_forward_length', 0)[layer]! || this.ffn(layer);
+  }
+
+  /** Inner features of the MLP beside a layer's experts, which may stand for several; `isEach`: the key counts one of them. */
+  sharedFfn(layer: number, isEach = false): number {
+    const said = this.count('expert_shared_feed_forward_length', 0);
+    const shared = this.count('expert_shared_count', 0) || 1;
+    return said === 0 ? this.expertFfn(layer) * shared : isEach ? said * shared : said;
+  }
+
+  /** How many experts each token of a layer goes to. */
+  expertsUsed(layer: number): number {
+    const used = this.perLayer('expert_used_count', 0)[layer]!;
+    const all = this.positive('expert_count');
+    if (Number.isInteger(used) && used >= 1 && used <= all) return used;
+    throw this.wrong('expert_used_count', used, `1 to the ${all} experts of "expert_count"`);
+  }
+
+  /** Groups of experts of which some are chosen first; null for none. */
+  expertGroups(): { readonly count: number; readonly used: number } | null {
+    const count = this.count('expert_group_count', 0);
+    if (count <= 1) return null;
+    const all = this.positive('expert_count');
+    if (all % count !== 0) throw this.wrong('expert_group_count', count, `a divisor of the ${all} experts`);
+    const used = this.count('expert_group_used_count', 0);
+    if (used < 1 || used > count)
+      throw this.wrong('expert_group_used_count', used, `1 to the ${count} groups`);
+    return { count, used };
+  }
+
   /** @throws ModelError where the file has experts, for an architecture that has none here */
   requireDense(): void {
     const experts = this.count('expert_count', 0);

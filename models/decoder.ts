@@ -221,7 +221,7 @@ export interface AttentionStyle {
   /** Null: the layer has no positions. Left out: what the `rope.*` keys say. */
   readonly rope?: RopeTable | null;
   /** The names of the norms of q and k, of each head or of all of it, by their weights' shape. */
-  readonly qkNorm?: 'before rope' | 'after rope' | null;
+  readonly qkNorm?: 'before rope' | 'after rope' | 'bare after rope' | null;
   readonly window?: Window | null;
   readonly scale?: number;
   readonly softcap?: number | null;
@@ -232,9 +232,13 @@ export interface AttentionStyle {
   readonly qkvRows?: number;
   /** Behind a head's queries lies a gate, by whose sigmoid its result is multiplied. */
   readonly hasQueryGate?: boolean;
+  /** q, k and v are cut to +- this. */
+  readonly clamp?: number;
+  /** The result times this function of a product of h, for each feature or each head. */
+  readonly gate?: PlainActivation;
   readonly output?: string;
-  /** Biases that files may carry and that play no part. */
-  readonly unbiased?: readonly 'output'[];
+  /** Biases that files may carry and that play no part: of q, k and v; of the output product. */
+  readonly unbiased?: readonly ('input' | 'output')[];
 }
 
 /** Grouped-query attention from separate or fused q, k and v to the output product. */
@@ -249,16 +253,23 @@ export function attention(
     const sizes = [heads * headDim, kvHeads * headDim, kvHeads * valueDim] as const;
     let [q, k, v] = model.has(layer, 'attn_qkv')
       ? model.fused(h, layer, 'attn_qkv', sizes, own.qkvRows)
-      : model.linear(h, layer, {
-          ...(own.hasQueryGate ? {} : { attn_q: sizes[0] }),
-          attn_k: sizes[1],
-          attn_v: sizes[2],
-        });
+      : model.linear(
+          h,
+          layer,
+          {
+            ...(own.hasQueryGate ? {} : { attn_q: sizes[0] }),
+            attn_k: sizes[1],
+            attn_v: sizes[2],
+          },
+          !own.unbiased?.includes('input'),
+        );
     let gate: Value | undefined;
     if (own.hasQueryGate) {
       [k, v] = [q, k];
       [q, gate] = model.interleaved(h, layer, 'attn_q', heads, [headDim, headDim]);
     }
+    const { clamp } = own;
+    if (clamp) [q, k, v] = [q, k, v].map((x) => graph.activation(x!, { name: 'clamp', limit: clamp }));
     const normed = (x: Value, stem: string): Value => {
       const name = `blk.${layer}.${stem}`;
       const stored = config.file.shape(`${name}.weight`)?.reduce((a, b) => a * b, 1);
@@ -277,6 +288,11 @@ export function attention(
       k = graph.rope(k!, { heads: kvHeads, ...facts });
     }
     if (own.qkNorm === 'after rope') norm();
+    if (own.qkNorm === 'bare after rope') {
+      const bare = { how: 'rms', weight: null, bias: null, eps: config.rmsEps, per: headDim } as const;
+      q = graph.norm(q!, bare);
+      k = graph.norm(k!, bare);
+    }
     let out = graph.attention({
       q: q!,
       k: k!,
@@ -296,9 +312,25 @@ export function attention(
       positions: null,
     });
     if (gate) out = graph.activation(gate, { name: 'sigmoid' }, { by: out });
+    if (own.gate) out = gateOf(model, h, layer, own.gate, out, heads);
     const hasBias = !own.unbiased?.includes('output');
     return model.one(out, layer, own.output ?? 'attn_output', config.hidden, hasBias);
   };
+}
+
+/** `out` times a function of a product of h: one number for each head or each feature, by the matrix' rows. */
+export function gateOf(
+  model: Decoder,
+  h: Value,
+  layer: number,
+  act: PlainActivation,
+  out: Value,
+  heads: number,
+): Value {
+  const stored = model.config.file.shape(`blk.${layer}.attn_gate.weight`);
+  const isPerHead = stored !== null && stored.reduce((a, b) => a * b, 1) === heads * h.features;
+  const gate = model.one(h, layer, 'attn_gate', isPerHead ? heads : out.features);
+  return model.graph.activation(gate, { name: act }, { by: out });
 }
 
 /** down(act(gate x) * up x), with gate and up in one tensor or two. `suffix` names other tensors, e.g. `_shexp`. */
@@ -314,6 +346,11 @@ export function gated(act: PlainActivation | Activation, suffix = '', size?: num
   };
 }
 
+/** What is left of an MLP where a file has none of its matrices: the function alone, as the reference computes it. */
+export function bare(act: PlainActivation): Part {
+  return (model, h) => model.graph.activation(h, { name: act });
+}
+
 /** down(act(up x)). */
 export function plain(act: PlainActivation | Activation, suffix = '', size?: number): Part {
   return (model, h, layer) => {
@@ -323,6 +360,6 @@ export function plain(act: PlainActivation | Activation, suffix = '', size?: num
   };
 }
 
-function activationOf(act: PlainActivation | Activation): Activation {
+export function activationOf(act: PlainActivation | Activation): Activation {
   return typeof act === 'string' ? { name: act } : act;
 }

@@ -46,6 +46,8 @@ export type Activation =
   | { readonly name: PlainActivation }
   /** cap tanh(x / cap). */
   | { readonly name: 'softcap'; readonly cap: number }
+  /** Cut to +-limit. */
+  | { readonly name: 'clamp'; readonly limit: number }
   /** Apertus: alphaP x^2 + beta x above 0, alphaN (expm1(min(x, eps)) - x) + beta x below. */
   | {
       readonly name: 'xielu';

@@ -14,9 +14,12 @@ export const GELU_QUICK = 10;
 export const SOFTCAP = 11;
 /** [alphaP, alphaN, beta, eps] */
 export const XIELU = 12;
+/** [limit] */
+export const CLAMP = 13;
+// Functions of x and `by` together come last.
 /** [limit, after] */
-export const CLAMPED_SILU = 13;
+export const CLAMPED_SILU = 14;
 /** [alpha, limit] */
-export const SWIGLU_OAI = 14;
+export const SWIGLU_OAI = 15;
 /** [beta, linearBeta] */
-export const SITU = 15;
+export const SITU = 16;

@@ -47,6 +47,7 @@ const ALONE: Readonly<Record<string, (x: number, s: ActivationSettings) => numbe
   geluTanh: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
   geluQuick: (x) => x * sigmoid(1.702 * x),
   softcap: (x, { cap = 1 }) => cap * Math.tanh(x / cap),
+  clamp: (x, { limit = Number.POSITIVE_INFINITY }) => Math.max(-limit, Math.min(x, limit)),
   xielu: (x, { alphaP = 0, alphaN = 0, beta = 0, eps = 0 }) =>
     x > 0 ? alphaP * x * x + beta * x : (Math.expm1(Math.min(x, eps)) - x) * alphaN + beta * x,
 };

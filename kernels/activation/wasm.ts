@@ -78,6 +78,8 @@ function activate(act: i32, x: v128, settings: usize): v128 {
       const cap = setting(settings, 0);
       return f32x4.mul(cap, tanhF32x4(f32x4.div(x, cap)));
     }
+    case N.CLAMP:
+      return within(x, setting(settings, 0));
     case N.XIELU:
       return xielu(x, settings);
     default:

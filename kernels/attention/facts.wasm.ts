@@ -10,6 +10,7 @@ import {
   FACT_TEMPERATURE_LENGTH,
   FACT_TEMPERATURE_OFFSET,
   FACT_TEMPERATURE_SCALE,
+  FACT_VALUES_IN_KEYS,
   FACT_WINDOW,
   FACT_WINDOW_SIZE,
   WINDOW_CHUNKED,
@@ -24,6 +25,11 @@ function word(facts: usize, index: i32): i32 {
 @inline
 function float(facts: usize, index: i32): f32 {
   return load<f32>(facts + <usize>(index << 2));
+}
+
+/** Whether values are the first of each key. */
+export function hasValuesInKeys(facts: usize): bool {
+  return facts != 0 && word(facts, FACT_VALUES_IN_KEYS) != 0;
 }
 
 /** The first position that `position` sees. */

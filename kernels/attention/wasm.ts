@@ -11,9 +11,9 @@
  * softmax sum likewise, on a single tile as four sums of every fourth position, which then meet as (0 + 1) + (2 + 3);
  * tiles in the order of the plan's fold table.
  */
-import { expExponent, expMantissa, foldPartials, loadFour, powerOfTwo, sumLanes } from '../common/wasm';
+import { expExponent, expMantissa, f16ToF32, foldPartials, loadFour, powerOfTwo, sumLanes } from '../common/wasm';
 import { PAGE, padded, pageBytes, valuesAt } from '../kv/wasm';
-import { adjustScores, firstSeen, scaleAt, sinkOf } from './facts.wasm';
+import { adjustScores, firstSeen, hasValuesInKeys, scaleAt, sinkOf } from './facts.wasm';
 
 /** Raw q.k of 16 positions from `k` (four groups of four) into `scores`. */
 @inline
@@ -152,6 +152,51 @@ function addValues<T>(
   }
 }
 
+/** As addValues where V are the first of the keys at `k`, whose rows are `width` long, four positions by turns. */
+function addKeys<T>(
+  weights: usize,
+  from: i32,
+  step: i32,
+  count: i32,
+  k: usize,
+  width: i32,
+  vectors: i32,
+  out: usize,
+): void {
+  if (step == 1) {
+    for (let d = 0; d < vectors; d++, k += 16 * sizeof<T>(), out += 16) {
+      let o = v128.load(out);
+      let four = k;
+      for (let p = 0; p < count; p += 4, four += <usize>(width << 2) * sizeof<T>()) {
+        const a = loadFour<T>(four);
+        const b = loadFour<T>(four + 4 * sizeof<T>());
+        const c = loadFour<T>(four + 8 * sizeof<T>());
+        const e = loadFour<T>(four + 12 * sizeof<T>());
+        const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
+        const ce = i32x4.shuffle(c, e, 0, 4, 1, 5);
+        const abHigh = i32x4.shuffle(a, b, 2, 6, 3, 7);
+        const ceHigh = i32x4.shuffle(c, e, 2, 6, 3, 7);
+        const w = weights + <usize>(p << 2);
+        o = f32x4.add(o, f32x4.mul(v128.load32_splat(w), i32x4.shuffle(ab, ce, 0, 1, 4, 5)));
+        if (p + 1 < count) o = f32x4.add(o, f32x4.mul(v128.load32_splat(w, 4), i32x4.shuffle(ab, ce, 2, 3, 6, 7)));
+        if (p + 2 < count) o = f32x4.add(o, f32x4.mul(v128.load32_splat(w, 8), i32x4.shuffle(abHigh, ceHigh, 0, 1, 4, 5)));
+        if (p + 3 < count) o = f32x4.add(o, f32x4.mul(v128.load32_splat(w, 12), i32x4.shuffle(abHigh, ceHigh, 2, 3, 6, 7)));
+      }
+      v128.store(out, o);
+    }
+    return;
+  }
+  for (let d = 0; d < vectors << 2; d++, out += 4) {
+    let o = load<f32>(out);
+    for (let p = from; p < count; p += step) {
+      const at = k + <usize>((((p >> 2) * width + d) << 2) + (p & 3)) * sizeof<T>();
+      const value = sizeof<T>() == 4 ? load<f32>(at) : f16ToF32(load<u16>(at));
+      o += load<f32>(weights + <usize>(p << 2)) * value;
+    }
+    store<f32>(out, o);
+  }
+}
+
 /** As addValues from the first position on for two queries, with the loads of V shared; dim is a multiple of 16. */
 @inline
 function addValuesOf2<T>(
@@ -257,7 +302,8 @@ function attend<T>(
 ): void {
   const width = padded(valueDim);
   const vectors = width >> 2;
-  const bytes = pageBytes(kvHeads, dim, valueDim, sizeof<T>());
+  const isInKeys = hasValuesInKeys(facts);
+  const bytes = pageBytes(kvHeads, dim, isInKeys ? 0 : valueDim, sizeof<T>());
   const keys = <usize>(kvHead * PAGE * padded(dim)) * sizeof<T>();
   const values = valuesAt(kvHead, kvHeads, dim, valueDim, <i32>sizeof<T>());
   const position = length - 1;
@@ -285,7 +331,8 @@ function attend<T>(
     scorePage<T>(q, k, start, count, dim, scales, facts, head, position, scratch, top, tiles * (vectors + 1));
     if (tiles == 1) {
       addWeights(scratch, count, partials);
-      addValues<T>(scratch, 0, 1, count, v, width, vectors, partials + 16);
+      if (isInKeys) addKeys<T>(scratch, 0, 1, count, k, padded(dim), vectors, partials + 16);
+      else addValues<T>(scratch, 0, 1, count, v, width, vectors, partials + 16);
       continue;
     }
     for (let first = 0; first < min(count, tiles); first++) {
@@ -293,7 +340,8 @@ function attend<T>(
       let sum = load<f32>(partial);
       for (let p = first; p < count; p += tiles) sum += load<f32>(scratch + <usize>(p << 2));
       store<f32>(partial, sum);
-      addValues<T>(scratch, first, tiles, count, v, width, vectors, partial + 16);
+      if (isInKeys) addKeys<T>(scratch, first, tiles, count, k, padded(dim), vectors, partial + 16);
+      else addValues<T>(scratch, first, tiles, count, v, width, vectors, partial + 16);
     }
   }
   if (tiles == 1) {

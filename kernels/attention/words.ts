@@ -11,7 +11,9 @@ export const FACT_ALIBI = 4;
 export const FACT_TEMPERATURE_LENGTH = 5;
 export const FACT_TEMPERATURE_SCALE = 6;
 export const FACT_TEMPERATURE_OFFSET = 7;
-export const FACT_WORDS = 8;
+/** Not 0: values are the first of each key, and pages hold no others. */
+export const FACT_VALUES_IN_KEYS = 8;
+export const FACT_WORDS = 9;
 
 export const WINDOW_SLIDING = 1;
 export const WINDOW_CHUNKED = 2;

@@ -13,7 +13,7 @@ export const OP_BARRIER = 1;
 export const OP_EMBEDDING = 2;
 /** activation = norm(x): [x, xStride, weight, columns, eps (f32 bits), folds, rows, quantise, how, bias]. */
 export const OP_NORM = 3;
-/** activation = quantised buffer: [source, sourceStride, columns, rows]. */
+/** activation = quantised buffer, `runs` vectors of `columns` side by side: [source, sourceStride, columns, rows, runs]. */
 export const OP_QUANTIZE = 4;
 /** y = W activation + bias: [type, weights, outRows, columns, x or 0 for the normed activation, xStride, y, yStride, folds, rows, bias]. */
 export const OP_MATMUL = 5;
@@ -39,6 +39,12 @@ export const OP_NORM_RUNS = 13;
 export const OP_SCALE = 14;
 /** out [groups][outWidth] from `to` on = x [xGroups][xWidth] from `first` on: [x, xStride, xWidth or 0, first, count, out, outStride, outWidth, to, groups, rows]. */
 export const OP_COPY = 15;
+/** out = experts' numbers, then weights: [logits, stride, experts, top, scoring, chooseBy, bias, groups, used, isNormalised, times (f32 bits), out, outStride, rows]. */
+export const OP_ROUTE = 16;
+/** y [top][outRows] = W[chosen] x: [type, weights, matrixBytes, matrices, outRows, columns, x, xStride, isInputPerExpert, chosen, chosenStride, top, y, yStride, bias, isWeighed, folds, rows]. */
+export const OP_EXPERT_LINEAR = 17;
+/** out = sum of weight * x over the chosen: [x, xStride, chosen, chosenStride, top, isWeighed, out, outStride, n, rows]. */
+export const OP_MIX = 18;
 
 /** [x, xStride, out, outStride, state (its place among a sequence's), channels, length, weight, bias or 0, act]. */
 export const OP_CONV = 32;

@@ -1,6 +1,6 @@
 /** Instructions around matrices: a token's row, the normed or quantised activation, products. */
 import { centred, deviationScale, meanOf } from '../layernorm/wasm';
-import { quantize } from '../quantize/wasm';
+import { quantize, quantizedBytes } from '../quantize/wasm';
 import { isBlockType, matmul, row as embedding } from '../quants/dispatch';
 import { residual } from '../residual/wasm';
 import { l2Scale, rmsScale, scaled } from '../rmsnorm/wasm';
@@ -74,7 +74,10 @@ export function quantizeOp(i: usize, workers: i32): bool {
   const rows = rowsOf(operand(i, 3));
   const alone = rows == 1;
   for (let m = alone ? 0 : worker; m < rows; m += alone ? 1 : workers) {
-    quantize(rowAt(i, 0, m), operand(i, 2), actq(alone, m));
+    const columns = operand(i, 2);
+    let x = rowAt(i, 0, m);
+    let q = actq(alone, m);
+    for (let run = operand(i, 4); run > 0; run--, x += columns << 2, q += quantizedBytes(columns)) quantize(x, columns, q);
   }
   return rows <= 1 || barrier(workers);
 }

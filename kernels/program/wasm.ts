@@ -4,6 +4,7 @@
  */
 import { appendOp, attentionOp } from './attend.wasm';
 import { activationOp, addOp, argmaxOp, copyOp, normRunsOp, normToOp, ropeOp, scaleOp } from './elements.wasm';
+import { expertLinearOp, mixOp, routeOp } from './experts.wasm';
 import * as L from './instructions';
 import { embeddingOp, matmulOp, normOp, quantizeOp } from './products.wasm';
 import { convOp, linearAttentionOp, scanOp, shiftOp, wkvOp } from './states.wasm';
@@ -79,6 +80,15 @@ function run(workers: i32): bool {
         break;
       case L.OP_ATTENTION:
         attentionOp(i, workers);
+        break;
+      case L.OP_ROUTE:
+        routeOp(i, workers);
+        break;
+      case L.OP_EXPERT_LINEAR:
+        expertLinearOp(i, workers);
+        break;
+      case L.OP_MIX:
+        mixOp(i, workers);
         break;
       case L.OP_ARGMAX:
         argmaxOp(i, workers);

@@ -40,16 +40,6 @@ export const jais: Architecture = {
     }),
 };
 
-/** RMSNorm and a gate. Files carry biases and divisors of frequencies that its own code passes over. */
-export const refact: Architecture = {
-  names: ['refact'],
-  build: (config) => {
-    config.requireDense();
-    return decoder(config, { mixer: attention({ rope: null, alibi: 8 }), mlp: gated('silu') });
-  },
-  ignored: [/^rope_freqs\.weight$/, /(attn_output|ffn_\w+)\.bias$/],
-};
-
 /** The 7B turns, the 13B has ALiBi; they are told apart by their layers. */
 export const baichuan: Architecture = {
   names: ['baichuan'],

@@ -1,11 +1,11 @@
 /** Granite 3 and MiniCPM: Llama with scales on the embedding, the residual, the attention and the logits. */
 import type { Architecture } from '../architecture.js';
 import type { Config } from '../config.js';
-import { attention, decoder, gated, type Style } from '../decoder.js';
+import { attention, decoder, type Style } from '../decoder.js';
+import { sparse } from '../experts.js';
 import { mamba2 } from '../states.js';
 
 const style = (config: Config): Style => {
-  config.requireDense();
   const hasPositions = config.flag('rope.scaling.finetuned', true);
   return {
     embeddingScale: config.number('embedding_scale', 0) || 1,
@@ -16,12 +16,12 @@ const style = (config: Config): Style => {
       scale: config.number('attention.scale', 0) || 1 / Math.sqrt(config.headDim),
       ...(hasPositions ? {} : { rope: null }),
     }),
-    mlp: gated('silu'),
+    mlp: sparse(),
   };
 };
 
 export const granite: Architecture = {
-  names: ['granite'],
+  names: ['granite', 'granitemoe'],
   build: (config) => {
     config.number('logit_scale');
     return decoder(config, style(config));
@@ -41,13 +41,12 @@ export const graniteHybrid: Architecture = {
 export const minicpm: Architecture = {
   names: ['minicpm'],
   build: (config) => {
-    config.requireDense();
     return decoder(config, {
       embeddingScale: config.number('embedding_scale', 12),
       residualScale: config.number('residual_scale', 1.4 / Math.sqrt(config.layers)),
       logitScale: 1 / config.number('logit_scale', 256 / config.hidden),
       mixer: attention({ order: 'pairs' }),
-      mlp: gated('silu'),
+      mlp: sparse(),
     });
   },
 };

@@ -1,28 +1,52 @@
 /** All architectures, by every name that files call them. */
 import type { Architecture } from '../architecture.js';
+import { afmoe } from './afmoe.js';
+import { arctic } from './arctic.js';
 import { cohere2 } from './cohere2.js';
+import { cohere2Moe } from './cohere2moe.js';
+import { dbrx } from './dbrx.js';
 import { deci } from './deci.js';
+import { deepseeks } from './deepseek2.js';
+import { dots3note } from './dots3note.js';
+import { ernie } from './ernie4-5.js';
+import { exaoneMoe } from './exaone-moe.js';
 import { exaone4 } from './exaone4.js';
 import { falconH1 } from './falcon-h1.js';
 import { gemma, gemma2, gemma3 } from './gemma.js';
 import { glm4 } from './glm4.js';
-import { baichuan, bloom, gpt2, jais, refact } from './gpt2.js';
+import { glm4Moe } from './glm4-moe.js';
+import { gptOss } from './gpt-oss.js';
+import { baichuan, bloom, gpt2, jais } from './gpt2.js';
 import { neoxes } from './gptneox.js';
 import { granite, graniteHybrid, minicpm } from './granite.js';
+import { grok } from './grok.js';
+import { groveMoe } from './grovemoe.js';
 import { hunyuan } from './hunyuan.js';
 import { jamba } from './jamba.js';
+import { laguna } from './laguna.js';
 import { lfm2 } from './lfm2.js';
 import { llamas } from './llama.js';
+import { llama4 } from './llama4.js';
 import { mambas } from './mamba.js';
+import { maple } from './maple.js';
+import { mellum } from './mellum.js';
+import { mimo2 } from './mimo2.js';
+import { minicpm3 } from './minicpm3.js';
+import { minimaxM3 } from './minimax-m3.js';
 import { mistral3 } from './mistral3.js';
 import { nemotronH } from './nemotron-h.js';
 import { olmo2 } from './olmo2.js';
+import { olmoe } from './olmoe.js';
 import { phi3 } from './phi3.js';
 import { plamo2 } from './plamo2.js';
 import { plamo3 } from './plamo3.js';
+import { qwenMoe } from './qwen-moe.js';
 import { qwen3 } from './qwen3.js';
 import { qwen35 } from './qwen35.js';
+import { refact } from './refact.js';
+import { smallThinker } from './smallthinker.js';
 import { smollm3 } from './smollm3.js';
+import { sparseLlamas } from './sparse-llama.js';
 
 const all: readonly Architecture[] = [
   ...llamas,
@@ -32,30 +56,53 @@ const all: readonly Architecture[] = [
   ...mambas,
   cohere2,
   deci,
+  afmoe,
+  arctic,
+  cohere2Moe,
+  dbrx,
+  ...deepseeks,
+  dots3note,
+  ernie,
   exaone4,
   falconH1,
+  exaoneMoe,
   gemma,
   gemma2,
   gemma3,
   glm4,
   gpt2,
+  glm4Moe,
+  gptOss,
   granite,
   graniteHybrid,
   hunyuan,
   jais,
   jamba,
   lfm2,
+  grok,
+  groveMoe,
+  laguna,
+  llama4,
+  maple,
+  mellum,
+  mimo2,
   minicpm,
+  minicpm3,
+  minimaxM3,
   mistral3,
   nemotronH,
   olmo2,
+  olmoe,
   phi3,
   plamo3,
   plamo2,
   qwen3,
   qwen35,
   refact,
+  ...qwenMoe,
+  smallThinker,
   smollm3,
+  ...sparseLlamas,
 ];
 
 export const ARCHITECTURES: ReadonlyMap<string, Architecture> = new Map(

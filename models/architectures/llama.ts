@@ -1,27 +1,25 @@
 /** Llama 1 to 3 and what differs from it by how dimensions turn or by a name: RMSNorm, grouped-query attention, SwiGLU. */
 import type { Architecture } from '../architecture.js';
 import { attention, decoder, gated, plain, type Style } from '../decoder.js';
+import { sparse } from '../experts.js';
 import type { RopeOp } from '../op.js';
 
 function family(names: readonly string[], order: RopeOp['order'], own: Partial<Style> = {}): Architecture {
   return {
     names,
-    build: (config) => {
-      config.requireDense();
-      return decoder(config, { mixer: attention({ order }), mlp: gated('silu'), ...own });
-    },
+    build: (config) => decoder(config, { mixer: attention({ order }), mlp: sparse(), ...own }),
   };
 }
 
 export const llamas: readonly Architecture[] = [
-  family(['llama', 'internlm2', 'xverse', 'ernie4_5', 'nanbeige', 'chatglm'], 'pairs'),
+  family(['llama', 'internlm2', 'xverse', 'nanbeige', 'chatglm'], 'pairs'),
   // Squared ReLU, and no gate.
   family(['arcee'], 'pairs', { mlp: plain('squaredRelu') }),
   family(['maincoder'], 'pairs', { mixer: attention({ order: 'pairs', qkNorm: 'after rope' }) }),
   family(['openelm'], 'halves', { mixer: attention({ qkNorm: 'before rope' }) }),
   // Attention and MLP side by side.
   family(['plamo'], 'halves', { parallel: { ownNorm: false } }),
-  family(['qwen2', 'exaone'], 'halves'),
+  family(['qwen2', 'exaone', 'paddleocr'], 'halves'),
   // Norms of the MLP under another name.
   family(['seed_oss'], 'halves', { norms: { mlpBefore: 'post_attention_norm' } }),
   {

@@ -1,11 +1,11 @@
 /** Ministral 3: Llama whose queries grow with the position beyond the original context. */
 import type { Architecture } from '../architecture.js';
-import { attention, decoder, gated } from '../decoder.js';
+import { attention, decoder } from '../decoder.js';
+import { sparse } from '../experts.js';
 
 export const mistral3: Architecture = {
   names: ['mistral3'],
   build: (config) => {
-    config.requireDense();
     const scale = config.number('attention.temperature_scale', 0);
     const table = config.rope({ yarnLogMultiplier: config.number('rope.scaling.yarn_log_multiplier', 0) });
     const yarn = table.yarn && {
@@ -20,7 +20,7 @@ export const mistral3: Architecture = {
         rope: { ...table, yarn },
         temperature: scale === 0 ? null : { length, scale, offset: 0 },
       }),
-      mlp: gated('silu'),
+      mlp: sparse(),
     });
   },
 };

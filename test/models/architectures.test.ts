@@ -25,6 +25,54 @@ const ssm = {
   'ssm.time_step_rank': 6,
   'ssm.group_count': 2,
 };
+const counts = {
+  expert_count: 6,
+  expert_used_count: 3,
+  expert_feed_forward_length: 40,
+  leading_dense_block_count: 0,
+};
+const grouped = {
+  expert_gating_func: 2,
+  expert_weights_scale: float(1.5),
+  expert_group_count: 3,
+  expert_group_used_count: 2,
+};
+const windows = { 'attention.sliding_window': 9, block_count: 4, 'attention.sliding_window_pattern': 3 };
+const yarn = {
+  'rope.scaling.type': 'yarn',
+  'rope.scaling.factor': float(4),
+  'rope.scaling.original_context_length': 32,
+};
+const latent = {
+  'attention.head_count_kv': 4,
+  'attention.q_lora_rank': 20,
+  'attention.kv_lora_rank': 24,
+  'attention.key_length': 24,
+  'attention.value_length': 12,
+  'attention.key_length_mla': 24,
+  'attention.value_length_mla': 12,
+  'rope.dimension_count': 8,
+};
+const localLatent = {
+  'attention.kv_lora_rank_swa': 28,
+  'attention.key_length_mla_swa': 20,
+  'attention.value_length_mla_swa': 16,
+};
+const indexer = { 'attention.indexer.top_k': 128 };
+
+/** A model with experts; `has` are tensors besides those of every router and expert. */
+function sparse(architecture: string, has = /^$/, keys: SmallModel['keys'] = {}): SmallModel {
+  const tensors = new RegExp(
+    `ffn_gate_inp\\.weight|ffn_(gate|up)_exps\\.weight|ffn_gate_chexps|${has.source}`,
+  );
+  const scales = {
+    logit_scale: float(0.5),
+    expert_group_scale: float(0.5),
+    experts_per_group: 1,
+    'attention.clamp_kqv': float(1),
+  };
+  return { architecture, has: tensors, keys: { ...counts, ...scales, ...keys } };
+}
 
 /** One small model each; an architecture with variants has several. */
 const models: readonly SmallModel[] = [
@@ -111,7 +159,6 @@ const models: readonly SmallModel[] = [
   { architecture: 'starcoder', has: /attn_qkv|bias/ },
   { architecture: 'bloom', has: /attn_qkv|bias/ },
   { architecture: 'jais', has: /ffn_gate\.weight|bias/, keys: { 'attention.max_alibi_bias': float(8) } },
-  { architecture: 'refact', has: gate },
   { architecture: 'baichuan', has: gate },
   { architecture: 'gptneox', has: /bias/, keys: { use_parallel_residual: true } },
   { architecture: 'gptneox', has: /bias/, keys: { use_parallel_residual: false, 'rope.dimension_count': 4 } },
@@ -149,6 +196,42 @@ const models: readonly SmallModel[] = [
     has: gate,
     keys: { ...ssm, 'ssm.state_size': 16, 'attention.recurrent_layers': [1, 0] },
   },
+  // Mixtures of experts, whose keys are those of `sparse` and what is said here.
+  ...[
+    'llama',
+    'qwen3moe',
+    'qwen3vlmoe',
+    'olmoe',
+    'granitemoe',
+    'phimoe',
+    'dbrx',
+    'grok',
+    'arctic',
+    'grovemoe',
+  ].map((architecture) => sparse(architecture)),
+  ...['bailingmoe', 'deepseek', 'hunyuan-moe', 'qwen2moe'].map((architecture) =>
+    sparse(architecture, /_shexp/),
+  ),
+  ...['bailingmoe2', 'dots1', 'glm4moe', 'hy_v3', 'minimax-m2', 'ernie4_5-moe'].map((architecture) =>
+    sparse(architecture, /exp_probs_b\.bias|_shexp/, grouped),
+  ),
+  ...['afmoe', 'exaone-moe', 'laguna', 'cohere2moe'].map((architecture) =>
+    sparse(architecture, /exp_probs_b\.bias|_shexp/, { ...grouped, ...windows }),
+  ),
+  ...['gpt-oss', 'llama4', 'maple', 'mellum', 'smallthinker'].map((architecture) =>
+    sparse(architecture, /exps\.bias|ffn_gate_inp\.bias/, windows),
+  ),
+  ...['deepseek2', 'mistral4'].map((architecture) => sparse(architecture, /attn_k_b|attn_q_a\./, latent)),
+  sparse('deepseek2', /_shexp/, { ...latent, ...yarn, 'rope.scaling.yarn_log_multiplier': float(0.0707) }),
+  ...['deepseek32', 'glm-dsa'].map((architecture) =>
+    sparse(architecture, /attn_k_b/, { ...latent, ...indexer }),
+  ),
+  sparse('dots3note', /attn_k_b/, { ...latent, ...indexer, ...windows, ...localLatent }),
+  sparse('minimax-m3', /_shexp/, { ...indexer, 'attention.indexer.block_size': 4 }),
+  { architecture: 'minicpm3', has: /ffn_gate\.weight|attn_q_a\./, keys: latent },
+  sparse('mimo2', /attn_sinks|exp_probs_b/, windows),
+  { architecture: 'refact', has: /ffn_(gate|up)\.weight/ },
+  { architecture: 'paddleocr', has: gate },
 ];
 
 const ids = Array.from({ length: 45 }, (_, i) => 3 + ((i * 37) % 256));

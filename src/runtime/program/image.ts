@@ -45,8 +45,8 @@ export class Image {
   private readonly words: number[] = [];
   private readonly tables = new Map<string, number>();
   private readonly touched = new Map<string, Touched>();
-  /** The value whose quantised form lies in the activation. */
-  private quantised: number | null = null;
+  /** The value whose quantised form lies in the activation, and in how many runs. */
+  private quantised: string | null = null;
 
   constructor(plan: Plan, layout: Layout, put: PutWords) {
     this.plan = plan;
@@ -128,23 +128,26 @@ export class Image {
    * The next instruction puts a value into the activation, of which a worker that is alone with a row has its own copy and
    * which all others share: it ends with a meeting of its own, so that who reads it need not wait.
    */
-  fillActivation(value: Value, isQuantised: boolean): void {
+  fillActivation(value: Value, isQuantised: boolean, runs = 1): void {
     this.touch([], [['activation', 'tokens']]);
     this.at('activation').writes.clear();
-    this.quantised = isQuantised ? value.id : null;
+    this.quantised = isQuantised ? `${value.id}/${runs}` : null;
   }
 
-  /** Makes sure that the products of `weights` find their input; where from they read it, if it is not the activation. */
-  input(value: Value, weights: readonly WeightRef[]): [number, number] {
+  /**
+   * Makes sure that the products of `weights` find their input, `runs` vectors side by side; where from they read it, if it
+   * is not the activation.
+   */
+  input(value: Value, weights: readonly WeightRef[], runs = 1): [number, number] {
     const needsQuantised = weights.some((weight) => this.isQuantised(weight));
     if (this.isDirect(value)) {
       this.touch([['activation', 'all']], []);
       return [0, 0];
     }
-    if (needsQuantised && this.quantised !== value.id) {
+    if (needsQuantised && this.quantised !== `${value.id}/${runs}`) {
       this.touch([[value, 'all']], []);
-      this.fillActivation(value, true);
-      this.emit(OP_QUANTIZE, ...this.buffer(value), value.features, this.rows(value));
+      this.fillActivation(value, true, runs);
+      this.emit(OP_QUANTIZE, ...this.buffer(value), value.features / runs, this.rows(value), runs);
     }
     if (needsQuantised) this.touch([['activation', 'all']], []);
     if (weights.some((weight) => !this.isQuantised(weight))) this.touch([[value, 'all']], []);

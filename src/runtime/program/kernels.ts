@@ -137,6 +137,32 @@ export interface KernelExports {
       scratch: number,
     ]
   ): void;
+  expertLinear(
+    ...args: [
+      type: number,
+      w: number,
+      stride: number,
+      matrices: number,
+      rows: number,
+      groupFrom: number,
+      groupTo: number,
+      columns: number,
+      x: number,
+      xStride: number,
+      xStep: number,
+      xBytes: number,
+      chosen: number,
+      chosenStride: number,
+      top: number,
+      count: number,
+      y: number,
+      yStride: number,
+      bias: number,
+      isWeighed: number,
+      folds: number,
+      scratch: number,
+    ]
+  ): void;
   groupBytes(type: number, columns: number): number;
   matvec(
     ...args: [
@@ -154,6 +180,25 @@ export interface KernelExports {
   decoded(): number;
   pack(type: number, src: number, rowBytes: number, rows: number, columns: number, dst: number): number;
   place(type: number, to: number, row: number): void;
+  mix(
+    ...args: [x: number, weights: number, top: number, n: number, out: number, from: number, to: number]
+  ): void;
+  route(
+    ...args: [
+      logits: number,
+      experts: number,
+      top: number,
+      scoring: number,
+      chooseBy: number,
+      bias: number,
+      groups: number,
+      used: number,
+      isNormalised: number,
+      times: number,
+      out: number,
+      scratch: number,
+    ]
+  ): void;
   attach(controlBlock: number, worker: number): void;
   serve(seenEpoch: number): void;
   step(workers: number): number;

@@ -136,10 +136,11 @@ export function ropeKey(table: RopeTable): string {
 
 /** Bytes of one page of an attention op's cache, as in kernels/kv `pageBytes`. */
 export function pageBytesOf(
-  { kvHeads, headDim, valueDim }: Pick<OpOf<'attention'>, 'kvHeads' | 'headDim' | 'valueDim'>,
+  { kvHeads, headDim, valueDim, v }: Pick<OpOf<'attention'>, 'kvHeads' | 'headDim' | 'valueDim' | 'v'>,
   valueBytes: number,
 ): number {
-  return kvHeads * kvPagePositions * (roundUp(headDim, 4) + roundUp(valueDim, 4)) * valueBytes;
+  const width = roundUp(headDim, 4) + (v === null ? 0 : roundUp(valueDim, 4));
+  return kvHeads * kvPagePositions * width * valueBytes;
 }
 
 /** The layout; sizes are exact, so `arena.size()` tells what the engine will need before any of it is loaded. */
@@ -166,18 +167,21 @@ export function layOut(
     return { address: other(stride * rows), stride };
   };
   const kvValueBytes = kvType === 'f32' ? 4 : 2;
-  const products = ops.flatMap((op) => {
-    if (op.kind === 'linear') return [op.in.features];
-    return op.kind === 'expertLinear' ? op.weights.map(({ shape }) => shape[2]!) : [];
+  const quantised = ops.map((op) => {
+    if (op.kind === 'linear') return quantizedBytes({ columns: op.in.features });
+    if (op.kind === 'headLinear') return op.heads * quantizedBytes({ columns: op.in.features / op.heads });
+    if (op.kind !== 'expertLinear') return 0;
+    return op.isInputPerExpert
+      ? op.top * quantizedBytes({ columns: op.in.features / op.top })
+      : quantizedBytes({ columns: op.in.features });
   });
-  const widest = Math.max(...products);
   const normed = ops.flatMap((op) => (op.kind === 'norm' ? [op.in.features] : []));
 
   const control = other(CTL_WORDS * 4);
   const perRow = (words: number): number => other(words * 4);
   const pages = Math.ceil(kvTokens / kvPagePositions);
   const pagesPerSequence = Math.ceil(context / kvPagePositions);
-  const actqStride = quantizedBytes({ columns: widest });
+  const actqStride = Math.max(...quantised);
   const actColumns = Math.max(0, ...normed);
   const actBytes = roundUp(actColumns * 4, 64);
   const ownStride = roundUp(actBytes + actqStride + roundUp(scratchBytes, 64), 128);

@@ -6,6 +6,7 @@ import {
   FACT_TEMPERATURE_LENGTH,
   FACT_TEMPERATURE_OFFSET,
   FACT_TEMPERATURE_SCALE,
+  FACT_VALUES_IN_KEYS,
   FACT_WINDOW,
   FACT_WINDOW_SIZE,
   FACT_WORDS,
@@ -32,16 +33,16 @@ export const attention: RuntimeKind<'attention'> = {
     const { kvHeads, headDim, valueDim } = op;
     const pages = image.layout.caches[op.cache]!;
     const cache = `cache ${op.cache}`;
-    if (op.k && op.v) {
+    if (op.k) {
       const share = `heads ${kvHeads}` as const;
+      const stored = op.v ? [op.k, op.v] : [op.k];
       image.touch(
-        [
-          [op.k, share],
-          [op.v, share],
-        ],
+        stored.map((value) => [value, share] as const),
         [[cache, share]],
       );
-      image.emit(OP_APPEND, ...image.buffer(op.k), ...image.buffer(op.v), pages, kvHeads, headDim, valueDim);
+      const values = op.v ? image.buffer(op.v) : [0, 0];
+      const sizes = [kvHeads, headDim, op.v ? valueDim : 0];
+      image.emit(OP_APPEND, ...image.buffer(op.k), ...values, pages, ...sizes);
     }
     image.touch(
       [
@@ -69,7 +70,8 @@ export const attention: RuntimeKind<'attention'> = {
 /** The address of what shapes the scores beside q.k (kernels/attention/facts.ts); 0 for nothing. */
 function factsOf(op: PlacedOf<'attention'>, image: Image): number {
   const { window, softcap, sinks, alibi, temperature } = op;
-  if (!window && !softcap && !sinks && !alibi && !temperature) return 0;
+  const isInKeys = op.k !== null && op.v === null;
+  if (!window && !softcap && !sinks && !alibi && !temperature && !isInKeys) return 0;
   const facts = new Array<number>(FACT_WORDS).fill(0);
   if (window) {
     facts[FACT_WINDOW] = { sliding: WINDOW_SLIDING, chunked: WINDOW_CHUNKED, symmetric: 0 }[window.kind];
@@ -81,5 +83,6 @@ function factsOf(op: PlacedOf<'attention'>, image: Image): number {
   facts[FACT_TEMPERATURE_LENGTH] = temperature?.length ?? 0;
   facts[FACT_TEMPERATURE_SCALE] = floatBits(temperature?.scale ?? 0);
   facts[FACT_TEMPERATURE_OFFSET] = floatBits(temperature?.offset ?? 0);
+  facts[FACT_VALUES_IN_KEYS] = isInKeys ? 1 : 0;
   return image.table(facts);
 }

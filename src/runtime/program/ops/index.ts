@@ -5,6 +5,7 @@ import type { PlacedOp, Plan } from '../../../placement/plan.js';
 import { Image, type PutWords } from '../image.js';
 import type { Layout } from '../layout.js';
 import { attention } from './attention.js';
+import { expertLinear, headLinear, mix, route } from './experts.js';
 import type { RuntimeKind } from './kind.js';
 import { embedding, linear } from './products.js';
 import { conv, linearAttention, scan, shift, wkv } from './states.js';
@@ -14,16 +15,16 @@ const KINDS: { readonly [K in OpKind]: RuntimeKind<K> | null } = {
   embedding,
   norm,
   linear,
-  headLinear: null,
+  headLinear,
   rope,
   attention,
   activation,
   add,
   scale,
   arrange,
-  route: null,
-  expertLinear: null,
-  mix: null,
+  route,
+  expertLinear,
+  mix,
   conv,
   shift,
   scan,
@@ -38,10 +39,7 @@ const KINDS: { readonly [K in OpKind]: RuntimeKind<K> | null } = {
 /** @throws ModelError with the names of the kinds that have no kernel */
 export function requireKernels(name: string, ops: readonly PlacedOp[]): void {
   const missing = [...new Set(ops.map(({ kind }) => kind))].filter((kind) => KINDS[kind] === null);
-  const unfit = ops.some(
-    (op) =>
-      op.kind === 'attention' && (!op.causal || op.positions !== null || (op.k !== null && op.v === null)),
-  );
+  const unfit = ops.some((op) => op.kind === 'attention' && (!op.causal || op.positions !== null));
   if (unfit) missing.push('attention');
   if (missing.length === 0) return;
   throw new ModelError({

@@ -1,5 +1,6 @@
 /** Ops on vectors: norms, rotations, element functions, sums, copies. */
 import {
+  CLAMP,
   CLAMPED_SILU,
   EXP,
   GELU,
@@ -106,6 +107,7 @@ const NUMBERS: Readonly<Record<Activation['name'], number>> = {
   geluTanh: GELU_TANH,
   geluQuick: GELU_QUICK,
   softcap: SOFTCAP,
+  clamp: CLAMP,
   xielu: XIELU,
   clampedSilu: CLAMPED_SILU,
   swigluOai: SWIGLU_OAI,
@@ -117,6 +119,8 @@ function settingsOf(act: Activation): readonly number[] {
   switch (act.name) {
     case 'softcap':
       return [act.cap];
+    case 'clamp':
+      return [act.limit];
     case 'xielu':
       return [act.alphaP, act.alphaN, act.beta, act.eps];
     case 'clampedSilu':
