@@ -31,8 +31,6 @@ const names = zoo
         return ARCHITECTURES.has(architecture);
       })
   : [];
-/** Of known architectures, with ops that the runtime has no kernels for yet or parts that are not described. */
-const unknown: ReadonlySet<string> = new Set(names.filter((name) => /-moe$/.test(name)));
 
 /** Root mean square of how far surprises of the next ids are off. */
 function offOf(golden: Golden, nll: readonly number[]): number {
@@ -49,7 +47,7 @@ function surprises(logits: readonly Float64Array[], ids: readonly number[]): num
 }
 
 describe.skipIf(zoo === null)('the zoo', () => {
-  it.each(names.filter((name) => !unknown.has(name)))('%s', async (name) => {
+  it.each(names)('%s', async (name) => {
     const { writeModel } = (await import(pathToFileURL(join(zoo!, 'write.mjs')).href)) as {
       writeModel: (description: unknown, path: string) => void;
     };
