@@ -1,8 +1,15 @@
 /** Routing in float64. */
-import type { RouteOp } from '../../models/op.js';
 import { LEAST_SUM } from './numbers.js';
 
-type Facts = Omit<RouteOp, 'kind' | 'in' | 'out' | 'bias' | 'experts'>;
+/** How a router chooses and weighs. */
+export interface Routing {
+  readonly top: number;
+  readonly scoring: 'softmax' | 'sigmoid' | 'softmaxOfChosen' | 'sqrtSoftplus';
+  readonly chooseBy: 'scores' | 'logits';
+  readonly groups: { readonly count: number; readonly used: number } | null;
+  readonly isNormalised: boolean;
+  readonly times: number;
+}
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
@@ -14,7 +21,7 @@ function softmax(x: readonly number[]): number[] {
   return all.map((value) => value / sum);
 }
 
-const SCORES: Readonly<Record<Facts['scoring'], (x: readonly number[]) => number[]>> = {
+const SCORES: Readonly<Record<Routing['scoring'], (x: readonly number[]) => number[]>> = {
   softmax,
   sigmoid: (x) => x.map(sigmoid),
   softmaxOfChosen: (x) => [...x],
@@ -27,7 +34,7 @@ function best(x: readonly number[], count: number): number[] {
 }
 
 /** The numbers of the chosen of logits [experts], best first, then their weights; `bias` [experts] counts for the choice only. */
-export function route(logits: ArrayLike<number>, bias: ArrayLike<number> | null, facts: Facts): number[] {
+export function route(logits: ArrayLike<number>, bias: ArrayLike<number> | null, facts: Routing): number[] {
   const all = Array.from(logits);
   const scores = SCORES[facts.scoring](all);
   let keys = facts.chooseBy === 'logits' ? all : scores;
