@@ -23,8 +23,9 @@ import { grok } from './grok.js';
 import { groveMoe } from './grovemoe.js';
 import { hunyuan } from './hunyuan.js';
 import { jamba } from './jamba.js';
+import { kimiLinear } from './kimi-linear.js';
 import { laguna } from './laguna.js';
-import { lfm2 } from './lfm2.js';
+import { lfm2s } from './lfm2.js';
 import { llamas } from './llama.js';
 import { llama4 } from './llama4.js';
 import { mambas } from './mamba.js';
@@ -42,7 +43,7 @@ import { plamo2 } from './plamo2.js';
 import { plamo3 } from './plamo3.js';
 import { qwenMoe } from './qwen-moe.js';
 import { qwen3 } from './qwen3.js';
-import { qwen35 } from './qwen35.js';
+import { qwen35s } from './qwen35.js';
 import { refact } from './refact.js';
 import { smallThinker } from './smallthinker.js';
 import { smollm3 } from './smollm3.js';
@@ -53,7 +54,9 @@ const all: readonly Architecture[] = [
   ...neoxes,
   baichuan,
   bloom,
+  ...lfm2s,
   ...mambas,
+  ...qwen35s,
   cohere2,
   deci,
   afmoe,
@@ -78,7 +81,6 @@ const all: readonly Architecture[] = [
   hunyuan,
   jais,
   jamba,
-  lfm2,
   grok,
   groveMoe,
   laguna,
@@ -86,6 +88,7 @@ const all: readonly Architecture[] = [
   maple,
   mellum,
   mimo2,
+  kimiLinear,
   minicpm,
   minicpm3,
   minimaxM3,
@@ -97,7 +100,6 @@ const all: readonly Architecture[] = [
   plamo3,
   plamo2,
   qwen3,
-  qwen35,
   refact,
   ...qwenMoe,
   smallThinker,

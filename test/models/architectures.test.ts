@@ -74,6 +74,14 @@ function sparse(architecture: string, has = /^$/, keys: SmallModel['keys'] = {})
   return { architecture, has: tensors, keys: { ...counts, ...scales, ...keys } };
 }
 
+const mixture = {
+  expert_count: 5,
+  expert_used_count: 2,
+  expert_feed_forward_length: 40,
+  expert_shared_feed_forward_length: 24,
+};
+const delta = { ...ssm, ...mixture, 'ssm.state_size': 16, 'attention.recurrent_layers': [1, 0] };
+
 /** One small model each; an architecture with variants has several. */
 const models: readonly SmallModel[] = [
   { architecture: 'llama', has: gate },
@@ -232,6 +240,39 @@ const models: readonly SmallModel[] = [
   sparse('mimo2', /attn_sinks|exp_probs_b/, windows),
   { architecture: 'refact', has: /ffn_(gate|up)\.weight/ },
   { architecture: 'paddleocr', has: gate },
+  {
+    architecture: 'lfm2moe',
+    has: /blk\.[12]\.(ffn_gate_inp\.weight|ffn_gate_exps|exp_probs_b\.bias)|blk\.0\.ffn_gate\.weight/,
+    keys: { ...mixture, ...hybrid, 'shortconv.l_cache': 4, expert_gating_func: 2 },
+  },
+  { architecture: 'qwen35moe', has: /ffn_(gate_inp|gate_up_exps|up_shexp|gate_shexp)/, keys: delta },
+  { architecture: 'qwen3next', has: /ffn_(gate_inp|gate_exps)|attn_qkv/, keys: delta },
+  { architecture: 'qwen3next', has: /ffn_(gate_inp|gate_exps)/, keys: delta },
+  {
+    architecture: 'jamba',
+    has: /ssm_\w+_norm\.weight|blk\.1\.ffn_gate_(inp\.weight|exps)|blk\.[02]\.ffn_gate\.weight/,
+    keys: { ...mixture, ...ssm, ...hybrid },
+  },
+  {
+    architecture: 'nemotron_h_moe',
+    has: /ssm_norm|blk\.2\.ffn_(gate_inp\.weight|up_exps|latent_down)/,
+    keys: { ...mixture, ...ssm, ...hybrid, feed_forward_length: [0, 0, 80], moe_latent_size: 20 },
+  },
+  {
+    architecture: 'kimi-linear',
+    has: /blk\.0\.ffn_gate\.weight|blk\.[12]\.(ffn_(gate_inp\.weight|gate_exps|up_shexp|gate_shexp))|attn_[kv]_b/,
+    keys: {
+      ...mixture,
+      ...hybrid,
+      'attention.kv_lora_rank': 20,
+      'attention.key_length_mla': 18,
+      'attention.value_length_mla': 12,
+      'rope.dimension_count': 6,
+      'ssm.conv_kernel': 4,
+      'kda.head_dim': 12,
+      expert_gating_func: 2,
+    },
+  },
 ];
 
 const ids = Array.from({ length: 45 }, (_, i) => 3 + ((i * 37) % 256));
