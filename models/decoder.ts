@@ -39,6 +39,8 @@ export interface Style {
   /** Both parts read the layer's input. `ownNorm`: the MLP by a norm of its own. */
   readonly parallel?: { readonly ownNorm: boolean } | null;
   readonly residualScale?: number;
+  /** Parts are added to what they read, the normed vector, times this. */
+  readonly normedResidual?: number;
   readonly logitScale?: number;
   readonly logitCap?: number;
   readonly outputNorm?: string | null;
@@ -198,8 +200,14 @@ function layerOf(model: Decoder, x: Value, layer: number): Value {
     const mixed = add(x, mixer, h, norms.after);
     return add(mixed, mlp, second, norms.mlpAfter);
   }
-  if (mixer) x = add(x, mixer, model.normOf(x, layer, norms.before), norms.after);
-  if (mlp) x = add(x, mlp, model.normOf(x, layer, norms.mlpBefore), norms.mlpAfter);
+  const next = (part: Part | null, before: string | null, after: string | null): void => {
+    if (!part) return;
+    const h = model.normOf(x, layer, before);
+    const to = style.normedResidual === undefined ? x : graph.times(h, style.normedResidual);
+    x = add(to, part, h, after);
+  };
+  next(mixer, norms.before, norms.after);
+  next(mlp, norms.mlpBefore, norms.mlpAfter);
   return x;
 }
 

@@ -5,8 +5,8 @@ import type { Value } from './op.js';
 import { bare, ssmConv } from './states.js';
 
 /** For each layer whether it remembers: the key's flags, or all but every `full_attention_interval`-th. */
-export function recurrentLayers(config: Config): readonly boolean[] {
-  const interval = config.positive('full_attention_interval', 4);
+export function recurrentLayers(config: Config, period = 4): readonly boolean[] {
+  const interval = config.positive('full_attention_interval', period);
   const usual = Array.from({ length: config.layers }, (_, layer) => ((layer + 1) % interval === 0 ? 0 : 1));
   return config.perLayer('attention.recurrent_layers', usual).map((flag) => flag !== 0);
 }

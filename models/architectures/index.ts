@@ -33,6 +33,7 @@ import { maple } from './maple.js';
 import { mellum } from './mellum.js';
 import { mimo2 } from './mimo2.js';
 import { minicpm3 } from './minicpm3.js';
+import { minimax01 } from './minimax-01.js';
 import { minimaxM3 } from './minimax-m3.js';
 import { mistral3 } from './mistral3.js';
 import { nemotronH } from './nemotron-h.js';
@@ -89,6 +90,7 @@ const all: readonly Architecture[] = [
   mellum,
   mimo2,
   kimiLinear,
+  minimax01,
   minicpm,
   minicpm3,
   minimaxM3,

@@ -273,6 +273,11 @@ const models: readonly SmallModel[] = [
       expert_gating_func: 2,
     },
   },
+  {
+    architecture: 'minimax-01',
+    has: /ffn_(gate_inp\.weight|gate_exps)/,
+    keys: { ...mixture, residual_scale: float(1.5), 'attention.recurrent_layers': [1, 0] },
+  },
 ];
 
 const ids = Array.from({ length: 45 }, (_, i) => 3 + ((i * 37) % 256));
