@@ -123,7 +123,7 @@ describe('the parser of calls', () => {
   it.each<[string, Kind, string]>([
     ['broken JSON', 'hermes', 'so <tool_call>{"name": "now", "arguments": {]}</tool_call> it is'],
     ['an unknown function', 'hermes', '<tool_call>{"name": "launch", "arguments": {}}</tool_call>'],
-    ['a call that was cut', 'hermes', '<tool_call>{"name": "now", "arguments": {"a": "'],
+    ['a call that was cut in front of its arguments', 'hermes', '<tool_call>{"name": "now", "argu'],
     ['arguments that are no object', 'bare', '{"name": "now", "arguments": [1]}'],
     ['a JSON answer', 'bare', '{"name": "Ada", "age": 36}'],
     ['code', 'bare', '{\n  return 1;\n}'],
@@ -131,6 +131,13 @@ describe('the parser of calls', () => {
     ['white space alone', 'hermes', ' \n '],
   ])('takes %s for text', (_, kind, answer) => {
     expect(parse(kind, [answer])).toMatchObject({ calls: [], text: answer, tokens: 1 });
+  });
+
+  it('passes on what there is of arguments that were cut', () => {
+    const answer = '<tool_call>{"name": "now", "arguments": {"a": "';
+    const calls = [{ name: 'now', arguments: '{"a": "' }];
+    expect(parse('hermes', [answer])).toMatchObject({ calls, text: '' });
+    expect(parse('hermes', [...answer])).toMatchObject({ calls, text: '' });
   });
 
   it('passes on one call where calls are not parallel', () => {

@@ -2,7 +2,7 @@
 import { type CallableTool, isObject, type ReadCall } from './call.js';
 import { HarmonyReader } from './harmony.js';
 import { MarkedReader } from './reader.js';
-import type { AnswerOptions, AnswerReader } from './types.js';
+import type { AnswerEvent, AnswerOptions, AnswerReader } from './types.js';
 
 /** The reader for what the model of a template writes. */
 export function answerReader(options: AnswerOptions): AnswerReader {
@@ -32,8 +32,20 @@ export function readAnswer(request: Readonly<Record<string, unknown>>, template:
   return {
     content: textOf('text'),
     reasoning: textOf('reasoning'),
-    tool_calls: events.flatMap((event) => (event.type === 'call' ? [event.call] : [])),
+    tool_calls: callsOf(events),
   };
+}
+
+/** The calls of an answer, as far as they have come. */
+export function callsOf(events: readonly AnswerEvent[]): readonly ReadCall[] {
+  const calls: { name: string; id?: string; arguments: string }[] = [];
+  for (const event of events) {
+    if (event.type === 'callStart') {
+      const { name, id } = event;
+      calls.push({ name, arguments: '', ...(id !== undefined && { id }) });
+    } else if (event.type === 'callArguments') calls.at(-1)!.arguments += event.text;
+  }
+  return calls;
 }
 
 /** Nobody said how the prompt ended: a thought that is closed and was never opened was opened there. */

@@ -9,9 +9,18 @@ import { xmlCall } from './xml-calls.js';
 /** Calls from behind the mark on; null where there are none, and then the mark is text. */
 type Read = (cursor: Cursor, tools: readonly CallableTool[]) => readonly ReadCall[] | null;
 
+/** Ends in front of the brace that opens the arguments; what follows that is a member or the end, or it is no JSON. */
+export interface CallHead {
+  readonly pattern: RegExp;
+  /** The arguments are a member of an object that also ends. */
+  readonly isMember: boolean;
+}
+
 export interface CallForm {
   readonly open: string;
   readonly read: Read;
+  /** What a call begins with up to its arguments, where these can be passed on while they are written. */
+  readonly heads?: readonly CallHead[];
   /** Text that a call may begin with is part of it. */
   readonly keepsOpen?: boolean;
   /** Its mark is an ordinary word: only for templates that speak of it. */
@@ -63,7 +72,7 @@ const longestName = 300;
 /** A name, marks, and a JSON object. */
 function named(pattern: RegExp): Read {
   return (cursor) => {
-    const mayCome = !/[{}]/.test(cursor.rest) && cursor.rest.length < longestName;
+    const mayCome = /^[^{}]*(?:\{\s*)?$/.test(cursor.rest) && cursor.rest.length < longestName;
     const match = cursor.skipSpace().match(pattern);
     if (match !== null) cursor.skipSpace().match(/```(?:json)?\s*/y);
     const args = match === null ? null : cursor.json();
@@ -74,16 +83,27 @@ function named(pattern: RegExp): Read {
   };
 }
 
-const mistral = named(/(?<name>[\w.-]+)(?:\[CALL_ID\](?<id>\w+))?(?:\[ARGS\])?\s*(?=\{)/y);
-const deepseek = named(/(?:function<｜tool▁sep｜>)?(?<name>[\w.-]+)(?:<｜tool▁sep｜>)?\s*(?=\{|```)/y);
-const kimi = named(/(?<id>(?:functions\.)?(?<name>[\w.-]+?)(?::\d+)?)\s*<\|tool_call_argument_begin\|>/y);
-const solar = named(/(?<id>\w+)<\|tool_call:name\|>(?<name>[\w.-]+)<\|tool_call:args\|>/y);
+const text = '"(?:[^"\\\\]|\\\\.)*"';
+const jsonHead: CallHead = {
+  pattern: new RegExp(
+    `\\s*(?:\`\`\`(?:json)?\\s*)?\\{\\s*(?:"(?:id|type)"\\s*:\\s*${text}\\s*,\\s*)*"name"\\s*:\\s*"(?<name>[\\w.:/-]+)"\\s*,\\s*"(?:arguments|parameters)"\\s*:\\s*(?=\\{\\s*["}])`,
+    'y',
+  ),
+  isMember: true,
+};
+const mistral = /\s*(?<name>[\w.-]+)(?:\[CALL_ID\](?<id>\w+))?(?:\[ARGS\])?\s*(?=\{\s*["}])/y;
+const deepseek = /(?:function<｜tool▁sep｜>)?(?<name>[\w.-]+)(?:<｜tool▁sep｜>)?\s*(?=\{|```)/y;
+const kimi =
+  /\s*(?<id>(?:functions\.)?(?<name>[\w.-]+?)(?::\d+)?)\s*<\|tool_call_argument_begin\|>\s*(?=\{\s*["}])/y;
+const solar = /\s*(?<id>\w+)<\|tool_call:name\|>(?<name>[\w.-]+)<\|tool_call:args\|>\s*(?=\{\s*["}])/y;
+const functionary = /\s*(?!all\b)(?<name>[\w.-]+)\s*\n\s*(?=\{\s*["}])/y;
+const plainHead = (pattern: RegExp): CallHead => ({ pattern, isMember: false });
 
 /** In the order in which they are tried where two begin alike. */
 const callForms: readonly CallForm[] = [
-  { open: '<tool_call>', read: either(json, tags) },
-  { open: '<tool_calls>', read: json },
-  { open: '<TOOLCALL>', read: json },
+  { open: '<tool_call>', read: either(json, tags), heads: [jsonHead] },
+  { open: '<tool_calls>', read: json, heads: [jsonHead] },
+  { open: '<TOOLCALL>', read: json, heads: [jsonHead] },
   { open: '<seed:tool_call>', read: tags },
   { open: '<function=', read: tags, keepsOpen: true },
   { open: '<function name="', read: tags, keepsOpen: true },
@@ -93,21 +113,25 @@ const callForms: readonly CallForm[] = [
   { open: '<|open|>call tool="', read: tags, keepsOpen: true },
   { open: ']<]minimax[>[<invoke name="', read: xmlCall },
   { open: '<|tool_call>', read: gemmaCall },
-  { open: '<|message_sep|>\n\nfunction call<|role_sep|>', read: json },
-  { open: '<|function_call|>', read: json },
-  { open: '<|tool_call|>', read: json },
-  { open: '<|tool_call:begin|>', read: solar },
-  { open: '[TOOL_CALLS]', read: either(json, mistral) },
+  { open: '<|message_sep|>\n\nfunction call<|role_sep|>', read: json, heads: [jsonHead] },
+  { open: '<|function_call|>', read: json, heads: [jsonHead] },
+  { open: '<|tool_call|>', read: json, heads: [jsonHead] },
+  { open: '<|tool_call:begin|>', read: named(solar), heads: [plainHead(solar)] },
+  { open: '[TOOL_CALLS]', read: either(json, named(mistral)), heads: [jsonHead, plainHead(mistral)] },
   { open: '<|tool_call_start|>', read: either(python, json) },
-  { open: '<｜tool▁call▁begin｜>', read: deepseek },
-  { open: '<|tool_call_begin|>', read: kimi },
-  { open: '<|tools_prefix|>', read: json },
-  { open: '<|START_ACTION|>', read: json },
-  { open: '<|python_tag|>', read: either(json, (cursor, tools) => withoutCall(python(cursor, tools))) },
+  { open: '<｜tool▁call▁begin｜>', read: named(deepseek) },
+  { open: '<|tool_call_begin|>', read: named(kimi), heads: [plainHead(kimi)] },
+  { open: '<|tools_prefix|>', read: json, heads: [jsonHead] },
+  { open: '<|START_ACTION|>', read: json, heads: [jsonHead] },
+  {
+    open: '<|python_tag|>',
+    read: either(json, (cursor, tools) => withoutCall(python(cursor, tools))),
+    heads: [jsonHead],
+  },
   { open: '```tool_code', read: python },
   { open: 'functools', read: json, isRare: true },
   { open: 'Action:', read: json, isRare: true },
-  { open: '>>>', read: named(/(?!all\b)(?<name>[\w.-]+)\s*\n\s*(?=\{)/y), isRare: true },
+  { open: '>>>', read: named(functionary), heads: [plainHead(functionary)], isRare: true },
 ];
 
 /** Marks in front of the first call, which has a mark of its own. */
@@ -175,7 +199,7 @@ function withoutCall(calls: readonly ReadCall[] | null): readonly ReadCall[] | n
 
 /** Calls with no mark, where a line begins: JSON, fenced JSON, or Python in brackets. */
 export const bareForms: readonly CallForm[] = [
-  { open: '{', read: json, keepsOpen: true },
+  { open: '{', read: json, heads: [jsonHead], keepsOpen: true },
   { open: '[', read: either(json, python), keepsOpen: true },
-  { open: '```json', read: json, keepsOpen: true },
+  { open: '```json', read: json, heads: [jsonHead], keepsOpen: true },
 ];

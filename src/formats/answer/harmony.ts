@@ -1,5 +1,4 @@
 /** The channels of gpt-oss: analysis is thought, commentary to a function is a call, everything else is text. */
-import type { ReadCall } from './call.js';
 import type { AnswerEvent, AnswerOptions, AnswerReader } from './types.js';
 
 const bodyEnds = /<\|(?:end|call|return|start)\|>|<\|channel\|>/;
@@ -11,6 +10,10 @@ export class HarmonyReader implements AnswerReader {
   /** Of the message being read; null in front of its body. */
   private header: string | null = null;
   private count = 0;
+  /** Of the call being read: whether it has been passed on, and any of its arguments; white space behind these. */
+  private isOpen: boolean = false;
+  private hasArguments: boolean = false;
+  private written = '';
   private readonly events: AnswerEvent[] = [];
 
   constructor(options: AnswerOptions) {
@@ -69,14 +72,10 @@ export class HarmonyReader implements AnswerReader {
     const match = bodyEnds.exec(this.held);
     const name = /to=(?:functions\.)?([\w.-]+)/.exec(header)?.[1]?.replace(/<.*$/, '');
     const isCall = name !== undefined && (this.options.tools ?? []).some((tool) => tool.name === name);
-    if (match === null && !isEnd) {
-      if (!isCall) this.pass(header, this.held.length - tail(this.held));
-      return false;
-    }
-    const length = match?.index ?? this.held.length;
-    if (isCall) this.call({ name, arguments: this.held.slice(0, length).trim() || '{}' });
+    const length = match?.index ?? this.held.length - (isEnd ? 0 : tail(this.held));
+    if (isCall) this.call(name, length, match !== null || isEnd);
     else this.pass(header, length);
-    this.held = isCall ? this.held.slice(length) : this.held;
+    if (match === null && !isEnd) return false;
     if (!isCall && match !== null && this.staysWritten(header))
       this.events.push({ type: 'text', text: match[0] });
     if (match !== null) this.held = this.held.slice(match[0] === '<|channel|>' ? 0 : match[0].length);
@@ -84,10 +83,28 @@ export class HarmonyReader implements AnswerReader {
     return this.held !== '';
   }
 
-  private call(call: ReadCall): void {
-    if (this.options.parallel === false && this.count > 0) return;
-    this.count++;
-    this.events.push({ type: 'call', call });
+  /** Passes on arguments as they come, without white space around them; none at all are `{}`. */
+  private call(name: string, length: number, isWhole: boolean): void {
+    const text = this.written + this.held.slice(0, length);
+    this.held = this.held.slice(length);
+    const isDropped = this.options.parallel === false && this.count > (this.isOpen ? 1 : 0);
+    if (!isDropped && !this.isOpen) {
+      this.count++;
+      this.isOpen = true;
+      this.hasArguments = false;
+      this.events.push({ type: 'callStart', name });
+    }
+    const core = (this.hasArguments ? text : text.trimStart()).trimEnd();
+    this.written = text.slice(text.length - (text.length - text.trimEnd().length));
+    const last = isWhole && core === '' && !this.hasArguments ? '{}' : core;
+    if (last !== '' && !isDropped) {
+      this.hasArguments = true;
+      this.events.push({ type: 'callArguments', text: last });
+    }
+    if (isWhole) {
+      this.isOpen = false;
+      this.written = '';
+    }
   }
 
   private pass(header: string, length: number): void {

@@ -1,10 +1,11 @@
 /**
- * Reads what a model writes with marks around thoughts and calls, piece by piece: thoughts, text and calls. A call is passed on when it is whole, and what
- * looks like one and is none stays text, so the result does not depend on how the answer was cut into pieces.
+ * Reads what a model writes with marks around thoughts and calls, piece by piece: thoughts, text and calls. Arguments of calls in JSON are passed on while they are
+ * written, other calls when they are whole; what looks like one and is none stays text, and the result does not depend on how the answer was cut into pieces.
  */
 import type { CallableTool, ReadCall } from './call.js';
 import { Cursor, Unfinished } from './cursor.js';
-import { bareForms, type CallForm, callEnds, markedForms } from './forms.js';
+import { bareForms, type CallForm, type CallHead, callEnds, markedForms } from './forms.js';
+import { JsonStream } from './json-stream.js';
 import { answerFrames, type Pair, primers, thoughts } from './thoughts.js';
 import type { AnswerEvent, AnswerOptions, AnswerReader } from './types.js';
 
@@ -66,8 +67,14 @@ export class MarkedReader implements AnswerReader {
   /** All that may not be plain text. */
   private readonly marks: readonly string[];
   private held = '';
-  private state: 'start' | 'thought' | 'text' | 'afterCall' = 'start';
+  private state: 'start' | 'thought' | 'text' | 'arguments' | 'callEnd' | 'afterCall' = 'start';
+  /** What is left of the call being written. */
+  private json = new JsonStream();
+  private isMember: boolean = false;
   private pair: Pair | null = null;
+  /** The thought that the prompt opened, and the white space behind it, until the answer begins. */
+  private opened: Pair | null;
+  private readonly openedSpaces: string;
   /** What opened the present thought, as long as it is not passed on. */
   private opening = '';
   /** Whether anything of the present thought or text has been passed on. */
@@ -93,9 +100,9 @@ export class MarkedReader implements AnswerReader {
       ...this.marked.map(({ open }) => open),
     ];
     const end = promptEnd?.trimEnd();
-    this.pair = thoughts.find(({ open }) => end?.endsWith(open)) ?? null;
-    if (this.pair !== null) this.think(this.pair, promptEnd!.slice(end!.length));
-    else this.held = primers.find((primer) => promptEnd?.endsWith(primer)) ?? '';
+    this.opened = thoughts.find(({ open }) => end?.endsWith(open)) ?? null;
+    this.openedSpaces = promptEnd?.slice(end!.length) ?? '';
+    if (this.opened === null) this.held = primers.find((primer) => promptEnd?.endsWith(primer)) ?? '';
   }
 
   push(text: string): AnswerEvent[] {
@@ -121,6 +128,10 @@ export class MarkedReader implements AnswerReader {
         return this.thought(isEnd);
       case 'text':
         return this.text(isEnd);
+      case 'arguments':
+        return this.arguments();
+      case 'callEnd':
+        return this.callEnd(isEnd);
       case 'afterCall':
         return this.afterCall(isEnd);
     }
@@ -138,19 +149,21 @@ export class MarkedReader implements AnswerReader {
     }
     // The prompt may have said that there is no thought; then its end alone is written.
     const close = thoughts.find((one) => rest.startsWith(one.close))?.close;
-    if (close !== undefined && this.count === 0) {
+    if (close !== undefined && this.count === 0 && this.opened === null) {
       this.held = rest.slice(close.length);
       this.enter('text');
       return true;
     }
     const isOpen = thoughts.some(({ open, close: end }) => open.startsWith(rest) || end.startsWith(rest));
     if (!isEnd && isOpen) return false;
-    this.enter('text');
+    if (this.opened !== null) this.think(this.opened, this.openedSpaces);
+    else this.enter('text');
     return true;
   }
 
   private think(pair: Pair, spaces: string): void {
     this.enter('thought');
+    this.opened = null;
     this.pair = pair;
     this.opening =
       this.options.reasoning === 'content' || pair.isSaid
@@ -245,6 +258,7 @@ export class MarkedReader implements AnswerReader {
       return isEnd;
     }
     const cursor = new Cursor(this.held, form.keepsOpen ? 0 : form.open.length);
+    if (form.heads?.some((head) => this.begin(cursor, head))) return true;
     let calls: readonly ReadCall[] | null = null;
     try {
       calls = form.read(cursor, this.tools);
@@ -261,11 +275,58 @@ export class MarkedReader implements AnswerReader {
     }
     this.held = this.held.slice(cursor.at);
     this.spaces = '';
-    for (const call of calls) {
+    for (const { name, id, arguments: text } of calls) {
       if (this.options.parallel === false && this.count > 0) break;
       this.count++;
-      this.events.push({ type: 'call', call });
+      this.events.push({ type: 'callStart', name, ...(id !== undefined && { id }) });
+      this.events.push({ type: 'callArguments', text });
     }
+    this.state = 'afterCall';
+    return true;
+  }
+
+  /** Begins a call whose arguments are passed on while they are written; false where its head is not here. */
+  private begin(cursor: Cursor, { pattern, isMember }: CallHead): boolean {
+    const { at } = cursor;
+    const { name = '', id } = cursor.match(pattern)?.groups ?? {};
+    if (!this.tools.some((tool) => tool.name === name)) {
+      cursor.at = at;
+      return false;
+    }
+    this.held = cursor.rest;
+    this.spaces = '';
+    this.count++;
+    this.events.push({ type: 'callStart', name, ...(id !== undefined && { id }) });
+    this.json = new JsonStream();
+    this.isMember = isMember;
+    this.state = 'arguments';
+    return true;
+  }
+
+  private arguments(): boolean {
+    const { length, text } = this.json.take(this.held);
+    this.held = this.held.slice(length);
+    if (text !== '') this.events.push({ type: 'callArguments', text });
+    if (length === 0 || !this.json.isWhole) return false;
+    this.state = this.isMember ? 'callEnd' : 'afterCall';
+    return true;
+  }
+
+  /** The rest of the object that the arguments were a member of, which may be left out. */
+  private callEnd(isEnd: boolean): boolean {
+    this.held = this.held.trimStart();
+    if (this.held === '' && !isEnd) return false;
+    if (this.held.startsWith(',')) {
+      const cursor = new Cursor(`{${this.held.slice(1)}`);
+      try {
+        cursor.json();
+        this.held = cursor.rest;
+      } catch (thrown) {
+        if (!(thrown instanceof Unfinished)) throw thrown;
+        if (!isEnd) return false;
+        this.held = '';
+      }
+    } else if (this.held.startsWith('}')) this.held = this.held.slice(1);
     this.state = 'afterCall';
     return true;
   }

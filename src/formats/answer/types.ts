@@ -1,9 +1,11 @@
 /** What is read out of a model's answer, and how readers of it are used. */
-import type { CallableTool, ReadCall } from './call.js';
+import type { CallableTool } from './call.js';
 
 export type AnswerEvent =
   | { readonly type: 'text' | 'reasoning'; readonly text: string }
-  | { readonly type: 'call'; readonly call: ReadCall };
+  | { readonly type: 'callStart'; readonly name: string; readonly id?: string }
+  /** More of the JSON text of the last call's arguments. */
+  | { readonly type: 'callArguments'; readonly text: string };
 
 export interface AnswerOptions {
   readonly template: string | null;

@@ -39,6 +39,13 @@ export interface AnswerHead {
   readonly saysIds: boolean;
 }
 
+interface OpenCall {
+  readonly id: string;
+  readonly name: string;
+  readonly index: number;
+  text: string;
+}
+
 export async function* answerLines(
   events: AsyncIterable<CompletionEvent>,
   { model, tokenizer, saysIds }: AnswerHead,
@@ -55,8 +62,14 @@ export async function* answerLines(
   });
   const startMs = performance.now();
   const ids: number[] = [];
-  let call: { readonly id: string; readonly name: string; readonly index: number } | null = null;
+  // Arguments are objects here, so calls are said when they are whole.
+  let call: OpenCall | null = null;
   for await (const event of events) {
+    if (call !== null && event.type !== 'toolCallArguments') {
+      const { id, index, name, text } = call;
+      yield line({ calls: [{ id, function: { index, name, arguments: whole(text) } }] });
+      call = null;
+    }
     switch (event.type) {
       case 'started':
         if (saysIds) ids.push(...event.promptIds);
@@ -74,19 +87,10 @@ export async function* answerLines(
         yield line({ thinking: event.text });
         break;
       case 'toolCallStart':
-        call = event;
+        call = { ...event, text: '' };
         break;
       case 'toolCallArguments':
-        if (call === null) break;
-        yield line({
-          calls: [
-            {
-              id: call.id,
-              function: { index: call.index, name: call.name, arguments: whole(event.text) },
-            },
-          ],
-        });
-        call = null;
+        if (call !== null) call.text += event.text;
         break;
       case 'end':
         yield line({

@@ -102,7 +102,7 @@ export class ToolParser {
   /** What is left when the answer is over. */
   end(): ParsedEvent[] {
     const rest = this.reader.end();
-    const cut = this.options.isForced && this.count === 0 && !rest.some(({ type }) => type === 'call');
+    const cut = this.options.isForced && this.count === 0 && !rest.some(({ type }) => type === 'callStart');
     const events = cut ? this.cutCall() : this.eventsOf(rest);
     const { ids, logprobs } = this;
     if (ids.length > 0 && this.count === 0) {
@@ -126,9 +126,13 @@ export class ToolParser {
 
   private eventsOf(events: readonly AnswerEvent[]): ParsedEvent[] {
     return events.flatMap((event): ParsedEvent[] => {
-      if (event.type === 'call') {
+      if (event.type === 'callStart') {
         this.drop();
-        return this.callEvents(event.call.name, event.call.arguments);
+        return [{ type: 'toolCallStart', index: this.count++, id: this.newId(), name: event.name }];
+      }
+      if (event.type === 'callArguments') {
+        this.drop();
+        return [{ type: 'toolCallArguments', index: this.count - 1, text: event.text }];
       }
       const { ids, logprobs } = this;
       this.drop();
@@ -137,20 +141,14 @@ export class ToolParser {
     });
   }
 
-  private callEvents(name: string, text: string): ParsedEvent[] {
-    const index = this.count++;
-    return [
-      { type: 'toolCallStart', index, id: this.newId(), name },
-      { type: 'toolCallArguments', index, text },
-    ];
-  }
-
   /** A call that had to be one, as far as it got. */
   private cutCall(): ParsedEvent[] {
     const match = /"name"\s*:\s*"([^"]+)"(?:\s*,\s*"arguments"\s*:\s*([\s\S]*))?/.exec(this.all);
     if (match === null) return [];
-    this.drop();
-    return this.callEvents(match[1]!, match[2] ?? '');
+    return this.eventsOf([
+      { type: 'callStart', name: match[1]! },
+      { type: 'callArguments', text: match[2] ?? '' },
+    ]);
   }
 
   private drop(): void {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { answerReader, readAnswer } from '#src/formats/answer/answer.js';
+import { answerReader, callsOf, readAnswer } from '#src/formats/answer/answer.js';
 import { promptEndOf } from '#src/formats/answer/prompt-end.js';
 import type { AnswerEvent } from '#src/formats/answer/types.js';
 import { readJson } from '#src/formats/jinja/json.js';
@@ -188,11 +188,10 @@ function outcome(events: readonly AnswerEvent[]) {
   return {
     content: textOf('text'),
     reasoning: textOf('reasoning'),
-    calls: events.flatMap((one) =>
-      one.type === 'call'
-        ? [{ name: one.call.name, arguments: JSON.parse(one.call.arguments) as unknown }]
-        : [],
-    ),
+    calls: callsOf(events).map(({ name, arguments: text }) => ({
+      name,
+      arguments: JSON.parse(text) as unknown,
+    })),
   };
 }
 
@@ -241,6 +240,38 @@ it('writes down what the prompt opened where thoughts stay in the text', () => {
   expect(readAnswer({ output: channels, reasoning: 'content' }, '<|channel|>').content).toBe(
     '<|channel|>analysis<|message|>hm<|end|>Hello',
   );
+});
+
+it.each([
+  [
+    '<tool_call>',
+    '<tool_call>\n{"name": "search", "arguments": {"query": "a \\"}\nb", "limit": 2}, "id": "x"}\n</tool_call>',
+  ],
+  ['', '{"type": "function", "name": "search", "parameters": {"query": "a \\"}\nb", "limit": 2}}'],
+  ['', '[TOOL_CALLS]search[ARGS]{"query": "a \\"}\nb", "limit": 2}'],
+  [
+    '<|channel|>',
+    '<|channel|>commentary to=functions.search <|message|>{"query": "a \\"}\\nb", "limit": 2}<|call|>',
+  ],
+])('passes on arguments while they are written, with the template "%s": %s', (template, output) => {
+  const reader = answerReader({ template, tools });
+  const at = output.indexOf('"limit"');
+  const before = [...output.slice(0, at)].flatMap((letter) => reader.push(letter));
+  expect(callsOf(before)).toEqual([
+    { name: 'search', arguments: `{"query": "a \\"}\\nb",${template === '<|channel|>' ? '' : ' '}` },
+  ]);
+  const after = [...output.slice(at)].flatMap((letter) => reader.push(letter));
+  expect(outcome([...before, ...after, ...reader.end()])).toEqual({
+    content: '',
+    reasoning: '',
+    calls: [{ name: 'search', arguments: { query: 'a "}\nb', limit: 2 } }],
+  });
+});
+
+it('says what there is of a call that is cut', () => {
+  const output = 'Hi\n<tool_call>\n{"name": "search", "arguments": {"query": "a';
+  const cut = { content: 'Hi', reasoning: '', tool_calls: [{ name: 'search', arguments: '{"query": "a' }] };
+  for (const partial of [true, false]) expect(readAnswer({ output, tools, partial }, '')).toEqual(cut);
 });
 
 it('renders the conversation to know how the prompt ended', () => {
