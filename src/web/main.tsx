@@ -18,8 +18,13 @@ addEventListener('error', ({ message }) => {
   if (!message.startsWith('ResizeObserver loop')) stray.value = message;
 });
 
+// A file that is dropped beside a place for it would take the page away.
+for (const type of ['dragover', 'drop']) addEventListener(type, (event) => event.preventDefault());
+
 function App() {
-  const { view: name } = route.value;
+  const { view: name, params } = route.value;
+  // Inside another page only the view itself is shown.
+  const isEmbedded = params.embed !== undefined;
   const view = VIEWS.find((known) => known.name === name);
   const shown = view ?? VIEWS[0]!;
   const main = useRef<HTMLElement>(null);
@@ -31,7 +36,7 @@ function App() {
     before.current = shown;
   }, [shown]);
   return (
-    <>
+    <div class={isEmbedded ? 'embedded' : ''}>
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to content
       </button>
@@ -68,7 +73,7 @@ function App() {
           <Lazy key={shown.name} view={shown} />
         </ErrorBoundary>
       </main>
-    </>
+    </div>
   );
 }
 

@@ -24,7 +24,17 @@ async function turnUntilSolved(page: Page, steps: readonly number[]): Promise<vo
 
 /** How a student would find the answer, by lesson. */
 const SOLVE: Readonly<Record<string, (page: Page) => Promise<void>>> = {
-  gpu: (page) => turnUntilSolved(page, [0, 11]),
+  async gpu(page) {
+    // More users than needed are no answer.
+    await knob(page).fill('11');
+    await page.waitForTimeout(1500);
+    expect(await page.locator('.answer').count()).toBe(0);
+    await turnUntilSolved(page, [6, 7, 8, 9, 10]);
+    const caption = (await page.locator('figcaption').textContent())!;
+    const [, ms, speed] = /in ([\d.,]+) ms, which is ([\d.,]+) tokens/.exec(caption)!;
+    const number = (text: string): number => Number(text.replaceAll(',', ''));
+    expect(1000 / number(ms!) / number(speed!)).toBeCloseTo(1, 1);
+  },
   pe: (page) => turnUntilSolved(page, [96, 97]),
   async routing(page) {
     const clock = page.getByRole('slider', { name: 'Cycle' });
@@ -32,7 +42,12 @@ const SOLVE: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     const last = Number(await clock.getAttribute('max'));
     for (let cycle = 0; cycle <= last; cycle++) {
       await clock.fill(String(cycle));
-      if (await page.locator('.answer').isVisible()) return;
+      if (!(await page.locator('.answer').isVisible())) continue;
+      const answer = (await page.locator('.answer').textContent())!;
+      const [, taken, hops, ramps] = /In cycle (\d+) .* per hop, (\d+) hops, and (\d+) cycles/.exec(answer)!;
+      expect(Number(taken)).toBe(Number(hops) + Number(ramps));
+      expect(await page.locator('.lesson').textContent()).toContain(`${ramps} cycles beside the hops`);
+      return;
     }
     throw new Error('no cycle solves the question');
   },
@@ -71,6 +86,13 @@ describe.skipIf(browser === null)('the lessons', () => {
     await page.reload();
     await page.locator('.answer').waitFor();
     expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
+  it('stands inside another page without what leads elsewhere', async () => {
+    const { page } = await open(browser!, `${site.url}#/lessons?lesson=kv&embed=1`);
+    await page.locator('.question').waitFor();
+    expect(await page.getByRole('navigation').count()).toBe(0);
     await page.context().close();
   });
 

@@ -120,7 +120,7 @@ const ROWS: readonly { readonly label: string; readonly of: (answer: CapacityAns
     of: ({ result }) => figure(result?.tokensPerSecondPerUser ?? Number.NaN),
   },
   { label: 'requests/s within the SLO', of: ({ goodput }) => figure(goodput) },
-  { label: 'machines busy', of: ({ result }) => percent(result?.utilisation) },
+  { label: 'time with a request at hand', of: ({ result }) => percent(result?.utilisation) },
   { label: 'KV memory in use', of: ({ result }) => percent(result?.kvOccupancy) },
   { label: 'kW', of: ({ kilowatts }) => figure(kilowatts) },
   { label: '$/h', of: ({ dollarsPerHour }) => figure(dollarsPerHour) },

@@ -63,8 +63,9 @@ export function FleetLesson() {
           />
           <figcaption>
             Simulated: {figure(now.requests)} requests on {plural(wafers.value, 'wafer')};{' '}
-            {figure(now.tokensPerSecond)} tokens/s, wafers busy {figure(100 * now.utilisation)} % of the time,{' '}
-            {figure(now.dollarsPerMTokens)} $ per million tokens (price assumed).
+            {figure(now.tokensPerSecond)} tokens/s, a wafer has at least one request{' '}
+            {figure(100 * now.utilisation)} % of the time, {figure(now.dollarsPerMTokens)} $ per million
+            tokens (price assumed).
           </figcaption>
         </figure>
       ) : (
@@ -75,9 +76,9 @@ export function FleetLesson() {
         isRight={!isStale && meets(now) && fewer !== undefined && !meets(fewer)}
         answer={
           <>
-            With one wafer less, one request in a hundred waits too long; with one more you pay for idle
-            silicon. Finding this number for your own model, requests and limits is what the planner and{' '}
-            <code>waferflow capacity</code> are for.
+            With one wafer less, one request in a hundred waits too long; with one more you pay for speed that
+            nobody asked for. Finding this number for your own model, requests and limits is what the planner
+            and <code>waferflow capacity</code> are for.
           </>
         }
       >

@@ -1,4 +1,5 @@
 /** Lesson 1: a GPU reads all weights for every token, and waits for them. */
+import type { PlanResult } from '../../timing/estimate-types.js';
 import { ask } from '../plan/ask/planner.js';
 import { useAsked } from '../plan/ask/use-asked.js';
 import { figure, plural } from '../ui/format.js';
@@ -9,18 +10,26 @@ import { Bars, Question } from './parts.js';
 
 const STEPS = doublings(1, 2048);
 
+/** Milliseconds of a step that go by for the memory, and for the arithmetic beside it. */
+function sums(result: PlanResult | null): { readonly memory: number; readonly arithmetic: number } {
+  const total = (key: 'memorySeconds' | 'computeSeconds'): number =>
+    1e3 * (result?.decode.ops.reduce((sum, op) => sum + op[key], 0) ?? 0);
+  return { memory: total('memorySeconds'), arithmetic: total('computeSeconds') };
+}
+
 export function GpuLesson() {
   const users = useKnob('users', STEPS, 1);
   const request = { promptTokens: 128, outputTokens: 128, concurrency: users.value };
-  const { answer, isStale } = useAsked([{ model: 'llama-3.1-8b', machine: 'h100', request }], (asked) =>
-    ask((api) => api.plan(asked)),
+  const fewer = { ...request, concurrency: Math.max(1, users.value / 2) };
+  const { answer, isStale } = useAsked(
+    [request, fewer].map((request) => ({ model: 'llama-3.1-8b', machine: 'h100', request })),
+    (asked) => ask((api) => api.plan(asked)),
   );
   const planned = answer?.[0];
-  const result = planned !== undefined && 'result' in planned ? planned.result : null;
-  const total = (key: 'memorySeconds' | 'computeSeconds'): number =>
-    1e3 * (result?.decode.ops.reduce((sum, op) => sum + op[key], 0) ?? 0);
-  const memory = total('memorySeconds');
-  const arithmetic = total('computeSeconds');
+  const [result, before] = (answer ?? []).map((one) => ('result' in one ? one.result : null));
+  const { memory, arithmetic } = sums(result ?? null);
+  const beforeSums = sums(before ?? null);
+  const rest = Math.max(0, (result?.tpotMs ?? 0) - Math.max(memory, arithmetic));
   return (
     <>
       <p>
@@ -31,7 +40,8 @@ export function GpuLesson() {
       <p>
         An H100 reads 3.35 TB and computes almost 1,000 TFLOP in a second. The arithmetic of a token is done
         long before its weights have arrived. When several users share the GPU, one reading serves a token of
-        each of them.
+        each of them. But every user has keys and values of earlier tokens as well, and nobody shares those:
+        with more users there is more to read.
       </p>
       <Slider
         label="Users who share one H100"
@@ -41,23 +51,27 @@ export function GpuLesson() {
         onChange={users.set}
       />
       {planned !== undefined && 'problem' in planned && <Notice kind="bad">{planned.problem}</Notice>}
-      {result !== null && (
+      {result !== null && result !== undefined && (
         <figure aria-busy={isStale}>
           <Bars
             bars={[
               { name: 'reading memory', value: memory, text: `${figure(memory)} ms` },
-              { name: 'arithmetic', value: arithmetic, text: `${figure(arithmetic)} ms` },
+              { name: 'arithmetic, meanwhile', value: arithmetic, text: `${figure(arithmetic)} ms` },
+              { name: 'other work', value: rest, text: `${figure(rest)} ms` },
             ]}
           />
           <figcaption>
-            One decode step on an H100, simulated: a token for each of {plural(users.value, 'user')}. Each of
-            them reads {figure(result.tokensPerSecondPerUser)} tokens per second.
+            One decode step on an H100, simulated: a token for each of {plural(users.value, 'user')} in{' '}
+            {figure(result.tpotMs)} ms, which is {figure(result.tokensPerSecondPerUser)} tokens per second for
+            each. Other work is starting kernels, and reading the prompts of users who come in between.
           </figcaption>
         </figure>
       )}
       <Question
         id="gpu"
-        isRight={!isStale && result !== null && arithmetic >= memory}
+        isRight={
+          !isStale && arithmetic > 0 && arithmetic >= memory && beforeSums.arithmetic < beforeSums.memory
+        }
         answer={
           <>
             Only with so many users does the arithmetic take as long as the memory. Look what it costs each of
@@ -66,8 +80,9 @@ export function GpuLesson() {
           </>
         }
       >
-        How many users must share the GPU until arithmetic takes at least as long as reading memory? Move the
-        slider.
+        What is the fewest users of the slider with whom arithmetic takes at least as long as reading memory?
+        Guess first: 1,000 TFLOP against 3.35 TB are 300 operations a byte. Then move the slider, and see what
+        the guess has left out.
       </Question>
     </>
   );

@@ -74,7 +74,8 @@ export function KvLesson() {
           <MemoryMap segments={segments} />
           <figcaption>
             {plural(plan.wafers, 'wafer')} of WSE-3, simulated placement: {plan.regionCount} regions of{' '}
-            {plan.grid.width} × {plan.grid.height} PEs.
+            {plan.grid.width} × {plan.grid.height} PEs. Their number is searched anew for every number of
+            users.
           </figcaption>
         </figure>
       )}
@@ -83,9 +84,10 @@ export function KvLesson() {
         isRight={!isStale && now?.count === 1 && next !== undefined && next !== null && next.count > 1}
         answer={
           <>
-            Weights and caches then fill the wafer almost to the last PE; one more user needs a second wafer.
-            Weights are the same for everybody, so a wafer that is full of users is also the cheapest for each
-            of them. Shorter conversations or a narrower cache make room for more.
+            One more user needs a second wafer: no region of the first has room for the cache of another one
+            in all of its layers. The second wafer is not wasted, though: it holds layers too, so every user
+            gets faster. What a token costs then is a question for the planner. Shorter conversations or a
+            narrower cache make room for more.
           </>
         }
       >

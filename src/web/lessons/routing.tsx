@@ -9,6 +9,8 @@ import { Problems, playableOf, Question, useRuns, Watch } from './parts.js';
 
 const STEPS = range(2, 24);
 const ROWS = 4;
+/** Two ramps of two cycles, and one cycle to begin; test/web/lessons.test.ts holds it to the run. */
+const RAMPS = 5;
 
 /** The cycle in which the PE farthest from the root takes its first wavelet. */
 export function firstTake({ recording }: Playable): number {
@@ -40,7 +42,8 @@ export function RoutingLesson() {
       </p>
       <p>
         The PE in the upper left corner sends six numbers to everyone: along the first row, and from there
-        down every column. From its arithmetic to its router and back takes two cycles more (the ramp).
+        down every column. Between arithmetic and router lies a ramp of two cycles, on the way out and on the
+        way in, and one cycle goes by before the first number is sent: {RAMPS} cycles beside the hops.
       </p>
       <Slider
         label="Columns of PEs"
@@ -57,8 +60,8 @@ export function RoutingLesson() {
         answer={
           <>
             In cycle {figure(wanted)} of this run: one cycle per hop, {figure(columns.value - 1 + ROWS - 1)}{' '}
-            hops, and the ramps at both ends. Distance is time on a wafer, so good programs keep their
-            neighbours busy and rarely cross it.
+            hops, and {figure(wanted - (columns.value - 1 + ROWS - 1))} cycles to begin and for both ramps.
+            Distance is time on a wafer, so good programs keep their neighbours busy and rarely cross it.
           </>
         }
       >

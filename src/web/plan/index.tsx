@@ -1,5 +1,6 @@
 /** The planner: sliders, figures and charts that follow them at once, and a way to take the answer along. */
 import './plan.css';
+import { useRef } from 'preact/hooks';
 import type { PlanResult } from '../../timing/estimate-types.js';
 import { interactivity } from '../../timing/interactivity.js';
 import { findMachine } from '../../timing/local-run.js';
@@ -10,6 +11,7 @@ import { CopyButton, CopyLink, saveFile } from '../ui/save.js';
 import { machineLabel } from './ask/cards.js';
 import { ask } from './ask/planner.js';
 import { useAsked } from './ask/use-asked.js';
+import { changeOf, comparison } from './change.js';
 import { Cost, Latency, Pareto, Waits } from './charts.js';
 import { Controls } from './controls.js';
 import { Figures } from './figures.js';
@@ -23,6 +25,7 @@ export default function PlanView() {
   const sweeps = useAsked({ questions, slo }, (asked) => ask((api) => api.sweep(asked.questions, asked.slo)));
   const planned = plans.answer ?? [];
   const results = planned.flatMap((one): PlanResult[] => ('result' in one ? [one.result] : []));
+  const changes = useChanges(results, plans.isStale);
   const command = commandLines(settings);
   const saveReport = async (): Promise<void> => {
     // The report brings its chart library along: loaded by those who want one.
@@ -51,6 +54,11 @@ export default function PlanView() {
                   {machineLabel(one.machine)}: {one.problem}
                 </Notice>
               ),
+          )}
+          {results.length === 2 && (
+            <p class="said" role="status">
+              {comparison(results)} {changes}
+            </p>
           )}
           <Figures results={results} slo={slo} sweeps={sweeps.answer ?? []} />
           <h2>Speed for one against speed for all</h2>
@@ -88,4 +96,25 @@ export default function PlanView() {
       </div>
     </div>
   );
+}
+
+/** What the last change of the settings did; it stays until the next one. */
+function useChanges(results: readonly PlanResult[], isStale: boolean): string {
+  const last = useRef<{ key: string; results: readonly PlanResult[]; said: string }>({
+    key: '',
+    results: [],
+    said: '',
+  });
+  const key = JSON.stringify(
+    results.map(({ machine, count, tpotMs, ttftMs }) => [machine, count, tpotMs, ttftMs]),
+  );
+  if (!isStale && key !== last.current.key) {
+    const { results: before } = last.current;
+    const said = results.flatMap((now) => {
+      const old = before.find(({ machine }) => machine === now.machine);
+      return old === undefined ? [] : [changeOf(old, now) ?? ''];
+    });
+    last.current = { key, results, said: said.join(' ').trim() };
+  }
+  return last.current.said;
 }

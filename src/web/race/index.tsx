@@ -173,9 +173,16 @@ export default function RaceView() {
         />
       </div>
       <p class="small muted">
-        Both speeds are simulated{published === null ? '.' : `. ${published}`} The text is real: {MADE.model}{' '}
-        ({MADE.licence}) wrote it once with waferflow, <code>{MADE.command}</code>. The figures:{' '}
-        <code class="command">{line}</code>
+        Both speeds are simulated.{' '}
+        {published !== null && (
+          <>
+            The vendor of the wafers <a href={published.source}>publishes</a>{' '}
+            {figure(published.tokensPerSecond)} tokens/s per user
+            {published.remark !== '' && `, ${published.remark}`}.{' '}
+          </>
+        )}
+        The text is real: {MADE.model} ({MADE.licence}) wrote it once with waferflow,{' '}
+        <code>{MADE.command}</code>. The figures: <code class="command">{line}</code>
       </p>
       <p class="actions">
         <button
