@@ -109,7 +109,7 @@ describe.skipIf(browser === null)('the page', () => {
     const lanes = page.getByRole('region', { name: /×/ });
     await lanes.first().waitFor();
     await page.keyboard.press('1');
-    await page.getByRole('region', { name: '1 × A100' }).waitFor();
+    await page.getByRole('region', { name: '1 × A100', exact: true }).waitFor();
     await page.getByLabel('How many of each').selectOption('dollars');
     await page.getByText(/\d+ groups: each writes at this speed/).waitFor();
     expect(page.url()).toContain('equal=dollars');
