@@ -21,6 +21,7 @@ import { neoxes } from './gptneox.js';
 import { granite, graniteHybrid, minicpm } from './granite.js';
 import { grok } from './grok.js';
 import { groveMoe } from './grovemoe.js';
+import { graniteSwa } from './granite-swa.js';
 import { hunyuan } from './hunyuan.js';
 import { jamba } from './jamba.js';
 import { kimiLinear } from './kimi-linear.js';
@@ -78,6 +79,7 @@ const all: readonly Architecture[] = [
   glm4Moe,
   gptOss,
   granite,
+  graniteSwa,
   graniteHybrid,
   hunyuan,
   jais,

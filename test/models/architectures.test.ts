@@ -125,6 +125,16 @@ const models: readonly SmallModel[] = [
       'attention.scale': float(0.125),
     },
   },
+  {
+    architecture: 'granite_swa',
+    has: /ffn_gate\.weight|attn_sinks/,
+    keys: {
+      logit_scale: float(4),
+      'attention.sliding_window': 9,
+      'attention.sliding_window_pattern': [1, 0],
+      'attention.rope_pattern': [1, 0],
+    },
+  },
   { architecture: 'minicpm', has: gate },
   { architecture: 'olmo2', has: gate, keys: { 'attention.sliding_window': 7, block_count: 4 } },
   { architecture: 'exaone4', has: gate },
