@@ -57,7 +57,6 @@ function quality(result: EvalResult): Section {
   return {
     id: 'quality',
     title: 'Quality',
-    clock: 'measured',
     blocks: [
       ...charts(result),
       show({
