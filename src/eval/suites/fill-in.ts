@@ -1,4 +1,4 @@
-/** Fill in the middle: a line is cut out of a function, and the model, which sees both sides, writes it again. */
+/** Fill in the middle: a line is cut out of a function, and the model, which sees both sides, writes it again up to its end. */
 import { Rng } from '../../core/rng.js';
 import type { Engine } from '../../runtime/types.js';
 import { complete, mapAtOnce } from '../generate.js';
@@ -60,7 +60,7 @@ export async function fillIn(
     all,
     async ({ task, prefix, middle, suffix }) => {
       const prompt = [...bos, fim.prefix, ...encode(prefix), fim.suffix, ...encode(suffix), fim.middle];
-      const { text } = await complete(engine, prompt, { maxTokens, temperature: 0, signal });
+      const { text } = await complete(engine, prompt, { maxTokens, temperature: 0, stop: '\n', signal });
       const parsed = await sandbox.run({ source: prefix + text + suffix, parseOnly: true });
       const body = prefix.slice(task.prompt.length) + text + suffix;
       return {
