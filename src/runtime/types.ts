@@ -75,6 +75,8 @@ export interface SamplingOptions {
   readonly presencePenalty?: number;
   /** Subtracted per occurrence from the logit of a token generated before; 0 is off. */
   readonly frequencyPenalty?: number;
+  /** The penalties look at so many of the newest tokens; default: all. */
+  readonly penaltyLastTokens?: number;
   /** Added to the logits of these token ids. */
   readonly logitBias?: Readonly<Record<number, number>>;
   /** Same seed, same text. Default: random. */

@@ -118,6 +118,15 @@ describe('what the file recommends', () => {
     expect(withRecommended({ topP: 0.9 }, sampling)).toEqual({ topP: 0.9 });
   });
 
+  it.each([
+    [64, { penaltyLastTokens: 64 }],
+    [0, { penaltyLastTokens: 0 }],
+    [-1, {}],
+  ])('looks back by penalty_last_n, of which -1 stands for all: %d', (last, sampling) => {
+    const optional = (key: string) => (key === 'general.sampling.penalty_last_n' ? last : null);
+    expect(recommendedSampling({ optional } as unknown as GgufFile)).toEqual(sampling);
+  });
+
   it('of the embedded model keeps it from loops; zero temperature is still plainly greedy', async () => {
     const prompt = 'export function add(';
     expect(engine.info.sampling).not.toEqual({});

@@ -131,6 +131,14 @@ describe('Sampler', () => {
     expect(next({ presencePenalty: 1 }, [], [0])).toBe(1);
     expect(next({ frequencyPenalty: 0.3 }, [], [0])).toBe(0);
     expect(next({ frequencyPenalty: 0.3 }, [], [0, 0])).toBe(1);
+    // With a window only what stands in it counts, the end of the prompt included.
+    const frequent = { frequencyPenalty: 0.3, penaltyLastTokens: 2 };
+    expect(next(frequent, [], [0, 0])).toBe(1);
+    expect(next(frequent, [], [0, 0, 3])).toBe(0);
+    expect(next({ repetitionPenalty: 1.5, penaltyLastTokens: 2 }, [0, 3], [])).toBe(1);
+    expect(next({ repetitionPenalty: 1.5, penaltyLastTokens: 2 }, [0, 3, 3], [])).toBe(0);
+    expect(next({ repetitionPenalty: 1.5, penaltyLastTokens: 2 }, [0, 3], [3])).toBe(0);
+    expect(next({ frequencyPenalty: 9, penaltyLastTokens: 0 }, [0], [0, 0])).toBe(0);
     expect(next({ logitBias: { 3: 5 } }, [], [])).toBe(3);
     expect(next({ logitBias: { 0: Number.NEGATIVE_INFINITY } }, [], [])).toBe(1);
     expect([...logits]).toEqual([2, 1.5, -1, 0]);

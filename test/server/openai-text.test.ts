@@ -84,7 +84,7 @@ it('echoes the prompt, and fills in between prefix and suffix', async () => {
 it('names the model', async () => {
   const list = await client.models.list();
   expect(list.data).toMatchObject([{ id: 'glint', object: 'model', owned_by: 'waferflow' }]);
-  expect(await client.models.retrieve('glint')).toMatchObject({ id: 'glint', max_model_len: 512 });
+  expect(await client.models.retrieve('glint')).toMatchObject({ id: 'glint', max_model_len: 1024 });
   await expect(client.models.retrieve('other/model')).rejects.toMatchObject({ status: 404 });
 });
 

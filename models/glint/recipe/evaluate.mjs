@@ -6,7 +6,7 @@
 // the file recommends; waferflow only), --show N.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
@@ -46,7 +46,7 @@ async function completions(prompts) {
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   return texts
 }
-const reference = (verb, texts) => run(o.reference, [join(here, 'reference.py'), verb, '--model', o.model, '--tokens', o.tokens, '--tokenizer', join(o.work, 'tokenizer.json')],
+const reference = (verb, texts) => run(o.reference, [join(here, 'reference.py'), verb, '--model', o.model, '--tokens', o.tokens, '--threads', String(availableParallelism()), '--tokenizer', join(o.work, 'tokenizer.json')],
   texts.map((t) => `${JSON.stringify(t)}\n`).join('')).toString().trim().split('\n').map((l) => JSON.parse(l))
 
 async function bits() {

@@ -12,9 +12,9 @@ import torch
 from model import Config
 
 F32, ALIGNMENT = 0, 32
-# What is drawn where nobody says otherwise, by llama.cpp's keys: greedy, with a penalty that ends most loops.
-SAMPLING = {"temp": 0.0, "penalty_repeat": 1.15}
 U32, I32, FLOAT, BOOL, STRING, ARRAY, U64 = 4, 5, 6, 7, 8, 9, 10
+# What is drawn where nobody says otherwise, by llama.cpp's keys: greedy, with a penalty that ends most loops.
+SAMPLING = {"temp": (FLOAT, 0.0), "penalty_freq": (FLOAT, 0.8), "penalty_last_n": (I32, 64)}
 
 
 def text(s):
@@ -95,7 +95,7 @@ def write(path, saved, tokenizer, kind_name):
         entry("general.tags", ARRAY, ["code", "typescript", "text-generation"], STRING),
         entry("general.file_type", U32, file_type),
         entry("general.quantization_version", U32, 2),
-        *(entry(f"general.sampling.{key}", FLOAT, v) for key, v in SAMPLING.items()),
+        *(entry(f"general.sampling.{key}", *kind_value) for key, kind_value in SAMPLING.items()),
         entry("glint.training_tokens", U64, saved["state"]["tokens"]),
         entry("llama.vocab_size", U32, c.vocab),
         entry("llama.context_length", U32, c.context),

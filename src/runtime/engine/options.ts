@@ -46,6 +46,11 @@ const RANGES: Readonly<Record<Exclude<keyof SamplingOptions, 'logitBias'>, Range
     expected: 'a finite number',
     todo: 'Use 0 to switch it off; common values lie between -2 and 2.',
   },
+  penaltyLastTokens: {
+    test: isCount,
+    expected: 'an integer of at least 0',
+    todo: 'Leave it out to look at all tokens or use, say, 64.',
+  },
   seed: {
     test: Number.isSafeInteger,
     expected: 'an integer between -(2^53 - 1) and 2^53 - 1',
@@ -112,6 +117,7 @@ const generateNames: Readonly<Record<keyof GenerateOptions, true>> = {
   repetitionPenalty: true,
   presencePenalty: true,
   frequencyPenalty: true,
+  penaltyLastTokens: true,
   logitBias: true,
   seed: true,
   maxTokens: true,

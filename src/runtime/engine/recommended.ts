@@ -10,19 +10,17 @@ const keys = {
   repetitionPenalty: 'penalty_repeat',
   presencePenalty: 'penalty_present',
   frequencyPenalty: 'penalty_freq',
+  penaltyLastTokens: 'penalty_last_n',
 } as const satisfies Partial<Record<keyof SamplingOptions, string>>;
-
-/** Models whose files do not say yet what keeps them from repeating themselves. */
-const unsaid: Readonly<Record<string, SamplingOptions>> = { glint: { repetitionPenalty: 1.15 } };
 
 /** The recommendation of a file; empty where it makes none. */
 export function recommendedSampling(file: GgufFile): SamplingOptions {
   const said = Object.entries(keys).flatMap(([option, key]) => {
     const value = file.optional(`general.sampling.${key}`, 'number', null);
-    return value === null ? [] : [[option, value] as const];
+    // -1 of penalty_last_n stands for all, as leaving it out does.
+    return value === null || (option === 'penaltyLastTokens' && value < 0) ? [] : [[option, value] as const];
   });
-  if (said.length > 0) return Object.fromEntries(said);
-  return unsaid[file.optional('general.name', 'string', '')] ?? {};
+  return Object.fromEntries(said);
 }
 
 /**

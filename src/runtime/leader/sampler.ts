@@ -38,6 +38,9 @@ export class Sampler {
   private readonly rng: Rng;
   /** Occurrences among the generated tokens; tokens of the prompt alone stand at 0. */
   private readonly counts: Map<number, number>;
+  /** With a window: what the penalties may look at, the prompt's tokens first. */
+  private readonly seen: number[];
+  private readonly promptTokens: number;
   private readonly adjusted: Float32Array;
   /** Ids and weights of the candidates of a draw. */
   private readonly ids: Uint32Array;
@@ -60,10 +63,15 @@ export class Sampler {
       repetitionPenalty: options.repetitionPenalty ?? 1,
       presencePenalty: options.presencePenalty ?? 0,
       frequencyPenalty: options.frequencyPenalty ?? 0,
+      penaltyLastTokens: options.penaltyLastTokens ?? Number.POSITIVE_INFINITY,
     };
     this.bias = new Map(Object.entries(options.logitBias ?? {}).map(([id, bias]) => [Number(id), bias]));
     this.rng = new Rng(options.seed ?? Math.floor(Math.random() * 2 ** 32));
-    this.counts = new Map(promptIds.map((id) => [id, 0]));
+    const last = this.options.penaltyLastTokens;
+    this.seen =
+      last === Number.POSITIVE_INFINITY ? [] : promptIds.slice(Math.max(0, promptIds.length - last));
+    this.promptTokens = this.seen.length;
+    this.counts = new Map((last === Number.POSITIVE_INFINITY ? promptIds : this.seen).map((id) => [id, 0]));
     const { temperature, topK, repetitionPenalty, presencePenalty, frequencyPenalty } = this.options;
     const adjusts =
       this.bias.size > 0 || repetitionPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0;
@@ -78,7 +86,17 @@ export class Sampler {
 
   /** Counts a generated token for the penalties. `sample` does not do it, since a caller may use another token. */
   accept(id: number): void {
-    this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
+    const last = this.options.penaltyLastTokens;
+    if (last === Number.POSITIVE_INFINITY) {
+      this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
+      return;
+    }
+    this.seen.push(id);
+    this.counts.clear();
+    for (let i = Math.max(0, this.seen.length - last); i < this.seen.length; i++) {
+      const one = this.seen[i]!;
+      this.counts.set(one, (this.counts.get(one) ?? 0) + (i < this.promptTokens ? 0 : 1));
+    }
   }
 
   /**

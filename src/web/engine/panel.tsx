@@ -73,7 +73,7 @@ function whyAlone(): string {
 
 function describe(): string {
   const state = engineState.value;
-  if (state.kind === 'none') return 'In this browser: glint, 3.4 M weights, 3.6 MiB, fetched when you start.';
+  if (state.kind === 'none') return 'In this browser: glint, 5.8 M weights, 6 MiB, fetched when you start.';
   if (state.kind === 'loading') {
     const { name, progress } = state;
     if (progress === null) return `Fetching ${name}…`;
