@@ -3,13 +3,10 @@ import { fstatSync } from 'node:fs';
 import { decodeUtf8 } from '../core/utf8.js';
 
 /** The beginning of a function that a small model of TypeScript code can complete. */
-export const DEFAULT_PROMPT = `/**
- * Returns the first element of an array.
- *
- * @param array The array to read from.
- * @returns The first element, or \`undefined\` if the array is empty.
- */
-export function first<T>(array: readonly T[]): T | undefined {
+export const DEFAULT_PROMPT = `import { readFile } from 'node:fs/promises';
+
+/** Reads a JSON file. */
+export async function readJson(path: string): Promise<unknown> {
 `;
 
 /** A pipe that stays silent this long was not meant as a prompt, unless the prompt was given as \`-\`. */
