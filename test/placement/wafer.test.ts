@@ -129,7 +129,7 @@ describe('placeLayer', () => {
       const model = modelOf({
         name: 'llama-3.1-8b',
         value: (key) => sizes[key],
-        shape: (name) => (/output.weight|ffn_gate/.test(name) ? [128256, 4096] : null),
+        shape: (name) => (/output.weight|ffn_gate\.weight/.test(name) ? [128256, 4096] : null),
         tensorCount: 12,
       });
       const executed = placeOnRectangle(model, grid, () => 1).ops;

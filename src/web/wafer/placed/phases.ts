@@ -96,6 +96,10 @@ export function decodePhases(
       });
     }
   }
+  // What the host and the last region do once a step, whatever the model.
+  const control = secondsOf('sampling and control') * numbers.clockHz;
+  const cycles = { compute: 0, fabric: 0, latency: control, 'I/O': 0 };
+  add({ region: plan.regions.length - 1, layer: null, op: 'sampling and control', axis: null, cycles });
   return { phases, cycles: now, clockHz: numbers.clockHz };
 }
 

@@ -29,13 +29,23 @@ function bitsOf({ card, weightBits }: WaferPlan, op: WaferMatmul): number {
   return matrixBits(card, op, weightBits);
 }
 
+/** Number of a PE of the region along an axis among those that share the op; -1 beyond a block that is the only one. */
+function placeOf({ grid, blocks }: WaferMatmul, axis: 'x' | 'y', i: number): number {
+  const side = axis === 'x' ? grid.width : grid.height;
+  // Experts that are dealt to blocks lie on one block each, attention may have a block of its own.
+  return blocks > 1 ? i % side : i < side ? i : -1;
+}
+
+function cutAt(op: WaferMatmul, split: Split, i: number): number {
+  const place = placeOf(op, split.axis, i);
+  return place < 0 ? 0 : lengthOf(split, place);
+}
+
 /** The tiles of the PE at (x, y) of a region. */
 export function tilesOf(plan: WaferPlan, region: WaferRegion, x: number, y: number): TileInfo[] {
   return matmulsOf(region).map(({ op, count }) => {
-    // Experts that are dealt to blocks lie on one block each.
-    const [bx, by] = [x % op.grid.width, y % op.grid.height];
-    const rows = lengthOf(op.rows, op.rows.axis === 'x' ? bx : by);
-    const columns = lengthOf(op.columns, op.columns.axis === 'x' ? bx : by);
+    const rows = cutAt(op, op.rows, op.rows.axis === 'x' ? x : y);
+    const columns = cutAt(op, op.columns, op.columns.axis === 'x' ? x : y);
     const copies = (count * op.stored) / op.blocks;
     const name = op.part === 'experts' ? `expert ${op.name}` : op.name;
     return { name, rows, columns, copies, bytes: (rows * columns * copies * bitsOf(plan, op)) / 8 };
@@ -50,8 +60,7 @@ export function weightBytesByPe(plan: WaferPlan, region: WaferRegion): Float32Ar
     const perElement = ((count * op.stored) / op.blocks) * (bitsOf(plan, op) / 8);
     const along = (axis: 'x' | 'y', length: number): Float32Array => {
       const split = op.rows.axis === axis ? op.rows : op.columns;
-      const side = axis === 'x' ? op.grid.width : op.grid.height;
-      return Float32Array.from({ length }, (_, i) => lengthOf(split, i % side));
+      return Float32Array.from({ length }, (_, i) => cutAt(op, split, i));
     };
     const across = along('x', width);
     const down = along('y', height);
