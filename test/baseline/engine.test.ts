@@ -147,7 +147,7 @@ describe('a tiny model', () => {
     const long = tinyModel({ context: 300_000 });
     await expect(open(long, { context: 300_000 })).rejects.toThrow(/appendKv.*shorter context/);
     await expect(open(new Uint8Array(100))).rejects.toThrow(FormatError);
-    await expect(open(tinyModel({ metadata: { 'general.architecture': 'gpt2' } }))).rejects.toThrow(
+    await expect(open(tinyModel({ metadata: { 'general.architecture': 'no-such-family' } }))).rejects.toThrow(
       ModelError,
     );
     await expect(open(tinyModel(), { backend: 'webgpu' })).rejects.toThrow(OptionError);

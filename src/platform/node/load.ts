@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { OptionError } from '../../core/errors.js';
 import { type ByteSource, bytesSource } from '../../formats/source.js';
 import { openEngine, type Platform } from '../../runtime/open.js';
-import type { KernelBuilds } from '../../runtime/program/kernels.js';
+import type { KernelBuilds } from '../../runtime/program/builds.js';
 import { type Engine, type LoadOptions, simdModes } from '../../runtime/types.js';
 import { blobSource } from '../blob-source.js';
 import { startCrew } from './crew.js';

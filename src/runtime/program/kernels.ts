@@ -4,6 +4,7 @@
  */
 import { EngineError } from '../../core/errors.js';
 import type { SimdMode } from '../types.js';
+import type { KernelBuilds } from './builds.js';
 import { instantiateProbe, type Trial, tryVariants } from './trial.js';
 
 /** What kernels/wasm.ts exports; the meaning of every argument stands there. */
@@ -285,12 +286,6 @@ export interface KernelExports {
 
 /** Bytes below this address belong to the kernels module's own constants. */
 export const reservedBytes = 65536;
-
-/** The builds of the kernels that there are, and their bytes. */
-export interface KernelBuilds {
-  readonly modes: readonly SimdMode[];
-  read(name: SimdMode | 'probe'): Promise<Uint8Array<ArrayBuffer>>;
-}
 
 export interface CompiledKernels {
   readonly simd: SimdMode;
