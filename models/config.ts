@@ -79,11 +79,6 @@ export class Config {
     });
   }
 
-  /** Refuses a file for what a key says. */
-  refuse(key: string, given: string, expected: string): never {
-    throw this.wrong(key, given, expected);
-  }
-
   /** A number; an array counts as one where all of it is equal. */
   number(key: string, fallback?: number): number {
     let value = this.get(key);

@@ -48,21 +48,7 @@ export function sparse(
   style: ExpertsStyle | ((config: Config, layer: number) => ExpertsStyle) = {},
   dense: Part = gated('silu'),
 ): Part {
-  return (model, h, layer) => {
-    const isSparse = model.has(layer, 'ffn_gate_inp');
-    // A file that counts experts and has no router anywhere has lost it; a dense MLP would answer wrongly.
-    if (!isSparse && model.config.count('expert_count', 0) > 0 && !hasRouter(model)) {
-      model.config.refuse('expert_count', 'experts without a router in any layer', 'a tensor ffn_gate_inp');
-    }
-    return (isSparse ? experts(style) : dense)(model, h, layer);
-  };
-}
-
-/** Whether any layer chooses experts. */
-function hasRouter({ config }: Decoder): boolean {
-  return Array.from({ length: config.layers }, (_, layer) => layer).some((layer) =>
-    config.has(`blk.${layer}.ffn_gate_inp.weight`),
-  );
+  return (model, h, layer) => (model.has(layer, 'ffn_gate_inp') ? experts(style) : dense)(model, h, layer);
 }
 
 /** The shared MLP's result by a gate of its own, where there is one. */

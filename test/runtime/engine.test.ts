@@ -225,7 +225,6 @@ describe('bad input', () => {
     await refuse({ 'llama.attention.head_count': 3 }, ModelError);
     await refuse({ 'llama.embedding_length': 32 }, ModelError);
     await refuse({ 'llama.feed_forward_length': 96 }, FormatError);
-    await refuse({ 'llama.expert_count': 8 }, FormatError);
     await refuse({ 'llama.rope.scaling.type': 'magic' }, FormatError);
     await refuse({ 'llama.rope.scaling.type': 'yarn' }, FormatError);
   });
