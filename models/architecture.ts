@@ -8,4 +8,6 @@ export interface Architecture {
   readonly build: (config: Config) => Decoder;
   /** Patterns of tensors that files carry and that play no part in generation; `build` does not see them. */
   readonly ignored?: readonly RegExp[];
+  /** Tensors that `build` sees and that not every layer which has them reads. */
+  readonly unread?: readonly RegExp[];
 }

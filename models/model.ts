@@ -41,7 +41,7 @@ export function modelOf(file: ModelFile, stretch: RopeStretch | null = null): Mo
       todo: 'Choose a model of one of these architectures.',
     });
   }
-  const { ignored = [] } = architecture;
+  const { ignored = [], unread = [] } = architecture;
   const isIgnored = (tensor: string): boolean => ignored.some((pattern) => pattern.test(tensor));
   // An architecture does not see what it passes over.
   const shape: ModelFile['shape'] = (tensor) => (isIgnored(tensor) ? null : file.shape(tensor));
@@ -66,7 +66,10 @@ export function modelOf(file: ModelFile, stretch: RopeStretch | null = null): Mo
       tieWordEmbeddings: !config.has('output.weight'),
     },
     ops,
-    isIgnored: (tensor) => isIgnored(tensor) || (config.hasLayersAhead && isAhead(tensor)),
+    isIgnored: (tensor) =>
+      isIgnored(tensor) ||
+      unread.some((pattern) => pattern.test(tensor)) ||
+      (config.hasLayersAhead && isAhead(tensor)),
   };
 }
 

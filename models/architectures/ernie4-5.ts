@@ -17,6 +17,7 @@ export const ernie: Architecture = {
           : { mlp: config.has(`blk.${layer}.ffn_up.weight`) ? gated('silu') : bare('silu') },
     });
   },
-  // Biases of the output product, and experts between those layers, play no part.
-  ignored: [/attn_output\.bias$/, /(_exps|_shexp|ffn_gate_inp)\.weight$/, /exp_probs_b/],
+  // Biases of the output product play no part, nor do experts between those layers.
+  ignored: [/attn_output\.bias$/],
+  unread: [/(_exps|_shexp|ffn_gate_inp)\.weight$/, /exp_probs_b/],
 };

@@ -20,7 +20,7 @@ function probe(read: (byte: number) => number, fours: (products: number[]) => nu
   return {
     add: (x, codes, acc) => acc + fours(products(x, codes)),
     pairs: (x, codes) => clamp(products(x, codes)[0]! + products(x, codes)[1]!),
-    rateOfPlain: spin(20_000),
+    rateOfPlain: spin(80_000),
     rateOfPairs: spin(5_000),
     rateOfAdd: spin(5_000),
   };
