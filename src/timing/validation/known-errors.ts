@@ -1,7 +1,8 @@
 /**
- * How far off the timing models were on measurements that nobody had fitted them to: what stands beside each answer. Rows
- * of ai-dynamo/aiconfigurator's silicon_sample.csv that were held back, judged on 30 November 2026; those that contradict
- * themselves are left out.
+ * How far off the timing models were on published measurements: what stands beside each answer. For GPUs, rows of
+ * ai-dynamo/aiconfigurator's silicon_sample.csv that were held back, judged on 30 November 2026 and not again since the
+ * model changed; those that contradict themselves are left out. For wafers, the public points that some constants were
+ * chosen by, so an error within the sample.
  */
 import type { ModelCard } from '../../../models/card.js';
 import type { EngineName } from '../gpu/constants.js';
