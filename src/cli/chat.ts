@@ -4,6 +4,7 @@ import { messageOf, OptionError, WaferflowError } from '../core/errors.js';
 import type { Engine } from '../index.js';
 import { validateGenerate } from '../runtime/engine/options.js';
 import type { GenerateOptions } from '../runtime/types.js';
+import type { SessionTool } from '../session/index.js';
 import { Conversation } from './conversation.js';
 import { addFormOptions, type FormFlags, grammarOf } from './form.js';
 import { Interrupted, interruptible } from './interrupt.js';
@@ -22,6 +23,7 @@ import { Turns } from './turns.js';
 
 interface ChatFlags extends EngineFlags, SamplingFlags, FormFlags {
   readonly system?: string;
+  readonly mcp?: string;
 }
 
 /** Where neither the user nor the model's maker says one. */
@@ -33,7 +35,8 @@ export function registerChat(program: Command): void {
   const command = addEngineOptions(program.command('chat'))
     .description('a conversation in the terminal')
     .argument('[message]', 'what to begin with')
-    .option('--system <text>', 'instructions to the model, before the conversation');
+    .option('--system <text>', 'instructions to the model, before the conversation')
+    .option('--mcp <file>', 'functions for the model: a JSON file that names MCP servers under mcpServers');
   addFormOptions(addSamplingOptions(command, { maxTokens: `${MAX_ANSWER_TOKENS}`, temperature: TEMPERATURE }))
     .addHelpText('after', `\nExample:\n  $ waferflow chat --temperature 0.5\n\n${HELP}`)
     .action((message: string | undefined, flags: ChatFlags) => chat(message, flags));
@@ -54,7 +57,8 @@ async function chat(message: string | undefined, flags: ChatFlags): Promise<void
     ...(grammar && { grammar }),
   };
   try {
-    await new Chat(engine, options, flags.system).run(message);
+    await using mcp = flags.mcp === undefined ? null : await (await import('./mcp.js')).connectMcp(flags.mcp);
+    await new Chat(engine, options, flags.system, mcp?.tools).run(message);
   } finally {
     await engine.close();
   }
@@ -66,6 +70,7 @@ type Action = (rest: string) => Promise<boolean> | boolean;
 class Chat {
   private readonly engine: Engine;
   private readonly conversation: Conversation;
+  private readonly tools: readonly SessionTool[];
   private options: GenerateOptions;
   private stop: AbortController | null = null;
   private hasQuit: boolean = false;
@@ -93,10 +98,16 @@ class Chat {
     bye: { help: 'end it', act: () => true },
   };
 
-  constructor(engine: Engine, options: GenerateOptions, system: string | undefined) {
+  constructor(
+    engine: Engine,
+    options: GenerateOptions,
+    system: string | undefined,
+    tools: readonly SessionTool[] = [],
+  ) {
     this.engine = engine;
     this.options = options;
-    this.conversation = new Conversation(engine, system);
+    this.tools = tools;
+    this.conversation = new Conversation(engine, system, tools);
   }
 
   async run(message: string | undefined): Promise<void> {
@@ -135,11 +146,8 @@ class Chat {
     if (name !== undefined) return this.obey(name.toLowerCase(), rest.trim());
     turns.hush();
     this.stop = new AbortController();
-    this.conversation.messages.push({ role: 'user', content: turn });
-    const answer = await this.answer({ ...this.options, signal: this.stop.signal });
+    await this.answer(turn, { ...this.options, signal: this.stop.signal });
     this.stop = null;
-    if (answer === null) this.conversation.messages.pop();
-    else this.conversation.messages.push({ role: 'assistant', content: answer });
     return false;
   }
 
@@ -189,6 +197,7 @@ class Chat {
         `options    ${JSON.stringify({ ...info.sampling, ...set })}${grammar ? `, held to ${grammar.type}` : ''}`,
         `system     ${this.conversation.system ?? 'none'}`,
         `messages   ${this.conversation.messages.length}`,
+        ...(this.tools.length > 0 ? [`functions  ${this.tools.map(({ name }) => name).join(', ')}`] : []),
       ].join('\n'),
     );
   }
@@ -198,32 +207,35 @@ class Chat {
     return tell([...lines, HELP].join('\n'));
   }
 
-  /** Streams the answer; null, with a message, where the conversation cannot go on like this. */
-  private async answer(options: GenerateOptions): Promise<string | null> {
-    const { stdout } = process;
-    const left = this.conversation.shift(options);
-    if (left > 0)
-      console.error(`(the context is full: the first ${left} messages are left out from here on)`);
-    let answer = '';
+  /** Streams the answer; says so where the conversation cannot go on like this. */
+  private async answer(turn: string, options: GenerateOptions): Promise<void> {
+    const { stdout, stderr } = process;
+    const left = this.conversation.shift(turn, options);
+    if (left > 0) tell(`(the context is full: the first ${left} messages are left out from here on)`);
     try {
-      for await (const chunk of this.engine.generate(this.conversation.prompt(), options)) {
-        if (chunk.done) {
-          const note = chunk.finishReason === 'stop' ? '' : `(${chunk.finishReason})`;
+      for await (const event of this.conversation.send(turn, options)) {
+        if (event.type === 'text') stdout.write(printable(event.text, stdout));
+        else if (event.type === 'reasoning') stderr.write(dim(printable(event.text, stderr), stderr));
+        else if (event.type === 'call') tell(dim(`\n${event.call.name} ${event.call.arguments}`, stderr));
+        else if (event.type === 'result') tell(dim(excerpt(event.content), stderr));
+        else {
+          const note = event.finishReason === 'stop' ? '' : `(${event.finishReason})`;
           // A note is none of the answer: it does not go into a file.
           stdout.write(note !== '' && stdout.isTTY ? ` ${dim(note, stdout)}\n` : '\n');
           if (note !== '' && !stdout.isTTY) console.error(note);
-          return answer;
         }
-        answer += chunk.text;
-        stdout.write(printable(chunk.text, stdout));
       }
-      return answer;
     } catch (thrown) {
       if (!(thrown instanceof WaferflowError)) throw thrown;
       console.error(`${messageOf(thrown)} /reset starts again.`);
-      return null;
     }
   }
+}
+
+/** The first line of what a function returned. */
+function excerpt(text: string): string {
+  const [line = ''] = text.split('\n', 1);
+  return line.length < text.length || line.length > 200 ? `${line.slice(0, 200)}...` : line;
 }
 
 /** Says something that is no answer; the conversation goes on. */

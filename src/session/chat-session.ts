@@ -1,9 +1,10 @@
 /** A conversation with a model in this process, with functions that it calls: their results go back until it answers. */
 import { messageOf, OptionError, WaferflowError } from '../core/errors.js';
 import { parseJson } from '../core/json.js';
+import type { Text } from '../formats/jinja/text.js';
 import type { Engine, GenerateOptions, GenerateTimings } from '../runtime/types.js';
 import type { Message, Tool, ToolCall, ToolChoice } from '../server/road/completion.js';
-import { answer, type TurnEvent } from './turn.js';
+import { answer, type Conversation, promptText, type TurnEvent } from './turn.js';
 
 export type { Message, ToolCall } from '../server/road/completion.js';
 
@@ -31,7 +32,8 @@ export interface SessionOptions {
 }
 
 export type SessionEvent =
-  | { readonly type: 'text' | 'reasoning'; readonly text: string }
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'reasoning'; readonly text: string }
   | { readonly type: 'call'; readonly call: ToolCall }
   | { readonly type: 'result'; readonly call: ToolCall; readonly content: string; readonly isError: boolean }
   | {
@@ -107,20 +109,25 @@ export class ChatSession {
     return whole;
   }
 
+  /** What the model reads of a conversation of these messages. */
+  protected textOf(messages: readonly Message[]): Text {
+    return promptText(this.engine.tokenizer, this.told(messages));
+  }
+
+  private told(messages: readonly Message[]): Conversation {
+    const { tools = [], variables } = this.given;
+    return { messages, ...(tools.length > 0 && { tools }), ...(variables && { variables }) };
+  }
+
   private async *rounds({
     toolChoice = 'auto',
     ...options
   }: GenerateOptions & { readonly toolChoice?: ToolChoice }): AsyncGenerator<SessionEvent, void, void> {
-    const { tools = [], maxRounds = 8, variables } = this.given;
+    const { maxRounds = 8 } = this.given;
     for (let round = 0; round < maxRounds; round++) {
       const turn = { content: '', reasoning: '', calls: [] as ToolCall[] };
-      const told = {
-        messages: this.messages,
-        ...(tools.length > 0 && { tools }),
-        // What was asked for holds for the first answer: else it would call for ever.
-        toolChoice: round === 0 ? toolChoice : ('auto' as const),
-        ...(variables && { variables }),
-      };
+      // What was asked for holds for the first answer: else it would call for ever.
+      const told = { ...this.told(this.messages), toolChoice: round === 0 ? toolChoice : ('auto' as const) };
       for await (const event of answer(this.engine, told, { ...this.given.options, ...options })) {
         if (event.type === 'end') {
           const { content, reasoning, calls } = turn;
@@ -163,7 +170,7 @@ export class ChatSession {
         call.arguments.trim() === '' ? {} : parseJson(call.arguments, `the arguments of ${call.name}`);
       const value = await tool.run(args, { id: call.id, ...(signal && { signal }) });
       return {
-        content: typeof value === 'string' ? value : (JSON.stringify(value) ?? 'null'),
+        content: typeof value === 'string' ? value : JSON.stringify(value ?? null),
         isError: false,
       };
     } catch (thrown) {

@@ -1,6 +1,7 @@
 /** One answer of a model in this process: thoughts, text and calls of functions, as they are made. */
 import { transcriptStop } from '../formats/chat/template.js';
-import type { Engine, FinishReason, GenerateOptions, GenerateTimings } from '../runtime/types.js';
+import type { Text } from '../formats/jinja/text.js';
+import type { Engine, FinishReason, GenerateOptions, GenerateTimings, Tokenizer } from '../runtime/types.js';
 import type { CompletionPrompt } from '../server/road/completion.js';
 import { callingOf, type ParsedEvent } from '../server/road/tool-parser.js';
 import { messagesForTemplate } from '../server/road/tools.js';
@@ -16,6 +17,16 @@ export type TurnEvent =
       readonly timings: GenerateTimings;
     };
 
+/** A conversation as the model reads it. @throws OptionError on messages that the template refuses */
+export function promptText(tokenizer: Tokenizer, conversation: Conversation): Text {
+  const { messages, ...options } = messagesForTemplate(tokenizer.chatTemplate, {
+    kind: 'messages',
+    ...conversation,
+  });
+  const { continues = false, addGenerationPrompt = true } = conversation;
+  return tokenizer.applyChatTemplate(messages, { ...options, continues, addGenerationPrompt });
+}
+
 /**
  * What a model answers to a conversation; a model without a chat template goes on with a plain transcript.
  * @throws OptionError on messages that the template refuses and on options that do not fit
@@ -26,11 +37,8 @@ export async function* answer(
   options: GenerateOptions = {},
 ): AsyncGenerator<TurnEvent, void, void> {
   const { tokenizer } = engine;
-  const prompt = { kind: 'messages' as const, ...conversation };
-  const { messages, ...variables } = messagesForTemplate(tokenizer.chatTemplate, prompt);
-  const { continues = false, addGenerationPrompt = true } = conversation;
-  const text = tokenizer.applyChatTemplate(messages, { ...variables, continues, addGenerationPrompt });
-  const calling = callingOf(tokenizer, prompt, text);
+  const text = promptText(tokenizer, conversation);
+  const calling = callingOf(tokenizer, { kind: 'messages', ...conversation }, text);
   const { stop = [] } = options;
   const ownStop = tokenizer.chatTemplate === null ? [transcriptStop] : [];
   const ids = tokenizer.encode(text, { special: true, bos: false });
