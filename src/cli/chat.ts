@@ -11,6 +11,7 @@ import { Interrupted, interruptible } from './interrupt.js';
 import {
   addEngineOptions,
   addSamplingOptions,
+  addStopOption,
   type EngineFlags,
   generateOptions,
   MAX_ANSWER_TOKENS,
@@ -37,7 +38,12 @@ export function registerChat(program: Command): void {
     .argument('[message]', 'what to begin with')
     .option('--system <text>', 'instructions to the model, before the conversation')
     .option('--mcp <file>', 'functions for the model: a JSON file that names MCP servers under mcpServers');
-  addFormOptions(addSamplingOptions(command, { maxTokens: `${MAX_ANSWER_TOKENS}`, temperature: TEMPERATURE }))
+  addFormOptions(
+    addSamplingOptions(addStopOption(command), {
+      maxTokens: `${MAX_ANSWER_TOKENS}`,
+      temperature: TEMPERATURE,
+    }),
+  )
     .addHelpText('after', `\nExample:\n  $ waferflow chat --temperature 0.5\n\n${HELP}`)
     .action((message: string | undefined, flags: ChatFlags) => chat(message, flags));
 }

@@ -1,6 +1,7 @@
 /** Options that several commands share, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { GenerateOptions, LoadOptions, RopeScalingOption } from '../runtime/types.js';
+import { readTextFile } from './text-file.js';
 
 export function parseNumber(text: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
@@ -37,6 +38,8 @@ export interface EngineFlags {
   readonly context?: number;
   readonly workers?: number;
   readonly ropeScaling?: RopeScalingOption;
+  readonly chatTemplate?: string;
+  readonly chatTemplateFile?: string;
 }
 
 /** A RoPE scaling such as `yarn:4`. */
@@ -64,12 +67,27 @@ export function addEngineOptions(command: Command): Command {
       'stretch positions to go past the trained context: linear:N or yarn:N',
       parseRopeScaling,
     )
-    .option('--workers <n>', 'threads that compute (default: one per core)', parseCount);
+    .option('--workers <n>', 'threads that compute (default: one per core)', parseCount)
+    .option('--chat-template <jinja|name>', "in place of the model's, or another one of its file by name")
+    .addOption(
+      new Option('--chat-template-file <path>', "Jinja in place of the model's chat template").conflicts(
+        'chatTemplate',
+      ),
+    );
 }
 
 /** The part of `load`'s options that flags give. */
-export function loadOptions({ context, workers, ropeScaling }: EngineFlags): LoadOptions {
+export async function loadOptions({
+  context,
+  workers,
+  ropeScaling,
+  chatTemplate,
+  chatTemplateFile,
+}: EngineFlags): Promise<LoadOptions> {
+  const template =
+    chatTemplateFile === undefined ? chatTemplate : await readTextFile(chatTemplateFile, 'a Jinja template');
   return {
+    ...(template !== undefined && { chatTemplate: template }),
     ...(context !== undefined && { context }),
     ...(workers !== undefined && { workers }),
     ...(ropeScaling !== undefined && { ropeScaling }),
@@ -98,10 +116,12 @@ const neutral = { topP: '1', topK: '0', minP: '0', repetitionPenalty: '1', penal
 /** Where none of the flags that choose tokens is given, the recommendation in the model's file holds, if it makes one. */
 export function addSamplingOptions(
   command: Command,
-  defaults: { maxTokens: string; temperature: number },
+  defaults: { maxTokens: string; temperature: number | string; others?: string },
 ): Command {
   const number = (flag: string, text: string, value: string): Option =>
     new Option(flag, `${text} (default: ${value})`).argParser(parseNumber);
+  const other = (flag: string, text: string, value: string): Option =>
+    number(flag, text, defaults.others ?? value);
   return command
     .addOption(number('-n, --max-tokens <n>', 'most tokens to generate', defaults.maxTokens))
     .addOption(
@@ -112,29 +132,32 @@ export function addSamplingOptions(
       ),
     )
     .addOption(
-      number('--top-p <p>', 'keep the smallest set of tokens with this much probability', neutral.topP),
+      other('--top-p <p>', 'keep the smallest set of tokens with this much probability', neutral.topP),
     )
-    .addOption(number('--top-k <k>', 'keep the k most likely tokens; 0 keeps all', neutral.topK))
-    .addOption(number('--min-p <p>', 'drop tokens below this share of the most likely one', neutral.minP))
+    .addOption(other('--top-k <k>', 'keep the k most likely tokens; 0 keeps all', neutral.topK))
+    .addOption(other('--min-p <p>', 'drop tokens below this share of the most likely one', neutral.minP))
     .addOption(
-      number('--repetition-penalty <r>', 'divides logits of tokens seen before', neutral.repetitionPenalty),
-    )
-    .addOption(
-      number('--presence-penalty <p>', 'subtracted once from tokens generated before', neutral.penalty),
+      other('--repetition-penalty <r>', 'divides logits of tokens seen before', neutral.repetitionPenalty),
     )
     .addOption(
-      number(
+      other('--presence-penalty <p>', 'subtracted once from tokens generated before', neutral.penalty),
+    )
+    .addOption(
+      other(
         '--frequency-penalty <p>',
         'subtracted per occurrence of a token generated before',
         neutral.penalty,
       ),
     )
-    .option('--seed <n>', 'same seed, same text (default: random)', parseNumber)
-    .option(
-      '--stop <text>',
-      'end before this text; may be given several times',
-      (text: string, list: readonly string[] = []) => [...list, text],
-    );
+    .option('--seed <n>', 'same seed, same text (default: random)', parseNumber);
+}
+
+export function addStopOption(command: Command): Command {
+  return command.option(
+    '--stop <text>',
+    'end before this text; may be given several times',
+    (text: string, list: readonly string[] = []) => [...list, text],
+  );
 }
 
 const samplingFlags = [

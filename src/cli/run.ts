@@ -10,6 +10,7 @@ import { interruptible } from './interrupt.js';
 import {
   addEngineOptions,
   addSamplingOptions,
+  addStopOption,
   type EngineFlags,
   generateOptions,
   loadOptions,
@@ -47,7 +48,7 @@ export function registerRun(program: Command): void {
       parseIds,
     );
   addFormOptions(
-    addSamplingOptions(addEngineOptions(command), {
+    addSamplingOptions(addStopOption(addEngineOptions(command)), {
       maxTokens: `${MAX_TOKENS}, of an answer by chat template ${MAX_ANSWER_TOKENS}`,
       temperature: 0,
     }),
@@ -130,7 +131,7 @@ export async function loadWithProgress(
   const bar = progressBar('loading', 'bytes');
   try {
     const engine = await load(path, {
-      ...loadOptions(flags),
+      ...(await loadOptions(flags)),
       signal,
       onProgress: ({ loadedBytes, totalBytes }) => bar.update(loadedBytes, totalBytes),
     });

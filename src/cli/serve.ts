@@ -12,11 +12,14 @@ import type { RunningServer } from '../server/serve.js';
 import { INTERRUPTED_EXIT_CODE, interruptible } from './interrupt.js';
 import {
   addEngineOptions,
+  addSamplingOptions,
   type EngineFlags,
+  generateOptions,
   loadOptions,
   parseCount,
   parseNumber,
   parsePort,
+  type SamplingFlags,
 } from './options.js';
 import { obtain } from './pull.js';
 import { readTextFile } from './text-file.js';
@@ -29,7 +32,7 @@ const DEFAULT_KV_TOKENS = 16_384;
 /** Who waits longer for a model is told that it is being loaded. */
 const SLOW_LOAD_MS = 1000;
 
-interface ServeFlags extends EngineFlags {
+interface ServeFlags extends EngineFlags, SamplingFlags {
   readonly port: number;
   readonly host: string;
   readonly modelName?: readonly string[];
@@ -54,7 +57,14 @@ const list = (text: string, before: readonly string[] = []): readonly string[] =
 export function registerServe(program: Command): void {
   const number = (flag: string, text: string, parse: (value: string) => number, value: number): Option =>
     new Option(flag, text).argParser(parse).default(value);
-  addEngineOptions(program.command('serve'))
+  const command = addEngineOptions(program.command('serve'));
+  // What a request says goes before them.
+  const own = "the API's own";
+  addSamplingOptions(command, {
+    maxTokens: 'what there is room for',
+    temperature: own,
+    others: `the model's, else ${own}`,
+  })
     .description('serve tokens over HTTP and WebSocket, to clients of OpenAI, Anthropic and Ollama')
     .addOption(number('-p, --port <n>', 'port; 0 takes a free one', parsePort, 8080))
     .option('--host <address>', 'address to serve at; others than loopback need --api-keys', '127.0.0.1')
@@ -96,12 +106,14 @@ async function serve(flags: ServeFlags): Promise<void> {
   const tier = { maxWaitingTokens: flags.maxWaitingTokens };
   const tls = await tlsOf(flags);
   const keys = await keysOf(flags);
+  const options = await loadOptions(flags);
   // Loaded when it is wanted: the other commands start without a web server's packages.
   const { startServer } = await import('../server/serve.js');
   const server = await startServer({
     load: (onProgress, signal) =>
       load(path, {
-        ...loadOptions(flags),
+        ...options,
+        defaults: generateOptions(flags),
         ...(flags.maxRunning !== undefined && { maxRunning: flags.maxRunning }),
         kvTokens: flags.kvTokens ?? Math.max(DEFAULT_KV_TOKENS, flags.context ?? 0),
         onProgress,

@@ -27,6 +27,8 @@ interface TemplateFlags {
 
 interface Source {
   readonly template: string;
+  /** Where the conversation has functions. */
+  readonly tools?: string | null;
   readonly bos: string;
   readonly eos: string;
 }
@@ -110,7 +112,7 @@ async function sourceOf({ model, file }: TemplateFlags): Promise<Source | null> 
       return id === null ? '' : tokenizer.textOf(id);
     };
     const [bos, eos] = [textOf('tokenizer.ggml.bos_token_id'), textOf('tokenizer.ggml.eos_token_id')];
-    return { template: tokenizer.chatTemplate, bos, eos };
+    return { template: tokenizer.chatTemplate, tools: tokenizer.toolTemplate, bos, eos };
   } finally {
     await source.close();
   }
@@ -128,7 +130,8 @@ function lineSource(request: Dict, source: Source | null): Source {
       ...(source && { bos: source.bos, eos: source.eos }),
     };
   }
-  if (source !== null) return source;
+  const hasTools = orElse(request.get('tools'), null) !== null;
+  if (source !== null) return hasTools && source.tools ? { ...source, template: source.tools } : source;
   throw new TypeError('there is no template: give --model, --file, or "template" in the line');
 }
 

@@ -80,6 +80,8 @@ export interface Tokenizer {
   /** Prefix, suffix and middle tokens of fill-in-the-middle, where the model has them. */
   readonly fim: { readonly prefix: number; readonly suffix: number; readonly middle: number } | null;
   readonly chatTemplate: string | null;
+  /** The template of conversations with functions; most models have one for both. */
+  readonly toolTemplate: string | null;
   /**
    * Ids of a text. Half a surrogate pair counts as U+FFFD. In a rendered conversation, control tokens stand only where
    * the template wrote them, whatever its users said.

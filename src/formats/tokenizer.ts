@@ -1,5 +1,6 @@
 /** A model's tokenizer, from the metadata of its GGUF file. */
 import { OptionError } from '../core/errors.js';
+import { type ChatTemplates, chatTemplates } from './chat/choice.js';
 import { type ChatRenderer, compileChatTemplate, plainTranscript } from './chat/template.js';
 import type { GgufFile } from './gguf.js';
 import { type Text, UserText } from './jinja/text.js';
@@ -20,10 +21,15 @@ import { readVocabulary, tokenKind, type Vocabulary } from './tokenizers/vocabul
 const utf8 = new TextEncoder();
 const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Makes the tokenizer. Throws FormatError on an unknown kind or metadata that contradicts itself. */
-export function createTokenizer(gguf: GgufFile): Tokenizer {
+/**
+ * Makes the tokenizer. Throws FormatError on an unknown kind, metadata that contradicts itself, or Jinja that is none.
+ *
+ * @param chatTemplate in place of the file's: Jinja, or the name of another one in the file
+ */
+export function createTokenizer(gguf: GgufFile, chatTemplate: string | null = null): Tokenizer {
   const vocabulary = readVocabulary(gguf);
-  return new GgufTokenizer(gguf, vocabulary, makeTextModel(gguf, vocabulary));
+  const codec = makeTextModel(gguf, vocabulary);
+  return new GgufTokenizer(gguf, vocabulary, codec, chatTemplates(gguf, chatTemplate));
 }
 
 function wellFormed(text: Text): Text {
@@ -39,6 +45,7 @@ class GgufTokenizer implements Tokenizer {
   readonly warnings: readonly string[];
   readonly fim: Tokenizer['fim'];
   readonly chatTemplate: string | null;
+  readonly toolTemplate: string | null;
   private readonly vocabulary: Vocabulary;
   /** What {@link addEos} adds. */
   private readonly endId: number | null;
@@ -46,9 +53,9 @@ class GgufTokenizer implements Tokenizer {
   private readonly specialTokens: SpecialTokens;
   private readonly bytes: Uint8Array[] = [];
   private readonly fragments = new FragmentCache();
-  private renderer: ChatRenderer | null = null;
+  private readonly renderers = new Map<string | null, ChatRenderer>();
 
-  constructor(gguf: GgufFile, vocabulary: Vocabulary, codec: TextModel) {
+  constructor(gguf: GgufFile, vocabulary: Vocabulary, codec: TextModel, templates: ChatTemplates) {
     this.vocabulary = vocabulary;
     this.codec = codec;
     this.specialTokens = new SpecialTokens(vocabulary);
@@ -69,7 +76,8 @@ class GgufTokenizer implements Tokenizer {
       (isBert || gguf.optional('tokenizer.ggml.add_eos_token', 'boolean', codec.addEos));
     this.warnings = vocabulary.warnings;
     this.fim = vocabulary.fim;
-    this.chatTemplate = gguf.optional('tokenizer.chat_template', 'string', null);
+    this.chatTemplate = templates.chat;
+    this.toolTemplate = templates.tools;
   }
 
   encode(text: Text, { bos, special = false }: EncodeOptions = {}): number[] {
@@ -172,14 +180,19 @@ class GgufTokenizer implements Tokenizer {
   }
 
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Text {
-    this.renderer ??= this.makeRenderer();
-    return this.renderer(messages, options);
+    const template = options?.tools?.length ? this.toolTemplate : this.chatTemplate;
+    let renderer = this.renderers.get(template);
+    if (renderer === undefined) {
+      renderer = this.makeRenderer(template);
+      this.renderers.set(template, renderer);
+    }
+    return renderer(messages, options);
   }
 
-  private makeRenderer(): ChatRenderer {
+  private makeRenderer(template: string | null): ChatRenderer {
     const { texts, bosId, eosId } = this.vocabulary;
     const textOf = (id: number | null) => (id === null ? '' : texts[id]!);
-    if (this.chatTemplate === null) return plainTranscript(this.addBos ? textOf(bosId) : '');
-    return compileChatTemplate(this.chatTemplate, { bos: textOf(bosId), eos: textOf(eosId) });
+    if (template === null) return plainTranscript(this.addBos ? textOf(bosId) : '');
+    return compileChatTemplate(template, { bos: textOf(bosId), eos: textOf(eosId) });
   }
 }

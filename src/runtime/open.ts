@@ -11,7 +11,7 @@ import { placeOnRectangle } from '../placement/place.js';
 import type { Plan } from '../placement/plan.js';
 import type { Crew } from './engine/crew.js';
 import { WaferEngine } from './engine/engine.js';
-import { checkNames, validateSampling } from './engine/options.js';
+import { checkNames, validateDefaults } from './engine/options.js';
 import { recommendedSampling } from './engine/recommended.js';
 import { createFeed, FeedReader } from './feed.js';
 import type { CompileElsewhere } from './grammar/compiled.js';
@@ -59,9 +59,9 @@ export async function openEngine(
   const blockElements = (tensor: string): number => tensorType(tensors.get(tensor)!.type).blockElements;
   const plan = placeOnRectangle(model, options.rectangle ?? { width: 1, height: 1 }, blockElements);
   requireKernels(source.name, plan.ops);
-  const tokenizer = createTokenizer(file);
-  const recommended = recommendedSampling(file);
-  validateSampling(recommended);
+  const tokenizer = createTokenizer(file, options.chatTemplate);
+  const sampling = { ...recommendedSampling(file), ...options.defaults };
+  validateDefaults(sampling, tokenizer.vocabSize);
   if (tokenizer.vocabSize > shape.vocabSize) {
     throw new OptionError({
       what: `${source.name}: vocabulary`,
@@ -129,7 +129,7 @@ export async function openEngine(
     simd,
     loadMs: performance.now() - startMs,
     licence: file.optional('general.license', 'string', null),
-    sampling: recommended,
+    sampling,
   };
   const engine = new WaferEngine({
     info,
@@ -168,6 +168,8 @@ const loadNames: Readonly<Record<keyof LoadOptions, true>> = {
   maxRunning: true,
   kvTokens: true,
   ropeScaling: true,
+  chatTemplate: true,
+  defaults: true,
   onProgress: true,
   signal: true,
 };

@@ -46,6 +46,10 @@ export interface LoadOptions {
   readonly kvTokens?: number;
   /** Stretches the positions to go past the trained context; default: what the file says. */
   readonly ropeScaling?: RopeScalingOption;
+  /** In place of the file's chat template: Jinja, or the name of another template in the file. */
+  readonly chatTemplate?: string;
+  /** What generations get that leave it open, before what the file recommends. */
+  readonly defaults?: GenerateDefaults;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -82,6 +86,9 @@ export interface SamplingOptions {
   /** Same seed, same text. Default: random. */
   readonly seed?: number;
 }
+
+/** What a generation gets that leaves it open. */
+export type GenerateDefaults = SamplingOptions & Pick<GenerateOptions, 'maxTokens'>;
 
 export interface GenerateOptions extends SamplingOptions {
   /** Default 128; the context bounds it as well. */
@@ -209,8 +216,11 @@ export interface EngineInfo {
   readonly simd: SimdMode;
   readonly loadMs: MeasuredMs;
   readonly licence: string | null;
-  /** What the model's maker recommends, empty if nothing: holds for calls that set none of these options. */
-  readonly sampling: SamplingOptions;
+  /**
+   * What the model's maker recommends, and the `defaults` that it was loaded with before that; empty if neither says
+   * anything. Holds for calls that say nothing of how tokens are drawn.
+   */
+  readonly sampling: GenerateDefaults;
 }
 
 /** A moment of the engine: what runs and waits, KV pages, and counters since it was loaded. */

@@ -55,6 +55,7 @@ class NullTokenizer implements Tokenizer {
   readonly warnings = [];
   readonly fim = { prefix: 1, suffix: 2, middle: 3 };
   readonly chatTemplate = null;
+  readonly toolTemplate = null;
 
   encode(text: Text, { special = false }: EncodeOptions = {}): number[] {
     const origins = typeof text === 'string' ? null : new Origins(text);

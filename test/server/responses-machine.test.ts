@@ -11,6 +11,7 @@ function machine(): { machine: ResponseMachine; events: ResponseEvent[] } {
   const body = parse(createBody, { input: 'hi', tools: [{ type: 'function', name: 'f' }] });
   const { response } = responseRequest(body, {
     model: 'm',
+    info: { sampling: {} },
     history: [],
     joined: null,
     fits: () => true,

@@ -276,7 +276,10 @@ export class WaferEngine implements Engine {
     return {
       request,
       promptIds,
-      maxTokens: Math.min(options.maxTokens ?? defaultMaxTokens, this.mostTokens - promptIds.length),
+      maxTokens: Math.min(
+        options.maxTokens ?? this.info.sampling.maxTokens ?? defaultMaxTokens,
+        this.mostTokens - promptIds.length,
+      ),
       // A grammar's end is an end token.
       eosIds: options.ignoreEos && grammar === null ? [] : [...this.tokenizer.eosIds],
       sampling: samplingOf(withRecommended(options, this.info.sampling)),

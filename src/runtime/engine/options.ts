@@ -1,6 +1,6 @@
 /** Checks of the options of a generation, before anything is computed. */
 import { OptionError } from '../../core/errors.js';
-import type { GenerateOptions, SamplingOptions } from '../types.js';
+import type { GenerateDefaults, GenerateOptions, SamplingOptions } from '../types.js';
 
 interface Range {
   readonly test: (value: number) => boolean;
@@ -165,13 +165,7 @@ export function checkNames(options: unknown, names: readonly string[]): void {
 export function validateGenerate(options: GenerateOptions, vocabSize?: number): void {
   checkNames(options, Object.keys(generateNames));
   validateSampling(options, vocabSize);
-  if (options.maxTokens !== undefined) {
-    requireNumber('maxTokens', options.maxTokens, {
-      test: (value) => isCount(value) && value > 0,
-      expected: 'an integer of at least 1',
-      todo: 'Use, say, 128.',
-    });
-  }
+  validateMaxTokens(options);
   if (options.logprobs !== undefined) {
     requireNumber('logprobs', options.logprobs, {
       test: (value) => isCount(value) && value <= 20,
@@ -188,6 +182,22 @@ export function validateGenerate(options: GenerateOptions, vocabSize?: number): 
   }
   if (Array.isArray(options.prediction)) checkIds(options.prediction, vocabSize, 'option prediction');
   stopStrings(options.stop);
+}
+
+/** Checks what holds where a generation says nothing. Throws OptionError for the first value out of its range. */
+export function validateDefaults(options: GenerateDefaults, vocabSize: number): void {
+  checkNames(options, [...samplingNames, 'maxTokens']);
+  validateSampling(options, vocabSize);
+  validateMaxTokens(options);
+}
+
+function validateMaxTokens({ maxTokens }: GenerateDefaults): void {
+  if (maxTokens === undefined) return;
+  requireNumber('maxTokens', maxTokens, {
+    test: (value) => isCount(value) && value > 0,
+    expected: 'an integer of at least 1',
+    todo: 'Use, say, 128.',
+  });
 }
 
 /** Throws OptionError for the first id outside the vocabulary. */

@@ -29,5 +29,7 @@ export function recommendedSampling(file: GgufFile): SamplingOptions {
  */
 export function withRecommended<T extends SamplingOptions>(options: T, recommended: SamplingOptions): T {
   const names = Object.keys(keys) as (keyof typeof keys)[];
-  return names.some((name) => options[name] !== undefined) ? options : { ...options, ...recommended };
+  const isOpen = names.every((name) => options[name] === undefined);
+  const seed = options.seed ?? recommended.seed;
+  return { ...options, ...(isOpen && recommended), ...(seed !== undefined && { seed }) };
 }

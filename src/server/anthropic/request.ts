@@ -1,11 +1,13 @@
 /** The body of Anthropic's `POST /v1/messages`, checked, and the completion that it asks for. */
 
 import { z } from 'zod';
-import type { GenerateOptions } from '../../runtime/types.js';
+import type { EngineInfo, GenerateOptions } from '../../runtime/types.js';
 import { ApiError } from '../errors.js';
 import { list, mostTools, mostTurns, stopText } from '../list.js';
 import type { CompletionRequest, Message } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
+import { drawn } from '../road/drawing.js';
+import { refusedFields, requireNoRefused } from '../road/fields.js';
 import { thinkingVariables } from '../road/thinking.js';
 import type { MessagesPrompt } from '../road/tools.js';
 import { type Block, block, textBlock, textOf } from './blocks.js';
@@ -31,6 +33,7 @@ export const promptBody = z.object({
 
 export const messagesBody = promptBody.extend({
   ...constraintFields,
+  ...refusedFields,
   max_tokens: z.int().min(0),
   thread: z.object({ type: text }).nullish(),
   stop_sequences: list(stopText, { most: 16 }).nullish(),
@@ -71,21 +74,27 @@ export function promptOf({
   };
 }
 
-export function completionRequest(body: MessagesBody, id: string, caller: string): CompletionRequest {
+export function completionRequest(
+  body: MessagesBody,
+  info: EngineInfo,
+  { id, caller }: Pick<CompletionRequest, 'id' | 'caller'>,
+): CompletionRequest {
   requireNoThread(body);
+  requireNoRefused(body);
   const format = body.output_config?.format ?? body.output_format;
   const grammar = constraintOf(
     body,
     format == null ? null : { type: 'jsonSchema', schema: JSON.stringify(format.schema) },
   );
-  const options: GenerateOptions = {
+  const given: GenerateOptions = {
     maxTokens: body.max_tokens,
-    temperature: body.temperature ?? 1,
+    ...(body.temperature != null && { temperature: body.temperature }),
     ...(body.top_p != null && { topP: body.top_p }),
     ...(body.top_k != null && { topK: body.top_k }),
     ...(body.stop_sequences?.length && { stop: body.stop_sequences }),
     ...(grammar && { grammar }),
   };
+  const options = drawn(info, { temperature: 1 }, given);
   return { id, caller, tier: 'interactive', prompt: promptOf(body), options };
 }
 

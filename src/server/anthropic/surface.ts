@@ -20,7 +20,10 @@ export function registerAnthropic(app: FastifyInstance, context: ServerContext):
     scope.post('/v1/messages', async (request, reply) => {
       const body = parseBody(messagesBody, request.body);
       const model = requireModel(context, body.model);
-      const wanted = completionRequest(body, request.id, request.caller.name);
+      const wanted = completionRequest(body, context.host.require().info, {
+        id: request.id,
+        caller: request.caller.name,
+      });
       const completion = complete(context, wanted, clientSignal(request, reply));
       const head = { id: newId('msg'), model, maxTokens: body.max_tokens };
       const events = answerEvents(completion, head);

@@ -1,9 +1,10 @@
 /** The bodies of llama.cpp's own `POST /completion` and `POST /infill`, checked, and the completions that they ask for. */
 import { z } from 'zod';
-import type { GenerateOptions, Tokenizer } from '../../runtime/types.js';
+import type { EngineInfo, GenerateOptions, SamplingOptions, Tokenizer } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import { isGiven, samplingFields, samplingOptions } from '../openai/sampling.js';
 import type { CompletionPrompt } from '../road/completion.js';
+import { defaultTokens } from '../road/drawing.js';
 
 const text = z.string();
 const ids = z.int().min(0);
@@ -80,20 +81,17 @@ export function infillPrompt(body: z.infer<typeof infillBody>): CompletionPrompt
   return { kind: 'infill', prefix, suffix };
 }
 
-/** With llama.cpp's own defaults for sampling. */
-export function nativeOptions(body: NativeBody, context: number): GenerateOptions {
-  const wanted = body.n_predict ?? body.max_tokens ?? -1;
-  const { seed, ...given } = samplingOptions({
-    ...body,
-    temperature: Math.max(0, body.temperature ?? 0.8),
-    top_k: body.top_k ?? 40,
-    top_p: body.top_p ?? 0.95,
-    min_p: body.min_p ?? 0.05,
-  });
+/** How llama.cpp draws where nothing is said. */
+export const llamaCppSampling: SamplingOptions = { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05 };
+
+export function nativeOptions({ seed, ...body }: NativeBody, info: EngineInfo): GenerateOptions {
+  const { context } = info;
+  const wanted = body.n_predict ?? body.max_tokens ?? defaultTokens(info);
+  const temperature = isGiven(body.temperature) ? Math.max(0, body.temperature) : null;
+  // -1 draws one.
+  const asked = { ...body, temperature, seed: isGiven(seed) && seed >= 0 ? seed : null };
   return {
-    ...given,
-    // -1 draws one.
-    ...(seed !== undefined && seed >= 0 && { seed }),
+    ...samplingOptions(asked, info, llamaCppSampling),
     maxTokens: wanted < 0 ? context : Math.min(wanted, context),
     ...(isGiven(body.n_probs) && body.n_probs > 0 && { logprobs: body.n_probs }),
   };

@@ -93,7 +93,7 @@ async function answer(
 ): Promise<unknown> {
   const model = requireModel(context, body.model);
   const { tokenizer, info } = context.host.require();
-  const options = nativeOptions(body, info.context);
+  const options = nativeOptions(body, info);
   const requests = prompts.map((prompt) => ({
     id: request.id,
     prompt,

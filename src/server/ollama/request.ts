@@ -1,11 +1,18 @@
 /** The bodies of Ollama's `/api/generate` and `/api/chat`, checked, and the completions that they ask for. */
 
 import { z } from 'zod';
-import type { GenerateOptions, Grammar, Tokenizer } from '../../runtime/types.js';
+import type {
+  EngineInfo,
+  GenerateOptions,
+  Grammar,
+  SamplingOptions,
+  Tokenizer,
+} from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import { list, mostTools, mostTurns, stopText } from '../list.js';
 import type { CompletionPrompt, Message, Tool, ToolCall } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
+import { defaultTokens, drawn } from '../road/drawing.js';
 import { refusedFields, requireNoRefused, seedField, topKField } from '../road/fields.js';
 import { leftOut } from '../road/parts.js';
 import { thinkingVariables } from '../road/thinking.js';
@@ -160,17 +167,19 @@ function withImages(
   return [content ?? '', ...notes].filter((part) => part !== '').join('\n');
 }
 
-/** With Ollama's own defaults for sampling. */
-export function generateOptions(body: GenerateBody | ChatBody, context: number): GenerateOptions {
+/** How Ollama draws where nothing is said. */
+const ollamaSampling: SamplingOptions = { temperature: 0.8, topK: 40, topP: 0.9 };
+
+export function generateOptions(body: GenerateBody | ChatBody, info: EngineInfo): GenerateOptions {
   const given = body.options ?? {};
   requireNoRefused(body);
   const grammar = constraintOf(body, grammarOf(body.format));
-  const wanted = given.num_predict ?? -1;
-  return {
-    maxTokens: wanted > 0 ? wanted : context,
-    temperature: given.temperature ?? 0.8,
-    topK: given.top_k ?? 40,
-    topP: Math.max(given.top_p ?? 0.9, Number.MIN_VALUE),
+  const wanted = given.num_predict ?? defaultTokens(info);
+  return drawn(info, ollamaSampling, {
+    maxTokens: wanted > 0 ? wanted : info.context,
+    ...(given.temperature != null && { temperature: given.temperature }),
+    ...(given.top_k != null && { topK: given.top_k }),
+    ...(given.top_p != null && { topP: Math.max(given.top_p, Number.MIN_VALUE) }),
     ...(given.min_p != null && { minP: given.min_p }),
     ...(given.repeat_penalty != null && { repetitionPenalty: given.repeat_penalty }),
     ...(given.presence_penalty != null && { presencePenalty: given.presence_penalty }),
@@ -179,7 +188,7 @@ export function generateOptions(body: GenerateBody | ChatBody, context: number):
     ...(given.stop != null && { stop: given.stop }),
     ...(grammar && { grammar }),
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
-  };
+  });
 }
 
 function grammarOf(format: GenerateBody['format']): Grammar | null {

@@ -132,7 +132,7 @@ async function answer(
     caller: request.caller.name,
     tier: 'interactive',
     prompt,
-    options: generateOptions(body, info.context),
+    options: generateOptions(body, info),
   } as const;
   const completion = complete(context, wanted, clientSignal(request, reply));
   const lines = answerLines(completion, { model, tokenizer, saysIds: json === generateJson });

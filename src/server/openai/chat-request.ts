@@ -5,6 +5,7 @@ import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { list } from '../list.js';
 import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
+import { defaultTokens } from '../road/drawing.js';
 import { longestTokenBytes } from '../road/prompt.js';
 import { thinkingVariables } from '../road/thinking.js';
 import { messages, toMessages } from './chat-messages.js';
@@ -77,8 +78,8 @@ export function chatRequest(
   const { info, tokenizer } = host.require();
   const { context } = info;
   const options: GenerateOptions = {
-    ...samplingOptions(body),
-    maxTokens: Math.min(body.max_completion_tokens ?? body.max_tokens ?? context, context),
+    ...samplingOptions(body, info),
+    maxTokens: Math.min(body.max_completion_tokens ?? body.max_tokens ?? defaultTokens(info), context),
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
     ...(isGiven(body.prediction) && {
       prediction: predictedIds(textOf(body.prediction.content), tokenizer, context),

@@ -1,9 +1,10 @@
 /** The fields by which OpenAI's chat and text completions steer a generation, and what the engine makes of them. */
 import { z } from 'zod';
-import type { GenerateOptions } from '../../runtime/types.js';
+import type { EngineInfo, GenerateOptions, SamplingOptions } from '../../runtime/types.js';
 import { list, stopText } from '../list.js';
 import type { ServiceTier } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
+import { drawn } from '../road/drawing.js';
 import { refusedFields, requireNoRefused, seedField, topKField } from '../road/fields.js';
 
 export const MAX_CHOICES = 16;
@@ -57,13 +58,18 @@ const FORBID = -100;
 /** Keeps the one most likely token; the engine wants more than 0. */
 const LEAST_TOP_P = 1e-9;
 
-export function samplingOptions(body: SamplingFields): GenerateOptions {
+/** @param api how tokens are drawn where neither the request nor the model says it */
+export function samplingOptions(
+  body: SamplingFields,
+  info: EngineInfo,
+  api: SamplingOptions = { temperature: 1 },
+): GenerateOptions {
   requireNoRefused(body);
   const grammar = constraintOf(body);
   const repetitionPenalty = body.repetition_penalty ?? body.repeat_penalty;
-  return {
-    temperature: body.temperature ?? 1,
-    topP: Math.max(body.top_p ?? 1, LEAST_TOP_P),
+  return drawn(info, api, {
+    ...(isGiven(body.temperature) && { temperature: body.temperature }),
+    ...(isGiven(body.top_p) && { topP: Math.max(body.top_p, LEAST_TOP_P) }),
     ...(isGiven(body.top_k) && { topK: body.top_k }),
     ...(isGiven(body.min_p) && { minP: body.min_p }),
     ...(isGiven(repetitionPenalty) && { repetitionPenalty }),
@@ -74,7 +80,7 @@ export function samplingOptions(body: SamplingFields): GenerateOptions {
     ...(isGiven(body.logit_bias) && { logitBias: logitBias(body.logit_bias) }),
     ...(body.ignore_eos === true && { ignoreEos: true }),
     ...(grammar && { grammar }),
-  };
+  });
 }
 
 /** The options of the choice with this index: with a seed, each choice has its own. */

@@ -1,6 +1,6 @@
 /** The body of `POST /v1/completions`, checked, and the completions that it asks for. */
 import { z } from 'zod';
-import type { GenerateOptions } from '../../runtime/types.js';
+import type { EngineInfo, GenerateOptions } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import { list } from '../list.js';
 import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
@@ -52,7 +52,7 @@ export interface TextRequest {
 }
 
 /** Throws ApiError on fields that cannot go together. */
-export function textRequest(body: TextBody, context: number, id: string, caller: string): TextRequest {
+export function textRequest(body: TextBody, info: EngineInfo, id: string, caller: string): TextRequest {
   const sent = body.n ?? 1;
   const made = body.best_of ?? sent;
   if (made < sent) throw badRequest('best_of must be at least n.', 'best_of');
@@ -60,8 +60,8 @@ export function textRequest(body: TextBody, context: number, id: string, caller:
     throw badRequest('The best of several is known at their end: leave out stream or best_of.', 'best_of');
   const isRanked = made > sent;
   const options: GenerateOptions = {
-    ...samplingOptions(body),
-    maxTokens: Math.min(body.max_tokens ?? DEFAULT_MAX_TOKENS, context),
+    ...samplingOptions(body, info),
+    maxTokens: Math.min(body.max_tokens ?? info.sampling.maxTokens ?? DEFAULT_MAX_TOKENS, info.context),
     ...((isRanked || isGiven(body.logprobs)) && { logprobs: body.logprobs ?? 0 }),
   };
   const prompts = promptsOf(body);

@@ -17,7 +17,7 @@ export function registerText(app: FastifyInstance, context: ServerContext): void
     const body = parseBody(textBody, request.body);
     const model = requireModel(context, body.model);
     const { tokenizer, info } = context.host.require();
-    const asked = textRequest(body, info.context, request.id, request.caller.name);
+    const asked = textRequest(body, info, request.id, request.caller.name);
     const { requests, made, sent } = asked;
     const events = completeAll(context, requests, clientSignal(request, reply));
     const answer: TextAnswer = {

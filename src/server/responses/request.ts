@@ -1,10 +1,11 @@
 /** From a checked body to what is asked of the engine, and the response object that it begins with. */
 
 import type { InputItem, ResponseObject, TextFormat } from '../../protocol/protocol.js';
-import type { GenerateOptions, Grammar } from '../../runtime/types.js';
+import type { EngineInfo, GenerateOptions, Grammar } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import type { CompletionPrompt, ServiceTier } from '../road/completion.js';
 import { constraintOf } from '../road/constraint.js';
+import { drawn } from '../road/drawing.js';
 import { requireNoRefused } from '../road/fields.js';
 import { thinkingVariables } from '../road/thinking.js';
 import { firstThatFits } from '../road/truncate.js';
@@ -36,6 +37,7 @@ export interface ResponseRequest {
 export interface RequestContext {
   /** The name that answers carry. */
   readonly model: string;
+  readonly info: Pick<EngineInfo, 'sampling'>;
   /** The items of `previous_response_id` and before. */
   readonly history: readonly Item[];
   /** System messages at the start of the history that are shown as one; null without a history. */
@@ -49,7 +51,7 @@ export interface RequestContext {
 /** Throws an ApiError with status 400 where the body asks for what cannot be done. */
 export function responseRequest(
   body: CreateBody,
-  { model, history, joined: joinedBefore, fits, findItem }: RequestContext,
+  { model, info, history, joined: joinedBefore, fits, findItem }: RequestContext,
 ): ResponseRequest {
   refuseUnsupported(body);
   const input = inputItems(body.input, findItem);
@@ -57,6 +59,7 @@ export function responseRequest(
   const known = knownTools(body.tools);
   const { tools, toolChoice } = chosenTools(body.tool_choice, known);
   const format = textFormat(body);
+  const options = engineOptions(body, format, info);
   const tier: ServiceTier = body.service_tier === 'flex' ? 'batch' : 'interactive';
   const promptOf = ({ messages }: Shown): CompletionPrompt => ({
     kind: 'messages',
@@ -93,10 +96,10 @@ export function responseRequest(
     parallel_tool_calls: body.parallel_tool_calls ?? true,
     text: { format, verbosity: body.text?.verbosity ?? 'medium' },
     reasoning: { effort: body.reasoning?.effort ?? null, summary: body.reasoning?.summary ?? null },
-    temperature: body.temperature ?? 1,
-    top_p: body.top_p ?? 1,
-    presence_penalty: body.presence_penalty ?? 0,
-    frequency_penalty: body.frequency_penalty ?? 0,
+    temperature: options.temperature ?? 1,
+    top_p: options.topP ?? 1,
+    presence_penalty: options.presencePenalty ?? 0,
+    frequency_penalty: options.frequencyPenalty ?? 0,
     top_logprobs: body.top_logprobs ?? 0,
     max_output_tokens: body.max_output_tokens ?? null,
     max_tool_calls: body.max_tool_calls ?? null,
@@ -114,7 +117,7 @@ export function responseRequest(
     response,
     prompt: promptOf(shown),
     tier,
-    options: engineOptions(body, format),
+    options,
     input,
     history,
     joined,
@@ -153,23 +156,27 @@ function refuseUnsupported(body: CreateBody): void {
       );
 }
 
-function engineOptions(body: CreateBody, format: TextFormat): GenerateOptions {
+/** How the API draws where nothing is said. */
+const apiSampling = { temperature: 1, topP: 1, presencePenalty: 0, frequencyPenalty: 0 } as const;
+
+function engineOptions(body: CreateBody, format: TextFormat, info: RequestContext['info']): GenerateOptions {
   const wantsLogprobs = body.include?.includes('message.output_text.logprobs') ?? false;
   const logprobs = wantsLogprobs || (body.top_logprobs ?? 0) > 0 ? (body.top_logprobs ?? 0) : undefined;
   requireNoRefused(body);
   const grammar = constraintOf(body, grammarOf(format));
-  return {
-    temperature: body.temperature ?? 1,
-    topP: body.top_p ?? 1,
-    presencePenalty: body.presence_penalty ?? 0,
-    frequencyPenalty: body.frequency_penalty ?? 0,
+  const maxTokens = body.max_output_tokens ?? info.sampling.maxTokens;
+  return drawn(info, apiSampling, {
+    ...(typeof body.temperature === 'number' && { temperature: body.temperature }),
+    ...(typeof body.top_p === 'number' && { topP: body.top_p }),
+    ...(typeof body.presence_penalty === 'number' && { presencePenalty: body.presence_penalty }),
+    ...(typeof body.frequency_penalty === 'number' && { frequencyPenalty: body.frequency_penalty }),
     ...(typeof body.top_k === 'number' && { topK: body.top_k }),
     ...(body.seed !== undefined && body.seed !== null && { seed: body.seed }),
-    ...(typeof body.max_output_tokens === 'number' && { maxTokens: body.max_output_tokens }),
+    ...(maxTokens !== undefined && { maxTokens }),
     ...(body.ignore_eos === true && { ignoreEos: true }),
     ...(logprobs !== undefined && { logprobs }),
     ...(grammar !== null && { grammar }),
-  };
+  });
 }
 
 function grammarOf(format: TextFormat): Grammar | null {

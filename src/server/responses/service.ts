@@ -75,6 +75,7 @@ export class ResponsesService {
   ): ResponseRequest {
     return responseRequest(body, {
       model,
+      info: this.context.host.require().info,
       findItem,
       history: previous?.conversation ?? [],
       joined: previous?.joined ?? null,

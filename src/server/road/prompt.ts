@@ -6,7 +6,7 @@ import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import type { CompletionPrompt } from './completion.js';
 import { PromptCache } from './prompt-cache.js';
-import { type MessagesPrompt, messagesForTemplate } from './tools.js';
+import { type MessagesPrompt, messagesForTemplate, templateOf } from './tools.js';
 
 export interface PromptIds {
   readonly ids: readonly number[];
@@ -40,7 +40,7 @@ export function promptText(
   tokenizer: Tokenizer,
   prompt: MessagesPrompt,
 ): ReturnType<Tokenizer['applyChatTemplate']> {
-  const { messages, ...options } = messagesForTemplate(tokenizer.chatTemplate, prompt);
+  const { messages, ...options } = messagesForTemplate(templateOf(tokenizer, prompt), prompt);
   const { continues = false, addGenerationPrompt = true } = prompt;
   return tokenizer.applyChatTemplate(messages, { ...options, continues, addGenerationPrompt });
 }

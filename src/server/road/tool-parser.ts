@@ -6,7 +6,7 @@ import { plain, sliced, type Text } from '../../formats/jinja/text.js';
 import type { GenerateOptions, Tokenizer, TokenLogprobs } from '../../runtime/types.js';
 import { newId } from '../responses/ids.js';
 import type { CompletionEvent, CompletionPrompt, Tool } from './completion.js';
-import { callableTools, mustCall, toolGrammar } from './tools.js';
+import { callableTools, mustCall, templateOf, toolGrammar } from './tools.js';
 
 type TextEvent = Extract<CompletionEvent, { readonly type: 'text' }>;
 export type ParsedEvent = Extract<
@@ -37,7 +37,7 @@ export function callingOf(
   const end = promptText === null ? '' : sliced(promptText, plain(promptText).length - promptEndLength);
   return {
     parser: new ToolParser({
-      template: tokenizer.chatTemplate,
+      template: templateOf(tokenizer, prompt),
       // What a user said opens no thought.
       promptEnd: ownEnd(end),
       tools,

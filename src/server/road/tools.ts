@@ -2,7 +2,7 @@
  * Functions that a model may call: how its template is told of them, and which text is a call. A template that knows
  * the variable `tools` speaks for its model; any other model gets a plain description and JSON to answer with.
  */
-import type { ChatMessage, ChatTool } from '../../formats/tokenizer-types.js';
+import type { ChatMessage, ChatTool, Tokenizer } from '../../formats/tokenizer-types.js';
 import type { Grammar } from '../../runtime/types.js';
 import type { CompletionPrompt, Message, Tool } from './completion.js';
 
@@ -20,6 +20,14 @@ export function callableTools({ tools = [], toolChoice = 'auto' }: MessagesPromp
 /** Whether the answer has to be a call. */
 export function mustCall({ tools = [], toolChoice = 'auto' }: MessagesPrompt): boolean {
   return tools.length > 0 && toolChoice !== 'auto' && toolChoice !== 'none';
+}
+
+/** The chat template of a conversation; null where there is none. */
+export function templateOf(
+  { chatTemplate, toolTemplate }: Pick<Tokenizer, 'chatTemplate' | 'toolTemplate'>,
+  prompt: MessagesPrompt,
+): string | null {
+  return callableTools(prompt).length > 0 ? toolTemplate : chatTemplate;
 }
 
 export interface TemplateInput {
