@@ -2,7 +2,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { EngineHost } from './engine-host.js';
-import { ApiError } from './errors.js';
 import type { Admission } from './gate/admission.js';
 import type { Caller, KeyRing } from './gate/keys.js';
 import type { Lifecycle } from './gate/lifecycle.js';
@@ -11,17 +10,9 @@ import type { OriginPolicy } from './gate/origin.js';
 import type { RateLimits } from './gate/rates.js';
 import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
+import type { Models } from './models/models.js';
+import type { ServedModel } from './models/served.js';
 import type { SocketLimits } from './socket/limits.js';
-
-/** The name by which clients know the model that is served. */
-export interface ServedModel {
-  readonly id: string;
-  readonly aliases: readonly string[];
-  /** Whether it answers to every name, for clients that are bound to one. */
-  readonly takesAnyName: boolean;
-  /** Unix time in seconds. */
-  readonly created: number;
-}
 
 export interface ServerLimits {
   readonly bodyBytes: number;
@@ -50,8 +41,11 @@ export interface Route {
 }
 
 export interface ServerContext {
+  /** Of the model that the request is for; outside of requests, of the first one. */
   readonly host: EngineHost;
   readonly model: ServedModel;
+  /** All that are served. */
+  readonly models: Models;
   readonly keys: KeyRing;
   readonly admission: Admission;
   readonly rates: RateLimits;
@@ -65,22 +59,4 @@ export interface ServerContext {
   readonly routes: Route[];
   /** Handlers of upgrades by path, e.g. `/v1/responses`. Surfaces register theirs here. */
   readonly upgrades: Map<string, UpgradeHandler>;
-}
-
-/**
- * The name that an answer carries: the one that was asked for. Throws an ApiError with status 404 unless it, if given, is
- * one of the model that is served.
- */
-export function requireModel({ model }: ServerContext, name: string | null | undefined): string {
-  if (name === undefined || name === null || name === '') return model.id;
-  const names = [model.id, ...model.aliases];
-  // Ollama's names may end in a tag; `latest` goes without saying.
-  if (model.takesAnyName || names.includes(name) || names.includes(name.replace(/:latest$/, ''))) return name;
-  throw new ApiError({
-    status: 404,
-    type: 'invalid_request_error',
-    code: 'model_not_found',
-    message: `The model ${JSON.stringify(name.slice(0, 100))} is not served here; ${JSON.stringify(model.id)} is.`,
-    param: 'model',
-  });
 }

@@ -71,6 +71,17 @@ export function contextOverflow(overflow: Overflow, param: string): ApiError {
   });
 }
 
+/** A name that no model has, or a model that is gone: 404. */
+export function modelNotFound(message: string): ApiError {
+  return new ApiError({
+    status: 404,
+    type: 'invalid_request_error',
+    code: 'model_not_found',
+    message,
+    param: 'model',
+  });
+}
+
 /** The server cannot take work now: 503. */
 export function unavailable(code: string, message: string, retryAfterMs: number): ApiError {
   return new ApiError({ status: 503, type: 'service_unavailable_error', code, message, retryAfterMs });

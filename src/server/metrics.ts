@@ -2,7 +2,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { SocketCounts } from '../protocol/ws.js';
 import type { EngineStats } from '../runtime/types.js';
-import type { EngineHost } from './engine-host.js';
+import type { Models } from './models/models.js';
+import { isLoaded } from './models/pool.js';
 
 const TOKEN_SECONDS = [
   0.000_05, 0.000_1, 0.000_2, 0.000_3, 0.000_5, 0.000_75, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02,
@@ -28,52 +29,64 @@ const ENGINE_COUNTERS = {
   engine_steps_total: ['Steps of the engine', 'steps'],
 } as const satisfies Readonly<Record<string, readonly [string, keyof EngineStats]>>;
 
-export function createMetrics(host: EngineHost) {
+export function createMetrics(models: Models) {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const stats = (): EngineStats | null => (host.state.kind === 'ready' ? host.state.engine.stats() : null);
-  const gauge = (name: string, help: string, read: (now: EngineStats) => number): void => {
+  /** Of all engines that are loaded. */
+  const stats = (): EngineStats[] =>
+    models.served.flatMap(({ host: { state } }) => (state.kind === 'ready' ? [state.engine.stats()] : []));
+  const sum = (read: (now: EngineStats) => number): number =>
+    stats().reduce((total, now) => total + read(now), 0);
+  const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({
       name: `waferflow:${name}`,
       help,
       registers,
       collect() {
-        const now = stats();
-        this.set(now === null ? 0 : read(now));
+        this.set(read());
       },
     });
   };
-  gauge('num_requests_running', 'Requests in the running batch', ({ running }) => running);
-  gauge('num_requests_waiting', 'Requests that wait to be scheduled', ({ waiting }) => waiting);
+  gauge('num_requests_running', 'Requests in the running batch', () => sum(({ running }) => running));
   gauge(
-    'num_prompt_tokens_waiting',
-    'Prompt tokens of waiting requests',
-    ({ waitingTokens }) => waitingTokens,
+    'num_requests_waiting',
+    'Requests that wait to be scheduled, or for their model to be loaded',
+    () => sum(({ waiting }) => waiting) + models.pool.waiting(),
   );
-  gauge('kv_cache_usage_perc', 'Share of KV pages in use; 1 is all', ({ kvPages }) =>
-    kvPages.total === 0 ? 0 : kvPages.used / kvPages.total,
+  gauge('num_prompt_tokens_waiting', 'Prompt tokens of waiting requests', () =>
+    sum(({ waitingTokens }) => waitingTokens),
   );
-  for (const [name, [help, place]] of Object.entries(ENGINE_COUNTERS)) {
+  gauge(
+    'kv_cache_usage_perc',
+    'Share of KV pages in use; 1 is all',
+    () =>
+      sum(({ kvPages }) => kvPages.used) /
+      Math.max(
+        1,
+        sum(({ kvPages }) => kvPages.total),
+      ),
+  );
+  gauge('models_loaded', 'Models in memory', () => models.served.filter(isLoaded).length);
+  gauge('models_loaded_bytes', 'Memory of those models', () => models.pool.loadedBytes);
+  const counter = (name: string, help: string, read: () => number): void => {
     new Counter({
       name: `waferflow:${name}`,
       help,
       registers,
       collect() {
         this.reset();
-        this.inc(stats()?.[place] ?? 0);
+        this.inc(read());
       },
     });
-  }
-  new Counter({
-    name: 'waferflow:engine_reloads_total',
-    help: 'Engines that broke and were loaded again',
-    registers,
-    collect() {
-      this.reset();
-      this.inc(host.reloads);
-    },
-  });
+  };
+  for (const [name, [help, place]] of Object.entries(ENGINE_COUNTERS))
+    counter(name, help, () => sum((now) => now[place]));
+  counter('engine_reloads_total', 'Engines that broke and were loaded again', () =>
+    models.served.reduce((total, { host }) => total + host.reloads, 0),
+  );
+  counter('model_loads_total', 'Models that were brought into memory', () => models.pool.loads);
+  counter('model_unloads_total', 'Models that went out of it', () => models.pool.unloads);
   const sockets: SocketCounts = {
     receivedFrames: 0,
     receivedBytes: 0,

@@ -12,10 +12,11 @@ export const { version } = JSON.parse(
 };
 
 export function registerOperations(app: FastifyInstance, context: ServerContext): void {
-  const { host, lifecycle } = context;
+  const { host, lifecycle, models } = context;
   // Liveness: the process answers. A model that is loading is no reason to kill it. Load balancers have no key.
   app.get('/health', { config: { isPublic: true } }, (_request, reply) => {
     const { state } = host;
+    const others = models.served.slice(1);
     const status = lifecycle.draining.aborted ? 'draining' : state.kind;
     reply.code(state.kind === 'failed' ? 500 : 200);
     return {
@@ -24,12 +25,22 @@ export function registerOperations(app: FastifyInstance, context: ServerContext)
       reloads: host.reloads,
       ...(state.kind === 'loading' && { loading: state.progress }),
       ...(state.kind === 'loading' && context.keys.isOpen && { reason: state.reason }),
+      ...(others.length > 0 && {
+        models: models.served.map((one) => ({
+          id: one.options.id,
+          status: one.host.state.kind,
+          requests: one.users,
+          waiting: models.pool.waiting(one),
+          ...(one.host.state.kind === 'loading' && { loading: one.host.state.progress }),
+        })),
+      }),
       ...(state.kind === 'failed' && { error: context.keys.isOpen ? messageOf(state.error) : 'see the log' }),
     };
   });
   app.get('/ready', () => {
     lifecycle.requireOpen();
-    host.require();
+    // One that is not loaded is loaded when it is asked for.
+    if (host.state.kind !== 'unloaded') host.require();
     return { status: 'ready' };
   });
   app.get('/version', () => ({ version }));

@@ -7,8 +7,8 @@ import { FormatError, messageOf, OptionError } from '../core/errors.js';
 import { MiB } from '../core/units.js';
 import type { Engine } from '../runtime/types.js';
 import { createApp } from './app.js';
-import type { ServedModel, ServerContext, ServerLimits } from './context.js';
-import { EngineHost, type EngineLoader } from './engine-host.js';
+import type { ServerContext, ServerLimits } from './context.js';
+import type { EngineLoader } from './engine-host.js';
 import { Admission, type AdmissionLimits } from './gate/admission.js';
 import { type ApiKey, KeyRing } from './gate/keys.js';
 import { Lifecycle } from './gate/lifecycle.js';
@@ -18,17 +18,20 @@ import { RateLimits } from './gate/rates.js';
 import { listening } from './listen.js';
 import { createLog, type LogLevel } from './log.js';
 import { createMetrics } from './metrics.js';
+import { Models } from './models/models.js';
+import type { PoolLimits } from './models/pool.js';
+import type { ModelOptions } from './models/served.js';
 import { goOnAsHttp, upgrade, wantsWebSocket } from './upgrade.js';
 
 export interface ServerOptions {
-  /** Loads the engine; called again after one broke. */
+  /** Loads the engine of the first model, at the start; called again after one broke. */
   readonly load: EngineLoader;
-  readonly model: {
-    readonly id: string;
-    readonly aliases?: readonly string[];
-    /** Whether it answers to every name; default false. */
-    readonly takesAnyName?: boolean;
-  };
+  readonly model: Omit<ModelOptions, 'load'>;
+  /** Further ones, loaded when they are asked for. */
+  readonly models?: readonly ModelOptions[];
+  /** Further names of models, by name; `*` stands for every name that no model has. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  readonly pool?: Partial<PoolLimits>;
   /** Default 8080; 0 takes any free one. */
   readonly port?: number;
   /** Default 127.0.0.1. */
@@ -65,6 +68,12 @@ const DEFAULT_LIMITS: ServerLimits = {
   pingMs: 15_000,
 };
 
+const DEFAULT_POOL = {
+  maxLoaded: 3,
+  memoryBytes: Number.POSITIVE_INFINITY,
+  keepAliveMs: Number.POSITIVE_INFINITY,
+} as const;
+
 /** Throws OptionError when a server that others can reach has no key. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { port = 8080, host: hostname = '127.0.0.1' } = options;
@@ -74,30 +83,33 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   if (!isLoopback(hostname) && !options.tls)
     log.warn('without TLS the API keys cross the network in the clear');
   const lifecycle = new Lifecycle();
-  const host = new EngineHost(options.load, log);
-  host.first.catch(() => undefined);
-  const model: ServedModel = {
-    id: options.model.id,
-    aliases: options.model.aliases ?? [],
-    takesAnyName: options.model.takesAnyName ?? false,
-    created: Math.floor(Date.now() / 1000),
-  };
+  const admission = { ...DEFAULT_ADMISSION, ...options.admission };
+  const models = new Models(
+    [{ ...options.model, load: options.load }, ...(options.models ?? [])],
+    options.aliases ?? {},
+    { ...DEFAULT_POOL, maxWaiting: admission.interactive.maxInFlight, ...options.pool },
+    log,
+  );
+  const first = models.served[0]!;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const context: ServerContext = {
-    host,
-    model,
+    host: first.host,
+    model: first.model,
+    models,
     keys,
     lifecycle,
-    admission: new Admission({ ...DEFAULT_ADMISSION, ...options.admission }),
+    admission: new Admission(admission),
     rates: new RateLimits(),
     origins: new OriginPolicy(options.origins ?? [], keys.isOpen),
-    metrics: createMetrics(host),
+    metrics: createMetrics(models),
     memory: new Memory(limits.memoryBytes, (options.keys?.length ?? 0) > 1 ? 2 : 1),
     limits,
     log,
     routes: [],
     upgrades: new Map(),
   };
+  const ready = models.pool.start(first).then(() => first.host.require());
+  ready.catch(() => undefined);
   const upgraded = new Set<Duplex>();
   const makeServer = (handler: RequestListener): Server => {
     const server = options.tls ? secureServer(options.tls, handler) : createServer(HTTP, handler);
@@ -119,7 +131,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     app = createApp(context, makeServer);
     await listening(app.listen({ port, host: hostname }), hostname, port);
   } catch (error) {
-    await host.close();
+    await models.close();
     throw error;
   }
   const address = app.server.address() as AddressInfo;
@@ -128,14 +140,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     url: `${options.tls ? 'https' : 'http'}://${name}:${address.port}`,
     context,
-    ready: host.first,
+    ready,
     close: (drainMs = 0) => {
       closed ??= (async () => {
         await lifecycle.drain(drainMs);
         app.server.closeAllConnections();
         for (const socket of upgraded) socket.destroy();
         await app.close();
-        await host.close();
+        await models.close();
       })();
       return closed;
     },

@@ -1,8 +1,9 @@
 /** Anthropic's Messages API: `POST /v1/messages`, whole and streamed, and `POST /v1/messages/count_tokens`. */
 import type { FastifyInstance } from 'fastify';
-import { requireModel, type ServerContext } from '../context.js';
+import type { ServerContext } from '../context.js';
 import type { ApiErrorFacts } from '../errors.js';
 import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
+import { useModel } from '../models/use.js';
 import { newId } from '../responses/ids.js';
 import { complete } from '../road/complete.js';
 import { countTokens } from '../road/prompt.js';
@@ -10,16 +11,16 @@ import { type StreamForm, sendStream, sseContentType } from '../stream.js';
 import { type AnswerEvent, answerEvents, wholeMessage } from './events.js';
 import { completionRequest, messagesBody, promptBody, promptOf } from './request.js';
 
-export function registerAnthropic(app: FastifyInstance, context: ServerContext): void {
+export function registerAnthropic(app: FastifyInstance, all: ServerContext): void {
   app.register((scope, _options, done) => {
-    writeErrors(scope, () => anthropicError, context.log);
+    writeErrors(scope, () => anthropicError, all.log);
     scope.addHook('onRequest', (request, reply, next) => {
       reply.header('request-id', request.id);
       next();
     });
     scope.post('/v1/messages', async (request, reply) => {
       const body = parseBody(messagesBody, request.body);
-      const model = requireModel(context, body.model);
+      const { context, model } = await useModel(all, request, reply, body.model);
       const wanted = completionRequest(body, context.host.require().info, {
         id: request.id,
         caller: request.caller.name,
@@ -31,9 +32,9 @@ export function registerAnthropic(app: FastifyInstance, context: ServerContext):
       await sendStream(context, reply, frames(events), streamForm);
       return reply;
     });
-    scope.post('/v1/messages/count_tokens', (request) => {
+    scope.post('/v1/messages/count_tokens', async (request, reply) => {
       const body = parseBody(promptBody, request.body);
-      requireModel(context, body.model);
+      const { context } = await useModel(all, request, reply, body.model);
       return { input_tokens: countTokens(context, promptOf(body), request.caller.name) };
     });
     done();

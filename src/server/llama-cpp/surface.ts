@@ -3,8 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { plain } from '../../formats/jinja/text.js';
 import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
-import { requireModel, type ServerContext } from '../context.js';
+import type { ServerContext } from '../context.js';
 import { clientSignal, parseBody } from '../http.js';
+import { type Used, useModel } from '../models/use.js';
 import { messages, toMessages } from '../openai/chat-messages.js';
 import { toChatTools, toolFields } from '../openai/chat-tools.js';
 import { type ChoiceEvent, completeAll } from '../openai/choices.js';
@@ -26,23 +27,27 @@ import {
 
 const templateBody = z.object({
   ...toolFields,
+  model: z.string().nullish(),
   messages,
   add_generation_prompt: z.boolean().nullish(),
 });
 
-export function registerLlamaCpp(app: FastifyInstance, context: ServerContext): void {
+export function registerLlamaCpp(app: FastifyInstance, all: ServerContext): void {
   for (const path of ['/completion', '/completions'])
-    app.post(path, (request, reply) => {
+    app.post(path, async (request, reply) => {
       const body = parseBody(completionBody, request.body);
-      const prompts = promptsOf(body, context.host.require().tokenizer);
-      return answer(context, request, reply, { body, prompts, isList: isList(body.prompt) });
+      const used = await useModel(all, request, reply, body.model);
+      const prompts = promptsOf(body, used.context.host.require().tokenizer);
+      return answer(used, request, reply, { body, prompts, isList: isList(body.prompt) });
     });
-  app.post('/infill', (request, reply) => {
+  app.post('/infill', async (request, reply) => {
     const body = parseBody(infillBody, request.body);
-    return answer(context, request, reply, { body, prompts: [infillPrompt(body)], isList: false });
+    const used = await useModel(all, request, reply, body.model);
+    return answer(used, request, reply, { body, prompts: [infillPrompt(body)], isList: false });
   });
-  app.post('/apply-template', ({ body: given }) => {
-    const body = parseBody(templateBody, given);
+  app.post('/apply-template', async (request, reply) => {
+    const body = parseBody(templateBody, request.body);
+    const { context } = await useModel(all, request, reply, body.model);
     const { tools } = toChatTools(body);
     const prompt = {
       kind: 'messages',
@@ -52,7 +57,8 @@ export function registerLlamaCpp(app: FastifyInstance, context: ServerContext): 
     } as const;
     return { prompt: plain(promptText(context.host.require().tokenizer, prompt)) };
   });
-  app.get('/props', () => {
+  app.get('/props', async (request, reply) => {
+    const { context } = await useModel(all, request, reply, modelOf(request));
     const { info, tokenizer } = context.host.require();
     const textOf = (id: number | undefined | null): string =>
       id === undefined || id === null ? '' : new TextDecoder().decode(tokenizer.bytesOf(id));
@@ -68,7 +74,8 @@ export function registerLlamaCpp(app: FastifyInstance, context: ServerContext): 
     };
   });
   // A slot here is a request that runs; one stands for none.
-  app.get('/slots', () => {
+  app.get('/slots', async (request, reply) => {
+    const { context } = await useModel(all, request, reply, modelOf(request));
     const engine = context.host.require();
     const { running } = engine.stats();
     return Array.from({ length: Math.max(1, running) }, (_, id) => ({
@@ -79,6 +86,12 @@ export function registerLlamaCpp(app: FastifyInstance, context: ServerContext): 
   });
 }
 
+/** Of a request without a body: in its address, as llama.cpp's router has it. */
+function modelOf({ query }: FastifyRequest): string | null {
+  const { model } = z.looseObject({ model: z.string().nullish() }).parse(query);
+  return model ?? null;
+}
+
 interface Asked {
   readonly body: NativeBody;
   readonly prompts: readonly CompletionPrompt[];
@@ -86,12 +99,11 @@ interface Asked {
 }
 
 async function answer(
-  context: ServerContext,
+  { context, model }: Used,
   request: FastifyRequest,
   reply: FastifyReply,
   { body, prompts, isList: asList }: Asked,
 ): Promise<unknown> {
-  const model = requireModel(context, body.model);
   const { tokenizer, info } = context.host.require();
   const options = nativeOptions(body, info);
   const requests = prompts.map((prompt) => ({

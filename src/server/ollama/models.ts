@@ -1,84 +1,91 @@
-/** The model that is served, as Ollama describes models. What is not known stands as an empty text. */
+/** The models that are served, as Ollama describes models. What is not known stands as an empty text. */
 import { createHash } from 'node:crypto';
 import type { Engine } from '../../runtime/types.js';
-import type { ServerContext } from '../context.js';
+import { factsOf } from '../models/facts.js';
+import type { NamedModel } from '../models/models.js';
+import type { ModelFacts, Served } from '../models/served.js';
 
-/** Models stay loaded. */
+/** Of models that stay loaded. */
 const NEVER = '9999-12-31T23:59:59Z';
 
-export function listedModel(context: ServerContext, name = context.model.id) {
-  const { model, host } = context;
-  const { state } = host;
-  const engine = state.kind === 'ready' ? state.engine : null;
+export async function listedModel({ name, served }: NamedModel) {
+  const facts = await factsOf(served);
   return {
     name,
     model: name,
-    modified_at: new Date(model.created * 1000).toISOString(),
-    size: engine?.info.weightBytes ?? 0,
-    digest: digestOf(context),
-    details: details(engine),
+    modified_at: modifiedAt(served),
+    size: facts?.weightBytes ?? 0,
+    digest: digestOf(served, facts),
+    details: details(facts),
   };
 }
 
-export function runningModel(context: ServerContext) {
-  const { info } = context.host.require();
+export async function runningModel(named: NamedModel, { info }: Engine) {
+  const { expiresMs } = named.served;
   return {
-    ...listedModel(context),
+    ...(await listedModel(named)),
     size: info.weightBytes + info.kvBytes,
-    expires_at: NEVER,
+    expires_at: expiresMs === null ? NEVER : new Date(expiresMs).toISOString(),
     size_vram: 0,
     context_length: info.context,
   };
 }
 
-export function shownModel({ model, host }: ServerContext) {
-  const engine = host.require();
-  const { info, tokenizer } = engine;
-  const { architecture, config } = info;
-  const template = tokenizer.chatTemplate ?? '';
+export async function shownModel({ served }: NamedModel) {
+  const facts = await factsOf(served);
+  const template = facts?.chatTemplate ?? '';
   return {
-    license: info.licence ?? '',
+    license: facts?.licence ?? '',
     modelfile: '',
     parameters: '',
     template,
-    details: details(engine),
-    model_info: {
-      'general.architecture': architecture,
-      'general.name': info.name,
-      'general.basename': info.name,
-      'general.parameter_count': info.parameters,
-      [`${architecture}.context_length`]: config.maxPositionEmbeddings,
-      [`${architecture}.embedding_length`]: config.hiddenSize,
-      [`${architecture}.block_count`]: config.numHiddenLayers,
-      [`${architecture}.feed_forward_length`]: config.intermediateSize,
-      [`${architecture}.attention.head_count`]: config.numAttentionHeads,
-      [`${architecture}.attention.head_count_kv`]: config.numKeyValueHeads,
-      [`${architecture}.rope.freq_base`]: config.ropeTheta,
-    },
+    details: details(facts),
+    model_info: facts === null ? {} : modelInfo(facts),
     capabilities: [
       'completion',
-      ...(tokenizer.fim === null ? [] : ['insert']),
+      ...(facts?.fills === true ? ['insert'] : []),
       ...(/\btools\b/.test(template) ? ['tools'] : []),
     ],
-    modified_at: new Date(model.created * 1000).toISOString(),
+    modified_at: modifiedAt(served),
   };
 }
 
-/** Clients show its first digits. The file is not read again for it: it stands for the name and the size. */
-function digestOf({ model, host: { state } }: ServerContext): string {
-  const bytes = state.kind === 'ready' ? state.engine.info.weightBytes : 0;
-  return createHash('sha256').update(`${model.id}:${bytes}`).digest('hex');
+function modelInfo({ architecture, name, parameters, shape }: ModelFacts) {
+  return {
+    'general.architecture': architecture,
+    'general.name': name,
+    'general.basename': name,
+    'general.parameter_count': parameters,
+    [`${architecture}.context_length`]: shape.maxPositionEmbeddings,
+    [`${architecture}.embedding_length`]: shape.hiddenSize,
+    [`${architecture}.block_count`]: shape.numHiddenLayers,
+    [`${architecture}.feed_forward_length`]: shape.intermediateSize,
+    [`${architecture}.attention.head_count`]: shape.numAttentionHeads,
+    [`${architecture}.attention.head_count_kv`]: shape.numKeyValueHeads,
+    [`${architecture}.rope.freq_base`]: shape.ropeTheta,
+  };
 }
 
-function details(engine: Engine | null) {
-  const family = engine?.info.architecture ?? '';
+function modifiedAt({ model }: Served): string {
+  return new Date(model.created * 1000).toISOString();
+}
+
+/** Clients show its first digits. The file is not read again for it: it stands for the name and the size. */
+function digestOf({ options }: Served, facts: ModelFacts | null): string {
+  return createHash('sha256')
+    .update(`${options.id}:${facts?.weightBytes ?? 0}`)
+    .digest('hex');
+}
+
+function details(facts: ModelFacts | null) {
+  const family = facts?.architecture ?? '';
   return {
     parent_model: '',
     format: 'gguf',
     family,
     families: [family],
-    parameter_size: engine === null ? '' : count(engine.info.parameters),
-    quantization_level: engine === null ? '' : bitsPerWeight(engine),
+    parameter_size: facts === null ? '' : count(facts.parameters),
+    quantization_level: facts === null ? '' : bitsPerWeight(facts),
   };
 }
 
@@ -87,6 +94,6 @@ function count(parameters: number): string {
   return `${(parameters / Number(size)).toFixed(1)}${unit}`;
 }
 
-function bitsPerWeight({ info: { weightBytes, parameters } }: Engine): string {
+function bitsPerWeight({ weightBytes, parameters }: ModelFacts): string {
   return parameters === 0 ? '' : `${((weightBytes * 8) / parameters).toFixed(1)} bits`;
 }

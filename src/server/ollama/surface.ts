@@ -2,9 +2,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Tokenizer } from '../../runtime/types.js';
-import { requireModel, type ServerContext } from '../context.js';
+import type { ServerContext } from '../context.js';
 import { ApiError } from '../errors.js';
 import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
+import type { NamedModel } from '../models/models.js';
+import { useModel } from '../models/use.js';
 import { complete } from '../road/complete.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import { promptIds } from '../road/prompt.js';
@@ -23,20 +25,21 @@ import {
   requireThinking,
 } from './request.js';
 
-export function registerOllama(app: FastifyInstance, context: ServerContext): void {
+export function registerOllama(app: FastifyInstance, all: ServerContext): void {
+  const { models } = all;
   app.register((scope, _options, done) => {
-    writeErrors(scope, () => ollamaError, context.log);
-    scope.post('/api/generate', (request, reply) => {
+    writeErrors(scope, () => ollamaError, all.log);
+    scope.post('/api/generate', async (request, reply) => {
       const body = parseBody(generateBody, request.body);
-      requireOllamaModel(context, body.model);
+      const context = await useOllamaModel(all, request, reply, body.model);
       const { tokenizer } = context.host.require();
       requireThinking(body.think, tokenizer.chatTemplate);
       const prompt = continued(generatePrompt(body, tokenizer), body.context ?? [], tokenizer);
       return answer(context, request, reply, { body, prompt, json: generateJson });
     });
-    scope.post('/api/chat', (request, reply) => {
+    scope.post('/api/chat', async (request, reply) => {
       const body = parseBody(chatBody, request.body);
-      requireOllamaModel(context, body.model);
+      const context = await useOllamaModel(all, request, reply, body.model);
       requireThinking(body.think, context.host.require().tokenizer.chatTemplate);
       const prompt = chatPrompt(body);
       const wanted = body.options?.num_predict ?? 0;
@@ -47,21 +50,23 @@ export function registerOllama(app: FastifyInstance, context: ServerContext): vo
       return answer(context, request, reply, { body, prompt: shown, json: chatJson });
     });
     scope.get('/api/version', () => ({ version: API_VERSION }));
-    scope.get('/api/tags', () => {
-      const { id, aliases } = context.model;
-      return { models: [id, ...aliases].map((name) => listedModel(context, name)) };
-    });
-    scope.get('/api/ps', () => ({
-      models: context.host.state.kind === 'ready' ? [runningModel(context)] : [],
+    scope.get('/api/tags', async () => ({
+      models: await Promise.all(models.names.map((name) => listedModel(models.find(name)))),
+    }));
+    scope.get('/api/ps', async () => ({
+      models: await Promise.all(
+        models.served.flatMap(({ options: { id }, host: { state } }) =>
+          state.kind === 'ready' ? [runningModel(models.find(id), state.engine)] : [],
+        ),
+      ),
     }));
     scope.post('/api/show', (request) => {
       const { model, name } = parseBody(showBody, request.body);
-      requireOllamaModel(context, model ?? name);
-      return shownModel(context);
+      return shownModel(ollamaModel(all, model ?? name));
     });
     scope.post('/api/pull', (request, reply) => {
       const { model, name, stream } = parseBody(pullBody, request.body);
-      requireOllamaModel(context, model ?? name);
+      ollamaModel(all, model ?? name);
       // It is there: clients ask before they start.
       const last = { status: 'success' };
       if (stream === false) return last;
@@ -160,13 +165,24 @@ async function* jsonLines(
   for await (const line of lines) yield `${JSON.stringify(json(line))}\n`;
 }
 
-function requireOllamaModel(context: ServerContext, name: string | null | undefined): void {
+/** The model of that name. Throws an ApiError in Ollama's words where there is none. */
+function ollamaModel({ models }: ServerContext, name: string | null | undefined): NamedModel {
   try {
-    requireModel(context, name);
+    return models.find(name);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     throw new ApiError({ ...error.facts, message: `model '${name?.slice(0, 100)}' not found` });
   }
+}
+
+async function useOllamaModel(
+  all: ServerContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  name: string | null | undefined,
+): Promise<ServerContext> {
+  ollamaModel(all, name);
+  return (await useModel(all, request, reply, name)).context;
 }
 
 export const ollamaError: ErrorFormat = ({ facts: { message, overflow } }) => ({

@@ -1,8 +1,9 @@
 /** `POST /v1/chat/completions`, whole and streamed. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Tokenizer } from '../../runtime/types.js';
-import { requireModel, type ServerContext } from '../context.js';
+import type { ServerContext } from '../context.js';
 import { clientSignal, parseBody } from '../http.js';
+import { useModel } from '../models/use.js';
 import type { ToolCall } from '../road/completion.js';
 import type { EndEvent } from '../road/usage.js';
 import { sendStream } from '../stream.js';
@@ -13,10 +14,10 @@ import { type ChoiceEvent, completeAll } from './choices.js';
 import { tierName, tierOf } from './sampling.js';
 import { chatLogprobs, newId, openAiStream, openAiUsage } from './shared.js';
 
-export function registerChat(app: FastifyInstance, context: ServerContext): void {
+export function registerChat(app: FastifyInstance, all: ServerContext): void {
   const handle = async (request: FastifyRequest, reply: FastifyReply) => {
     const body = parseBody(chatBody, request.body);
-    const model = requireModel(context, body.model);
+    const { context, model } = await useModel(all, request, reply, body.model);
     const { requests, tools } = chatRequest(context, body, request.id, request.caller.name);
     const { tokenizer } = context.host.require();
     const events = completeAll(context, requests, clientSignal(request, reply));

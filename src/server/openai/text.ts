@@ -1,8 +1,9 @@
 /** `POST /v1/completions`, whole and streamed. */
 import type { FastifyInstance } from 'fastify';
 import type { Tokenizer } from '../../runtime/types.js';
-import { requireModel, type ServerContext } from '../context.js';
+import type { ServerContext } from '../context.js';
 import { clientSignal, parseBody } from '../http.js';
+import { useModel } from '../models/use.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import type { EndEvent } from '../road/usage.js';
 import { sendStream } from '../stream.js';
@@ -12,10 +13,10 @@ import { finishName, newId, openAiStream, openAiUsage, streamDone } from './shar
 import { type ListLogprobs, TextLogprobs } from './text-logprobs.js';
 import { textBody, textRequest } from './text-request.js';
 
-export function registerText(app: FastifyInstance, context: ServerContext): void {
+export function registerText(app: FastifyInstance, all: ServerContext): void {
   app.post('/v1/completions', async (request, reply) => {
     const body = parseBody(textBody, request.body);
-    const model = requireModel(context, body.model);
+    const { context, model } = await useModel(all, request, reply, body.model);
     const { tokenizer, info } = context.host.require();
     const asked = textRequest(body, info, request.id, request.caller.name);
     const { requests, made, sent } = asked;

@@ -2,10 +2,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Tokenizer } from '../../runtime/types.js';
-import { requireModel, type ServerContext } from '../context.js';
+import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { parseBody } from '../http.js';
 import { list } from '../list.js';
+import { useModel } from '../models/use.js';
 import { mostCounted, promptIds, promptLength } from '../road/prompt.js';
 import { messages, toMessages } from './chat-messages.js';
 import { isGiven } from './sampling.js';
@@ -31,11 +32,11 @@ const detokenizeBody = z.object({
   tokens: list(z.int().min(0), { most: MAX_TEXT }),
 });
 
-export function registerTokens(app: FastifyInstance, context: ServerContext): void {
-  app.post('/tokenize', ({ body: given, caller }) => {
-    const body = parseBody(tokenizeBody, given);
-    requireModel(context, body.model);
-    context.rates.take(caller, 0);
+export function registerTokens(app: FastifyInstance, all: ServerContext): void {
+  app.post('/tokenize', async (request, reply) => {
+    const body = parseBody(tokenizeBody, request.body);
+    const { context } = await useModel(all, request, reply, body.model);
+    context.rates.take(request.caller, 0);
     const { tokenizer, info } = context.host.require();
     const plain = body.prompt ?? body.content;
     let tokens: readonly number[];
@@ -61,10 +62,10 @@ export function registerTokens(app: FastifyInstance, context: ServerContext): vo
       }),
     };
   });
-  app.post('/detokenize', ({ body: given, caller }) => {
-    const body = parseBody(detokenizeBody, given);
-    requireModel(context, body.model);
-    context.rates.take(caller, 0);
+  app.post('/detokenize', async (request, reply) => {
+    const body = parseBody(detokenizeBody, request.body);
+    const { context } = await useModel(all, request, reply, body.model);
+    context.rates.take(request.caller, 0);
     const decoded = context.host.require().tokenizer.decode(body.tokens);
     return { prompt: decoded, content: decoded };
   });

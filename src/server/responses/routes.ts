@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ResponseObject } from '../../protocol/protocol.js';
 import { badRequest } from '../errors.js';
 import { clientSignal } from '../http.js';
+import { useModel } from '../models/use.js';
 import { countTokens } from '../road/prompt.js';
 import { sendStream, sseContentType, ssePing } from '../stream.js';
 import { createBody, parse } from './body.js';
@@ -24,8 +25,6 @@ const unseen: EventSink = {
 
 const idParams = z.looseObject({ id: z.string() });
 
-const streamField = createBody.pick({ stream: true });
-
 const listQuery = z.looseObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   order: z.enum(['asc', 'desc']).default('desc'),
@@ -37,11 +36,14 @@ export function registerResponses(app: FastifyInstance, service: ResponsesServic
 
   app.post('/v1/responses', (request, reply) => create(service, request, reply));
 
-  app.post('/v1/responses/input_tokens', (request) => {
-    const { request: prepared } = service.prepare(request.body, request.caller.name);
+  app.post('/v1/responses/input_tokens', async (request, reply) => {
+    const { name } = request.caller;
+    const body = parse(createBody, request.body);
+    const used = await useModel(service.context, request, reply, body.model);
+    const { request: prepared } = service.prepare(body, used, name);
     return {
       object: 'response.input_tokens',
-      input_tokens: countTokens(service.context, prepared.prompt, request.caller.name),
+      input_tokens: countTokens(used.context, prepared.prompt, name),
     };
   });
 
@@ -93,8 +95,10 @@ async function create(
   reply: FastifyReply,
 ): Promise<ResponseObject | FastifyReply> {
   const caller = request.caller.name;
-  const { stream } = parse(streamField, request.body);
-  const prepared = service.prepare(request.body, caller);
+  const body = parse(createBody, request.body);
+  const { stream } = body;
+  const used = await useModel(service.context, request, reply, body.model);
+  const prepared = service.prepare(body, used, caller);
   const signal = clientSignal(request, reply);
   if (stream === true) {
     const events = new SseEvents();
@@ -132,8 +136,9 @@ async function compact(
     truncation: 'auto',
     store: false,
   };
+  const used = await useModel(service.context, request, reply, model);
   const run = service.start({
-    ...service.prepare(body, caller),
+    ...service.prepare(parse(createBody, body), used, caller),
     caller,
     sink: unseen,
     signal: clientSignal(request, reply),

@@ -1,9 +1,10 @@
 /** What HTTP and WebSocket share: requests in, runs under way, and responses kept. */
 import { MiB } from '../../core/units.js';
 import type { ResponseObject } from '../../protocol/protocol.js';
-import { requireModel, type ServerContext } from '../context.js';
+import type { ServerContext } from '../context.js';
+import type { Used } from '../models/use.js';
 import { leavesRoom } from '../road/truncate.js';
-import { type CreateBody, createBody, parse } from './body.js';
+import type { CreateBody } from './body.js';
 import type { EventSink } from './events.js';
 import type { Item } from './items.js';
 import { type ResponseRequest, responseRequest } from './request.js';
@@ -19,6 +20,8 @@ import {
 export const defaultStoreLimits: StoreLimits = { responses: 10_000, bytes: 256 * MiB };
 
 export interface StartOptions {
+  /** Of its model. */
+  readonly context: ServerContext;
   readonly request: ResponseRequest;
   readonly caller: string;
   readonly sink: EventSink;
@@ -27,8 +30,9 @@ export interface StartOptions {
   readonly previous?: KeptResponse | null;
 }
 
-/** A request with what it continues. */
+/** A request with what it continues, and the context of its model. */
 export interface Prepared {
+  readonly context: ServerContext;
   readonly request: ResponseRequest;
   readonly previous: KeptResponse | null;
 }
@@ -44,49 +48,42 @@ export class ResponsesService {
   }
 
   /**
-   * Checks a body. `find` looks for the previous response, by default in the store. Throws an ApiError where something
-   * is wrong with it.
+   * Prepares a checked body for the model that it has. `find` looks for the previous response, by default in the store.
+   * Throws an ApiError where something is wrong with it.
    */
   prepare(
-    body: unknown,
+    body: CreateBody,
+    { model, context }: Used,
     caller: string,
     find: (id: string) => KeptResponse | null = (id) => this.store.get(id, caller),
     findItem: (id: string) => Item | null = (id) => this.store.item(id, caller),
   ): Prepared {
-    const checked = parse(createBody, body);
-    const model = requireModel(this.context, checked.model);
-    const { previous_response_id: previousId } = checked;
+    const { previous_response_id: previousId } = body;
     const previous = typeof previousId === 'string' ? find(previousId) : null;
     if (typeof previousId === 'string' && previous === null) throw previousNotFound(previousId);
-    return { request: this.requestOf(checked, { model, previous, findItem }), previous };
-  }
-
-  private requestOf(
-    body: CreateBody,
-    {
-      model,
-      previous,
-      findItem,
-    }: {
-      readonly model: string;
-      readonly previous: KeptResponse | null;
-      readonly findItem: (id: string) => Item | null;
-    },
-  ): ResponseRequest {
-    return responseRequest(body, {
+    const request = responseRequest(body, {
       model,
       info: this.context.host.require().info,
       findItem,
       history: previous?.conversation ?? [],
       joined: previous?.joined ?? null,
-      fits: (prompt, maxOutputTokens) => leavesRoom(this.context.host.require(), prompt, maxOutputTokens),
+      fits: (prompt, maxOutputTokens) => leavesRoom(context.host.require(), prompt, maxOutputTokens),
     });
+    return { context, request, previous };
   }
 
   /** Admits a response, for `drive` or `pieces` to run. Throws an ApiError where it cannot be taken. */
-  start({ request, caller, sink, signal, isWarmUp = false, previous = null }: StartOptions): ResponseRun {
+  start({
+    context,
+    request,
+    caller,
+    sink,
+    signal,
+    isWarmUp = false,
+    previous = null,
+  }: StartOptions): ResponseRun {
     const run = new ResponseRun({
-      context: this.context,
+      context,
       request,
       caller,
       sink,

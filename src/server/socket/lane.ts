@@ -29,6 +29,8 @@ export interface Lane {
   readonly name: string | null;
   readonly jobs: Job[];
   active: Active | null;
+  /** A response that waits for its model; aborted where it is cancelled meanwhile. */
+  starting: { readonly address: Address; readonly stop: AbortController } | null;
   isRunning: boolean;
 }
 

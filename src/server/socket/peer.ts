@@ -2,6 +2,8 @@
 import { setMaxListeners } from 'node:events';
 import type { IncompleteReason, RateLimitsEvent, SteerErrorCode } from '../../protocol/protocol.js';
 import { ApiError, badRequest, toApiError } from '../errors.js';
+import { type Lease, leaseModel, type Used } from '../models/use.js';
+import { createBody, parse } from '../responses/body.js';
 import { newId } from '../responses/ids.js';
 import type { Prepared, ResponsesService } from '../responses/service.js';
 import {
@@ -116,7 +118,7 @@ export class Peer {
     if (lane !== undefined) return lane;
     const named = this.lanes.size - (this.lanes.has(null) ? 1 : 0);
     if (name !== null && named >= most) throw tooMany(`A connection has at most ${most} lanes with a name.`);
-    lane = { name, jobs: [], active: null, isRunning: false };
+    lane = { name, jobs: [], active: null, starting: null, isRunning: false };
     this.lanes.set(name, lane);
     return lane;
   }
@@ -147,13 +149,20 @@ export class Peer {
     try {
       const caller = authorize();
       const steers = previousId === null ? [] : this.state.takePending(previousId);
-      const prepared = service.prepare(
-        withSteers(body, steers),
-        caller,
-        (id) => this.state.find(id) ?? service.store.get(id, caller),
-        (id) => this.state.findItem(id) ?? service.store.item(id, caller),
-      );
-      await this.run(lane, prepared, { address, caller, isWarmUp: generate === false });
+      const checked = parse(createBody, withSteers(body, steers));
+      const used = await this.modelFor(lane, address, checked.model);
+      try {
+        const prepared = service.prepare(
+          checked,
+          used,
+          caller,
+          (id) => this.state.find(id) ?? service.store.get(id, caller),
+          (id) => this.state.findItem(id) ?? service.store.item(id, caller),
+        );
+        await this.run(lane, prepared, { address, caller, used, isWarmUp: generate === false });
+      } finally {
+        used.release();
+      }
     } catch (thrown) {
       // A continuation that failed, for whatever reason, takes what it built on with it.
       if (previousId !== null) this.state.evict(previousId);
@@ -161,16 +170,28 @@ export class Peer {
     }
   }
 
+  /** Takes the model of a response that can be cancelled while it waits for it. */
+  private async modelFor(lane: Lane, address: Address, name: string | null | undefined): Promise<Lease> {
+    const stop = new AbortController();
+    lane.starting = { address, stop };
+    const leave = (): void => stop.abort(this.gone.signal.reason);
+    this.gone.signal.addEventListener('abort', leave);
+    try {
+      return await leaseModel(this.options.service.context, name, stop.signal);
+    } finally {
+      this.gone.signal.removeEventListener('abort', leave);
+      lane.starting = null;
+    }
+  }
+
   /** Runs a response and then what it was steered to. Throws an ApiError where the first is not admitted. */
   private async run(lane: Lane, first: Prepared, how: RunHow): Promise<void> {
     const { service, wire } = this.options;
-    const { address, caller, isWarmUp } = how;
+    const { address, caller, used, isWarmUp } = how;
     let prepared = first;
     for (;;) {
-      const { request, previous } = prepared;
       const run = service.start({
-        request,
-        previous,
+        ...prepared,
         caller,
         sink: wire.sinkFor(address),
         signal: this.gone.signal,
@@ -216,7 +237,7 @@ export class Peer {
         this.options.authorize();
         const input = active.steers.flatMap((steer) => steer.input);
         const body = { ...prepared.request.body, input, previous_response_id: run.id };
-        prepared = service.prepare(body, caller, () => kept);
+        prepared = service.prepare(parse(createBody, body), used, caller, () => kept);
       } catch (thrown) {
         this.failSteers(active, toApiError(thrown).facts.message);
         return;
@@ -285,6 +306,11 @@ export class Peer {
         typeof id === 'string'
           ? this.activeWith(({ run }) => run.id === id)
           : (this.lanes.get(name ?? null)?.active ?? null);
+      const starting = typeof id === 'string' ? null : (this.lanes.get(name ?? null)?.starting ?? null);
+      if (active === null && starting !== null) {
+        starting.stop.abort(cancelledInLane());
+        return;
+      }
       if (active === null)
         throw badRequest(
           'There is no such response under way.',
@@ -302,7 +328,8 @@ export class Peer {
       this.cut(active, 'cancelled');
       return;
     }
-    for (const { jobs } of this.lanes.values()) {
+    for (const { jobs, starting } of this.lanes.values()) {
+      if (starting?.address.request === request) starting.stop.abort(cancelledInLane());
       const index = jobs.findIndex(({ address }) => address.request === request);
       if (index < 0) continue;
       const [job] = jobs.splice(index, 1);
@@ -326,6 +353,7 @@ export class Peer {
 interface RunHow {
   readonly address: Address;
   readonly caller: string;
+  readonly used: Used;
   readonly isWarmUp: boolean;
 }
 

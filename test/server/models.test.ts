@@ -1,0 +1,262 @@
+/** Several models behind one address: brought in when they are asked for, in turns where there is room for fewer. */
+import OpenAI from 'openai';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { EngineError, FormatError } from '#src/core/errors.js';
+import type { ModelOptions } from '#src/server/models/served.js';
+import { type RunningServer, type ServerOptions, startServer } from '#src/server/serve.js';
+import { NullEngine, type NullEngineOptions } from '#src/testing/null-engine.js';
+
+/** What was loaded and unloaded, in order, and how many were in memory at most. */
+class Record {
+  readonly events: string[] = [];
+  most = 0;
+  private readonly loaded = new Set<string>();
+
+  model(id: string, engine: NullEngineOptions = {}, options: Partial<ModelOptions> = {}): ModelOptions {
+    return {
+      id,
+      memory: () => Promise.resolve(100),
+      load: async () => {
+        this.events.push(`load ${id}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        this.loaded.add(id);
+        this.most = Math.max(this.most, this.loaded.size);
+        const made = new NullEngine(engine);
+        void made.ended.then(() => {
+          this.events.push(`unload ${id}`);
+          this.loaded.delete(id);
+        });
+        return made;
+      },
+      ...options,
+    };
+  }
+}
+
+async function serve(models: readonly ModelOptions[], options: Partial<ServerOptions> = {}) {
+  const [{ load, ...model }, ...others] = models as [ModelOptions, ...ModelOptions[]];
+  const server = await startServer({ load, model, models: others, port: 0, logLevel: 'silent', ...options });
+  onTestFinished(() => server.close());
+  await server.ready;
+  return { server, client: new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 }) };
+}
+
+const ask = (client: OpenAI, model: string, max_tokens = 2) =>
+  client.completions.create({ model, prompt: 'a', max_tokens });
+
+const users = (server: RunningServer): number =>
+  server.context.models.served.reduce((sum, one) => sum + one.users, 0);
+
+describe('three models with room for two', () => {
+  it('are answered in any order, and no model goes while it is used', async () => {
+    const record = new Record();
+    const slow = { tokensPerSecond: 100 };
+    const { server, client } = await serve(
+      ['a', 'b', 'c'].map((id) => record.model(id, slow)),
+      { pool: { memoryBytes: 250 } },
+    );
+    const order = [...'abcabccbaacbbacabc'];
+    const answers = await Promise.all(order.map((id, i) => ask(client, id, 1 + (i % 7))));
+    expect(answers.map(({ model }) => model)).toEqual(order);
+    for (const [i, { choices }] of answers.entries())
+      expect(choices[0]?.text.trim().split(' ')).toHaveLength(1 + (i % 7));
+    expect(record.most).toBe(2);
+    await vi.waitFor(() => expect(users(server)).toBe(0));
+  });
+
+  it('by number as well, and the one that was used longest ago goes', async () => {
+    const record = new Record();
+    const { client } = await serve(
+      ['a', 'b', 'c'].map((id) => record.model(id)),
+      { pool: { maxLoaded: 2 } },
+    );
+    for (const id of 'abac') await ask(client, id);
+    expect(record.events).toEqual(['load a', 'load b', 'unload b', 'load c']);
+  });
+
+  it('a busy model gives way to one that waits, after its requests', async () => {
+    const record = new Record();
+    const { server, client } = await serve([record.model('a', { tokensPerSecond: 50 }), record.model('b')], {
+      pool: { maxLoaded: 1 },
+    });
+    const long = ask(client, 'a', 20);
+    await vi.waitFor(() => expect(users(server)).toBe(1));
+    const ended: string[] = [];
+    const other = ask(client, 'b').then(() => ended.push('b'));
+    await vi.waitFor(() => expect(server.context.models.pool.waiting()).toBe(1));
+    const health = (await (await fetch(`${server.url}/health`)).json()) as { models: object[] };
+    expect(health.models).toMatchObject([
+      { id: 'a', status: 'ready', requests: 1, waiting: 0 },
+      { id: 'b', status: 'unloaded', requests: 0, waiting: 1 },
+    ]);
+    // It came later than the one that waits for this model's room.
+    const later = ask(client, 'a').then(() => ended.push('a'));
+    expect((await long).choices[0]?.text.trim().split(' ')).toHaveLength(20);
+    await Promise.all([other, later]);
+    expect(ended).toEqual(['b', 'a']);
+    expect(record.events).toEqual(['load a', 'unload a', 'load b', 'unload b', 'load a']);
+  });
+
+  it('what waits no more is not loaded', async () => {
+    const record = new Record();
+    const { server, client } = await serve([record.model('a', { tokensPerSecond: 50 }), record.model('b')], {
+      pool: { maxLoaded: 1 },
+    });
+    const long = ask(client, 'a', 10);
+    await vi.waitFor(() => expect(users(server)).toBe(1));
+    const gone = new AbortController();
+    const waits = client.completions.create({ model: 'b', prompt: 'a' }, { signal: gone.signal });
+    await vi.waitFor(() => expect(server.context.models.pool.waiting()).toBe(1));
+    gone.abort();
+    await expect(waits).rejects.toThrow();
+    await vi.waitFor(() => expect(server.context.models.pool.waiting()).toBe(0));
+    await long;
+    await ask(client, 'a');
+    expect(record.events).toEqual(['load a']);
+  });
+
+  it('more than may wait are told when to come back', async () => {
+    const record = new Record();
+    const { server, client } = await serve([record.model('a', { tokensPerSecond: 50 }), record.model('b')], {
+      pool: { maxLoaded: 1, maxWaiting: 1 },
+    });
+    const long = ask(client, 'a', 10);
+    await vi.waitFor(() => expect(users(server)).toBe(1));
+    const waits = ask(client, 'b');
+    await vi.waitFor(() => expect(server.context.models.pool.waiting()).toBe(1));
+    await expect(ask(client, 'b')).rejects.toMatchObject({ status: 503, code: 'server_is_overloaded' });
+    await Promise.all([long, waits]);
+  });
+});
+
+describe('a model', () => {
+  it('goes when its time without requests is over', async () => {
+    const record = new Record();
+    const { server, client } = await serve([record.model('a')], { pool: { keepAliveMs: 60 } });
+    await vi.waitFor(() => expect(record.events).toEqual(['load a', 'unload a']));
+    expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+    await ask(client, 'a');
+    expect(record.events).toEqual(['load a', 'unload a', 'load a']);
+  });
+
+  it('that does not fit is refused in words, and nothing else goes for it', async () => {
+    const record = new Record();
+    const { client } = await serve(
+      [record.model('a'), record.model('big', {}, { memory: () => Promise.resolve(1000) })],
+      { pool: { memoryBytes: 250 } },
+    );
+    await expect(ask(client, 'big')).rejects.toMatchObject({
+      status: 500,
+      code: 'model_does_not_fit',
+      message: expect.stringContaining('1000 B'),
+    });
+    await ask(client, 'a');
+    expect(record.events).toEqual(['load a']);
+  });
+
+  it('whose file is gone or broken is an error of its own, and works when the file is back', async () => {
+    const record = new Record();
+    let fault: Error | null = new FormatError({
+      what: '/models/b.gguf',
+      given: 'no such file',
+      expected: 'a readable file',
+      todo: 'Check the path.',
+    });
+    const good = record.model('b');
+    const load: ModelOptions['load'] = (...args) => (fault ? Promise.reject(fault) : good.load(...args));
+    const { client } = await serve([record.model('a'), { ...good, load }]);
+    const error = await ask(client, 'b').catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ status: 404, code: 'model_not_found' });
+    expect(String(error)).not.toContain('/models/');
+    fault = new FormatError({
+      what: '/models/b.gguf',
+      given: 'text',
+      expected: 'a GGUF file',
+      todo: 'Look.',
+    });
+    await expect(ask(client, 'b')).rejects.toMatchObject({
+      status: 500,
+      code: 'model_load_failed',
+      message: expect.stringContaining('text, not a GGUF file'),
+    });
+    fault = null;
+    await ask(client, 'b');
+    await ask(client, 'a');
+  });
+
+  it('is loaded again when its file has changed, and serves on when it is gone', async () => {
+    const record = new Record();
+    let version: string | null = '1';
+    const { client } = await serve([record.model('a', {}, { version: () => Promise.resolve(version) })]);
+    const now = vi.spyOn(performance, 'now');
+    let later = 0;
+    const real = now.getMockImplementation() ?? performance.now.bind(performance);
+    now.mockRestore();
+    vi.spyOn(performance, 'now').mockImplementation(() => real() + later);
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    await ask(client, 'a');
+    version = null;
+    later += 5000;
+    await ask(client, 'a');
+    expect(record.events).toEqual(['load a']);
+    version = '2';
+    later += 5000;
+    await ask(client, 'a');
+    expect(record.events).toEqual(['load a', 'unload a', 'load a']);
+  });
+
+  it('that breaks is loaded again by itself', async () => {
+    const record = new Record();
+    const engines: NullEngine[] = [];
+    const load = (): Promise<NullEngine> => {
+      engines.push(new NullEngine());
+      return Promise.resolve(engines.at(-1)!);
+    };
+    const { client } = await serve([record.model('a'), { id: 'b', load }]);
+    await ask(client, 'b');
+    engines[0]!.break(new EngineError({ what: 'x', given: 'y', expected: 'z', todo: 'w' }));
+    await vi.waitFor(() => expect(engines).toHaveLength(2));
+    await vi.waitFor(() => ask(client, 'b'));
+  });
+});
+
+describe('names', () => {
+  it('choose the model: its own, further ones, and the one for all others', async () => {
+    const record = new Record();
+    const { client } = await serve([record.model('a'), record.model('b')], {
+      aliases: { 'gpt-4o': 'b', '*': 'gpt-4o' },
+    });
+    expect((await ask(client, 'claude')).model).toBe('claude');
+    expect(record.events).toEqual(['load a', 'load b']);
+    const { data } = await client.models.list();
+    expect(data.map(({ id }) => id)).toEqual(['a', 'b', 'gpt-4o']);
+    expect(data[1]).toMatchObject({ status: { value: 'loaded' } });
+  });
+
+  it('that no model has are a 404 that lists those that there are', async () => {
+    const record = new Record();
+    const { client } = await serve([record.model('a'), record.model('b')]);
+    await expect(ask(client, 'c')).rejects.toMatchObject({
+      status: 404,
+      code: 'model_not_found',
+      message: expect.stringContaining('"a" and "b" are'),
+    });
+  });
+
+  it.each([
+    [
+      'two models of one name',
+      { models: [{ id: 'a', load: () => Promise.resolve(new NullEngine()) }] },
+      /two that/,
+    ],
+    ['an alias for nothing', { aliases: { x: 'y' } }, /"y", which is not served/],
+  ])('refuse %s', async (_, options, message) => {
+    const record = new Record();
+    const { load, ...model } = record.model('a');
+    await expect(startServer({ load, model, port: 0, logLevel: 'silent', ...options })).rejects.toThrow(
+      message,
+    );
+  });
+});
