@@ -58,6 +58,23 @@ it('says over the binary form what HTTP says', async () => {
   expect({ ...usage, waferflow: null }).toEqual({ ...http.usage, waferflow: null });
 });
 
+it('fills in between two texts, and refuses a suffix beside what is not plain text', async () => {
+  const { url } = await testServer();
+  const one = await client(url);
+  const params = { input: 'abc', suffix: 'defgh', max_output_tokens: 3, store: false };
+  const { text, usage } = await one.respond(params).response;
+  expect(text).toBe(words(3));
+  // A token a byte, and one for each of the three roles.
+  expect(usage?.input_tokens).toBe('abcdefgh'.length + 3);
+  const items = [{ role: 'user', content: 'abc' }];
+  const atStart = await one.respond({ ...params, input: '' }).response;
+  expect(atStart.usage?.input_tokens).toBe('defgh'.length + 3);
+  for (const wrong of [{ input: items }, { instructions: 'be brief' }, { suffix: 1 }])
+    await expect(one.respond({ ...params, ...wrong }).response).rejects.toMatchObject({
+      facts: { status: 400, param: 'suffix' },
+    });
+});
+
 it('goes on from an earlier response and from a warm-up, in lanes', async () => {
   const { url } = await testServer();
   const one = await client(url);

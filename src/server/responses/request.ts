@@ -115,7 +115,7 @@ export function responseRequest(
   };
   return {
     response,
-    prompt: promptOf(shown),
+    prompt: fillIn(body) ?? promptOf(shown),
     tier,
     options,
     input,
@@ -124,6 +124,18 @@ export function responseRequest(
     clientTools: known.byName,
     body,
   };
+}
+
+/** The prompt of a body with a `suffix`, which goes with plain text alone; null without one. */
+function fillIn({ input, suffix, ...body }: CreateBody): CompletionPrompt | null {
+  if (suffix === undefined || suffix === null) return null;
+  const beside = (['instructions', 'previous_response_id', 'tools'] as const).find((name) => body[name]);
+  if (typeof input !== 'string' || beside !== undefined)
+    throw badRequest(
+      `\`suffix\` goes with an \`input\` of text and no ${beside ?? 'items'}: leave out one of them.`,
+      'suffix',
+    );
+  return { kind: 'infill', prefix: input, suffix };
 }
 
 /** An output without its call means that the client has mixed something up. */
