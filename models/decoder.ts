@@ -26,14 +26,16 @@ export interface Style {
   /** Norms without weights. */
   readonly isNormBare?: boolean;
   readonly embeddingScale?: number;
-  /** Name of a norm of the embedding. */
-  readonly embeddingNorm?: string;
+  /** Name of a norm of the embedding; null for one without weights. */
+  readonly embeddingNorm?: string | null;
   /** A learned embedding of the position is added. */
   readonly hasPositions?: boolean;
   readonly mixer: Part | null;
   readonly mlp: Part | null;
   /** Names of the norms before and after the mixer and the MLP; null for none. */
   readonly norms?: Partial<Norms>;
+  /** Epsilon of the norms after the mixer and the MLP, where it is not that of the others. */
+  readonly afterEps?: number;
   /** What a layer does in its own way; null for no such part. */
   readonly layer?: (layer: number) => { mixer?: Part | null; mlp?: Part | null; norms?: Partial<Norms> };
   /** Both parts read the layer's input. `ownNorm`: the MLP by a norm of its own. */
@@ -54,6 +56,8 @@ interface Norms {
 }
 
 const usualNorms: Norms = { before: 'attn_norm', after: null, mlpBefore: 'ffn_norm', mlpAfter: null };
+
+const sumOf = (sizes: readonly number[]): number => sizes.reduce((a, b) => a + b, 0);
 
 /** A model being built: the graph, what the file says, and the style. */
 export class Decoder {
@@ -96,33 +100,34 @@ export class Decoder {
     return this.linear(x, layer, { [stem]: features }, hasBias)[0]!;
   }
 
-  /** Parts of one stored matrix (and bias) of `all` rows, one under the other. */
+  /** Parts of one stored matrix (and bias) of `all` rows, one under the other or `step` rows from one to the next. */
   fused(
     x: Value,
     layer: number,
     stem: string,
     features: readonly number[],
-    all = features.reduce((a, b) => a + b, 0),
+    all = sumOf(features),
+    step: number | null = null,
   ): Value[] {
-    const cut = (ref: WeightRef): WeightRef[] => {
-      let first = 0;
-      return features.map((count) => {
-        first += count;
-        return { ...ref, rows: { groups: 1, first: first - count, count } };
-      });
-    };
-    const bias = this.optional(layer, stem, [all], '.bias');
-    return this.graph.linear(x, cut(this.ref(layer, stem, [all, x.features])), bias ? cut(bias) : []);
+    const first = (i: number): number => (step === null ? sumOf(features.slice(0, i)) : i * step);
+    const rows = features.map((count, i) => ({ groups: 1, first: first(i), count }));
+    return this.parts(x, layer, stem, all, rows);
   }
 
   /** Parts of one stored matrix (and bias), which lie under each other in each of `groups` equal runs of its rows. */
   interleaved(x: Value, layer: number, stem: string, groups: number, features: readonly number[]): Value[] {
-    const all = groups * features.reduce((a, b) => a + b, 0);
-    const cut = (ref: WeightRef): WeightRef[] =>
-      features.map((count, i) => {
-        const first = features.slice(0, i).reduce((a, b) => a + b, 0);
-        return { ...ref, rows: { groups, first, count } };
-      });
+    const rows = features.map((count, i) => ({ groups, first: sumOf(features.slice(0, i)), count }));
+    return this.parts(x, layer, stem, groups * sumOf(features), rows);
+  }
+
+  private parts(
+    x: Value,
+    layer: number,
+    stem: string,
+    all: number,
+    rows: readonly NonNullable<WeightRef['rows']>[],
+  ): Value[] {
+    const cut = (ref: WeightRef): WeightRef[] => rows.map((own) => ({ ...ref, rows: own }));
     const bias = this.optional(layer, stem, [all], '.bias');
     return this.graph.linear(x, cut(this.ref(layer, stem, [all, x.features])), bias ? cut(bias) : []);
   }
@@ -135,14 +140,15 @@ export class Decoder {
       per = x.features,
       rows = x.rows,
       how = this.style.norm ?? 'rms',
+      eps = this.style.eps,
     }: {
       per?: number;
       rows?: Value['rows'];
       how?: 'rms' | 'layer';
+      eps?: number | undefined;
     } = {},
   ): Value {
     const { config, style } = this;
-    const eps = style.eps ?? (how === 'rms' ? config.rmsEps : config.layerEps);
     // Some files leave out ".weight".
     const weight = config.has(name) ? name : `${name}.weight`;
     const stored = config.file.shape(weight);
@@ -157,7 +163,7 @@ export class Decoder {
         how,
         weight: style.isNormBare ? null : ref(weight),
         bias: config.has(`${name}.bias`) ? ref(`${name}.bias`) : null,
-        eps,
+        eps: eps ?? (how === 'rms' ? config.rmsEps : config.layerEps),
         per,
       },
       rows,
@@ -165,13 +171,27 @@ export class Decoder {
   }
 
   /** A norm of a layer, or x where the name is null. */
-  normOf(x: Value, layer: number, stem: string | null): Value {
-    return stem === null ? x : this.norm(x, `blk.${layer}.${stem}`);
+  normOf(x: Value, layer: number, stem: string | null, eps = this.style.eps): Value {
+    return stem === null ? x : this.norm(x, `blk.${layer}.${stem}`, { eps });
+  }
+
+  /** RMSNorm without weights, of runs of `per` features. */
+  bareNorm(x: Value, per = x.features): Value {
+    return this.graph.norm(x, { how: 'rms', weight: null, bias: null, eps: this.config.rmsEps, per });
   }
 }
 
+/** What lies between the embedding and the last norm: all layers in order, where an architecture has no other way. */
+export type Body = (model: Decoder, embedded: Value) => Value;
+
+const inOrder: Body = (model, embedded) => {
+  let x = embedded;
+  for (let layer = 0; layer < model.config.layers; layer++) x = layerOf(model, x, layer);
+  return x;
+};
+
 /** The ops of a model from what the file says and the architecture's style. */
-export function decoder(config: Config, style: Style): Decoder {
+export function decoder(config: Config, style: Style, body: Body = inOrder): Decoder {
   const model = new Decoder(config, style);
   const { graph } = model;
   const table: WeightRef = { name: 'token_embd.weight', shape: [config.vocab, config.hidden] };
@@ -180,20 +200,21 @@ export function decoder(config: Config, style: Style): Decoder {
     const positions: WeightRef = { name: 'position_embd.weight', shape: [config.context, config.hidden] };
     x = graph.add(x, graph.embedding(positions, { index: 'position' }));
   }
-  if (style.embeddingNorm) x = model.norm(x, style.embeddingNorm);
-  for (let layer = 0; layer < config.layers; layer++) x = layerOf(model, x, layer);
-  head(model, x, table);
+  if (style.embeddingNorm === null) x = model.bareNorm(x);
+  else if (style.embeddingNorm) x = model.norm(x, style.embeddingNorm);
+  head(model, body(model, x), table);
   return model;
 }
 
-function layerOf(model: Decoder, x: Value, layer: number): Value {
+/** A mixer and an MLP around the residual, as the style says. */
+export function layerOf(model: Decoder, x: Value, layer: number): Value {
   const { graph, style } = model;
   const own = style.layer?.(layer) ?? {};
   const norms = { ...usualNorms, ...style.norms, ...own.norms };
   const { mixer, mlp } = { mixer: style.mixer, mlp: style.mlp, ...own };
   const scale = style.residualScale ?? 1;
   const add = (to: Value, part: Part, h: Value, after: string | null): Value =>
-    graph.add(to, model.normOf(part(model, h, layer), layer, after), scale);
+    graph.add(to, model.normOf(part(model, h, layer), layer, after, style.afterEps ?? style.eps), scale);
   if (style.parallel && mixer && mlp) {
     const h = model.normOf(x, layer, norms.before);
     const second = style.parallel.ownNorm ? model.normOf(x, layer, norms.mlpBefore) : h;
@@ -238,6 +259,10 @@ export interface AttentionStyle {
   readonly hasSinks?: boolean;
   /** Rows of the tensor that q, k and v lie in, where it has more than they need. */
   readonly qkvRows?: number;
+  /** Rows from the first of q to the first of k, and from there to v, where they do not follow each other. */
+  readonly qkvStep?: number;
+  /** Name of a number for each head by which its normed queries are multiplied. */
+  readonly queryScale?: string;
   /** Behind a head's queries lies a gate, by whose sigmoid its result is multiplied. */
   readonly hasQueryGate?: boolean;
   /** q, k and v are cut to +- this. */
@@ -260,7 +285,7 @@ export function attention(
     const [heads, kvHeads] = [config.heads(layer), config.kvHeads(layer)];
     const sizes = [heads * headDim, kvHeads * headDim, kvHeads * valueDim] as const;
     let [q, k, v] = model.has(layer, 'attn_qkv')
-      ? model.fused(h, layer, 'attn_qkv', sizes, own.qkvRows)
+      ? model.fused(h, layer, 'attn_qkv', sizes, own.qkvRows, own.qkvStep)
       : model.linear(
           h,
           layer,
@@ -284,22 +309,22 @@ export function attention(
       const isWhole = stored === x.features && config.file.shape(`${name}.weight`)!.length === 1;
       return model.norm(x, name, { per: isWhole ? x.features : headDim });
     };
-    const norm = (): void => {
-      q = normed(q!, 'attn_q_norm');
-      k = normed(k!, 'attn_k_norm');
-    };
-    if (own.qkNorm === 'before rope') norm();
+    const norm = (): Value[] => [normed(q!, 'attn_q_norm'), normed(k!, 'attn_k_norm')];
+    if (own.qkNorm === 'before rope') [q, k] = norm();
     const table = own.rope === undefined ? config.rope() : own.rope;
     if (table !== null && table.dims > 0) {
       const facts = { first: 0, order: own.order ?? 'halves', table };
       q = graph.rope(q!, { heads, ...facts });
       k = graph.rope(k!, { heads: kvHeads, ...facts });
     }
-    if (own.qkNorm === 'after rope') norm();
+    if (own.qkNorm === 'after rope') [q, k] = norm();
     if (own.qkNorm === 'bare after rope') {
-      const bare = { how: 'rms', weight: null, bias: null, eps: config.rmsEps, per: headDim } as const;
-      q = graph.norm(q!, bare);
-      k = graph.norm(k!, bare);
+      q = model.bareNorm(q!, headDim);
+      k = model.bareNorm(k!, headDim);
+    }
+    if (own.queryScale) {
+      const scales = graph.embedding(model.ref(layer, own.queryScale, [1, heads]), { index: 0 });
+      q = graph.activation(q!, { name: 'identity' }, { by: scales });
     }
     let out = graph.attention({
       q: q!,

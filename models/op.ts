@@ -25,6 +25,8 @@ export interface WeightRef {
   readonly rows?: { readonly groups: number; readonly first: number; readonly count: number };
   /** Added to every element when it is read: 1 where a file keeps a norm's weight less one. */
   readonly plus?: number;
+  /** The reciprocal of every element is meant: what is multiplied with it is divided. */
+  readonly isInverse?: boolean;
 }
 
 /** Element functions without settings. GELU is x Phi(x) by erf, by the usual tanh formula, and x sigmoid(1.702 x). */

@@ -42,9 +42,9 @@ export function refsOf(op: Op): Refs {
 }
 
 /** One name for each part of a tensor that is read. */
-export function refKey({ name, rows, plus }: WeightRef): string {
+export function refKey({ name, rows, plus, isInverse }: WeightRef): string {
   const part = rows ? `[${rows.groups}:${rows.first}+${rows.count}]` : '';
-  return `${name}${part}${plus ? `+${plus}` : ''}`;
+  return `${isInverse ? '1/' : ''}${name}${part}${plus ? `+${plus}` : ''}`;
 }
 
 /** All parts that the ops read, each once, by its key. */

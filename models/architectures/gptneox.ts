@@ -1,4 +1,4 @@
-/** LayerNorm with RoPE: GPT-NeoX, Falcon, Phi 2, StarCoder 2, StableLM, Command R and their kin, many with attention and MLP side by side. */
+/** LayerNorm with RoPE: GPT-NeoX, Falcon, Phi 2, StarCoder 2, OLMo, StableLM, Command R and their kin, many with attention and MLP side by side. */
 import type { Architecture } from '../architecture.js';
 import type { Config } from '../config.js';
 import { attention, decoder, gated, plain, type Style } from '../decoder.js';
@@ -27,6 +27,12 @@ export const neoxes: readonly Architecture[] = [
   family(['phi2'], () => ({ parallel: { ownNorm: false } })),
   family(['starcoder2', 'codeshell'], () => ({})),
   family(['nemotron', 'jais2'], () => ({ mlp: plain('squaredRelu') })),
+  // Norms have no weights.
+  family(['olmo'], (config) => ({
+    isNormBare: true,
+    mixer: attention({ order: 'pairs', clamp: config.number('attention.clamp_kqv', 0) }),
+    mlp: gated('silu'),
+  })),
   family(['orion'], () => ({ mlp: gated('silu') })),
   family(['stablelm'], (config) => ({
     parallel: config.has('blk.0.ffn_norm.weight') ? null : { ownNorm: false },

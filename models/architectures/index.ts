@@ -16,12 +16,13 @@ import { gemma, gemma2, gemma3 } from './gemma.js';
 import { glm4 } from './glm4.js';
 import { glm4Moe } from './glm4-moe.js';
 import { gptOss } from './gpt-oss.js';
-import { baichuan, bloom, gpt2, jais } from './gpt2.js';
+import { baichuan, bloom, gpt2, jais, mpt } from './gpt2.js';
 import { neoxes } from './gptneox.js';
 import { granite, graniteHybrid, minicpm } from './granite.js';
 import { graniteSwa } from './granite-swa.js';
 import { grok } from './grok.js';
 import { groveMoe } from './grovemoe.js';
+import { hrmText } from './hrm-text.js';
 import { hunyuan } from './hunyuan.js';
 import { jamba } from './jamba.js';
 import { kimiLinear } from './kimi-linear.js';
@@ -37,6 +38,7 @@ import { minicpm3 } from './minicpm3.js';
 import { minimax01 } from './minimax-01.js';
 import { minimaxM3 } from './minimax-m3.js';
 import { mistral3 } from './mistral3.js';
+import { museGlimmer } from './muse-glimmer.js';
 import { nemotronH } from './nemotron-h.js';
 import { olmo2 } from './olmo2.js';
 import { olmoe } from './olmoe.js';
@@ -49,7 +51,9 @@ import { qwen35s } from './qwen35.js';
 import { refact } from './refact.js';
 import { smallThinker } from './smallthinker.js';
 import { smollm3 } from './smollm3.js';
+import { spark } from './spark2-5.js';
 import { sparseLlamas } from './sparse-llama.js';
+import { talkie } from './talkie.js';
 
 const all: readonly Architecture[] = [
   ...llamas,
@@ -81,6 +85,7 @@ const all: readonly Architecture[] = [
   granite,
   graniteSwa,
   graniteHybrid,
+  hrmText,
   hunyuan,
   jais,
   jamba,
@@ -97,6 +102,8 @@ const all: readonly Architecture[] = [
   minicpm3,
   minimaxM3,
   mistral3,
+  mpt,
+  museGlimmer,
   nemotronH,
   olmo2,
   olmoe,
@@ -108,7 +115,9 @@ const all: readonly Architecture[] = [
   ...qwenMoe,
   smallThinker,
   smollm3,
+  spark,
   ...sparseLlamas,
+  talkie,
 ];
 
 export const ARCHITECTURES: ReadonlyMap<string, Architecture> = new Map(

@@ -38,6 +38,20 @@ export const llamas: readonly Architecture[] = [
       }),
   },
   {
+    // Matrices for images lie beside those for text; positions turn as the first models' do, whatever the file says.
+    names: ['cogvlm'],
+    build: (config) =>
+      decoder(config, {
+        mixer: attention({
+          rope: config.rope({ dims: config.headDim, theta: 10000, divisor: 1, yarn: null, magnitude: 1 }),
+          qkvRows: 3 * config.heads(0) * config.headDim,
+          qkvStep: config.hidden,
+        }),
+        mlp: gated('silu'),
+      }),
+    ignored: [/\.vis_/, /^rope_freqs\.weight$/],
+  },
+  {
     names: ['qwen2vl'],
     build: (config) => {
       const eps = config.number('attention.layer_norm_rms_epsilon', 0);

@@ -42,8 +42,8 @@ export class Run {
   weight(ref: WeightRef): Vector {
     const known = this.parts.get(ref);
     if (known) return known;
-    const { shape, rows, plus = 0 } = ref;
-    let all = Float64Array.from(this.tensors(ref.name), (value) => value + plus);
+    const { shape, rows, plus = 0, isInverse } = ref;
+    let all = Float64Array.from(this.tensors(ref.name), (x) => (isInverse ? 1 / x : x) + plus);
     if (rows) {
       const matrices = shape.length === 3 ? shape[0]! : 1;
       const stored = shape.length === 3 ? shape[1]! : shape[0]!;

@@ -248,6 +248,29 @@ const models: readonly SmallModel[] = [
   sparse('minimax-m3', /_shexp/, { ...indexer, 'attention.indexer.block_size': 4 }),
   { architecture: 'minicpm3', has: /ffn_gate\.weight|attn_q_a\./, keys: latent },
   sparse('mimo2', /attn_sinks|exp_probs_b/, windows),
+  {
+    architecture: 'olmo',
+    has: /ffn_gate\.weight|attn_[qkv]\.bias/,
+    keys: { 'attention.clamp_kqv': float(0.5) },
+  },
+  {
+    architecture: 'mpt',
+    has: /attn_qkv|bias|act\.scales|position_embd|attn_q_norm\.weight/,
+    keys: { 'attention.max_alibi_bias': float(8), 'attention.clamp_kqv': float(1) },
+  },
+  { architecture: 'cogvlm', has: /ffn_gate\.weight|attn_qkv/, keys: { embedding_length: 64 } },
+  { architecture: 'talkie', has: gate, keys: { logit_scale: float(0.5) } },
+  {
+    architecture: 'hrm_text',
+    has: gate,
+    keys: { block_count: 12, 'hrm.layers_per_stack': 2, 'hrm.h_cycles': 2, 'hrm.l_cycles': 2 },
+  },
+  {
+    architecture: 'muse-glimmer',
+    has: gate,
+    keys: { ...windows, logit_scale: float(0.5), final_logit_softcapping: float(30) },
+  },
+  { architecture: 'spark2_5', has: gate, keys: windows },
   { architecture: 'refact', has: /ffn_(gate|up)\.weight/ },
   { architecture: 'paddleocr', has: gate },
   {

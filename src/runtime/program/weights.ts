@@ -76,7 +76,8 @@ export async function readVector(
     );
     values = Float32Array.from(parts.flatMap((part) => [...part]));
   }
-  return ref.plus ? values.map((value) => value + ref.plus!) : values;
+  const { plus = 0, isInverse } = ref;
+  return plus || isInverse ? values.map((value) => (isInverse ? 1 / value : value) + plus) : values;
 }
 
 async function loadMatrix(
