@@ -3,7 +3,7 @@
  * architectures, and which tensors there are. Keys that nobody asks for change nothing.
  */
 import { FormatError, ModelError } from '../src/core/errors.js';
-import type { RopeTable, WeightRef } from './op.js';
+import type { RopeTable, WeightRef, Window } from './op.js';
 
 /** A model's file, as far as its description goes: a GGUF file, or a folder that is read as one. */
 export interface ModelFile {
@@ -188,6 +188,23 @@ export class Config {
     return Array.from({ length: this.layers }, (_, l) =>
       every === 0 ? true : isFirstWhole ? l % every !== 0 : l % every < every - 1,
     );
+  }
+
+  /** What a folder says of a layer and GGUF has no key for, nor architectures a rule: a window, no positions. */
+  saidOf(layer: number): { readonly window?: Window; readonly rope?: null } {
+    const size = this.file.value('waferflow.attention.sliding_window');
+    const isIn = (key: string): boolean | undefined => {
+      const flag = numbersOf(this.file.value(`waferflow.${key}`))?.[layer];
+      return flag === undefined ? undefined : flag !== 0;
+    };
+    return {
+      ...(Number.isSafeInteger(size) &&
+        (size as number) >= 1 &&
+        isIn('attention.sliding_window_pattern') && {
+          window: { kind: 'sliding', size: size as number } as const,
+        }),
+      ...(isIn('rope.layers') === false && { rope: null }),
+    };
   }
 
   /** A whole number below `end`. */

@@ -280,7 +280,10 @@ export function attention(
 ): Part {
   return (model, h, layer) => {
     const { config, graph } = model;
-    const own = typeof style === 'function' ? style(layer, config) : style;
+    const own: AttentionStyle = {
+      ...(typeof style === 'function' ? style(layer, config) : style),
+      ...config.saidOf(layer),
+    };
     const { headDim, valueDim } = config;
     const [heads, kvHeads] = [config.heads(layer), config.kvHeads(layer)];
     const sizes = [heads * headDim, kvHeads * headDim, kvHeads * valueDim] as const;

@@ -119,6 +119,15 @@ describe('a Hugging Face folder', () => {
     expect(file.tensors.size).toBe(4);
   });
 
+  it('keeps a window and layers without positions that GGUF has no key for, and says so', async () => {
+    const window = await openFolder(folder({ config: { sliding_window: 8 } }));
+    expect(window.warnings.join()).toMatch(/waferflow.attention.sliding_window/);
+    expect((await readGguf(window)).require('waferflow.attention.sliding_window', 'count')).toBe(8);
+    const still = await openFolder(folder({ config: { no_rope_layers: [0] } }));
+    expect(still.warnings.join()).toMatch(/waferflow.rope.layers/);
+    expect((await openFolder(folder())).warnings).toEqual([]);
+  });
+
   const q = 'model.layers.0.self_attn.q_proj.weight';
   const bad = (patch: (header: Record<string, unknown>) => void): Changes => ({
     files: { 'model.safetensors': safetensors(shapes, patch) },
@@ -129,7 +138,17 @@ describe('a Hugging Face folder', () => {
       { config: { model_type: 'unheard-of' } },
       /model_type: got "unheard-of", expected one of llama/,
     ],
-    ['a window', { config: { sliding_window: 8 } }, /sliding_window: got 8/],
+    ['a window of none', { config: { sliding_window: -8 } }, /sliding_window: got -8/],
+    [
+      'kinds of too few layers',
+      { config: { layer_types: [], sliding_window: 8 } },
+      /layer_types: got \[\], expected a list of 1/,
+    ],
+    [
+      'a stretch of none',
+      { config: { rope_scaling: { type: 'x' } } },
+      /rope_type: got "x", expected default/,
+    ],
     [
       'quantised weights',
       { config: { quantization_config: { quant_method: 'awq' } } },
@@ -139,8 +158,8 @@ describe('a Hugging Face folder', () => {
     ['a size of none', { config: { hidden_size: -1 } }, /hidden_size: got -1/],
     [
       'heads that disagree',
-      { config: { num_attention_heads: 4, head_dim: 4 } },
-      /q_proj.weight": got 8 rows, expected 4 heads of 4/,
+      { config: { num_attention_heads: 3, head_dim: 3 } },
+      /q_proj.weight": got \[8, 8\], expected rows in runs of 3/,
     ],
     [
       'a tokenizer of another kind',

@@ -1,156 +1,140 @@
-/** What a folder's config.json says in the words of GGUF, and how tensors are called there: a table per kind of model. */
-import { FormatError, ModelError } from '../../core/errors.js';
+/** A folder's config.json, read key by key: what is there is checked, and what is wrong has a name and a place. */
+import { FormatError } from '../../core/errors.js';
 import type { GgufInput } from '../gguf-writer.js';
 
 export type Json = Readonly<Record<string, unknown>>;
+export type Keys = Readonly<Record<string, GgufInput>>;
 
-export interface FolderConfig {
-  readonly architecture: string;
-  readonly metadata: Readonly<Record<string, GgufInput>>;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  /** RoPE turns pairs of neighbours, where the folder's rows have the halves of a head apart. */
-  readonly pairsRope: boolean;
-  /** Frequencies are divided by these, one for each pair; null for none. */
-  readonly ropeFactors: Float32Array | null;
+/** A number that stays a float though it may be whole. */
+export const float = (value: number): GgufInput => ({ type: 'f32', value });
+
+export function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Model types of config.json whose tensors and keys are called alike. */
-const kinds: Readonly<Record<string, { readonly architecture: string; readonly pairsRope: boolean }>> = {
-  llama: { architecture: 'llama', pairsRope: true },
-  mistral: { architecture: 'llama', pairsRope: true },
-  qwen2: { architecture: 'qwen2', pairsRope: false },
-  qwen3: { architecture: 'qwen3', pairsRope: false },
-};
+export class FolderConfig {
+  readonly file: string;
+  readonly json: Json;
 
-/** Tensors of a layer, `model.layers.N.` and `blk.N.` in front. */
-const layerNames: Readonly<Record<string, string>> = {
-  input_layernorm: 'attn_norm',
-  post_attention_layernorm: 'ffn_norm',
-  'self_attn.q_proj': 'attn_q',
-  'self_attn.k_proj': 'attn_k',
-  'self_attn.v_proj': 'attn_v',
-  'self_attn.o_proj': 'attn_output',
-  'self_attn.q_norm': 'attn_q_norm',
-  'self_attn.k_norm': 'attn_k_norm',
-  'mlp.gate_proj': 'ffn_gate',
-  'mlp.up_proj': 'ffn_up',
-  'mlp.down_proj': 'ffn_down',
-};
-const otherNames: Readonly<Record<string, string>> = {
-  'model.embed_tokens': 'token_embd',
-  'model.norm': 'output_norm',
-  lm_head: 'output',
-};
+  /** Of a model for images too, the part that writes text. */
+  constructor(json: Json, file: string) {
+    this.file = file;
+    this.json = isJson(json.text_config) ? { ...json, ...json.text_config } : json;
+  }
 
-/** GGUF's name of a tensor, or undefined where it has none. */
-export function ggufTensorName(name: string): string | undefined {
-  const [, base, part] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
-  if (base === undefined) return undefined;
-  const [, layer, inLayer] = /^model\.layers\.(\d+)\.(.*)$/.exec(base) ?? [];
-  const known = inLayer === undefined ? otherNames[base] : layerNames[inLayer];
-  if (known === undefined) return undefined;
-  return `${inLayer === undefined ? '' : `blk.${layer}.`}${known}.${part}`;
-}
+  get modelType(): string {
+    return String(this.json.model_type);
+  }
 
-/** Throws ModelError on a kind of model without a table, FormatError on values that are none. */
-export function readFolderConfig(config: Json, file: string): FolderConfig {
-  const type = String(config.model_type);
-  const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
-  if (kind === undefined) {
-    throw new ModelError({
-      what: `${file}: model_type`,
-      given: JSON.stringify(config.model_type),
-      expected: `one of ${Object.keys(kinds).join(', ')}`,
-      todo: 'Take a GGUF file of this model.',
+  get(key: string): unknown {
+    return this.json[key] ?? undefined;
+  }
+
+  wrong(key: string, value: unknown, expected: string): FormatError {
+    return new FormatError({
+      what: `${this.file}: ${key}`,
+      given: value === undefined ? 'no such key' : JSON.stringify(value).slice(0, 80),
+      expected,
+      todo: 'Fetch the folder again, or take a GGUF file of this model.',
     });
   }
-  const number = (key: string, fallback?: number): number => {
-    const value = config[key] ?? fallback;
-    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
-    throw wrong(file, key, value, 'a positive number');
-  };
-  refuseWhatGgufCannotSay(config, file);
-  const { architecture, pairsRope } = kind;
-  const hidden = number('hidden_size');
-  const heads = number('num_attention_heads');
-  const kvHeads = number('num_key_value_heads', heads);
-  const headDim = number('head_dim', hidden / heads);
-  const rope = (config.rope_parameters ?? config.rope_scaling ?? {}) as Json;
-  const theta = Number(rope.rope_theta ?? config.rope_theta ?? 10_000);
-  const float = (value: number): GgufInput => ({ type: 'f32', value });
-  const keys: Record<string, GgufInput> = {
-    block_count: number('num_hidden_layers'),
-    context_length: number('max_position_embeddings'),
-    embedding_length: hidden,
-    feed_forward_length: number('intermediate_size'),
-    vocab_size: number('vocab_size'),
-    'attention.head_count': heads,
-    'attention.head_count_kv': kvHeads,
-    'attention.key_length': headDim,
-    'attention.value_length': headDim,
-    'attention.layer_norm_rms_epsilon': float(number('rms_norm_eps')),
-    'rope.dimension_count': headDim,
-    'rope.freq_base': float(theta),
-    ...ropeScaling(rope, file),
-  };
-  return {
-    architecture,
-    metadata: Object.fromEntries(
-      Object.entries(keys).map(([key, value]) => [`${architecture}.${key}`, value]),
-    ),
-    heads,
-    kvHeads,
-    headDim,
-    pairsRope,
-    ropeFactors: (rope.rope_type ?? rope.type) === 'llama3' ? llama3Factors(rope, theta, headDim) : null,
-  };
-}
 
-function wrong(file: string, key: string, value: unknown, expected: string): FormatError {
-  return new FormatError({
-    what: `${file}: ${key}`,
-    given: value === undefined ? 'no such key' : JSON.stringify(value).slice(0, 80),
-    expected,
-    todo: 'Fetch the folder again.',
-  });
-}
+  /** The first of the keys that is there, a number of at least `least`. */
+  private first(
+    keys: readonly string[],
+    fallback: number | undefined,
+    least: number,
+    whole: boolean,
+  ): number {
+    const key = keys.find((one) => this.get(one) !== undefined) ?? keys[0]!;
+    const value = this.get(key) ?? fallback;
+    if (
+      typeof value === 'number' &&
+      Number.isFinite(value) &&
+      value >= least &&
+      (!whole || Number.isSafeInteger(value))
+    )
+      return value;
+    throw this.wrong(key, value, whole ? `a whole number from ${least}` : 'a number');
+  }
 
-/** A window or another activation changes every number: better no answer than another model's. */
-function refuseWhatGgufCannotSay(config: Json, file: string): void {
-  const window = config.use_sliding_window === false ? null : config.sliding_window;
-  if (typeof window === 'number' && window < Number(config.max_position_embeddings))
-    throw wrong(file, 'sliding_window', window, 'none');
-  if (config.hidden_act !== undefined && config.hidden_act !== 'silu')
-    throw wrong(file, 'hidden_act', config.hidden_act, '"silu"');
-  if (config.quantization_config !== undefined)
-    throw wrong(file, 'quantization_config', config.quantization_config, 'weights in F32, F16 or BF16');
-}
+  /** A whole number from 1, by any of its names. */
+  size(keys: string | readonly string[], fallback?: number): number {
+    return this.first([keys].flat(), fallback, 1, true);
+  }
 
-function ropeScaling(rope: Json, file: string): Record<string, GgufInput> {
-  const type = rope.rope_type ?? rope.type ?? 'default';
-  if (type === 'default' || type === 'llama3') return {};
-  if (type !== 'linear' && type !== 'yarn')
-    throw wrong(file, 'rope_type', type, 'default, linear, yarn or llama3');
-  const original = rope.original_max_position_embeddings;
-  return {
-    'rope.scaling.type': type,
-    'rope.scaling.factor': { type: 'f32', value: Number(rope.factor) },
-    ...(typeof original === 'number' && { 'rope.scaling.original_context_length': original }),
-  };
-}
+  /** A whole number from 0, by any of its names. */
+  count(keys: string | readonly string[], fallback?: number): number {
+    return this.first([keys].flat(), fallback, 0, true);
+  }
 
-/** Llama 3.1's stretch: slow pairs by the factor, fast ones not at all, and a slope in between. */
-function llama3Factors(rope: Json, theta: number, headDim: number): Float32Array {
-  const factor = Number(rope.factor);
-  const [low, high] = [Number(rope.low_freq_factor), Number(rope.high_freq_factor)];
-  const context = Number(rope.original_max_position_embeddings);
-  return Float32Array.from({ length: headDim / 2 }, (_, i) => {
-    const turns = context / (2 * Math.PI * theta ** ((2 * i) / headDim));
-    if (turns < low) return factor;
-    if (turns > high) return 1;
-    const share = (turns - low) / (high - low);
-    return 1 / ((1 - share) / factor + share);
-  });
+  number(keys: string | readonly string[], fallback?: number): number {
+    return this.first([keys].flat(), fallback, -Number.MAX_VALUE, false);
+  }
+
+  flag(key: string, fallback = false): boolean {
+    const value = this.get(key) ?? fallback;
+    if (typeof value === 'boolean') return value;
+    throw this.wrong(key, value, 'true or false');
+  }
+
+  /** One of each layer; undefined where there is no such list. */
+  perLayer(key: string): readonly unknown[] | undefined {
+    const value = this.get(key);
+    if (value === undefined) return undefined;
+    if (Array.isArray(value) && value.length >= this.layers) return value.slice(0, this.layers);
+    throw this.wrong(key, value, `a list of ${this.layers}, one for each layer`);
+  }
+
+  /** @throws FormatError where a key says what the architecture does not compute */
+  require(key: string, accepted: readonly unknown[]): void {
+    const value = this.get(key);
+    if (value === undefined || accepted.includes(value)) return;
+    throw this.wrong(key, value, accepted.map((one) => JSON.stringify(one)).join(' or ') || 'none');
+  }
+
+  get layers(): number {
+    return this.size(['num_hidden_layers', 'n_layer', 'n_layers', 'num_layers']);
+  }
+
+  get hidden(): number {
+    return this.size(['hidden_size', 'n_embd', 'd_model', 'dim']);
+  }
+
+  get heads(): number {
+    return this.size(['num_attention_heads', 'n_head', 'n_heads']);
+  }
+
+  get kvHeads(): number {
+    return this.size(['num_key_value_heads', 'num_kv_heads', 'n_head_kv'], this.heads);
+  }
+
+  get headDim(): number {
+    return this.size(['head_dim', 'attention_head_dim'], this.hidden / this.heads);
+  }
+
+  get ffn(): number {
+    return this.size(['intermediate_size', 'n_inner', 'ffn_dim'], 4 * this.hidden);
+  }
+
+  get context(): number {
+    return this.size(['max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len']);
+  }
+
+  get vocab(): number {
+    return this.size('vocab_size');
+  }
+
+  get experts(): number {
+    return this.size(['num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts']);
+  }
+
+  get expertsUsed(): number {
+    return this.size(['num_experts_per_tok', 'num_experts_per_token', 'moe_k', 'moe_topk']);
+  }
+
+  /** What kind each layer is, where the config says so. */
+  get layerTypes(): readonly string[] | undefined {
+    return (this.perLayer('layer_types') ?? this.perLayer('layers_block_type'))?.map(String);
+  }
 }
