@@ -3,7 +3,7 @@
  * architectures, and which tensors there are. Keys that nobody asks for change nothing.
  */
 import { FormatError, ModelError } from '../src/core/errors.js';
-import type { RopeTable, WeightRef, Window } from './op.js';
+import type { PoolOp, RopeTable, WeightRef, Window } from './op.js';
 
 /** A model's file, as far as its description goes: a GGUF file, or a folder that is read as one. */
 export interface ModelFile {
@@ -168,6 +168,22 @@ export class Config {
     const value = this.number(key);
     if (value > 0 && value < 1) return value;
     throw this.wrong(key, value, 'an epsilon between 0 and 1');
+  }
+
+  /** Whether a position sees those before it alone. */
+  get isCausal(): boolean {
+    return this.flag('attention.causal', true);
+  }
+
+  /** How an input's rows become one vector, where the file says it. */
+  get pooling(): PoolOp['how'] | null {
+    const key = this.isRanker ? 'classifier.pooling_type' : 'pooling_type';
+    return ([null, 'mean', 'first', 'last'] as const)[this.below(key, 4, 0)]!;
+  }
+
+  /** Whether a classifier behind the pooled vector says how well two texts go together. */
+  get isRanker(): boolean {
+    return this.below('pooling_type', 5, 0) === 4;
   }
 
   /** Whether positions have parts for images: a token of text has the same in all, and turns halves. */

@@ -9,6 +9,7 @@ import type {
   Activation,
   AttentionOp,
   PlainActivation,
+  PoolOp,
   RopeOp,
   RopeTable,
   Value,
@@ -30,9 +31,11 @@ export interface Style {
   readonly embeddingNorm?: string | null;
   /** A learned embedding of the position is added. */
   readonly hasPositions?: boolean;
+  /** The embedding of the first token type is added, where the file has them. */
+  readonly hasTokenTypes?: boolean;
   readonly mixer: Part | null;
   readonly mlp: Part | null;
-  /** Names of the norms before and after the mixer and the MLP; null for none. */
+  /** Names of the norms before and after the mixer and the MLP, and of those of the sums with what they read; null for none. */
   readonly norms?: Partial<Norms>;
   /** Epsilon of the norms after the mixer and the MLP, where it is not that of the others. */
   readonly afterEps?: number;
@@ -46,6 +49,11 @@ export interface Style {
   readonly logitScale?: number;
   readonly logitCap?: number;
   readonly outputNorm?: string | null;
+  /** An input becomes one vector, which goes through `finish`; such a model has no logits. `how`: where the file says nothing. */
+  readonly pooled?: {
+    readonly how: PoolOp['how'];
+    readonly finish: (model: Decoder, x: Value) => Value;
+  } | null;
 }
 
 interface Norms {
@@ -53,9 +61,18 @@ interface Norms {
   readonly after: string | null;
   readonly mlpBefore: string | null;
   readonly mlpAfter: string | null;
+  readonly sum: string | null;
+  readonly mlpSum: string | null;
 }
 
-const usualNorms: Norms = { before: 'attn_norm', after: null, mlpBefore: 'ffn_norm', mlpAfter: null };
+const usualNorms: Norms = {
+  before: 'attn_norm',
+  after: null,
+  mlpBefore: 'ffn_norm',
+  mlpAfter: null,
+  sum: null,
+  mlpSum: null,
+};
 
 const sumOf = (sizes: readonly number[]): number => sizes.reduce((a, b) => a + b, 0);
 
@@ -196,6 +213,14 @@ export function decoder(config: Config, style: Style, body: Body = inOrder): Dec
   const { graph } = model;
   const table: WeightRef = { name: 'token_embd.weight', shape: [config.vocab, config.hidden] };
   let x = graph.embedding(table, { scale: style.embeddingScale ?? 1 });
+  if (style.hasTokenTypes) {
+    // A text alone is of the first type throughout.
+    const stored = config.file.shape('token_types.weight');
+    if (stored) {
+      const shape = [stored.length === 2 ? stored[0]! : 1, config.hidden];
+      x = graph.add(x, graph.embedding({ name: 'token_types.weight', shape }, { index: 0 }));
+    }
+  }
   if (style.hasPositions) {
     const positions: WeightRef = { name: 'position_embd.weight', shape: [config.context, config.hidden] };
     x = graph.add(x, graph.embedding(positions, { index: 'position' }));
@@ -221,14 +246,14 @@ export function layerOf(model: Decoder, x: Value, layer: number): Value {
     const mixed = add(x, mixer, h, norms.after);
     return add(mixed, mlp, second, norms.mlpAfter);
   }
-  const next = (part: Part | null, before: string | null, after: string | null): void => {
+  const next = (part: Part | null, before: string | null, after: string | null, sum: string | null): void => {
     if (!part) return;
     const h = model.normOf(x, layer, before);
     const to = style.normedResidual === undefined ? x : graph.times(h, style.normedResidual);
-    x = add(to, part, h, after);
+    x = model.normOf(add(to, part, h, after), layer, sum);
   };
-  next(mixer, norms.before, norms.after);
-  next(mlp, norms.mlpBefore, norms.mlpAfter);
+  next(mixer, norms.before, norms.after, norms.sum);
+  next(mlp, norms.mlpBefore, norms.mlpAfter, norms.mlpSum);
   return x;
 }
 
@@ -236,6 +261,10 @@ function head(model: Decoder, x: Value, table: WeightRef): void {
   const { graph, config, style } = model;
   const norm = style.outputNorm === undefined ? 'output_norm' : style.outputNorm;
   const h = norm === null ? graph.arrange(1, [{ in: x }], 'logits') : model.norm(x, norm, { rows: 'logits' });
+  if (style.pooled) {
+    style.pooled.finish(model, graph.pool(h, config.pooling ?? style.pooled.how));
+    return;
+  }
   const own = { name: 'output.weight', shape: table.shape };
   const bias = config.has('output.bias') ? { name: 'output.bias', shape: [config.vocab] } : null;
   let [logits] = graph.linear(h, [config.has(own.name) ? own : table], [bias]);
@@ -246,6 +275,8 @@ function head(model: Decoder, x: Value, table: WeightRef): void {
 
 /** What attention of one layer is: all but its values and sizes, which follow from the file. */
 export interface AttentionStyle {
+  /** Where a family has it whatever files say. */
+  readonly isCausal?: boolean;
   readonly order?: RopeOp['order'];
   /** Null: the layer has no positions. Left out: what the `rope.*` keys say. */
   readonly rope?: RopeTable | null;
@@ -339,7 +370,7 @@ export function attention(
       headDim,
       valueDim,
       scale: own.scale ?? 1 / Math.sqrt(headDim),
-      causal: true,
+      causal: own.isCausal ?? config.isCausal,
       window: own.window ?? null,
       softcap: own.softcap ?? null,
       sinks: own.hasSinks ? model.ref(layer, 'attn_sinks', [heads]) : null,

@@ -2,7 +2,7 @@
 import { ModelError } from '../src/core/errors.js';
 import { ARCHITECTURES } from './architectures/index.js';
 import { Config, type ModelFile, type RopeStretch } from './config.js';
-import type { Op } from './op.js';
+import type { Op, PoolOp } from './op.js';
 
 /** A model's sizes, as Hugging Face's config.json names them; where layers differ, the largest. */
 export interface ModelShape {
@@ -22,6 +22,10 @@ export interface Model {
   readonly architecture: string;
   readonly shape: ModelShape;
   readonly ops: readonly Op[];
+  /** Whether a position sees those before it alone. */
+  readonly isCausal: boolean;
+  /** How the file wants the rows of an input pooled; null where it does not say. */
+  readonly pooling: PoolOp['how'] | null;
   /** Whether a tensor that no op reads may lie in the file all the same. */
   readonly isIgnored: (tensor: string) => boolean;
 }
@@ -48,6 +52,7 @@ export function modelOf(file: ModelFile, stretch: RopeStretch | null = null): Mo
   const config = new Config({ ...file, shape }, stretch);
   const { ops } = architecture.build(config).graph;
   checkHeads(file.name, ops);
+  const pool = ops.find(({ kind }) => kind === 'pool');
   const layers = Array.from({ length: config.layers }, (_, layer) => layer);
   const most = (of: (layer: number) => number): number => Math.max(...layers.map(of));
   const isAhead = (tensor: string): boolean => Number(/^blk\.(\d+)\./.exec(tensor)?.[1]) >= config.layers;
@@ -66,6 +71,8 @@ export function modelOf(file: ModelFile, stretch: RopeStretch | null = null): Mo
       tieWordEmbeddings: !config.has('output.weight'),
     },
     ops,
+    isCausal: ops.every((op) => op.kind !== 'attention' || op.causal),
+    pooling: pool?.kind === 'pool' ? pool.how : config.pooling,
     isIgnored: (tensor) =>
       isIgnored(tensor) ||
       unread.some((pattern) => pattern.test(tensor)) ||

@@ -19,7 +19,8 @@ export function windowed(
     isFirstWhole = false,
     isLocalPlain = false,
     size = config.count('attention.sliding_window', 0),
-  }: { isFirstWhole?: boolean; isLocalPlain?: boolean; size?: number } = {},
+    kind = 'sliding',
+  }: { isFirstWhole?: boolean; isLocalPlain?: boolean; size?: number; kind?: Window['kind'] } = {},
 ): (layer: number) => LayerView {
   const flags = size > 0 ? config.windowed(period, { isFirstWhole }) : [];
   const whole = config.rope();
@@ -28,6 +29,6 @@ export function windowed(
   const local = { ...whole, theta, dims, ...(isLocalPlain ? { divisor: 1, yarn: null, magnitude: 1 } : {}) };
   return (layer) => {
     const isLocal = flags[layer] ?? false;
-    return { isLocal, window: isLocal ? { kind: 'sliding', size } : null, rope: isLocal ? local : whole };
+    return { isLocal, window: isLocal ? { kind, size } : null, rope: isLocal ? local : whole };
   };
 }

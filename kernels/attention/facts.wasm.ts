@@ -15,6 +15,7 @@ import {
   FACT_WINDOW_SIZE,
   WINDOW_CHUNKED,
   WINDOW_SLIDING,
+  WINDOW_SYMMETRIC,
 } from './words';
 
 @inline
@@ -37,7 +38,14 @@ export function firstSeen(facts: usize, position: i32): i32 {
   const window = word(facts, FACT_WINDOW);
   const size = word(facts, FACT_WINDOW_SIZE);
   if (window == WINDOW_SLIDING) return max(0, position - size + 1);
+  if (window == WINDOW_SYMMETRIC) return max(0, position - size / 2);
   return window == WINDOW_CHUNKED ? position - (position % size) : 0;
+}
+
+/** The end of the positions that `position` sees of `length`, where it sees later ones. */
+export function seenEnd(facts: usize, position: i32, length: i32): i32 {
+  if (facts == 0 || word(facts, FACT_WINDOW) != WINDOW_SYMMETRIC) return length;
+  return min(length, position + word(facts, FACT_WINDOW_SIZE) / 2 + 1);
 }
 
 /** What multiplies the query at a position: 1 + scale ln(floor((position + offset) / length) + 1). */
@@ -70,7 +78,7 @@ export function adjustScores(scores: usize, start: i32, count: i32, facts: usize
     const slope = load<f32>(slopes + <usize>(head << 2));
     for (let p = 0; p < count; p++) {
       const at = scores + <usize>(p << 2);
-      store<f32>(at, load<f32>(at) - slope * <f32>(position - start - p));
+      store<f32>(at, load<f32>(at) - slope * <f32>abs(position - start - p));
     }
   }
   const unseen = firstSeen(facts, position) - start;

@@ -293,6 +293,7 @@ function attend<T>(
   kvHead: i32,
   kvHeads: i32,
   length: i32,
+  position: i32,
   scale: f32,
   out: usize,
   folds: usize,
@@ -306,7 +307,6 @@ function attend<T>(
   const bytes = pageBytes(kvHeads, dim, isInKeys ? 0 : valueDim, sizeof<T>());
   const keys = <usize>(kvHead * PAGE * padded(dim)) * sizeof<T>();
   const values = valuesAt(kvHead, kvHeads, dim, valueDim, <i32>sizeof<T>());
-  const position = length - 1;
   const scales = f32x4.splat(facts == 0 ? scale : scale * scaleAt(facts, position));
   const tiles = folds == 0 ? 1 : load<i32>(folds);
   const top = scratch + SCORES_BYTES;
@@ -356,7 +356,7 @@ function attend<T>(
 const SCORES_BYTES: usize = 8 * PAGE;
 
 /**
- * softmax(q K^T * scale) V over positions [0, length): q [dim] -> out [valueDim], f32.
+ * softmax(q K^T * scale) V over positions [0, length): q [dim], which stands at `position`, -> out [valueDim], f32.
  * `layer` is the base of the layer's pages, `pages` the sequence's page numbers (i32). `folds` as in rmsnorm, ends
  * unused; `facts` (facts.ts) says what else shapes the scores of `head`, 0 for nothing. `scratch` holds 272 bytes and
  * (valueDim / 4 + 1) vectors a tile, and begins with the weights of the last page.
@@ -370,6 +370,7 @@ export function attention(
   kvHead: i32,
   kvHeads: i32,
   length: i32,
+  position: i32,
   scale: f32,
   out: usize,
   valueBytes: i32,
@@ -379,9 +380,13 @@ export function attention(
   scratch: usize,
 ): void {
   if (valueBytes == 4) {
-    attend<f32>(q, dim, valueDim, layer, pages, kvHead, kvHeads, length, scale, out, folds, facts, head, scratch);
+    attend<f32>(
+      q, dim, valueDim, layer, pages, kvHead, kvHeads, length, position, scale, out, folds, facts, head, scratch,
+    );
   } else {
-    attend<u16>(q, dim, valueDim, layer, pages, kvHead, kvHeads, length, scale, out, folds, facts, head, scratch);
+    attend<u16>(
+      q, dim, valueDim, layer, pages, kvHead, kvHeads, length, position, scale, out, folds, facts, head, scratch,
+    );
   }
 }
 

@@ -17,3 +17,5 @@ export const FACT_WORDS = 9;
 
 export const WINDOW_SLIDING = 1;
 export const WINDOW_CHUNKED = 2;
+/** As many positions before as behind. */
+export const WINDOW_SYMMETRIC = 3;

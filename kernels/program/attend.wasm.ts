@@ -1,4 +1,5 @@
 /** Instructions on the KV cache. */
+import { seenEnd } from '../attention/facts.wasm';
 import { attention, attentionOfRun } from '../attention/wasm';
 import { kvAppend, PAGE, pageBytes } from '../kv/wasm';
 import * as L from './instructions';
@@ -27,7 +28,8 @@ export function appendOp(i: usize, workers: i32): void {
 /**
  * A unit of work is a head of a run of rows of one sequence (a piece of a prompt), which share every read of keys and
  * values. A row that is alone in its sequence shares them between the heads of a KV head: all of them where a batch has
- * rows for every worker, else two where they come in twos, so that workers get even shares.
+ * rows for every worker, else two where they come in twos, so that workers get even shares. Where attention is not causal,
+ * all rows of a sequence are in the step, and each sees up to the last of them.
  */
 export function attentionOp(i: usize, workers: i32): void {
   const rows = word(L.CTL_ROWS);
@@ -37,18 +39,20 @@ export function attentionOp(i: usize, workers: i32): void {
   let unit = 0;
   for (let from = 0, to = 0; from < rows; from = to) {
     while (to < rows && to - from < L.ATTENTION_RUN && pagesOf(to) == pagesOf(from)) to++;
+    let last = to - 1;
+    if (operand(i, 12) == 0) while (last + 1 < rows && pagesOf(last + 1) == pagesOf(from)) last++;
     const isAlone = to - from == 1;
     const step = isAlone ? few : 1;
     for (let head = 0; head < heads; head += step, unit++) {
       if (unit % workers != worker) continue;
-      if (isAlone) attendRun(i, from, head, step, true);
-      else attendRun(i, from, head, to - from, false);
+      if (isAlone) attendRun(i, from, head, step, last, true);
+      else attendRun(i, from, head, to - from, last, false);
     }
   }
 }
 
-/** `queries` heads of row m, or as many rows from m with one head each. */
-function attendRun(i: usize, m: i32, head: i32, queries: i32, isOfHeads: bool): void {
+/** `queries` heads of row m, or as many rows from m with one head each. `last` is the last row that the last one may see. */
+function attendRun(i: usize, m: i32, head: i32, queries: i32, last: i32, isOfHeads: bool): void {
   const kvHeads = operand(i, 7);
   const dim = operand(i, 8);
   const valueDim = operand(i, 9);
@@ -65,17 +69,20 @@ function attendRun(i: usize, m: i32, head: i32, queries: i32, isOfHeads: bool): 
   const outStep = isOfHeads ? valueDim << 2 : operand(i, 3);
   const positions = <usize>word(L.CTL_POSITIONS) + <usize>(m << 2);
   const positionStep = isOfHeads ? 0 : 4;
+  const isCausal = operand(i, 12) != 0;
   if (queries > 1 && folds == 0 && facts == 0 && dim == valueDim && (dim & 15) == 0) {
+    const ends = isCausal ? positions : <usize>word(L.CTL_POSITIONS) + <usize>(last << 2);
     attentionOfRun(
-      q, qStep, positions, positionStep, out, outStep, queries,
+      q, qStep, ends, isCausal ? positionStep : 0, out, outStep, queries,
       dim, layer, pagesOf(m), kvHead, kvHeads, scale, valueBytes, scratch,
     );
     return;
   }
   for (let n = 0; n < queries; n++) {
-    const length = load<i32>(positions + <usize>(n * positionStep)) + 1;
+    const position = load<i32>(positions + <usize>(n * positionStep));
+    const length = isCausal ? position + 1 : seenEnd(facts, position, positionOf(last) + 1);
     attention(
-      q + <usize>(n * qStep), dim, valueDim, layer, pagesOf(m), kvHead, kvHeads, length, scale,
+      q + <usize>(n * qStep), dim, valueDim, layer, pagesOf(m), kvHead, kvHeads, length, position, scale,
       out + <usize>(n * outStep), valueBytes, folds, facts, isOfHeads ? head + n : head, scratch,
     );
   }

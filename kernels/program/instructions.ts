@@ -25,7 +25,7 @@ export const OP_ACTIVATION = 7;
 export const OP_ROPE = 8;
 /** Rows of one sequence that a worker attends to at once. */
 export const ATTENTION_RUN = 32;
-/** out = attention(q): [q, qStride, out, outStride, layerPages, folds, heads, kvHeads, dim, valueDim, scale (f32 bits), facts]. */
+/** out = attention(q): [q, qStride, out, outStride, layerPages, folds, heads, kvHeads, dim, valueDim, scale (f32 bits), facts, isCausal]. */
 export const OP_ATTENTION = 9;
 /** The most likely token of every logits row: [logits, stride, vocabulary]. */
 export const OP_ARGMAX = 10;

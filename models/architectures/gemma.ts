@@ -48,30 +48,30 @@ export const gemma2: Architecture = {
   },
 };
 
+export function gemma3Style(config: Config, { isCausal = config.isCausal } = {}): Style {
+  const size = config.count('attention.sliding_window', 0);
+  const windowed = size > 0 ? config.windowed(6) : [];
+  const local = config.rope({
+    theta: config.number('rope.freq_base_swa', 10000),
+    divisor: 1,
+    yarn: null,
+    magnitude: 1,
+  });
+  const own = (layer: number): AttentionStyle => ({
+    isCausal,
+    qkNorm: 'before rope',
+    rope: windowed[layer] ? local : config.rope(),
+    window: windowed[layer] ? { kind: isCausal ? 'sliding' : 'symmetric', size } : null,
+    scale: scale(config, 62),
+  });
+  return style(config, {
+    norms: sandwich,
+    mixer: attention(own),
+    logitCap: config.number('final_logit_softcapping', 0),
+  });
+}
+
 export const gemma3: Architecture = {
   names: ['gemma3'],
-  build: (config) => {
-    const size = config.count('attention.sliding_window', 0);
-    const windowed = size > 0 ? config.windowed(6) : [];
-    const local = config.rope({
-      theta: config.number('rope.freq_base_swa', 10000),
-      divisor: 1,
-      yarn: null,
-      magnitude: 1,
-    });
-    const own = (layer: number): AttentionStyle => ({
-      qkNorm: 'before rope',
-      rope: windowed[layer] ? local : config.rope(),
-      window: windowed[layer] ? { kind: 'sliding', size } : null,
-      scale: scale(config, 62),
-    });
-    return decoder(
-      config,
-      style(config, {
-        norms: sandwich,
-        mixer: attention(own),
-        logitCap: config.number('final_logit_softcapping', 0),
-      }),
-    );
-  },
+  build: (config) => decoder(config, gemma3Style(config)),
 };

@@ -2,6 +2,7 @@
 import type { Architecture } from '../architecture.js';
 import { afmoe } from './afmoe.js';
 import { arctic } from './arctic.js';
+import { berts } from './bert.js';
 import { cohere2 } from './cohere2.js';
 import { cohere2Moe } from './cohere2moe.js';
 import { dbrx } from './dbrx.js';
@@ -13,6 +14,7 @@ import { exaoneMoe } from './exaone-moe.js';
 import { exaone4 } from './exaone4.js';
 import { falconH1 } from './falcon-h1.js';
 import { gemma, gemma2, gemma3 } from './gemma.js';
+import { gemmaEmbedding } from './gemma-embedding.js';
 import { glm4 } from './glm4.js';
 import { glm4Moe } from './glm4-moe.js';
 import { gptOss } from './gpt-oss.js';
@@ -38,6 +40,7 @@ import { minicpm3 } from './minicpm3.js';
 import { minimax01 } from './minimax-01.js';
 import { minimaxM3 } from './minimax-m3.js';
 import { mistral3 } from './mistral3.js';
+import { modernBert } from './modern-bert.js';
 import { museGlimmer } from './muse-glimmer.js';
 import { nemotronH } from './nemotron-h.js';
 import { olmo2 } from './olmo2.js';
@@ -59,6 +62,7 @@ const all: readonly Architecture[] = [
   ...llamas,
   ...neoxes,
   baichuan,
+  ...berts,
   bloom,
   ...lfm2s,
   ...mambas,
@@ -78,6 +82,7 @@ const all: readonly Architecture[] = [
   gemma,
   gemma2,
   gemma3,
+  gemmaEmbedding,
   glm4,
   gpt2,
   glm4Moe,
@@ -102,6 +107,7 @@ const all: readonly Architecture[] = [
   minicpm3,
   minimaxM3,
   mistral3,
+  modernBert,
   mpt,
   museGlimmer,
   nemotronH,

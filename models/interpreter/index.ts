@@ -3,7 +3,8 @@
  * kernels are judged against. The independent truth for every other reader; docs/token.md walks through it. Nothing here is
  * fast.
  */
-import { type Handlers, handle, type Op } from '../op.js';
+import { embeddingParts } from '../embedding.js';
+import { type Handlers, handle, type Op, type PoolOp } from '../op.js';
 import { attention, rope } from './attention.js';
 import { expertLinear, mix, route } from './experts.js';
 import { Run, type Tensors } from './run.js';
@@ -20,6 +21,20 @@ export function interpret(
   const run = new Run(tensors, ids, context);
   for (const op of ops) handle(KINDS, op, run);
   return run.logits;
+}
+
+/** What a model makes of `ids` as one vector, its rows pooled by `how`. */
+export function interpretEmbedding(
+  ops: readonly Op[],
+  tensors: Tensors,
+  ids: readonly number[],
+  how: PoolOp['how'],
+): Float64Array {
+  const { body, rows, tail, pooled, out } = embeddingParts(ops);
+  const run = new Run(tensors, ids, ids.length);
+  for (const op of [...body, { kind: 'pool', in: rows, how, out: pooled } as const, ...tail])
+    handle(KINDS, op, run);
+  return run.get(out)[0]!;
 }
 
 const KINDS: Handlers<Run> = {

@@ -1,5 +1,5 @@
 /** From a byte source to a running engine: read, place, lay out, load, start. The same in Node and in a browser. */
-import type { ModelShape } from '../../models/model.js';
+import type { Model } from '../../models/model.js';
 import { cachedValues, parameterCount } from '../../models/weights.js';
 import { OptionError } from '../core/errors.js';
 import { readGguf } from '../formats/gguf.js';
@@ -18,9 +18,10 @@ import type { CompileElsewhere } from './grammar/compiled.js';
 import type { LeaderInit } from './leader/leader.js';
 import type { KernelBuilds } from './program/builds.js';
 import { writeControl } from './program/control.js';
+import { compileImages, type Images } from './program/images.js';
 import { compileKernels, instantiateKernels } from './program/kernels.js';
 import { type Layout, layOut } from './program/layout.js';
-import { compileImage, requireKernels, scratchOf, stateWordsOf } from './program/ops/index.js';
+import { requireKernels, scratchOf, stateWordsOf } from './program/ops/index.js';
 import { fillRopeTables } from './program/rope.js';
 import { allocate, loadWeights } from './program/weights.js';
 import { type LoadOptions, simdModes } from './types.js';
@@ -55,7 +56,7 @@ export async function openEngine(
   checkStretch(options);
   const { model, tensors } = readModel(file, options.ropeScaling ?? null);
   const { shape } = model;
-  const settings = checkOptions(options, shape, platform);
+  const settings = checkOptions(options, model, platform);
   const blockElements = (tensor: string): number => tensorType(tensors.get(tensor)!.type).blockElements;
   const plan = placeOnRectangle(model, options.rectangle ?? { width: 1, height: 1 }, blockElements);
   requireKernels(source.name, plan.ops);
@@ -84,7 +85,7 @@ export async function openEngine(
   const kernels = instantiateKernels(module, memory);
   const words = new Int32Array(memory.buffer);
   for (const { address, words: values } of program.blocks) words.set(values, address / 4);
-  writeControl(words, layout, program.image, platform.cores);
+  writeControl(words, layout, platform.cores);
   await loadWeights({ source: file.source, memory, kernels, layout, onProgress: options.onProgress, signal });
   fillRopeTables(kernels, memory, layout);
 
@@ -101,8 +102,10 @@ export async function openEngine(
     workers: layout.workers,
     maxRows: layout.maxRows,
     vocabSize: layout.vocabSize,
-    logits: layout.logits.address,
-    logitsStride: layout.logits.stride,
+    images: program.images,
+    isCausal: model.isCausal,
+    logits: layout.logits?.address ?? 0,
+    logitsStride: layout.logits?.stride ?? 0,
     pageTable: layout.pageTable,
     states: layout.states.address,
     stateStride: layout.states.stride,
@@ -129,6 +132,11 @@ export async function openEngine(
     simd,
     loadMs: performance.now() - startMs,
     licence: file.optional('general.license', 'string', null),
+    embedding: {
+      dimensions: (program.images.embeddings.tail?.out ?? program.images.embeddings.rows).features,
+      pooling: model.pooling ?? (layout.logits === null ? 'mean' : 'last'),
+      isOnly: layout.logits === null || !model.isCausal,
+    },
     sampling,
   };
   const engine = new WaferEngine({
@@ -185,7 +193,11 @@ function checkStretch({ ropeScaling }: LoadOptions): void {
   });
 }
 
-function checkOptions(options: LoadOptions, shape: ModelShape, { cores, isShared }: Platform): Settings {
+function checkOptions(
+  options: LoadOptions,
+  { shape, isCausal }: Model,
+  { cores, isShared }: Platform,
+): Settings {
   checkNames(options, Object.keys(loadNames));
   const whole = (what: string, value: number, most: number, why: string): number => {
     if (Number.isInteger(value) && value >= 1 && value <= most) return value;
@@ -213,19 +225,22 @@ function checkOptions(options: LoadOptions, shape: ModelShape, { cores, isShared
     });
   }
   const maxRunning = whole('maxRunning', options.maxRunning ?? defaultMaxRunning, 1024, '');
-  const prefillChunk = whole('prefillChunk', options.prefillChunk ?? defaultPrefillChunk, 4096, '');
+  const chunk = whole('prefillChunk', options.prefillChunk ?? defaultPrefillChunk, 4096, '');
+  const most = whole(
+    'context',
+    context,
+    trained,
+    ropeScaling
+      ? ', the trained context stretched by ropeScaling'
+      : ', the context that the model was trained for; ropeScaling stretches it',
+  );
+  // Positions that see later ones are computed with them.
+  const prefillChunk = isCausal ? chunk : Math.max(chunk, most);
   return {
     workers: isShared
       ? whole('workers', options.workers ?? cores, 64, '')
       : whole('workers', options.workers ?? 1, 1, ', as threads cannot share memory here'),
-    context: whole(
-      'context',
-      context,
-      trained,
-      ropeScaling
-        ? ', the trained context stretched by ropeScaling'
-        : ', the context that the model was trained for; ropeScaling stretches it',
-    ),
+    context: most,
     maxRunning,
     kvTokens: whole('kvTokens', options.kvTokens ?? context, 2 ** 31, ''),
     prefillChunk,
@@ -240,17 +255,16 @@ interface WordBlock {
   readonly words: readonly number[];
 }
 
-/** The program image and its tables with their addresses. Takes the last of the layout's memory. */
+/** The programs and their tables with their addresses. Takes the last of the layout's memory. */
 function planProgram(
   plan: Plan,
   layout: Layout,
-): { readonly blocks: readonly WordBlock[]; readonly image: number } {
+): { readonly blocks: readonly WordBlock[]; readonly images: Images } {
   const blocks: WordBlock[] = [];
   const put = (words: readonly number[]): number => {
     const address = layout.arena.take(words.length * 4, 'program');
     blocks.push({ address, words });
     return address;
   };
-  const image = put(compileImage(plan, layout, put));
-  return { blocks, image };
+  return { blocks, images: compileImages(plan, layout, put) };
 }

@@ -202,6 +202,42 @@ export interface ScoreOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** How the rows of an input become one vector: the mean of all, the first or the last. */
+export type Pooling = 'mean' | 'first' | 'last';
+export const poolings = ['mean', 'first', 'last'] as const satisfies readonly Pooling[];
+
+/** A text, which is encoded as the model wants it, or token ids, which are taken as they are. */
+export type EmbedInput = string | readonly number[];
+
+export interface EmbedOptions {
+  /** Default: what the model's file says, or the last row. */
+  readonly pooling?: Pooling;
+  /** Makes the length of every vector 1; default true. */
+  readonly normalize?: boolean;
+  /** Keeps so many of a vector's first numbers, for models that are trained for that; default: all. */
+  readonly dimensions?: number;
+  /** Cuts inputs off that are longer than the context; default false: they are errors. */
+  readonly truncate?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface EmbedResult {
+  /** One vector for each input. */
+  readonly embeddings: readonly Float32Array[];
+  /** Tokens of each input that were read. */
+  readonly tokens: readonly number[];
+}
+
+/** What a model makes of whole inputs. */
+export interface EmbeddingInfo {
+  /** Numbers of a vector. */
+  readonly dimensions: number;
+  /** What is done where nobody says otherwise. */
+  readonly pooling: Pooling;
+  /** Whether the model is made for this alone and writes no text. */
+  readonly isOnly: boolean;
+}
+
 export interface EngineInfo {
   readonly name: string;
   readonly architecture: string;
@@ -216,6 +252,7 @@ export interface EngineInfo {
   readonly simd: SimdMode;
   readonly loadMs: MeasuredMs;
   readonly licence: string | null;
+  readonly embedding: EmbeddingInfo;
   /**
    * What the model's maker recommends, and the `defaults` that it was loaded with before that; empty if neither says
    * anything. Holds for calls that say nothing of how tokens are drawn.
@@ -249,6 +286,8 @@ export interface Engine {
   generate(prompt: Prompt, options?: GenerateOptions): AsyncIterable<GenerateChunk>;
   /** Scores ids in windows of the context with half a window of overlap, so longer inputs work too. */
   score(ids: readonly number[], options?: ScoreOptions): Promise<ScoreResult>;
+  /** A vector for each input. The same input gives the same bits, whatever else is embedded with it. */
+  embed(inputs: readonly EmbedInput[], options?: EmbedOptions): Promise<EmbedResult>;
   /** Stops the workers and frees the memory; calls under way reject. Safe to call twice. */
   close(): Promise<void>;
   /** `await using engine = await load()` closes it. */

@@ -6,8 +6,12 @@
 import { EngineError } from '../core/errors.js';
 import { joined, Origins, plain, said, type Text } from '../formats/jinja/text.js';
 import type { ChatTemplateOptions, EncodeOptions } from '../formats/tokenizer-types.js';
+import { finished, validateEmbed } from '../runtime/engine/embed.js';
 import { validateGenerate } from '../runtime/engine/options.js';
 import type {
+  EmbedInput,
+  EmbedOptions,
+  EmbedResult,
   Engine,
   EngineInfo,
   EngineStats,
@@ -35,6 +39,8 @@ const BYTES = 256;
 const WORDS = 1000;
 const END = BYTES + WORDS;
 const TOKENS_PER_TURN = 512;
+/** Of its embeddings. */
+const FEATURES = 8;
 /** Text of the end token, which closes the turns of conversations. */
 const END_TEXT = '</s>';
 const END_PATTERN = /<\/s>/g;
@@ -162,6 +168,7 @@ export class NullEngine implements Engine {
       simd: 'simd',
       loadMs: 0,
       licence: null,
+      embedding: { dimensions: FEATURES, pooling: 'mean', isOnly: false },
       sampling: {},
     };
   }
@@ -266,6 +273,18 @@ export class NullEngine implements Engine {
       this.running--;
       this.next();
     }
+  }
+
+  /** Which bytes an input has, in eight classes. */
+  embed(inputs: readonly EmbedInput[], options: EmbedOptions = {}): Promise<EmbedResult> {
+    validateEmbed(options, FEATURES);
+    const ids = inputs.map((input) => (typeof input === 'string' ? this.tokenizer.encode(input) : input));
+    const embeddings = ids.map((own) => {
+      const counts = new Float32Array(FEATURES);
+      for (const id of own) counts[id % FEATURES]! += 1;
+      return finished(counts, options);
+    });
+    return Promise.resolve({ embeddings, tokens: ids.map(({ length }) => length) });
   }
 
   score(): Promise<ScoreResult> {

@@ -48,7 +48,8 @@ function attentionExp(machine: KernelMachine, xs: Float32Array): Float32Array {
       machine.write(k, Float32Array.of(x, 0));
       kernels.kvAppend(layer, p, 0, 1, dim, dim, k, v, 4);
     });
-    kernels.attention(q, dim, dim, layer, pages, 0, 1, part.length, 1, out, 4, 0, 0, 0, scratch);
+    const { length: seen } = part;
+    kernels.attention(q, dim, dim, layer, pages, 0, 1, seen, seen - 1, 1, out, 4, 0, 0, 0, scratch);
     weights.set(machine.floats(scratch, part.length).subarray(1), from);
   }
   expect(machine.damage()).toEqual([]);

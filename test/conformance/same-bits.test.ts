@@ -176,7 +176,7 @@ describe.each(machines)('on $build', (machine) => {
           const out = machine.output('out', dim * 4);
           const partialBytes = (Math.ceil(dim / 4) + 1) * 16;
           const [table, scratch] = placed(machine, of, partialBytes, 272 + parts * partialBytes);
-          const cache = [layer, pages, head, kvHeads, length] as const;
+          const cache = [layer, pages, head, kvHeads, length, length - 1] as const;
           const results = [scale, out, bytes, table, 0, 0, scratch] as const;
           machine.kernels.attention(machine.input('q', q), dim, dim, ...cache, ...results);
           const stored = (x: Float32Array): Float32Array =>
@@ -216,7 +216,7 @@ describe.each(machines)('on $build', (machine) => {
           const alone = machine.output('alone', q.length * 4);
           const scratch = machine.output('scratch', 272 + (dim / 4 + 1) * 16);
           positions.forEach((position, i) => {
-            const cache = [dim, dim, layer, pages, head, kvHeads, position + 1, scale] as const;
+            const cache = [dim, dim, layer, pages, head, kvHeads, position + 1, position, scale] as const;
             const to = alone + i * dim * 4;
             machine.kernels.attention(queries + i * dim * 4, ...cache, to, bytes, 0, 0, 0, scratch);
           });

@@ -175,6 +175,7 @@ function attend(
       kvHead,
       kvHeads,
       length,
+      length - 1,
       scale,
       out + at,
       kvValueBytes,

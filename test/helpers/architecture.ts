@@ -13,6 +13,8 @@ export interface SmallModel {
   readonly keys?: Readonly<Record<string, GgufInput>>;
   /** Tensors that the file has and that an architecture asks for before it reads them: biases, fused tensors, heads. */
   readonly has?: RegExp;
+  /** Tensors whose shape an architecture asks for, slowest dimension first. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>;
   readonly seed?: number;
 }
 
@@ -42,6 +44,7 @@ export async function smallModel({
   architecture,
   keys = {},
   has,
+  shapes = {},
   seed = 1,
 }: SmallModel): Promise<Uint8Array> {
   const own = Object.entries({ ...usual, ...keys }).map(
@@ -52,7 +55,7 @@ export async function smallModel({
     name: architecture,
     value: (key) => (metadata.has(key) ? plain(metadata.get(key)!) : undefined),
     // What is there is said by the pattern; its shape comes from the op that reads it.
-    shape: (name) => (has?.test(name) ? [0, 0] : null),
+    shape: (name) => shapes[name] ?? (has?.test(name) ? [0, 0] : null),
     tensorCount: 1000,
   });
   const rng = new Rng(seed);

@@ -7,6 +7,7 @@ import { readModel } from '#src/formats/model-file.js';
 import { readTensors } from '#src/formats/model-weights.js';
 import { bytesSource } from '#src/formats/source.js';
 import { type SmallModel, smallModel } from '../helpers/architecture.js';
+import { encoders } from '../helpers/encoders.js';
 import { bitsOf, withEngine } from '../helpers/engine.js';
 import { temporaryFile } from '../helpers/tiny-model.js';
 
@@ -352,6 +353,6 @@ describe.each(models.map((model, i) => [nameOf(model, i), model] as const))('%s'
 });
 
 it('covers every architecture', () => {
-  const covered = new Set(models.map(({ architecture }) => architecture));
+  const covered = new Set([...models, ...encoders].map(({ architecture }) => architecture));
   expect([...ARCHITECTURES.keys()].filter((name) => !covered.has(name))).toEqual([]);
 });

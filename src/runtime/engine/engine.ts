@@ -8,6 +8,9 @@ import type { JobOutcome } from '../leader/leader.js';
 import { readLogprobs } from '../leader/logprobs.js';
 import type { Job, JobResult } from '../leader/sequence.js';
 import type {
+  EmbedInput,
+  EmbedOptions,
+  EmbedResult,
   Engine,
   EngineInfo,
   EngineStats,
@@ -20,6 +23,7 @@ import type {
   Tokenizer,
   TokenLogprobs,
 } from '../types.js';
+import { finished, inTurn, validateEmbed } from './embed.js';
 import { LeaderCalls, type LeaderLine } from './leader-calls.js';
 import { checkIds, samplingOf, stopStrings, validateGenerate } from './options.js';
 import { checkPrompt } from './prompt.js';
@@ -90,6 +94,7 @@ export class WaferEngine implements Engine {
   generate(prompt: Prompt, options: GenerateOptions = {}): AsyncIterable<GenerateChunk> {
     const startMs = performance.now();
     validateGenerate(options, this.tokenizer.vocabSize);
+    this.requireText();
     const grammar = options.grammar === undefined ? null : this.grammars.of(options.grammar);
     const promptIds = this.promptIds(prompt);
     this.requireRoom(promptIds.length, this.mostTokens - 1, 'prompt');
@@ -193,6 +198,7 @@ export class WaferEngine implements Engine {
 
   async score(ids: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
     checkIds(ids, this.tokenizer.vocabSize);
+    this.requireText();
     if (ids.length === 0) throw emptyPrompt('ids');
     const { leader } = this.parts.crew;
     const { signal, top } = options;
@@ -230,9 +236,49 @@ export class WaferEngine implements Engine {
     return { tokens: ids.length, argmax, nll, ...(top !== undefined && { logprobs }) };
   }
 
+  async embed(inputs: readonly EmbedInput[], options: EmbedOptions = {}): Promise<EmbedResult> {
+    const { embedding } = this.info;
+    validateEmbed(options, embedding.dimensions);
+    const { signal, pooling = embedding.pooling } = options;
+    const ids = inputs.map((input, i) => this.embeddedIds(input, options.truncate === true, `input ${i}`));
+    const { leader } = this.parts.crew;
+    const vectors = await inTurn(ids, async (own) => {
+      signal?.throwIfAborted();
+      const request = this.requests++;
+      const cancel = (): void => this.calls.tell(leader.cancel(request));
+      signal?.addEventListener('abort', cancel);
+      try {
+        const asked = leader.embed(request, own, pooling);
+        const vector = await this.calls.ask(asked, { request, total: own.length });
+        if (vector === null) signal?.throwIfAborted();
+        return vector!;
+      } finally {
+        signal?.removeEventListener('abort', cancel);
+      }
+    });
+    return {
+      embeddings: vectors.map((vector) => finished(vector, options)),
+      tokens: ids.map(({ length }) => length),
+    };
+  }
+
+  private embeddedIds(input: EmbedInput, isCut: boolean, what: string): readonly number[] {
+    if (typeof input !== 'string') checkIds(input, this.tokenizer.vocabSize, what);
+    const ids = typeof input === 'string' ? this.tokenizer.encode(input) : [...input];
+    const most = this.mostTokens;
+    if (isCut && ids.length > most) {
+      // What ends an input ends a part of it too.
+      const end = this.tokenizer.addEos && typeof input === 'string' ? [ids.at(-1)!] : [];
+      ids.splice(most - end.length, ids.length, ...end);
+    }
+    this.requireRoom(ids.length, most, what);
+    return ids;
+  }
+
   /** The logits [vocabSize] after the last of `ids`; for tests and tools that look inside. */
   async logits(ids: readonly number[]): Promise<Float32Array> {
     checkIds(ids, this.tokenizer.vocabSize);
+    this.requireText();
     this.requireRoom(ids.length, this.mostTokens, 'ids');
     const request = this.requests++;
     return await this.calls.ask(this.parts.crew.leader.logits(request, ids), { request, total: ids.length });
@@ -306,6 +352,16 @@ export class WaferEngine implements Engine {
     }
     const text = this.tokenizer.applyChatTemplate(prompt as Exclude<Prompt, string | readonly number[]>);
     return this.tokenizer.encode(text, { special: true, bos: false });
+  }
+
+  private requireText(): void {
+    if (!this.info.embedding.isOnly) return;
+    throw new OptionError({
+      what: this.info.name,
+      given: 'a prompt',
+      expected: 'texts to embed, as the model makes vectors and no text',
+      todo: 'Use embed, `waferflow embed` or /v1/embeddings, or choose another model.',
+    });
   }
 
   private requireRoom(tokens: number, most: number, what: string): void {

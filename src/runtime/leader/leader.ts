@@ -7,10 +7,11 @@ import { messageOf } from '../../core/errors.js';
 import { failureOf, type PackedError, packError } from '../failure.js';
 import { FEED_PREFILL, FEED_TOKEN, type FeedMemory, FeedWriter, STAT } from '../feed.js';
 import { createGrammarCompiler, type GrammarCompiler } from '../grammar/grammar.js';
-import type { FinishReason } from '../types.js';
+import type { FinishReason, Pooling } from '../types.js';
 import { Drafter } from './draft.js';
 import { logprobsRecord } from './logprobs.js';
 import { PagePool } from './pages.js';
+import { Pool } from './pool.js';
 import { requireFinite, Sampler, SamplerScratch } from './sampler.js';
 import { Scheduler, type SchedulerLimits, type Share } from './scheduler.js';
 import { type Job, type JobResult, type Purpose, Sequence, type WindowScores } from './sequence.js';
@@ -48,6 +49,8 @@ export interface LeaderApi {
   score(request: number, ids: readonly number[], top: number | null): Promise<WindowScores | null>;
   /** The logits [vocabSize] after the last of `ids`. */
   logits(request: number, ids: readonly number[]): Promise<Float32Array>;
+  /** What the model makes of the pooled rows of `ids`. Null if cancelled. */
+  embed(request: number, ids: readonly number[], pooling: Pooling): Promise<Float32Array | null>;
   /** Ends a request, wherever it is; one that is unknown or has ended is left alone. */
   cancel(request: number): void;
   /** A request's answer may have so many tokens by now; with as many it is paused. */
@@ -69,6 +72,7 @@ export function createLeader(init: LeaderInit): LeaderApi {
     setVocabulary: read((vocabulary, eosIds) => leader.setVocabulary(vocabulary, eosIds)),
     score: read((request, ids, top) => leader.score(request, ids, top)),
     logits: read((request, ids) => leader.logits(request, ids)),
+    embed: read((request, ids, pooling) => leader.embed(request, ids, pooling)),
     cancel: read((request) => leader.cancel(request)),
     allow: read((request, tokens) => leader.allow(request, tokens)),
   };
@@ -89,6 +93,8 @@ class Leader {
   private isLooping: boolean = false;
   private hasSettled: boolean = false;
   private requests = 0;
+  /** Embeddings whose rows are all there. */
+  private readonly finished: Sequence[] = [];
 
   constructor(init: LeaderInit) {
     this.init = init;
@@ -107,12 +113,14 @@ class Leader {
   }
 
   warmUp(): void {
+    const { answers, embeddings } = this.init.images;
+    const image = answers || embeddings.image;
     this.stepper.setPage(0, 0, 0);
     const rows = Math.min(warmUpTokens, this.stepper.maxRows);
     for (let row = 0; row < rows; row++) this.stepper.add(0, 0, row, row === rows - 1);
-    this.stepper.run();
+    this.stepper.run(image);
     this.stepper.add(0, 0, 0, true);
-    this.stepper.run();
+    this.stepper.run(image);
   }
 
   generate(job: Job): Promise<JobOutcome> {
@@ -170,6 +178,17 @@ class Leader {
     });
   }
 
+  embed(request: number, ids: readonly number[], pooling: Pooling): Promise<Float32Array | null> {
+    const pool = new Pool(this.init.images.embeddings.rows.features);
+    return new Promise((resolve, reject) => {
+      const purpose: Purpose = { kind: 'embedding', pooling, pool };
+      this.submit({ request, ids, purpose, priority: 0, shareKey: '' }, (outcome) => {
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome === 'cancelled' ? null : pool.result);
+      });
+    });
+  }
+
   cancel(request: number): void {
     const sequence = this.scheduler.find(request);
     if (sequence === undefined) return;
@@ -218,9 +237,11 @@ class Leader {
       for (;;) {
         const shares = this.scheduler.plan();
         if (shares.length > 0) {
-          this.stepper.run();
+          const { answers, embeddings } = this.init.images;
+          this.stepper.run(this.scheduler.isEmbedding ? embeddings.image : answers);
           this.feed.stats[STAT.steps]! += 1;
           for (const share of shares) this.advance(share);
+          this.finishEmbeddings();
         } else if (!this.scheduler.isPreparing) break;
         this.feed.turn(false);
         // The answer to a call leaves when promises get their turn.
@@ -287,12 +308,33 @@ class Leader {
         const record = logprobsRecord(this.stepper, firstLogits + row, purpose.top);
         purpose.scores.records[position] = Int32Array.of(next, ...record(next));
       }
+    } else if (purpose.kind === 'embedding') {
+      // One that had to give way begins again.
+      if (computed === 0) purpose.pool.clear();
+      for (let row = 0, position = computed; position < computed + rows; position++)
+        if (sequence.wants(position)) purpose.pool.add(this.stepper.embeddingRow(firstLogits + row++));
     } else if (firstLogits >= 0) {
       purpose.logits = this.stepper.logitsRow(firstLogits).slice();
     }
     this.scheduler.advance(sequence, computed + rows);
     this.feed.write(sequence.request, FEED_PREFILL, [sequence.computed]);
-    if (sequence.computed === promptTokens) this.end(sequence, 'stop');
+    if (sequence.computed < promptTokens) return;
+    if (purpose.kind === 'embedding') this.finished.push(sequence);
+    else this.end(sequence, 'stop');
+  }
+
+  /** What follows pooling is a step of its own, so it comes when all rows of the step before are read. */
+  private finishEmbeddings(): void {
+    for (const sequence of this.finished.splice(0)) {
+      const { purpose } = sequence;
+      if (sequence.isEnded || purpose.kind !== 'embedding') continue;
+      try {
+        purpose.pool.result = this.stepper.finish(purpose.pool.mean());
+        this.end(sequence, 'stop');
+      } catch (error) {
+        this.end(sequence, failureOf(error));
+      }
+    }
   }
 
   private advanceAnswer(

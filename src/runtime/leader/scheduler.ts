@@ -19,6 +19,8 @@ const positionsMs = 50;
 
 export interface SchedulerLimits {
   readonly maxRunning: number;
+  /** Where it is false, all positions of a sequence are computed in one step, and their keys and values are nobody else's. */
+  readonly isCausal: boolean;
   /** Rows of prompts and drafts in a step. */
   readonly prefillChunk: number;
 }
@@ -45,6 +47,8 @@ export class Scheduler {
   private readonly served = new Map<string, number>();
   /** Masks were not ready in the last plan: there is more to do, even without a share. */
   isPreparing: boolean = false;
+  /** Whether the last plan is for the program that makes embeddings. */
+  isEmbedding: boolean = false;
   private positionsMs = 0;
   private readonly positions = new Map<Sequence, number>();
 
@@ -99,13 +103,30 @@ export class Scheduler {
   /** Puts the rows of the next step into the stepper; says whose they are. Empty when nothing can run. */
   plan(): Share[] {
     this.admit();
-    const shares: Share[] = [];
-    const quotas = this.promptQuotas();
-    let room = this.limits.prefillChunk;
-    for (const rows of quotas.values()) room -= rows;
     const preparing = this.prepareMasks();
     this.isPreparing = preparing.size > 0;
-    for (const sequence of [...this.running]) {
+    let shares: Share[] = [];
+    // A step runs one program: answers and embeddings take turns.
+    for (let turn = 0; turn < 2 && shares.length === 0; turn++) {
+      this.isEmbedding = !this.isEmbedding;
+      shares = this.sharesOf(
+        this.running.filter(({ purpose }) => (purpose.kind === 'embedding') === this.isEmbedding),
+        preparing,
+      );
+    }
+    for (const share of shares) this.addRows(share);
+    this.tellPositions();
+    this.count();
+    return shares;
+  }
+
+  /** What each of `running` gets of the next step; it has its pages. */
+  private sharesOf(running: readonly Sequence[], preparing: ReadonlySet<Sequence>): Share[] {
+    const shares: Share[] = [];
+    const quotas = this.promptQuotas(running);
+    let room = this.limits.prefillChunk;
+    for (const rows of quotas.values()) room -= rows;
+    for (const sequence of running) {
       if (sequence.slot < 0 || sequence.isPaused) continue;
       sequence.drafts = [];
       let rows = quotas.get(sequence) ?? 0;
@@ -128,9 +149,6 @@ export class Scheduler {
       }
       shares.push({ sequence, rows });
     }
-    for (const share of shares) this.addRows(share);
-    this.tellPositions();
-    this.count();
     return shares;
   }
 
@@ -199,6 +217,7 @@ export class Scheduler {
     // Where drafts were wrong, the right ones are computed again from the states before.
     if (!this.settlePast(sequence, computed)) return;
     sequence.computed = computed;
+    if (!this.limits.isCausal) return;
     const { shared, own } = sequence;
     while (own.length > 0 && (shared.length + 1) * kvPagePositions <= computed) {
       const page = own.shift()!;
@@ -210,10 +229,20 @@ export class Scheduler {
   }
 
   /** Rows of each prompt in this step: equal parts for the first few, what is left in order. */
-  private promptQuotas(): Map<Sequence, number> {
-    const prompts = this.running.filter((s) => s.isPrefilling && !s.isPaused).slice(0, promptsAtOnce);
+  private promptQuotas(running: readonly Sequence[]): Map<Sequence, number> {
+    const all = running.filter((s) => s.isPrefilling && !s.isPaused);
     const quotas = new Map<Sequence, number>();
     let left = this.limits.prefillChunk;
+    if (!this.limits.isCausal) {
+      // The chunk has room for the longest there can be.
+      for (const sequence of all) {
+        if (sequence.ids.length > left) continue;
+        quotas.set(sequence, sequence.ids.length);
+        left -= sequence.ids.length;
+      }
+      return quotas;
+    }
+    const prompts = all.slice(0, promptsAtOnce);
     const part = Math.max(1, Math.floor(left / Math.max(1, prompts.length)));
     for (const most of [part, Number.POSITIVE_INFINITY]) {
       for (const sequence of prompts) {
@@ -227,13 +256,12 @@ export class Scheduler {
   }
 
   private addRows({ sequence, rows }: Share): void {
-    const { slot, computed, ids, drafts, purpose } = sequence;
+    const { slot, computed, ids, drafts } = sequence;
     const last = computed + rows - 1;
     sequence.firstLogits = -1;
     for (let position = computed; position <= last; position++) {
       const id = ids[position] ?? drafts[position - ids.length]!;
-      const wantsLogits = purpose.kind === 'score' || position >= ids.length - 1;
-      const row = this.stepper.add(slot, id, position, wantsLogits);
+      const row = this.stepper.add(slot, id, position, sequence.wants(position));
       if (sequence.firstLogits < 0) sequence.firstLogits = row;
     }
     this.served.set(sequence.shareKey, (this.served.get(sequence.shareKey) ?? 0) + rows);
@@ -244,8 +272,8 @@ export class Scheduler {
     while (this.waiting.length > 0) {
       const next = this.next();
       if (this.freeSlots.length === 0 && !this.makeRoom(next.priority)) return;
-      const cacheable =
-        next.purpose.kind === 'score' ? 0 : Math.floor((next.ids.length - 1) / kvPagePositions);
+      const isReread = next.needsAllRows || !this.limits.isCausal;
+      const cacheable = isReread ? 0 : Math.floor((next.ids.length - 1) / kvPagePositions);
       const found = this.pool.find(next.ids, cacheable);
       const needed = Math.ceil((next.ids.length + 1) / kvPagePositions) - found.length;
       // A page for each running sequence, so that the newcomer does not push one out at once.

@@ -2,9 +2,10 @@
 
 import type { CompiledGrammar } from '../grammar/compiled.js';
 import type { GrammarMatcher } from '../grammar/grammar.js';
-import type { FinishReason, SamplingOptions } from '../types.js';
+import type { FinishReason, Pooling, SamplingOptions } from '../types.js';
 import type { Drafter } from './draft.js';
 import type { CachedPage } from './pages.js';
+import type { Pool } from './pool.js';
 import type { Sampler } from './sampler.js';
 
 /** A request as it comes to the leader: plain data. */
@@ -57,7 +58,8 @@ export type Purpose =
       readonly matcher: GrammarMatcher | null;
     }
   | { readonly kind: 'score'; readonly scores: WindowScores; readonly top: number | null }
-  | { readonly kind: 'logits'; logits: Float32Array };
+  | { readonly kind: 'logits'; logits: Float32Array }
+  | { readonly kind: 'embedding'; readonly pooling: Pooling; readonly pool: Pool };
 
 export class Sequence {
   readonly request: number;
@@ -133,6 +135,20 @@ export class Sequence {
   /** True while more than the newest token is not computed. */
   get isPrefilling(): boolean {
     return this.purpose.kind !== 'generate' || this.computed < this.ids.length - 1;
+  }
+
+  /** Whether the step leaves something for the position. */
+  wants(position: number): boolean {
+    const { purpose } = this;
+    const isLast = position >= this.ids.length - 1;
+    if (purpose.kind !== 'embedding') return purpose.kind === 'score' || isLast;
+    return purpose.pooling === 'mean' || (purpose.pooling === 'first' ? position === 0 : isLast);
+  }
+
+  /** Whether every position has to be computed for it, whatever is cached. */
+  get needsAllRows(): boolean {
+    const { purpose } = this;
+    return purpose.kind === 'score' || (purpose.kind === 'embedding' && purpose.pooling !== 'last');
   }
 
   /** Ends the request; later calls change nothing. */

@@ -1,6 +1,7 @@
 /** Worker 0's hand on the kernels: a batch of rows in, logits out. */
 import {
   CTL_ARGMAX,
+  CTL_IMAGE,
   CTL_LOGIT_INDEX,
   CTL_LOGIT_ROWS,
   CTL_LONG_WAITS_US,
@@ -11,6 +12,7 @@ import {
   CTL_TOKENS,
 } from '../../../kernels/program/instructions.js';
 import { EngineError } from '../../core/errors.js';
+import type { EmbeddingProgram, Images, PlacedRows } from '../program/images.js';
 import { instantiateKernels, type KernelExports } from '../program/kernels.js';
 import { CrewSize } from './crew-size.js';
 
@@ -22,6 +24,7 @@ export interface StepperInit {
   readonly workers: number;
   /** Rows of one step. */
   readonly maxRows: number;
+  readonly images: Images;
   readonly vocabSize: number;
   readonly logits: number;
   readonly logitsStride: number;
@@ -101,10 +104,11 @@ export class Stepper {
     return this.logitRows++;
   }
 
-  /** Computes the rows that were added; afterwards there are none. @throws EngineError if a worker has ended */
-  run(): void {
+  /** Computes the rows that were added by `image`; afterwards there are none. @throws EngineError if a worker has ended */
+  run(image: number): void {
     const { words, init } = this;
     const control = init.control / 4;
+    words[control + CTL_IMAGE] = image;
     const { rows } = this;
     words[control + CTL_ROWS] = rows;
     words[control + CTL_LOGIT_ROWS] = this.logitRows;
@@ -139,6 +143,25 @@ export class Stepper {
   logitsRow(row: number): Float32Array {
     const { logits, logitsStride, memory, vocabSize } = this.init;
     return new Float32Array(memory.buffer, logits + row * logitsStride, vocabSize);
+  }
+
+  /** Row `row` of those that the program of embeddings left; good until the next step. */
+  embeddingRow(row: number): Float32Array {
+    return this.floats(this.init.images.embeddings.rows, row);
+  }
+
+  /** What the model makes of a pooled vector. */
+  finish(vector: Float32Array): Float32Array {
+    const { tail }: EmbeddingProgram = this.init.images.embeddings;
+    if (tail === null) return vector;
+    this.floats(tail.in, 0).set(vector);
+    this.add(0, 0, 0, true);
+    this.run(tail.image);
+    return this.floats(tail.out, 0).slice();
+  }
+
+  private floats({ address, stride, features }: PlacedRows, row: number): Float32Array {
+    return new Float32Array(this.init.memory.buffer, address + row * stride, features);
   }
 
   /** ln of the sum of e^logit of a row. */

@@ -6,7 +6,6 @@ import {
   CTL_ACTQ,
   CTL_ACTQ_STRIDE,
   CTL_ARGMAX,
-  CTL_IMAGE,
   CTL_KV_VALUE_BYTES,
   CTL_LOGIT_INDEX,
   CTL_PAGES,
@@ -30,11 +29,10 @@ const polls = { least: 4_000, most: 128_000 };
 /** With more workers than cores the one that is waited for needs the core that polling would burn. */
 const crowdedPolls = { least: 50, most: 50 };
 
-export function writeControl(words: Int32Array, layout: Layout, image: number, cores: number): void {
+export function writeControl(words: Int32Array, layout: Layout, cores: number): void {
   const { least, most } = layout.workers > cores ? crowdedPolls : polls;
   const values: Readonly<Record<number, number>> = {
     [CTL_ABORT]: 0,
-    [CTL_IMAGE]: image,
     [CTL_POLLS_LEAST]: least,
     [CTL_POLLS_MOST]: most,
     [CTL_TOKENS]: layout.tokens,

@@ -35,6 +35,7 @@ export interface KernelExports {
       kvHead: number,
       kvHeads: number,
       length: number,
+      position: number,
       scale: number,
       out: number,
       valueBytes: number,

@@ -2,8 +2,10 @@
 import { packedBytes } from '../../../kernels/pack/spec.js';
 import { CTL_WORDS } from '../../../kernels/program/instructions.js';
 import { quantizedBytes } from '../../../kernels/quantize/spec.js';
+import { embeddingParts } from '../../../models/embedding.js';
+import { writesOf } from '../../../models/flow.js';
 import { expertRowsOf, rowsOf } from '../../../models/graph.js';
-import type { OpOf, RopeTable, WeightRef } from '../../../models/op.js';
+import type { OpOf, RopeTable, Value, WeightRef } from '../../../models/op.js';
 import { refKey, weightParts } from '../../../models/weights.js';
 import type { WeightInfo } from '../../formats/gguf.js';
 import type { Plan } from '../../placement/plan.js';
@@ -97,7 +99,10 @@ export interface Layout {
   readonly buffers: readonly Buffer2d[];
   readonly bufferOf: Buffers['of'];
   readonly direct: ReadonlySet<number>;
-  readonly logits: Buffer2d;
+  /** Null for a model that makes none. */
+  readonly logits: Buffer2d | null;
+  /** Where the program that makes embeddings leaves its rows: a value of its own, since answers may need no such buffer. */
+  readonly rows: Value;
   readonly act: Buffer2d;
   readonly actq: Buffer2d;
   readonly own: {
@@ -187,8 +192,12 @@ export function layOut(
   const ownStride = roundUp(actBytes + actqStride + roundUp(scratchBytes, 64), 128);
   const direct = directValues(ops);
   const { sizes, of } = assignBuffers(ops, direct);
-  const buffers = sizes.map((features) => rows2d(features));
-  const head = ops.find((op) => op.kind === 'logits')!;
+  const { rows: made } = embeddingParts(ops);
+  const rows = { ...made, id: 1 + Math.max(...ops.flatMap(writesOf).map(({ id }) => id)) };
+  const buffers = [...sizes, rows.features].map((features) => rows2d(features));
+  const bufferOf = [...of];
+  bufferOf[rows.id] = sizes.length;
+  const head = ops.find((op) => op.kind === 'logits');
   const layout = {
     workers,
     context,
@@ -207,9 +216,10 @@ export function layOut(
     argmax: perRow(maxRows * workers),
     pageTable: perRow(maxRunning * pagesPerSequence),
     buffers,
-    bufferOf: of,
+    bufferOf,
+    rows,
     direct,
-    logits: buffers[of[head.in.id]!]!,
+    logits: head ? buffers[of[head.in.id]!]! : null,
     act: rows2d(actColumns),
     actq: { address: other(actqStride * maxRows), stride: actqStride },
     own: {

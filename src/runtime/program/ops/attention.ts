@@ -12,6 +12,7 @@ import {
   FACT_WORDS,
   WINDOW_CHUNKED,
   WINDOW_SLIDING,
+  WINDOW_SYMMETRIC,
 } from '../../../../kernels/attention/words.js';
 import { ATTENTION_RUN, OP_APPEND, OP_ATTENTION } from '../../../../kernels/program/instructions.js';
 import { alibiSlopes } from '../../../../models/alibi.js';
@@ -63,6 +64,7 @@ export const attention: RuntimeKind<'attention'> = {
       valueDim,
       floatBits(op.scale),
       factsOf(op, image),
+      op.causal ? 1 : 0,
     );
   },
 };
@@ -74,7 +76,9 @@ function factsOf(op: PlacedOf<'attention'>, image: Image): number {
   if (!window && !softcap && !sinks && !alibi && !temperature && !isInKeys) return 0;
   const facts = new Array<number>(FACT_WORDS).fill(0);
   if (window) {
-    facts[FACT_WINDOW] = { sliding: WINDOW_SLIDING, chunked: WINDOW_CHUNKED, symmetric: 0 }[window.kind];
+    facts[FACT_WINDOW] = { sliding: WINDOW_SLIDING, chunked: WINDOW_CHUNKED, symmetric: WINDOW_SYMMETRIC }[
+      window.kind
+    ];
     facts[FACT_WINDOW_SIZE] = window.size;
   }
   facts[FACT_CAP] = floatBits(softcap ?? 0);

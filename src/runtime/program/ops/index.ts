@@ -9,7 +9,7 @@ import { expertLinear, headLinear, mix, route } from './experts.js';
 import type { RuntimeKind } from './kind.js';
 import { embedding, linear } from './products.js';
 import { conv, linearAttention, scan, shift, wkv } from './states.js';
-import { activation, add, arrange, logits, norm, rope, scale } from './vectors.js';
+import { activation, add, arrange, logits, norm, pool, rope, scale } from './vectors.js';
 
 const KINDS: { readonly [K in OpKind]: RuntimeKind<K> | null } = {
   embedding,
@@ -32,14 +32,14 @@ const KINDS: { readonly [K in OpKind]: RuntimeKind<K> | null } = {
   wkv,
   hyper: null,
   select: null,
-  pool: null,
+  pool,
   logits,
 };
 
 /** @throws ModelError with the names of the kinds that have no kernel */
 export function requireKernels(name: string, ops: readonly PlacedOp[]): void {
   const missing = [...new Set(ops.map(({ kind }) => kind))].filter((kind) => KINDS[kind] === null);
-  const unfit = ops.some((op) => op.kind === 'attention' && (!op.causal || op.positions !== null));
+  const unfit = ops.some((op) => op.kind === 'attention' && op.positions !== null);
   if (unfit) missing.push('attention');
   if (missing.length === 0) return;
   throw new ModelError({
@@ -52,10 +52,15 @@ export function requireKernels(name: string, ops: readonly PlacedOp[]): void {
 
 const kindOf = (op: PlacedOp): RuntimeKind<never> => KINDS[op.kind] as unknown as RuntimeKind<never>;
 
-/** The words of the image for the ops of `plan` in order; tables go through `put`. */
-export function compileImage(plan: Plan, layout: Layout, put: PutWords): number[] {
+/** The words of the image for `ops` of `plan` in order; tables go through `put`. */
+export function compileImage(
+  plan: Plan,
+  layout: Layout,
+  put: PutWords,
+  ops: readonly PlacedOp[] = plan.ops,
+): number[] {
   const image = new Image(plan, layout, put);
-  for (const op of plan.ops) kindOf(op).compile(op as never, image);
+  for (const op of ops) kindOf(op).compile(op as never, image);
   return image.end();
 }
 

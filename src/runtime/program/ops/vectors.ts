@@ -228,6 +228,9 @@ export const arrange: RuntimeKind<'arrange'> = {
   },
 };
 
+/** Rows are pooled by the leader, between two programs: those of an input may come in several steps. */
+export const pool: RuntimeKind<'pool'> = { compile: () => undefined };
+
 export const logits: RuntimeKind<'logits'> = {
   compile(op, image) {
     image.touch([[op.in, `features ${image.layout.vocabSize}`]], []);
