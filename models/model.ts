@@ -26,6 +26,8 @@ export interface Model {
   readonly isCausal: boolean;
   /** How the file wants the rows of an input pooled; null where it does not say. */
   readonly pooling: PoolOp['how'] | null;
+  /** Whether the vector is a classifier's, which says how well two texts go together. */
+  readonly isRanker: boolean;
   /** Whether a tensor that no op reads may lie in the file all the same. */
   readonly isIgnored: (tensor: string) => boolean;
 }
@@ -73,6 +75,7 @@ export function modelOf(file: ModelFile, stretch: RopeStretch | null = null): Mo
     ops,
     isCausal: ops.every((op) => op.kind !== 'attention' || op.causal),
     pooling: pool?.kind === 'pool' ? pool.how : config.pooling,
+    isRanker: config.isRanker && pool !== undefined,
     isIgnored: (tensor) =>
       isIgnored(tensor) ||
       unread.some((pattern) => pattern.test(tensor)) ||

@@ -7,6 +7,7 @@ import { registerCapacity } from './capacity.js';
 import { registerChat } from './chat.js';
 import { registerConvert } from './convert.js';
 import { registerDoctor } from './doctor.js';
+import { registerEmbed } from './embed.js';
 import { registerEval } from './eval.js';
 import { registerFabric } from './fabric.js';
 import { reportFailure } from './failure.js';
@@ -40,6 +41,7 @@ const program = new Command('waferflow')
 registerRun(program);
 registerChat(program);
 registerScore(program);
+registerEmbed(program);
 registerModels(program);
 registerShow(program);
 registerPs(program);

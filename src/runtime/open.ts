@@ -136,6 +136,7 @@ export async function openEngine(
       dimensions: (program.images.embeddings.tail?.out ?? program.images.embeddings.rows).features,
       pooling: model.pooling ?? (layout.logits === null ? 'mean' : 'last'),
       isOnly: layout.logits === null || !model.isCausal,
+      isRanker: model.isRanker,
     },
     sampling,
   };

@@ -218,6 +218,9 @@ export interface EmbedOptions {
   readonly dimensions?: number;
   /** Cuts inputs off that are longer than the context; default false: they are errors. */
   readonly truncate?: boolean;
+  /** As those of {@link GenerateOptions}. */
+  readonly priority?: number;
+  readonly shareKey?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -236,6 +239,8 @@ export interface EmbeddingInfo {
   readonly pooling: Pooling;
   /** Whether the model is made for this alone and writes no text. */
   readonly isOnly: boolean;
+  /** Whether the numbers are a classifier's, which says how well the two texts of an input go together. */
+  readonly isRanker: boolean;
 }
 
 export interface EngineInfo {

@@ -4,6 +4,7 @@ import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { anthropicError, registerAnthropic } from './anthropic/surface.js';
 import type { ServerContext } from './context.js';
+import { registerEmbeddings } from './embeddings/surface.js';
 import { ApiError } from './errors.js';
 import { anonymous } from './gate/keys.js';
 import { type ErrorFormat, openAiError, writeErrors } from './http.js';
@@ -22,6 +23,7 @@ const SURFACES: readonly Surface[] = [
   registerOpenAi,
   registerResponsesApi,
   registerAnthropic,
+  registerEmbeddings,
   registerOllama,
   registerLlamaCpp,
 ];

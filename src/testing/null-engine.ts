@@ -168,7 +168,7 @@ export class NullEngine implements Engine {
       simd: 'simd',
       loadMs: 0,
       licence: null,
-      embedding: { dimensions: FEATURES, pooling: 'mean', isOnly: false },
+      embedding: { dimensions: FEATURES, pooling: 'mean', isOnly: false, isRanker: false },
       sampling: {},
     };
   }

@@ -1,7 +1,7 @@
 /** What surrounds an embedding: checks of its options, many inputs at a time, and the vector's last form. */
 import { EngineError, OptionError } from '../../core/errors.js';
 import { type EmbedOptions, poolings } from '../types.js';
-import { checkNames, show } from './options.js';
+import { checkNames, requirePriority, show } from './options.js';
 
 /** Inputs that are with the leader at a time: more than run at once, so that it never waits. */
 const inputsAtOnce = 32;
@@ -11,6 +11,8 @@ const embedNames: Readonly<Record<keyof EmbedOptions, true>> = {
   normalize: true,
   dimensions: true,
   truncate: true,
+  priority: true,
+  shareKey: true,
   signal: true,
 };
 
@@ -18,6 +20,7 @@ const embedNames: Readonly<Record<keyof EmbedOptions, true>> = {
 export function validateEmbed(options: EmbedOptions, features: number): void {
   checkNames(options, Object.keys(embedNames));
   const { pooling, dimensions } = options;
+  requirePriority(options.priority);
   if (pooling !== undefined && !poolings.includes(pooling)) {
     throw new OptionError({
       what: 'option pooling',

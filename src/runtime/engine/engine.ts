@@ -239,7 +239,7 @@ export class WaferEngine implements Engine {
   async embed(inputs: readonly EmbedInput[], options: EmbedOptions = {}): Promise<EmbedResult> {
     const { embedding } = this.info;
     validateEmbed(options, embedding.dimensions);
-    const { signal, pooling = embedding.pooling } = options;
+    const { signal, pooling = embedding.pooling, priority = 0, shareKey = '' } = options;
     const ids = inputs.map((input, i) => this.embeddedIds(input, options.truncate === true, `input ${i}`));
     const { leader } = this.parts.crew;
     const vectors = await inTurn(ids, async (own) => {
@@ -248,7 +248,7 @@ export class WaferEngine implements Engine {
       const cancel = (): void => this.calls.tell(leader.cancel(request));
       signal?.addEventListener('abort', cancel);
       try {
-        const asked = leader.embed(request, own, pooling);
+        const asked = leader.embed({ request, ids: own, priority, shareKey }, pooling);
         const vector = await this.calls.ask(asked, { request, total: own.length });
         if (vector === null) signal?.throwIfAborted();
         return vector!;
@@ -268,7 +268,7 @@ export class WaferEngine implements Engine {
     const most = this.mostTokens;
     if (isCut && ids.length > most) {
       // What ends an input ends a part of it too.
-      const end = this.tokenizer.addEos && typeof input === 'string' ? [ids.at(-1)!] : [];
+      const end = this.tokenizer.addEos ? [ids.at(-1)!] : [];
       ids.splice(most - end.length, ids.length, ...end);
     }
     this.requireRoom(ids.length, most, what);

@@ -173,13 +173,7 @@ export function validateGenerate(options: GenerateOptions, vocabSize?: number): 
       todo: 'Use, say, 5, or leave it out for no log-probabilities.',
     });
   }
-  if (options.priority !== undefined) {
-    requireNumber('priority', options.priority, {
-      test: Number.isFinite,
-      expected: 'a finite number',
-      todo: 'Use 0, or more to go first.',
-    });
-  }
+  requirePriority(options.priority);
   if (Array.isArray(options.prediction)) checkIds(options.prediction, vocabSize, 'option prediction');
   stopStrings(options.stop);
 }
@@ -197,6 +191,16 @@ function validateMaxTokens({ maxTokens }: GenerateDefaults): void {
     test: (value) => isCount(value) && value > 0,
     expected: 'an integer of at least 1',
     todo: 'Use, say, 128.',
+  });
+}
+
+/** Throws OptionError for a priority that is no number. */
+export function requirePriority(priority: number | undefined): void {
+  if (priority === undefined) return;
+  requireNumber('priority', priority, {
+    test: Number.isFinite,
+    expected: 'a finite number',
+    todo: 'Use 0, or more to go first.',
   });
 }
 

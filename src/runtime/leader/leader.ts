@@ -36,6 +36,9 @@ export interface LeaderInit extends StepperInit, SchedulerLimits {
   readonly stateCopies: number;
 }
 
+/** An input to be embedded. */
+export type EmbedJob = Pick<Job, 'request' | 'priority' | 'shareKey'> & { readonly ids: readonly number[] };
+
 /** A job's end, or what broke it and no other. */
 export type JobOutcome = JobResult | { readonly failure: PackedError };
 
@@ -50,7 +53,7 @@ export interface LeaderApi {
   /** The logits [vocabSize] after the last of `ids`. */
   logits(request: number, ids: readonly number[]): Promise<Float32Array>;
   /** What the model makes of the pooled rows of `ids`. Null if cancelled. */
-  embed(request: number, ids: readonly number[], pooling: Pooling): Promise<Float32Array | null>;
+  embed(input: EmbedJob, pooling: Pooling): Promise<Float32Array | null>;
   /** Ends a request, wherever it is; one that is unknown or has ended is left alone. */
   cancel(request: number): void;
   /** A request's answer may have so many tokens by now; with as many it is paused. */
@@ -72,7 +75,7 @@ export function createLeader(init: LeaderInit): LeaderApi {
     setVocabulary: read((vocabulary, eosIds) => leader.setVocabulary(vocabulary, eosIds)),
     score: read((request, ids, top) => leader.score(request, ids, top)),
     logits: read((request, ids) => leader.logits(request, ids)),
-    embed: read((request, ids, pooling) => leader.embed(request, ids, pooling)),
+    embed: read((input, pooling) => leader.embed(input, pooling)),
     cancel: read((request) => leader.cancel(request)),
     allow: read((request, tokens) => leader.allow(request, tokens)),
   };
@@ -178,11 +181,11 @@ class Leader {
     });
   }
 
-  embed(request: number, ids: readonly number[], pooling: Pooling): Promise<Float32Array | null> {
+  embed(input: EmbedJob, pooling: Pooling): Promise<Float32Array | null> {
     const pool = new Pool(this.init.images.embeddings.rows.features);
     return new Promise((resolve, reject) => {
       const purpose: Purpose = { kind: 'embedding', pooling, pool };
-      this.submit({ request, ids, purpose, priority: 0, shareKey: '' }, (outcome) => {
+      this.submit({ ...input, purpose }, (outcome) => {
         if (outcome instanceof Error) reject(outcome);
         else resolve(outcome === 'cancelled' ? null : pool.result);
       });
@@ -311,6 +314,7 @@ class Leader {
     } else if (purpose.kind === 'embedding') {
       // One that had to give way begins again.
       if (computed === 0) purpose.pool.clear();
+      this.feed.stats[STAT.promptTokens]! += rows;
       for (let row = 0, position = computed; position < computed + rows; position++)
         if (sequence.wants(position)) purpose.pool.add(this.stepper.embeddingRow(firstLogits + row++));
     } else if (firstLogits >= 0) {

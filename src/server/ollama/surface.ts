@@ -13,6 +13,7 @@ import { promptIds } from '../road/prompt.js';
 import { withoutOldTurns } from '../road/truncate.js';
 import { type StreamForm, sendStream } from '../stream.js';
 import { type AnswerLine, answerLines, chatJson, generateJson, wholeLine } from './answer.js';
+import { registerOllamaEmbed } from './embed.js';
 import { listedModel, runningModel, shownModel } from './models.js';
 import {
   type ChatBody,
@@ -49,6 +50,7 @@ export function registerOllama(app: FastifyInstance, all: ServerContext): void {
           : withoutOldTurns(context.host.require(), prompt, wanted > 0 ? wanted : null);
       return answer(context, request, reply, { body, prompt: shown, json: chatJson });
     });
+    registerOllamaEmbed(scope, (request, reply, name) => useOllamaModel(all, request, reply, name));
     scope.get('/api/version', () => ({ version: API_VERSION }));
     scope.get('/api/tags', async () => ({
       models: await Promise.all(models.names.map((name) => listedModel(models.find(name)))),
@@ -83,7 +85,7 @@ export function registerOllama(app: FastifyInstance, all: ServerContext): void {
 }
 
 /** What Ollama's clients can ask for and a server of one model does not do. */
-const NOT_HERE = ['embed', 'embeddings', 'push', 'create', 'copy', 'delete'].map((name) => `/api/${name}`);
+const NOT_HERE = ['push', 'create', 'copy', 'delete'].map((name) => `/api/${name}`);
 
 function notHere(path: string): never {
   throw new ApiError({

@@ -10,7 +10,7 @@ import type { ServerContext } from '../context.js';
 import { contextOverflow, toApiError } from '../errors.js';
 import { simulatedOf } from '../simulated.js';
 import type { CompletionEvent, CompletionRequest, CompletionUsage, ServiceTier } from './completion.js';
-import { Observer } from './observe.js';
+import { Observer, observed } from './observe.js';
 import { longestTokenBytes, promptIds, promptLength } from './prompt.js';
 import { type Calling, callingOf } from './tool-parser.js';
 import type { EndEvent } from './usage.js';
@@ -22,7 +22,7 @@ export interface Completion extends AsyncIterable<CompletionEvent> {
   cancel(): void;
 }
 
-const PRIORITIES: Readonly<Record<ServiceTier, number>> = { interactive: 1, batch: 0 };
+export const PRIORITIES: Readonly<Record<ServiceTier, number>> = { interactive: 1, batch: 0 };
 
 /**
  * Admits a request and returns its events. Throws an ApiError at once when it cannot be taken, so that a surface can
@@ -59,7 +59,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   rates.take(caller, promptTokens);
   const ticket = admission.admit(request.tier, request.caller, promptTokens);
   const end = lifecycle.begin();
-  const observer = new Observer(context, request, promptTokens);
+  const observer = new Observer(context, observed(request), promptTokens);
   // Not `AbortSignal.any`, which leaves something behind at a signal that lives as long as the server.
   const stop = new AbortController();
   const cancel = (): void => stop.abort();

@@ -7,22 +7,33 @@ import type { EndEvent } from './usage.js';
 
 const tracer = trace.getTracer('waferflow');
 
+/** What is noted of a request. */
+export interface Observed extends Pick<CompletionRequest, 'id' | 'caller' | 'tier'> {
+  readonly operation: 'chat' | 'text_completion' | 'embeddings';
+  readonly maxTokens?: number | undefined;
+  readonly temperature?: number | undefined;
+}
+
+export function observed({ id, caller, tier, prompt, options }: CompletionRequest): Observed {
+  const operation = prompt.kind === 'messages' ? 'chat' : 'text_completion';
+  return { id, caller, tier, operation, maxTokens: options.maxTokens, temperature: options.temperature };
+}
+
 /** Follows one admitted request to its end. */
 export class Observer {
   private readonly context: ServerContext;
-  private readonly request: CompletionRequest;
+  private readonly request: Observed;
   private readonly span: Span;
   private readonly promptTokens: number;
   private readonly startMs = performance.now();
   private lastMs = 0;
   private isOver: boolean = false;
 
-  constructor(context: ServerContext, request: CompletionRequest, promptTokens: number) {
+  constructor(context: ServerContext, request: Observed, promptTokens: number) {
     this.context = context;
     this.request = request;
     this.promptTokens = promptTokens;
-    const operation = request.prompt.kind === 'messages' ? 'chat' : 'text_completion';
-    const { maxTokens, temperature } = request.options;
+    const { operation, maxTokens, temperature } = request;
     this.span = tracer.startSpan(`${operation} ${context.model.id}`, {
       attributes: {
         'gen_ai.operation.name': operation,
@@ -78,6 +89,20 @@ export class Observer {
     );
   }
 
+  /** It ended with something else than text. */
+  done(): void {
+    if (this.isNoted()) return;
+    const totalMs = performance.now() - this.startMs;
+    this.context.metrics.success.inc({ finished_reason: 'stop' });
+    this.context.metrics.endToEnd.observe(totalMs / 1000);
+    this.span.end();
+    const { id: requestId, caller, tier, operation } = this.request;
+    this.context.log.info(
+      { requestId, caller, tier, operation, totalMs, promptTokens: this.promptTokens },
+      'done',
+    );
+  }
+
   fail(error: ApiError): void {
     if (this.isNoted()) return;
     const { metrics, log } = this.context;
@@ -106,7 +131,7 @@ export class Observer {
     if (this.isOver) return true;
     this.isOver = true;
     const { metrics } = this.context;
-    const { maxTokens } = this.request.options;
+    const { maxTokens } = this.request;
     metrics.promptTokens.observe(this.promptTokens);
     if (maxTokens !== undefined) metrics.maxTokens.observe(maxTokens);
     return false;

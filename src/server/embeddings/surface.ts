@@ -1,0 +1,85 @@
+/** OpenAI's `POST /v1/embeddings` and llama.cpp's own `POST /embedding` and `/embeddings`. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { EmbedInput } from '../../runtime/types.js';
+import type { ServerContext } from '../context.js';
+import { badRequest } from '../errors.js';
+import { clientSignal, parseBody } from '../http.js';
+import { list } from '../list.js';
+import { useModel } from '../models/use.js';
+import { embed, mostInputs } from '../road/embed.js';
+import { askerOf } from './asker.js';
+import { registerRerank } from './rerank.js';
+import { normalised, written } from './vectors.js';
+
+const ids = list(z.int().min(0), { least: 1 });
+const input = z.union(
+  [z.string(), ids, list(z.string(), { least: 1 }), list(ids, { least: 1 })],
+  'expected a string, token ids, or a list of either',
+);
+type Input = z.infer<typeof input>;
+
+const embeddingsBody = z.object({
+  model: z.string().nullish(),
+  input,
+  encoding_format: z.enum(['float', 'base64']).nullish(),
+  dimensions: z.int().min(1).nullish(),
+  user: z.string().nullish(),
+});
+
+const nativeBody = z.object({
+  model: z.string().nullish(),
+  content: input.nullish(),
+  input: input.nullish(),
+  embd_normalize: z.number().nullish(),
+});
+
+export function registerEmbeddings(app: FastifyInstance, all: ServerContext): void {
+  app.post('/v1/embeddings', async (request, reply) => {
+    const body = parseBody(embeddingsBody, request.body);
+    const { context, model } = await useModel(all, request, reply, body.model);
+    const options = body.dimensions == null ? {} : { dimensions: body.dimensions };
+    const asked = { ...askerOf(request), inputs: inputsOf(body.input, 'input'), options, param: 'input' };
+    const { embeddings, promptTokens } = await embed(context, asked, clientSignal(request, reply));
+    return {
+      object: 'list',
+      data: embeddings.map((vector, index) => ({
+        object: 'embedding',
+        index,
+        embedding: written(vector, body.encoding_format ?? 'float'),
+      })),
+      model,
+      usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+    };
+  });
+  for (const path of ['/embedding', '/embeddings'])
+    app.post(path, async (request, reply) => {
+      const body = parseBody(nativeBody, request.body);
+      const { context } = await useModel(all, request, reply, body.model);
+      const param = body.content == null ? 'input' : 'content';
+      const given = body.content ?? body.input;
+      if (given == null) throw badRequest('Give the texts to embed as content.', 'content');
+      const asked = {
+        ...askerOf(request),
+        inputs: inputsOf(given, param),
+        options: { normalize: false },
+        param,
+      };
+      const { embeddings } = await embed(context, asked, clientSignal(request, reply));
+      const p = body.embd_normalize ?? 2;
+      return embeddings.map((vector, index) => ({ index, embedding: [normalised(vector, p)] }));
+    });
+  registerRerank(app, all);
+}
+
+function inputsOf(given: Input, param: string): EmbedInput[] {
+  const inputs: readonly EmbedInput[] =
+    typeof given === 'string' || typeof given[0] === 'number'
+      ? [given as EmbedInput]
+      : (given as EmbedInput[]);
+  if (inputs.length > mostInputs) throw badRequest(`${param}: expected at most ${mostInputs} inputs`, param);
+  const empty = inputs.findIndex(({ length }) => length === 0);
+  if (empty < 0) return [...inputs];
+  const what = inputs.length === 1 ? param : `${param}[${empty}]`;
+  throw badRequest(`${what}: expected a text that is not empty`, what);
+}

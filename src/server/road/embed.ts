@@ -1,0 +1,108 @@
+/** The road of inputs that become vectors: checked, admitted, counted and noted as completions are. */
+import type { EmbedInput, EmbedOptions, Engine } from '../../runtime/types.js';
+import type { ServerContext } from '../context.js';
+import { contextOverflow, toApiError } from '../errors.js';
+import { PRIORITIES } from './complete.js';
+import type { ServiceTier } from './completion.js';
+import { Observer } from './observe.js';
+import { longestTokenBytes } from './prompt.js';
+
+export interface EmbedRequest {
+  /** Stands in logs and headers. */
+  readonly id: string;
+  readonly inputs: readonly EmbedInput[];
+  readonly options: Pick<EmbedOptions, 'dimensions' | 'normalize' | 'truncate'>;
+  readonly caller: string;
+  readonly tier: ServiceTier;
+  /** The field of the inputs, for messages. */
+  readonly param: string;
+}
+
+export interface Embedded {
+  readonly embeddings: readonly Float32Array[];
+  /** Of all inputs together. */
+  readonly promptTokens: number;
+}
+
+/** Inputs of one request. */
+export const mostInputs = 2048;
+
+/** Rejects with an ApiError where the request cannot be taken or fails, and when the server shuts down. */
+export async function embed(
+  context: ServerContext,
+  request: EmbedRequest,
+  signal: AbortSignal,
+): Promise<Embedded> {
+  let run: () => Promise<Embedded>;
+  try {
+    run = admitted(context, request, signal);
+  } catch (thrown) {
+    const error = toApiError(thrown);
+    context.metrics.rejections.inc({ reason: error.facts.code });
+    throw error;
+  }
+  return await run();
+}
+
+/** The checks come in the order of what they cost, so that a server at its limit refuses fast. */
+function admitted(
+  context: ServerContext,
+  request: EmbedRequest,
+  signal: AbortSignal,
+): () => Promise<Embedded> {
+  const { admission, lifecycle, host, keys, rates } = context;
+  const { id, tier, caller, options } = request;
+  lifecycle.requireOpen();
+  const engine = host.require();
+  admission.requirePlace(tier, caller);
+  const inputs = request.inputs.map((input) => idsOf(engine, request, input));
+  const promptTokens = inputs.reduce((sum, ids) => sum + Math.min(ids.length, engine.info.context), 0);
+  admission.requireTokens(tier, promptTokens);
+  rates.take(keys.caller(caller), promptTokens);
+  const ticket = admission.admit(tier, caller, promptTokens);
+  const end = lifecycle.begin();
+  const observer = new Observer(context, { id, caller, tier, operation: 'embeddings' }, promptTokens);
+  const stop = new AbortController();
+  const cancel = (): void => stop.abort();
+  const forgetCut = lifecycle.onCut(cancel);
+  signal.addEventListener('abort', cancel);
+  if (signal.aborted || lifecycle.cut.aborted) cancel();
+  return async () => {
+    try {
+      ticket.start();
+      const { embeddings } = await engine.embed(inputs, {
+        ...options,
+        priority: PRIORITIES[tier],
+        shareKey: caller,
+        signal: stop.signal,
+      });
+      observer.done();
+      return { embeddings, promptTokens };
+    } catch (thrown) {
+      if (signal.aborted) observer.abandon();
+      const error = toApiError(lifecycle.cut.aborted ? lifecycle.cut.reason : thrown);
+      observer.fail(error);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      forgetCut();
+      ticket.release();
+      end();
+    }
+  };
+}
+
+function idsOf(engine: Engine, { options, param }: EmbedRequest, input: EmbedInput): readonly number[] {
+  const { context } = engine.info;
+  const isCut = options.truncate === true;
+  const most = longestTokenBytes(engine.tokenizer) * context;
+  // What is certain to be too long is not encoded.
+  if (typeof input === 'string' && input.length > most) {
+    if (!isCut)
+      throw contextOverflow({ tokens: Math.floor(input.length / (most / context)), context }, param);
+    return engine.tokenizer.encode(input.slice(0, most));
+  }
+  const ids = typeof input === 'string' ? engine.tokenizer.encode(input) : input;
+  if (ids.length > context && !isCut) throw contextOverflow({ tokens: ids.length, context }, param);
+  return ids;
+}
