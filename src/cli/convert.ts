@@ -1,14 +1,17 @@
-/** `waferflow convert`: a Hugging Face folder, or a GGUF file in parts, as one GGUF file. */
-import { open, rename, rm } from 'node:fs/promises';
+/** `waferflow convert` and `waferflow quantize`: a Hugging Face folder or a GGUF file, perhaps in parts, as one GGUF file. */
 import type { Command } from 'commander';
-import { formatBytes, MiB } from '../core/units.js';
 import { readGguf } from '../formats/gguf.js';
-import { fileError, openModelSource } from '../platform/node/file-source.js';
+import { readModel } from '../formats/model-file.js';
+import { quantisations, quantized, requireQuantisation } from '../formats/requantize.js';
+import { openModelSource } from '../platform/node/file-source.js';
 import { resolveModel } from '../platform/node/models.js';
 import { interruptible } from './interrupt.js';
-import { printJson, progressBar } from './output.js';
+import { writeGgufFile } from './write-gguf.js';
 
-const chunkBytes = 16 * MiB;
+interface ConvertFlags {
+  readonly quantize?: string;
+  readonly json?: boolean;
+}
 
 export function registerConvert(program: Command): void {
   program
@@ -16,43 +19,45 @@ export function registerConvert(program: Command): void {
     .description('write a Hugging Face folder as a GGUF file, its weights as they are')
     .argument('<folder>', 'a folder with config.json, tokenizer.json and safetensors')
     .argument('<out>', 'the GGUF file to write')
+    .option('--quantize <type>', 'write matrices in this type, e.g. q8_0 or q4_k')
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExample:\n  $ waferflow convert SmolLM2-135M SmolLM2-135M.gguf')
-    .action((folder: string, out: string, flags: { json?: boolean }) =>
-      interruptible((signal) => convert(folder, out, flags.json ?? false, signal)),
+    .action((folder: string, out: string, { quantize, json }: ConvertFlags) =>
+      interruptible((signal) => convert(folder, out, quantize ?? null, json ?? false, signal)),
     );
 }
 
-async function convert(folder: string, out: string, json: boolean, signal: AbortSignal): Promise<void> {
-  const source = await openModelSource(resolveModel(folder));
-  const partial = `${out}.partial`;
-  const bar = progressBar('writing', 'bytes');
+export function registerQuantize(program: Command): void {
+  program
+    .command('quantize')
+    .description('write a model with its matrices in another type')
+    .argument('<in>', 'a GGUF file, a folder, or a name from `waferflow list`')
+    .argument('<out>', 'the GGUF file to write')
+    .argument('<type>', quantisations().join(', ').toLowerCase())
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', '\nExample:\n  $ waferflow quantize model-f16.gguf model-q4_k.gguf q4_k')
+    .action((model: string, out: string, type: string, { json }: ConvertFlags) =>
+      interruptible((signal) => convert(model, out, type, json ?? false, signal)),
+    );
+}
+
+async function convert(
+  model: string,
+  out: string,
+  type: string | null,
+  json: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  if (type !== null) requireQuantisation(type);
+  const source = await openModelSource(resolveModel(model));
   try {
     const file = await readGguf(source);
-    const target = await open(partial, 'w').catch((thrown: unknown) => {
-      throw fileError(partial, thrown, 'a file that can be written');
-    });
-    try {
-      const buffer = new Uint8Array(Math.min(chunkBytes, source.byteLength));
-      for (let at = 0; at < source.byteLength; ) {
-        signal.throwIfAborted();
-        const chunk = buffer.subarray(0, Math.min(buffer.length, source.byteLength - at));
-        await source.read(at, chunk);
-        await target.writeFile(chunk);
-        at += chunk.length;
-        bar.update(at, source.byteLength);
-      }
-    } finally {
-      await target.close();
-    }
-    await rename(partial, out);
-    bar.end();
-    const tensors = [...file.tensors.values()].map(({ name, type, dims }) => ({ name, type, dims }));
-    if (json) printJson({ tensors, bytes: source.byteLength });
-    else console.log(`${out}: ${tensors.length} tensors, ${formatBytes(source.byteLength)}`);
+    // What disagrees with itself is not written.
+    if (source.folder) readModel(file);
+    for (const warning of source.folder?.warnings ?? []) console.error(`waferflow: ${warning}`);
+    const wanted = type ?? source.folder?.writtenAs ?? null;
+    await writeGgufFile(wanted === null ? file : await quantized(file, wanted), out, json, signal);
   } finally {
-    bar.end();
-    await rm(partial, { force: true });
     await source.close();
   }
 }

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { registerBench } from './bench.js';
 import { registerCapacity } from './capacity.js';
 import { registerChat } from './chat.js';
-import { registerConvert } from './convert.js';
+import { registerConvert, registerQuantize } from './convert.js';
 import { registerDoctor } from './doctor.js';
 import { registerEmbed } from './embed.js';
 import { registerEval } from './eval.js';
@@ -59,6 +59,7 @@ registerKeys(program);
 registerTemplate(program);
 registerTokenize(program);
 registerConvert(program);
+registerQuantize(program);
 registerUi(program);
 
 /** The command whose action runs, for the names of its flags. */

@@ -40,6 +40,7 @@ export interface EngineFlags {
   readonly ropeScaling?: RopeScalingOption;
   readonly chatTemplate?: string;
   readonly chatTemplateFile?: string;
+  readonly quantize?: string;
 }
 
 /** A RoPE scaling such as `yarn:4`. */
@@ -67,6 +68,10 @@ export function addEngineOptions(command: Command): Command {
       'stretch positions to go past the trained context: linear:N or yarn:N',
       parseRopeScaling,
     )
+    .option(
+      '--quantize <type>',
+      'load matrices in this type, e.g. q8_0 or q4_k (default: as they are stored)',
+    )
     .option('--workers <n>', 'threads that compute (default: one per core)', parseCount)
     .option('--chat-template <jinja|name>', "in place of the model's, or another one of its file by name")
     .addOption(
@@ -81,6 +86,7 @@ export async function loadOptions({
   context,
   workers,
   ropeScaling,
+  quantize,
   chatTemplate,
   chatTemplateFile,
 }: EngineFlags): Promise<LoadOptions> {
@@ -91,6 +97,7 @@ export async function loadOptions({
     ...(context !== undefined && { context }),
     ...(workers !== undefined && { workers }),
     ...(ropeScaling !== undefined && { ropeScaling }),
+    ...(quantize !== undefined && { quantize }),
   };
 }
 

@@ -1,6 +1,12 @@
 /** The checked header of a GGUF file: metadata by key and kind, tensors by name. */
 import { FormatError } from '../core/errors.js';
-import { type GgufKinds, type GgufMetadata, type GgufValue, metadataKinds } from './gguf-metadata.js';
+import {
+  type GgufKinds,
+  type GgufMetadata,
+  type GgufValue,
+  type MetadataPlaces,
+  metadataKinds,
+} from './gguf-metadata.js';
 import type { ByteSource } from './source.js';
 import { isWeightType, supportedTypeNames, type WeightType } from './tensor-types.js';
 
@@ -26,17 +32,20 @@ export class GgufFile {
   readonly version: number;
   readonly metadata: GgufMetadata;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly places: MetadataPlaces;
 
   constructor(
     source: ByteSource,
     version: number,
     metadata: GgufMetadata,
     tensors: ReadonlyMap<string, TensorInfo>,
+    places: MetadataPlaces = new Map(),
   ) {
     this.source = source;
     this.version = version;
     this.metadata = metadata;
     this.tensors = tensors;
+    this.places = places;
   }
 
   /** The value of a metadata key. Throws FormatError when it is missing or of another kind. */

@@ -86,16 +86,25 @@ const arrayType = 9;
 /** Real files have no nested arrays at all; the format allows them. */
 const maxArrayDepth = 4;
 
+/** Where the type and value of each key lie in the file, from and to. */
+export type MetadataPlaces = ReadonlyMap<string, readonly [from: number, to: number]>;
+
 /** Reads `count` key-value pairs. Rejects with FormatError. */
-export async function readMetadata(cursor: GgufCursor, count: number): Promise<GgufMetadata> {
+export async function readMetadata(
+  cursor: GgufCursor,
+  count: number,
+): Promise<{ readonly metadata: GgufMetadata; readonly places: MetadataPlaces }> {
   const metadata = new Map<string, GgufValue>();
+  const places = new Map<string, readonly [number, number]>();
   for (let i = 0; i < count; i++) {
     const key = await cursor.string(`key of metadata entry ${i}`);
     const what = `metadata "${key}"`;
     if (metadata.has(key)) throw cursor.error(what, 'a second entry of that name', 'unique keys');
+    const from = cursor.offset;
     metadata.set(key, await readValue(cursor, await cursor.u32(`type of ${what}`), what));
+    places.set(key, [from, cursor.offset]);
   }
-  return metadata;
+  return { metadata, places };
 }
 
 async function readValue(cursor: GgufCursor, type: number, what: string): Promise<GgufValue> {

@@ -69,7 +69,7 @@ export async function joinParts(
       'Fetch the parts again.',
     );
   }
-  return new GgufFile(joined.source, first.version, first.metadata, tensors);
+  return new GgufFile(joined.source, first.version, first.metadata, tensors, first.places);
 }
 
 function partError(file: GgufFile, given: string, expected: string, todo: string): FormatError {

@@ -15,7 +15,9 @@ export type GgufInput =
   | Float32Array
   | Int32Array
   | Uint32Array
-  | { readonly type: 'f32' | 'f64' | 'u64'; readonly value: number | bigint };
+  | { readonly type: 'f32' | 'f64' | 'u64'; readonly value: number | bigint }
+  /** Type and value as the bytes that another file has for them. */
+  | { readonly stored: Uint8Array };
 
 export interface GgufTensorShape {
   readonly name: string;
@@ -113,6 +115,8 @@ function writeValue(out: ByteWriter, value: GgufInput): void {
     const id = numberType([value]);
     out.u32(id);
     writeNumber(out, id, value);
+  } else if ('stored' in value) {
+    out.raw(value.stored);
   } else if ('type' in value) {
     out.u32(ids[value.type]);
     if (value.type === 'u64') out.u64(value.value);
@@ -125,7 +129,7 @@ function writeValue(out: ByteWriter, value: GgufInput): void {
 
 function writeArray(
   out: ByteWriter,
-  values: Exclude<GgufInput, string | number | boolean | { type: string }>,
+  values: Exclude<GgufInput, string | number | boolean | { type: string } | { stored: Uint8Array }>,
 ): void {
   out.u32(ids.array);
   if (values.length > 0 && typeof values[0] === 'string') {

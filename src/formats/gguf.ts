@@ -36,12 +36,12 @@ async function readPart(source: ByteSource): Promise<GgufFile> {
     'number of metadata entries',
     Math.floor((cursor.remaining - 8) / minMetadataBytes),
   );
-  const metadata = await readMetadata(cursor, metadataCount);
+  const { metadata, places } = await readMetadata(cursor, metadataCount);
   const placed = await readTensorInfos(cursor, tensorCount);
   const alignment = checkAlignment(cursor, metadata);
   const dataOffset = Math.ceil(cursor.offset / alignment) * alignment;
   const tensors = checkPlacement(cursor, source.byteLength, placed, dataOffset, alignment);
-  return new GgufFile(source, version, metadata, tensors);
+  return new GgufFile(source, version, metadata, tensors, places);
 }
 
 async function readVersion(cursor: GgufCursor): Promise<number> {

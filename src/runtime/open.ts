@@ -4,6 +4,7 @@ import { cachedValues, parameterCount } from '../../models/weights.js';
 import { OptionError } from '../core/errors.js';
 import { readGguf } from '../formats/gguf.js';
 import { readModel } from '../formats/model-file.js';
+import { quantized, requireQuantisation } from '../formats/requantize.js';
 import type { ByteSource } from '../formats/source.js';
 import { tensorType } from '../formats/tensor-types.js';
 import { createTokenizer } from '../formats/tokenizer.js';
@@ -52,7 +53,9 @@ export async function openEngine(
   const startMs = performance.now();
   const { signal } = options;
   signal?.throwIfAborted();
-  const file = await readGguf(source);
+  if (options.quantize !== undefined) requireQuantisation(options.quantize);
+  const stored = await readGguf(source);
+  const file = options.quantize === undefined ? stored : await quantized(stored, options.quantize);
   checkStretch(options);
   const { model, tensors } = readModel(file, options.ropeScaling ?? null);
   const { shape } = model;
@@ -179,6 +182,7 @@ const loadNames: Readonly<Record<keyof LoadOptions, true>> = {
   ropeScaling: true,
   chatTemplate: true,
   defaults: true,
+  quantize: true,
   onProgress: true,
   signal: true,
 };

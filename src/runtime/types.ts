@@ -50,6 +50,8 @@ export interface LoadOptions {
   readonly chatTemplate?: string;
   /** What generations get that leave it open, before what the file recommends. */
   readonly defaults?: GenerateDefaults;
+  /** Matrices are loaded in this type, e.g. `q8_0` or `q4_k`; default: as they are stored. */
+  readonly quantize?: string;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }

@@ -1,5 +1,5 @@
 /** What a kind of model is, as a row of families.ts: its architecture here, its keys, and where its tensors go. */
-import type { FolderConfig, Keys } from './config.js';
+
 import {
   columnsOf,
   type LastRun,
@@ -11,7 +11,8 @@ import {
   shaped,
   small,
   transposed,
-} from './matrix.js';
+} from '../matrix.js';
+import type { FolderConfig, Keys } from './config.js';
 
 /** What changes of tensors look at. */
 export interface Use {
@@ -46,8 +47,12 @@ export interface Family {
   readonly turning?: (config: FolderConfig) => number;
   /** Values of config.json that the architecture computes; others are refused. */
   readonly only?: Readonly<Record<string, readonly unknown[]>>;
-  /** All but every so many layers see the window; `null`: architecture and GGUF know of none. */
+  /** All but every so many layers see the window; left out where architecture and GGUF know of none. */
   readonly period?: number;
+  /** The type that a GGUF file of it has: a scan sums up what others lose who round activations to BF16. */
+  readonly writtenAs?: 'f16';
+  /** What others who read GGUF cannot take, a sentence. */
+  readonly limit?: (config: FolderConfig) => string | null;
   /** Positions turn in the layers with a window alone. */
   readonly turnsInWindows?: boolean;
 }

@@ -4,12 +4,12 @@
  */
 import { FormatError } from '../../core/errors.js';
 import { parseJson } from '../../core/json.js';
-import { type GgufInput, ggufHeader, tensorBytes } from '../gguf-writer.js';
-import { type ByteSource, endOfSource } from '../source.js';
+import { ggufView } from '../gguf-view.js';
+import type { GgufInput } from '../gguf-writer.js';
+import type { ByteSource } from '../source.js';
 import { FolderConfig, type Json } from './config.js';
 import { folderKeys } from './keys.js';
 import { layTensors } from './layout.js';
-import { type Matrix, readBytes } from './matrix.js';
 import { readSafetensors, type StoredTensor } from './safetensors.js';
 import { storedMatrices } from './stored.js';
 import { tokenizerMetadata } from './tokenizer-json.js';
@@ -26,6 +26,8 @@ export interface FolderFiles {
 export interface FolderSource extends ByteSource {
   /** What other readers of such a file will not know, a sentence each. */
   readonly warnings: readonly string[];
+  /** The type to write it in; null for the types that it has. */
+  readonly writtenAs: string | null;
 }
 
 function wrong(what: string, given: string, expected: string): FormatError {
@@ -55,17 +57,30 @@ export async function openFolder(files: FolderFiles): Promise<FolderSource> {
   const templates = templatesOf(
     (await files.text('chat_template.jinja')) ?? (await json('tokenizer_config.json'))?.chat_template,
   );
+  const tokenizer = tokenizerMetadata(await need('tokenizer.json'), tokenizerFile, config.vocab);
   const metadata: Record<string, GgufInput> = {
     'general.architecture': family.architecture,
-    'general.name': files.name.split(/[\\/]/).at(-1)!,
+    ...nameOf(files.name, tokenizer),
     ...keys,
-    ...tokenizerMetadata(await need('tokenizer.json'), tokenizerFile, config.vocab),
+    ...tokenizer,
     ...specialIds(generation),
     ...templates,
   };
   const stored = await readTensors(files, await json('model.safetensors.index.json'));
   const matrices = layTensors(storedMatrices(stored, config), config, family, factors);
-  return { ...layOut(files.name, metadata, matrices), warnings };
+  return {
+    ...ggufView(files.name, metadata, matrices).source,
+    warnings,
+    writtenAs: family.writtenAs ?? null,
+  };
+}
+
+/** Readers of GGUF go by the name of Phi 3, whose first tokenizer it stands for: no other takes it. */
+function nameOf(path: string, tokenizer: Record<string, GgufInput>): Record<string, GgufInput> {
+  const name = path.split(/[\\/]/).at(-1)!;
+  return /phi-?3/i.test(name) && tokenizer['tokenizer.ggml.model'] !== 'llama'
+    ? {}
+    : { 'general.name': name };
 }
 
 /** One template, or several with names of which one is `default`. */
@@ -112,41 +127,4 @@ async function readTensors(files: FolderFiles, index: Json | undefined): Promise
     if (!tensors.has(name))
       throw wrong(`${files.name}: index`, `"${name}", which ${map[name]} lacks`, 'every tensor in its file');
   return [...tensors.values()];
-}
-
-/** Header and tensors as one source. */
-function layOut(
-  name: string,
-  metadata: Record<string, GgufInput>,
-  matrices: ReadonlyMap<string, Matrix>,
-): ByteSource {
-  const tensors = [...matrices].map(([called, matrix]) => ({
-    name: called,
-    type: matrix.type,
-    dims: [...matrix.shape].reverse(),
-    matrix,
-  }));
-  const header = ggufHeader(metadata, tensors);
-  const starts = tensors.map((tensor, i) => ({
-    start: header.offsets[i]!,
-    length: tensorBytes(tensor),
-    matrix: tensor.matrix,
-  }));
-  const source: ByteSource = {
-    name,
-    byteLength: header.fileBytes,
-    async read(offset, target) {
-      const end = offset + target.length;
-      if (end > header.fileBytes) throw endOfSource(source, offset, target.length);
-      // What no part fills is the padding between tensors.
-      target.fill(0);
-      if (offset < header.bytes.length) target.set(header.bytes.subarray(offset, end));
-      for (const { start, length, matrix } of starts) {
-        const from = Math.max(offset, start);
-        const to = Math.min(end, start + length);
-        if (from < to) await readBytes(matrix, from - start, target.subarray(from - offset, to - offset));
-      }
-    },
-  };
-  return source;
 }

@@ -55,14 +55,20 @@ export function folderKeys(config: FolderConfig): FolderKeys {
       ...views,
     },
     factors: rope?.factors ?? {},
-    warnings: [
-      ...Object.keys(views),
-      ...(windows.keys['attention.sliding_window_pattern'] ? ['attention.sliding_window_pattern'] : []),
-    ].map(
-      (key) =>
-        `${config.file}: GGUF readers other than waferflow pass over "${key}" of ${family.architecture}, and compute another model than this one`,
-    ),
+    warnings: warningsOf(config, family, Object.keys({ ...views, ...windows.keys })),
   };
+}
+
+function warningsOf(config: FolderConfig, family: Family, keys: readonly string[]): string[] {
+  const unsaid = keys.filter((key) => /^waferflow\.|sliding_window_pattern$/.test(key));
+  const limit = family.limit?.(config) ?? null;
+  return [
+    ...unsaid.map(
+      (key) =>
+        `${config.file}: other readers of GGUF pass over "${key}" of ${family.architecture}, and compute another model than this one`,
+    ),
+    ...(limit === null ? [] : [`${config.file}: ${limit}`]),
+  ];
 }
 
 /** Learned positions, which do not turn. */

@@ -1,7 +1,8 @@
 /** Latent attention in folders (DeepSeek V2, V3 and after): matrices by head, and the sizes before and after compression. */
+
+import { columnsOf, part, shaped, transposed } from '../matrix.js';
 import type { FolderConfig, Keys } from './config.js';
 import { at, type Change, type Names, turnedEnds } from './family.js';
-import { columnsOf, part, shaped, transposed } from './matrix.js';
 
 export const latentTurning = (config: FolderConfig): number => config.size('qk_rope_head_dim');
 const still = (config: FolderConfig): number => config.size('qk_nope_head_dim');
@@ -42,6 +43,6 @@ export function latentKeys(config: FolderConfig): Keys {
     'attention.key_length_mla': key(config),
     'attention.value_length_mla': value(config),
     'attention.kv_lora_rank': rank(config),
-    ...(config.get('q_lora_rank') !== undefined && { 'attention.q_lora_rank': config.size('q_lora_rank') }),
+    'attention.q_lora_rank': config.count('q_lora_rank', 0),
   };
 }

@@ -1,8 +1,8 @@
 /** Puts the tensors of a folder under GGUF's names: what a family's rows say, done. */
 import { FormatError, ModelError } from '../../core/errors.js';
+import { constant, joined, LastRun, type Matrix, shaped, small } from '../matrix.js';
 import type { FolderConfig } from './config.js';
 import type { Family, Names, Place, Use } from './family.js';
-import { constant, joined, LastRun, type Matrix, shaped, small } from './matrix.js';
 import { outside } from './names.js';
 import type { Rope } from './rope.js';
 

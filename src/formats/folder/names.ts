@@ -1,6 +1,7 @@
 /** Where the tensors of a folder go: names that most families share, and the parts that families put together. */
+
+import { rowsOf, shaped } from '../matrix.js';
 import { as, at, every, flipped, half, type Names, plusOne, rows, turned } from './family.js';
-import { rowsOf, shaped } from './matrix.js';
 
 /** Outside the layers, by any of their names. */
 export const outside: Names = {

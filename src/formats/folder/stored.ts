@@ -1,7 +1,7 @@
 /** Tensors as the files of a folder have them, by name: what is stored in parts is put together. */
 import { FormatError } from '../../core/errors.js';
+import type { Matrix } from '../matrix.js';
 import type { FolderConfig } from './config.js';
-import type { Matrix } from './matrix.js';
 import type { StoredTensor } from './safetensors.js';
 
 const kept = ['F32', 'F16', 'BF16'] as const;

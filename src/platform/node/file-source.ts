@@ -3,11 +3,13 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FormatError, messageOf } from '../../core/errors.js';
 import { MiB } from '../../core/units.js';
-import { openFolder } from '../../formats/folder/folder.js';
+import { type FolderSource, openFolder } from '../../formats/folder/folder.js';
 import { type GgufFile, readGguf } from '../../formats/gguf.js';
 import { type ByteSource, endOfSource } from '../../formats/source.js';
 
 export interface FileSource extends ByteSource {
+  /** Where it is a folder. */
+  readonly folder?: FolderSource;
   close(): Promise<void>;
 }
 
@@ -61,7 +63,7 @@ async function openFolderSource(path: string): Promise<FileSource> {
         return source;
       },
     });
-    return { ...folder, close };
+    return { ...folder, folder, close };
   } catch (thrown) {
     await close();
     throw thrown;

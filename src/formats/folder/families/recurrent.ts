@@ -120,7 +120,7 @@ export const recurrentFamilies: Readonly<Record<string, Family>> = {
     names: {
       ...llama,
       ...scan('mamba', (config) => config.size('mamba_n_groups', 1)),
-      pre_ff_layernorm: 'ffn_norm',
+      'pre_ff_layernorm.weight': 'ffn_norm',
       ...falconScales,
     },
     outside: falconOutside,
@@ -148,15 +148,17 @@ export const recurrentFamilies: Readonly<Record<string, Family>> = {
     }),
     only: { conv_bias: [false], norm_topk_prob: [true] },
   },
-  mamba: { architecture: 'mamba', names: mamba(false), keys: mamba1Keys, only: silu },
+  mamba: { architecture: 'mamba', writtenAs: 'f16', names: mamba(false), keys: mamba1Keys, only: silu },
   falcon_mamba: {
     architecture: 'mamba',
+    writtenAs: 'f16',
     names: mamba(false),
     keys: (config) => ({ ...mamba1Keys(config), 'ssm.dt_b_c_rms': true }),
     only: silu,
   },
   mamba2: {
     architecture: 'mamba2',
+    writtenAs: 'f16',
     names: mamba(true),
     keys: mamba2Keys,
     only: silu,

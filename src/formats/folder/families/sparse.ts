@@ -60,6 +60,10 @@ export const sparseFamilies: Readonly<Record<string, Family>> = {
   },
   olmoe: {
     architecture: 'olmoe',
+    limit: ({ heads, kvHeads }) =>
+      heads === kvHeads
+        ? null
+        : `other readers of GGUF take OLMoE with as many KV heads as heads, not ${kvHeads} of ${heads}`,
     names: qwenMoe,
     keys: expertKeys,
     only: { ...silu, norm_topk_prob: [false], clip_qkv: [] },

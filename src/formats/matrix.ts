@@ -1,10 +1,10 @@
 /**
- * Tensors of a folder as GGUF has them: views over stored ones that are turned, cut, stacked or decoded when their rows
- * are read. Nothing is held but the run of rows that was read last.
+ * Tensors that are not stored as they are wanted: views over stored ones that are turned, cut, stacked or of another type
+ * when their rows are read. Nothing is held but the run of rows that was read last.
  */
-import { FormatError } from '../../core/errors.js';
-import { dequantize, quantize } from '../quantize.js';
-import { bytesOfElements, tensorType, type WeightType } from '../tensor-types.js';
+import { FormatError } from '../core/errors.js';
+import { dequantize, quantize } from './quantize.js';
+import { bytesOfElements, tensorType, type WeightType } from './tensor-types.js';
 
 export interface Matrix {
   /** For messages: file and tensor. */
@@ -16,7 +16,6 @@ export interface Matrix {
   read(row: number, target: Uint8Array): Promise<void>;
 }
 
-/** Rows of any matrix that are longer than this are not in real models; the product of all sizes stays exact. */
 export const rowsOf = ({ shape }: Matrix): number => shape.slice(0, -1).reduce((a, b) => a * b, 1);
 export const columnsOf = ({ shape }: Matrix): number => shape.at(-1)!;
 export const elementsOf = ({ shape }: Matrix): number => shape.reduce((a, b) => a * b, 1);
