@@ -14,6 +14,7 @@ import type {
 } from './tokenizer-types.js';
 import { byteOfTokenText } from './tokenizers/byte-tokens.js';
 import { FragmentCache } from './tokenizers/fragment-cache.js';
+import { hubKey, makeHubModel } from './tokenizers/hub-model.js';
 import { SpecialTokens } from './tokenizers/special-tokens.js';
 import { makeTextModel, type TextModel } from './tokenizers/text-model.js';
 import { readVocabulary, tokenKind, type Vocabulary } from './tokenizers/vocabulary.js';
@@ -28,8 +29,8 @@ const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
  */
 export function createTokenizer(gguf: GgufFile, chatTemplate: string | null = null): Tokenizer {
   const vocabulary = readVocabulary(gguf);
-  const codec = makeTextModel(gguf, vocabulary);
-  return new GgufTokenizer(gguf, vocabulary, codec, chatTemplates(gguf, chatTemplate));
+  const make = gguf.metadata.has(hubKey) ? makeHubModel : makeTextModel;
+  return new GgufTokenizer(gguf, vocabulary, make(gguf, vocabulary), chatTemplates(gguf, chatTemplate));
 }
 
 function wellFormed(text: Text): Text {
@@ -83,13 +84,18 @@ class GgufTokenizer implements Tokenizer {
   encode(text: Text, { bos, special = false }: EncodeOptions = {}): number[] {
     const ids: number[] = [];
     let afterSpecial = true;
+    let isFirst = true;
     for (const fragment of this.specialTokens.split(wellFormed(text), special)) {
       if (typeof fragment === 'number') ids.push(fragment);
       else {
-        const text = this.codec.spacePrefix && afterSpecial ? ` ${fragment}` : fragment;
+        const { spacePrefix } = this.codec;
+        const isPrefixed =
+          spacePrefix === 'first' ? isFirst && !/^[ \u2581]/.test(fragment) : spacePrefix && afterSpecial;
+        const text = isPrefixed ? ` ${fragment}` : fragment;
         for (const id of this.fragments.get(text, this.encodeFragment)) ids.push(id);
       }
       afterSpecial = typeof fragment === 'number';
+      isFirst = false;
     }
     if ((bos ?? this.addBos) && this.bosId !== null && ids[0] !== this.bosId) ids.unshift(this.bosId);
     if (bos !== false && this.addEos) ids.push(this.endId!);

@@ -166,7 +166,11 @@ describe('a Hugging Face folder', () => {
       { tokenizer: { model: { type: 'WordLevel' } } },
       /tokenizer.json: model: got "WordLevel"/,
     ],
-    ['a normaliser', { tokenizer: { normalizer: { type: 'Lowercase' } } }, /pre_tokenizer: .*Lowercase/],
+    [
+      'a normaliser of no kind',
+      { tokenizer: { normalizer: { type: 'X' } } },
+      /tokenizer.json: normalizer, type: got "X"/,
+    ],
     [
       'a token past the vocabulary',
       { tokenizer: { model: { ...tokenizer.model, vocab: { z: 9 } } } },

@@ -1,8 +1,8 @@
-import { mkdirSync, truncateSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FormatError } from '#src/core/errors.js';
-import { openFileSource } from '#src/platform/node/file-source.js';
+import { openFileSource, openModelSource } from '#src/platform/node/file-source.js';
 import { deliberateError } from '../helpers/gguf.js';
 import { temporaryFile } from '../helpers/tiny-model.js';
 
@@ -54,4 +54,18 @@ describe('openFileSource', () => {
       expect(error.message).toContain(given);
     }
   });
+});
+
+it('does not read a tokenizer.json that is larger than any real one', async () => {
+  const config = { model_type: 'mamba', hidden_size: 8, num_hidden_layers: 1, vocab_size: 8, state_size: 2 };
+  const path = temporaryFile(
+    new TextEncoder().encode(JSON.stringify({ ...config, conv_kernel: 2 })),
+    'config.json',
+  );
+  const folder = dirname(path);
+  writeFileSync(join(folder, 'tokenizer.json'), '');
+  truncateSync(join(folder, 'tokenizer.json'), 100_000_000);
+  await expect(openModelSource(folder)).rejects.toThrow(
+    /tokenizer.json: got 95.4 MiB, expected at most 64.0 MiB/,
+  );
 });

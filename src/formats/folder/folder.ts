@@ -4,21 +4,22 @@
  */
 import { FormatError } from '../../core/errors.js';
 import { parseJson } from '../../core/json.js';
+import { formatBytes, MiB } from '../../core/units.js';
 import { ggufView } from '../gguf-view.js';
 import type { GgufInput } from '../gguf-writer.js';
 import type { ByteSource } from '../source.js';
-import { FolderConfig, type Json } from './config.js';
+import { FolderConfig, isJson, type Json } from './config.js';
 import { folderKeys } from './keys.js';
 import { layTensors } from './layout.js';
 import { readSafetensors, type StoredTensor } from './safetensors.js';
 import { storedMatrices } from './stored.js';
-import { tokenizerMetadata } from './tokenizer-json.js';
+import { readTokenizer } from './tokenizer-json.js';
 
 /** Where the files of a folder come from. */
 export interface FolderFiles {
   readonly name: string;
-  /** Undefined where there is no such file. */
-  text(file: string): Promise<string | undefined>;
+  /** Undefined where there is no such file. Rejects with FormatError on one of more than `most` bytes. */
+  text(file: string, most: number): Promise<string | undefined>;
   open(file: string): Promise<ByteSource>;
 }
 
@@ -30,19 +31,31 @@ export interface FolderSource extends ByteSource {
   readonly writtenAs: string | null;
 }
 
+/** Bytes that these files may have. Those of real models: 34 MB of tokenizer.json, 10 MB of an index, the others a few KB. */
+const most: Readonly<Record<string, number>> = {
+  'tokenizer.json': 64 * MiB,
+  'model.safetensors.index.json': 32 * MiB,
+};
+const mostOfOthers = 4 * MiB;
+
 function wrong(what: string, given: string, expected: string): FormatError {
   return new FormatError({ what, given, expected, todo: 'Fetch the folder again.' });
 }
 
+/** The error of a file that is larger than `most`. */
+export function tooLarge(file: string, bytes: number, limit: number): FormatError {
+  return wrong(file, formatBytes(bytes), `at most ${formatBytes(limit)}`);
+}
+
 /** Reads the headers of a folder. Rejects with FormatError or ModelError. */
 export async function openFolder(files: FolderFiles): Promise<FolderSource> {
+  const text = (file: string): Promise<string | undefined> => files.text(file, most[file] ?? mostOfOthers);
   const json = async (file: string): Promise<Json | undefined> => {
-    const text = await files.text(file);
-    if (text === undefined) return undefined;
-    const value = parseJson(text, `${files.name}/${file}`);
-    if (typeof value !== 'object' || value === null)
-      throw wrong(`${files.name}/${file}`, JSON.stringify(value), 'a JSON object');
-    return value as Json;
+    const content = await text(file);
+    if (content === undefined) return undefined;
+    const value = parseJson(content, `${files.name}/${file}`);
+    if (isJson(value)) return value;
+    throw wrong(`${files.name}/${file}`, JSON.stringify(value).slice(0, 80), 'a JSON object');
   };
   const need = async (file: string): Promise<Json> => {
     const value = await json(file);
@@ -55,9 +68,13 @@ export async function openFolder(files: FolderFiles): Promise<FolderSource> {
   const generation = { ...config.json, ...(await json('generation_config.json')) };
   const tokenizerFile = `${files.name}/tokenizer.json`;
   const templates = templatesOf(
-    (await files.text('chat_template.jinja')) ?? (await json('tokenizer_config.json'))?.chat_template,
+    (await text('chat_template.jinja')) ?? (await json('tokenizer_config.json'))?.chat_template,
   );
-  const tokenizer = tokenizerMetadata(await need('tokenizer.json'), tokenizerFile, config.vocab);
+  const { metadata: tokenizer, warning } = readTokenizer(
+    await need('tokenizer.json'),
+    tokenizerFile,
+    config.vocab,
+  );
   const metadata: Record<string, GgufInput> = {
     'general.architecture': family.architecture,
     ...nameOf(files.name, tokenizer),
@@ -70,13 +87,13 @@ export async function openFolder(files: FolderFiles): Promise<FolderSource> {
   const matrices = layTensors(storedMatrices(stored, config), config, family, factors);
   return {
     ...ggufView(files.name, metadata, matrices).source,
-    warnings,
+    warnings: [...warnings, ...(warning === null ? [] : [warning])],
     writtenAs: family.writtenAs ?? null,
   };
 }
 
 /** Readers of GGUF go by the name of Phi 3, whose first tokenizer it stands for: no other takes it. */
-function nameOf(path: string, tokenizer: Record<string, GgufInput>): Record<string, GgufInput> {
+function nameOf(path: string, tokenizer: Readonly<Record<string, GgufInput>>): Record<string, GgufInput> {
   const name = path.split(/[\\/]/).at(-1)!;
   return /phi-?3/i.test(name) && tokenizer['tokenizer.ggml.model'] !== 'llama'
     ? {}

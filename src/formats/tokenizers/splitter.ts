@@ -65,6 +65,27 @@ export function splitWords(text: string, steps: readonly SplitStep[]): string[] 
   return wordsOf(text, codes, ranges);
 }
 
+/** `text` with `content` in place of every match. Throws FormatError where the pattern does not end. */
+export function replaceMatches(text: string, pattern: Pattern, content: string): string {
+  const codes = codesOf(text);
+  let result = '';
+  let from = 0;
+  const copy = (to: number): void => {
+    while (from < to) result += String.fromCodePoint(codes[from++]!);
+  };
+  if (codes.length > 0) pattern.begin(codes, 0, codes.length);
+  for (let at = 0; at < codes.length && pattern.find(at); ) {
+    const { matchStart, matchEnd } = pattern;
+    at = Math.max(matchEnd, matchStart + 1);
+    if (matchEnd === matchStart) continue;
+    copy(matchStart);
+    result += content;
+    from = matchEnd;
+  }
+  copy(codes.length);
+  return result;
+}
+
 function wordsOf(text: string, codes: Int32Array, { values, length }: Ranges): string[] {
   const words = new Array<string>(length / 2);
   if (codes.length === text.length) {
@@ -151,7 +172,7 @@ class Joiner {
 
   private joins(matched: boolean): boolean {
     if (this.start < 0) return false;
-    if (this.behavior === 'contiguous') return matched && this.lastMatched;
+    if (this.behavior === 'contiguous') return matched === this.lastMatched;
     return this.behavior === 'previous' ? matched && !this.lastMatched : this.lastMatched && !matched;
   }
 

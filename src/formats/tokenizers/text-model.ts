@@ -15,8 +15,8 @@ export interface TextModel {
   /** What a text begins and ends with when the file does not say. */
   readonly addBos: boolean;
   readonly addEos: boolean;
-  /** A space goes in front of text at the start and after special tokens; {@link encode} is given it. */
-  readonly spacePrefix: boolean;
+  /** A space goes in front of text at the start and after special tokens, or in front of all text; {@link encode} is given it. */
+  readonly spacePrefix: boolean | 'first';
   /** The decoder takes the first space off. */
   readonly dropsSpace: boolean;
   /** Appends the ids of text in which there are no special tokens. */

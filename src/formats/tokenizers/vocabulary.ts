@@ -167,14 +167,22 @@ function endTokens(
   return ends;
 }
 
+/** Where a folder says which tokens take white space with them. */
+export const stripKeys = {
+  left: 'waferflow.tokenizer.strips_left',
+  right: 'waferflow.tokenizer.strips_right',
+} as const;
+
 /** Files do not say which tokens take white space with them: it goes by the model's name. */
 function strips(
   gguf: GgufFile,
   idOf: ReadonlyMap<string, number>,
   special: (id: number) => boolean,
 ): Pick<Vocabulary, 'stripsLeft' | 'stripsRight'> {
-  const stripsLeft = new Set<number>();
-  const stripsRight = new Set<number>();
+  const said = (key: string) => new Set(Array.from(gguf.optional(key, 'numbers', [])));
+  const stripsLeft = said(stripKeys.left);
+  const stripsRight = said(stripKeys.right);
+  if (stripsLeft.size + stripsRight.size > 0) return { stripsLeft, stripsRight };
   const name = gguf.optional('general.name', 'string', '').toLowerCase();
   const architecture = gguf.optional('general.architecture', 'string', '');
   const pre = gguf.optional('tokenizer.ggml.pre', 'string', '');

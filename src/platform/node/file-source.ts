@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FormatError, messageOf } from '../../core/errors.js';
 import { MiB } from '../../core/units.js';
-import { type FolderSource, openFolder } from '../../formats/folder/folder.js';
+import { type FolderSource, openFolder, tooLarge } from '../../formats/folder/folder.js';
 import { type GgufFile, readGguf } from '../../formats/gguf.js';
 import { type ByteSource, endOfSource } from '../../formats/source.js';
 
@@ -48,14 +48,18 @@ async function openFolderSource(path: string): Promise<FileSource> {
   try {
     const folder = await openFolder({
       name: path,
-      async text(file) {
-        try {
-          return await readFile(join(path, file), 'utf8');
-        } catch (thrown) {
-          const missing = fileError(join(path, file), thrown);
-          if (missing.facts.given === 'no such file') return undefined;
-          throw missing;
-        }
+      async text(file, most) {
+        const full = join(path, file);
+        const read = async (): Promise<string> => {
+          const { size } = await stat(full);
+          if (size > most) throw tooLarge(full, size, most);
+          return readFile(full, 'utf8');
+        };
+        return read().catch((thrown: unknown) => {
+          const error = thrown instanceof FormatError ? thrown : fileError(full, thrown);
+          if (error.facts.given === 'no such file') return undefined;
+          throw error;
+        });
       },
       async open(file) {
         const source = await openFileSource(join(path, file));
