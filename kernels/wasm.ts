@@ -19,4 +19,5 @@ export { rope, ropeHalves, ropeLlama3Factors, ropeTable, ropeYarnFactors } from 
 export { scan } from './scan/wasm';
 export { shift } from './shift/wasm';
 export { route } from './route/wasm';
+export { weighStreams, writeStreams } from './streams/wasm';
 export { wkv } from './wkv/wasm';

@@ -12,8 +12,8 @@ export function recurrentLayers(config: Config, period = 4): readonly boolean[] 
 }
 
 /** x / sqrt(sum of x^2 + eps) of every head. */
-export function unitHeads({ graph, config }: Decoder, x: Value, per: number): Value {
-  const norm = { how: 'rms', weight: null, bias: null, eps: config.rmsEps / per, per } as const;
+export function unitHeads({ graph, config }: Decoder, x: Value, per: number, eps = config.rmsEps): Value {
+  const norm = { how: 'rms', weight: null, bias: null, eps: eps / per, per } as const;
   return graph.times(graph.norm(x, norm), 1 / Math.sqrt(per));
 }
 

@@ -8,6 +8,8 @@ import type { Activation, ExpertLinearOp, PlainActivation, RouteOp, Value, Weigh
 
 export interface ExpertsStyle {
   readonly act?: PlainActivation | Activation;
+  /** Of the shared MLP, where it is not that of the experts. */
+  readonly sharedAct?: PlainActivation | Activation;
   readonly scoring?: RouteOp['scoring'];
   readonly chooseBy?: RouteOp['chooseBy'];
   /** Weights are divided by their sum. */
@@ -31,6 +33,18 @@ export function routing(config: Config, otherwise: RouteOp['scoring'] = 'softmax
   return { scoring, isNormalised: config.flag('expert_weights_norm', false), weightScale };
 }
 
+/** The SwiGLU of each layer, cut at the limits that the file has for experts and for the MLPs of all tokens. */
+export function clamped(
+  config: Config,
+  after: boolean,
+): (layer: number) => Required<Pick<ExpertsStyle, 'act' | 'sharedAct'>> {
+  const limits = config.perLayer('swiglu_clamp_exp', 0);
+  const shared = config.perLayer('swiglu_clamp_shexp', after ? 0 : limits);
+  const actOf = (limit: number) =>
+    limit > 1e-6 ? ({ name: 'clampedSilu', limit, after } as const) : ('silu' as const);
+  return (layer) => ({ act: actOf(limits[layer]!), sharedAct: actOf(shared[layer]!) });
+}
+
 /** Experts chosen for each token, and what all tokens share. */
 export function experts(style: ExpertsStyle | ((config: Config, layer: number) => ExpertsStyle) = {}): Part {
   return (model, h, layer) => {
@@ -38,7 +52,7 @@ export function experts(style: ExpertsStyle | ((config: Config, layer: number) =
     const routed = routedTo(model, h, h, layer, own);
     if (!model.has(layer, 'ffn_up_shexp')) return routed;
     const size = model.config.sharedFfn(layer, own.isSharedSizeEach);
-    const shared = gated(own.act ?? 'silu', '_shexp', size)(model, h, layer);
+    const shared = gated(own.sharedAct ?? own.act ?? 'silu', '_shexp', size)(model, h, layer);
     return model.graph.times(model.graph.add(routed, weighed(model, h, shared, layer)), own.sharedScale ?? 1);
   };
 }
@@ -121,7 +135,7 @@ export function chosen(
   const middle = graph.activation(first!, activationOf(act), { by: up ?? null });
   const down = { weights: [matrix('ffn_down', h.features, size)], biases: [bias('ffn_down', h.features)] };
   const [results] = products(middle, down, true);
-  return graph.mix(results!, { chosen: picks, top, isWeighed: !isWeighedBefore });
+  return graph.mix(results!, { top, weights: isWeighedBefore ? null : picks, first: top });
 }
 
 /** Gate and up, one under the other in each expert's matrix. */

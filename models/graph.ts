@@ -4,7 +4,6 @@ import type {
   AttentionOp,
   ConvOp,
   ExpertLinearOp,
-  HyperOp,
   LinearAttentionOp,
   MixOp,
   NormOp,
@@ -15,8 +14,10 @@ import type {
   ScanOp,
   SelectOp,
   Value,
+  WeighStreamsOp,
   WeightRef,
   WkvOp,
+  WriteStreamsOp,
 } from './op.js';
 
 /** What an op says of itself, without the value that it writes. */
@@ -182,9 +183,15 @@ export class Graph {
     return out;
   }
 
-  hyper(features: number, facts: Facts<HyperOp>): Value {
-    const out = this.value(features, facts.in.rows);
-    this.ops.push({ kind: 'hyper', ...facts, out });
+  weighStreams(logits: Value, facts: Omit<Facts<WeighStreamsOp>, 'in'>): Value {
+    const out = this.value(logits.features, logits.rows);
+    this.ops.push({ kind: 'weighStreams', in: logits, ...facts, out });
+    return out;
+  }
+
+  writeStreams(x: Value, facts: Omit<Facts<WriteStreamsOp>, 'in'>): Value {
+    const out = this.value(x.features, x.rows);
+    this.ops.push({ kind: 'writeStreams', in: x, ...facts, out });
     return out;
   }
 

@@ -261,13 +261,13 @@ export interface ExpertLinearOp {
   readonly outs: readonly Value[];
 }
 
-/** out = sum over the chosen of weight * in[chosen], best first; `isWeighed` false: plain sum. */
+/** out = sum over `top` vectors side by side, each times its weight: features of `weights` from `first` on; null: plain sum. */
 export interface MixOp {
   readonly kind: 'mix';
   readonly in: Value;
-  readonly chosen: Value;
   readonly top: number;
-  readonly isWeighed: boolean;
+  readonly weights: Value | null;
+  readonly first: number;
   readonly out: Value;
 }
 
@@ -354,20 +354,32 @@ export interface WkvOp {
 }
 
 /**
- * Hyper-connections: `streams` hidden vectors [streams][features]. `mixes` (logits from a norm and a linear op) become
- * weights by sigmoid and Sinkhorn steps; `read` sums the streams into one vector, `write` deals a sublayer's result out.
+ * Hyper-connections: a token has several hidden vectors, its streams, side by side. Logits, times `scale` (one each for what
+ * reads, writes and mixes) plus `base`, become weights: [streams] to read by, sigmoid + eps; where there are more, [streams]
+ * to write by, magnitude * sigmoid + writeEps; where there are more, [from][to] to mix by, made doubly stochastic by Sinkhorn
+ * steps. `isSoftmax`: all of them are weights to read by that sum up to 1.
  */
-export interface HyperOp {
-  readonly kind: 'hyper';
-  readonly how: 'spread' | 'read' | 'write' | 'head';
-  readonly streams: number;
+export interface WeighStreamsOp {
+  readonly kind: 'weighStreams';
   readonly in: Value;
-  readonly from: Value | null;
-  readonly mixes: Value | null;
+  readonly streams: number;
+  readonly isSoftmax: boolean;
   readonly scale: WeightRef | null;
   readonly base: WeightRef | null;
-  readonly iterations: number;
   readonly eps: number;
+  readonly magnitude: number;
+  readonly writeEps: number;
+  readonly iterations: number;
+  readonly out: Value;
+}
+
+/** Every stream = write weight * from + the stream, or the mix of all streams where `weights` have one. */
+export interface WriteStreamsOp {
+  readonly kind: 'writeStreams';
+  readonly in: Value;
+  readonly from: Value;
+  readonly weights: Value;
+  readonly streams: number;
   readonly out: Value;
 }
 
@@ -416,7 +428,8 @@ export type Op =
   | ScanOp
   | LinearAttentionOp
   | WkvOp
-  | HyperOp
+  | WeighStreamsOp
+  | WriteStreamsOp
   | SelectOp
   | PoolOp
   | LogitsOp;

@@ -37,13 +37,12 @@ export function expertLinearOp(i: usize, workers: i32): void {
 }
 
 export function mixOp(i: usize, workers: i32): void {
-  const rows = rowsOf(operand(i, 9));
-  const top = operand(i, 4);
-  const n = operand(i, 8);
+  const rows = rowsOf(operand(i, 8));
+  const n = operand(i, 7);
   const from = shareFrom(n, workers);
   const to = shareTo(n, workers);
   for (let m = 0; m < rows; m++) {
-    const weights = operand(i, 5) != 0 ? rowAt(i, 2, m) + <usize>(top << 2) : 0;
-    mix(rowAt(i, 0, m), weights, top, n, rowAt(i, 6, m), from, to);
+    const weights: usize = operand(i, 2) == 0 ? 0 : rowAt(i, 2, m);
+    mix(rowAt(i, 0, m), weights, operand(i, 4), n, rowAt(i, 5, m), from, to);
   }
 }

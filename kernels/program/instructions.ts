@@ -43,8 +43,13 @@ export const OP_COPY = 15;
 export const OP_ROUTE = 16;
 /** y [top][outRows] = W[chosen] x: [type, weights, matrixBytes, matrices, outRows, columns, x, xStride, isInputPerExpert, chosen, chosenStride, top, y, yStride, bias, isWeighed, folds, rows]. */
 export const OP_EXPERT_LINEAR = 17;
-/** out = sum of weight * x over the chosen: [x, xStride, chosen, chosenStride, top, isWeighed, out, outStride, n, rows]. */
+/** out = sum of weight * x over `top`: [x, xStride, weights or 0, weightsStride, top, out, outStride, n, rows]. */
 export const OP_MIX = 18;
+
+/** out [n] = weights of streams of logits: [x, xStride, n, streams, isSoftmax, scale or 0, base or 0, eps, magnitude, writeEps (f32 bits), out, outStride, rows, iterations]. */
+export const OP_WEIGH_STREAMS = 19;
+/** out [streams][features]: [x, xStride, from, fromStride, weights, weightsStride, out, outStride, streams, features, isMixed, rows]. */
+export const OP_WRITE_STREAMS = 20;
 
 /** [x, xStride, out, outStride, state (its place among a sequence's), channels, length, weight, bias or 0, act]. */
 export const OP_CONV = 32;

@@ -8,6 +8,7 @@ import { expertLinearOp, mixOp, routeOp } from './experts.wasm';
 import * as L from './instructions';
 import { embeddingOp, matmulOp, normOp, quantizeOp } from './products.wasm';
 import { convOp, linearAttentionOp, scanOp, shiftOp, wkvOp } from './states.wasm';
+import { weighStreamsOp, writeStreamsOp } from './streams.wasm';
 import { barrier, waitChange, wake } from './waits.wasm';
 import { control, word, worker } from './worker.wasm';
 
@@ -89,6 +90,12 @@ function run(workers: i32): bool {
         break;
       case L.OP_MIX:
         mixOp(i, workers);
+        break;
+      case L.OP_WEIGH_STREAMS:
+        weighStreamsOp(i, workers);
+        break;
+      case L.OP_WRITE_STREAMS:
+        writeStreamsOp(i, workers);
         break;
       case L.OP_ARGMAX:
         argmaxOp(i, workers);

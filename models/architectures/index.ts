@@ -2,6 +2,7 @@
 import type { Architecture } from '../architecture.js';
 import { afmoe } from './afmoe.js';
 import { arctic } from './arctic.js';
+import { bailingMoe3 } from './bailingmoe3.js';
 import { berts } from './bert.js';
 import { cohere2 } from './cohere2.js';
 import { cohere2Moe } from './cohere2moe.js';
@@ -17,6 +18,7 @@ import { gemma, gemma2, gemma3 } from './gemma.js';
 import { gemmaEmbedding } from './gemma-embedding.js';
 import { glm4 } from './glm4.js';
 import { glm4Moe } from './glm4-moe.js';
+import { glm5Next } from './glm5-next.js';
 import { gptOss } from './gpt-oss.js';
 import { baichuan, bloom, gpt2, jais, mpt } from './gpt2.js';
 import { neoxes } from './gptneox.js';
@@ -26,7 +28,9 @@ import { grok } from './grok.js';
 import { groveMoe } from './grovemoe.js';
 import { hrmText } from './hrm-text.js';
 import { hunyuan } from './hunyuan.js';
+import { hyV4 } from './hy-v4.js';
 import { jamba } from './jamba.js';
+import { kimiK3 } from './kimi-k3.js';
 import { kimiLinear } from './kimi-linear.js';
 import { laguna } from './laguna.js';
 import { lfm2s } from './lfm2.js';
@@ -62,6 +66,7 @@ const all: readonly Architecture[] = [
   ...llamas,
   ...neoxes,
   baichuan,
+  bailingMoe3,
   ...berts,
   bloom,
   ...lfm2s,
@@ -86,12 +91,14 @@ const all: readonly Architecture[] = [
   glm4,
   gpt2,
   glm4Moe,
+  glm5Next,
   gptOss,
   granite,
   graniteSwa,
   graniteHybrid,
   hrmText,
   hunyuan,
+  hyV4,
   jais,
   jamba,
   grok,
@@ -101,6 +108,7 @@ const all: readonly Architecture[] = [
   maple,
   mellum,
   mimo2,
+  kimiK3,
   kimiLinear,
   minimax01,
   minicpm,

@@ -26,7 +26,7 @@ export function expertLinear(op: OpOf<'expertLinear'>, run: Run): void {
 
 export function mix(op: OpOf<'mix'>, run: Run): void {
   run.set(op.out, (p) => {
-    const weights = op.isWeighed ? run.get(op.chosen)[p]!.subarray(op.top) : null;
+    const weights = op.weights ? run.get(op.weights)[p]!.subarray(op.first) : null;
     return sum(run.get(op.in)[p]!, weights, op.top).values;
   });
 }

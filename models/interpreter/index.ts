@@ -9,6 +9,7 @@ import { attention, rope } from './attention.js';
 import { expertLinear, mix, route } from './experts.js';
 import { Run, type Tensors } from './run.js';
 import { conv, linearAttention, scan, shift, wkv } from './states.js';
+import { weighStreams, writeStreams } from './streams.js';
 import { activation, add, arrange, embedding, headLinear, linear, norm, pool, scale } from './vectors.js';
 
 /** The logits after each of `ids`. `context`: positions that the engine is laid out for, which some rotations ask. */
@@ -56,7 +57,8 @@ const KINDS: Handlers<Run> = {
   scan,
   linearAttention,
   wkv,
-  hyper: notYet,
+  weighStreams,
+  writeStreams,
   select: notYet,
   pool,
   logits(op, run) {

@@ -380,7 +380,8 @@ const HANDLERS: { readonly [K in Op['kind']]: ((op: OpOf<K>, tracer: Tracer) => 
   scan: null,
   linearAttention: null,
   wkv: null,
-  hyper: null,
+  weighStreams: null,
+  writeStreams: null,
   select: null,
   pool: null,
 };

@@ -192,7 +192,8 @@ const PLACE: { readonly [K in OpKind]: (op: OpOf<K>, placer: Placer) => PlacedOf
     placer.cut(placer.axisOf(op.v), op.out);
     return op;
   },
-  hyper: (op, placer) => placer.same(op),
+  weighStreams: (op, placer) => placer.same(op),
+  writeStreams: (op, placer) => placer.same(op),
   select: (op, placer) => {
     placer.cut(placer.axisOf(op.q), op.out);
     return op;

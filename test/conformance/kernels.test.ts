@@ -3,11 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { machines } from '../helpers/kernels.js';
 import { type Case, defects } from './case.js';
 import { elementCases } from './elements.case.js';
+import { expertCases } from './experts.case.js';
 import { matrixCases } from './matrices.case.js';
 import { stateCases } from './states.case.js';
 import { vectorCases } from './vectors.case.js';
 
-const cases: readonly Case[] = [...matrixCases, ...vectorCases, ...stateCases, ...elementCases];
+const cases: readonly Case[] = [
+  ...matrixCases,
+  ...vectorCases,
+  ...stateCases,
+  ...elementCases,
+  ...expertCases,
+];
 
 describe.each(cases)('$kernel $shape', (of) => {
   it.each(machines)('conforms on $build', (machine) => {

@@ -83,6 +83,18 @@ const mixture = {
 };
 const delta = { ...ssm, ...mixture, 'ssm.state_size': 16, 'attention.recurrent_layers': [1, 0] };
 
+/** Latent attention without positions beside delta nets. */
+const nope = {
+  'attention.kv_lora_rank': 20,
+  'attention.key_length_mla': 18,
+  'attention.value_length_mla': 12,
+  'rope.dimension_count': 6,
+  'ssm.conv_kernel': 4,
+  'kda.head_dim': 12,
+};
+const clamps = { swiglu_clamp_exp: Float32Array.of(0, 0.5, 0.75), swiglu_clamp_shexp: float(0.5) };
+const streams = { 'hyper_connection.count': 4, 'hyper_connection.epsilon': float(1e-6) };
+
 /** One small model each; an architecture with variants has several. */
 const models: readonly SmallModel[] = [
   { architecture: 'llama', has: gate },
@@ -298,13 +310,54 @@ const models: readonly SmallModel[] = [
     keys: {
       ...mixture,
       ...hybrid,
-      'attention.kv_lora_rank': 20,
-      'attention.key_length_mla': 18,
-      'attention.value_length_mla': 12,
-      'rope.dimension_count': 6,
-      'ssm.conv_kernel': 4,
-      'kda.head_dim': 12,
+      ...nope,
       expert_gating_func: 2,
+    },
+  },
+  {
+    architecture: 'bailingmoe3',
+    has: /blk\.0\.ffn_gate\.weight|blk\.[12]\.(ffn_(gate_inp\.weight|gate_exps|up_shexp|gate_shexp))|attn_[kv]_b|ssm_[fg]_a/,
+    keys: { ...mixture, ...hybrid, ...nope, ...clamps, 'kda.gate_lower_bound': float(-5) },
+  },
+  {
+    architecture: 'kimi-k3',
+    has: /blk\.0\.ffn_gate\.weight|blk\.[12]\.(ffn_(gate_inp\.weight|gate_exps|up_shexp|gate_shexp|routed_\w+\.weight))|attn_[kv]_b|ssm_g\.|ssm_f_[ab]/,
+    keys: {
+      ...mixture,
+      ...hybrid,
+      ...nope,
+      'kda.gate_lower_bound': float(-5),
+      expert_latent_length: 28,
+      'attn_res.block_size': 2,
+      'activation.situ_beta': float(4),
+      'activation.situ_linear_beta': float(25),
+    },
+  },
+  {
+    architecture: 'hy_v4',
+    has: /blk\.0\.ffn_gate\.weight|blk\.[12]\.(ffn_(gate_inp\.weight|gate_exps|up_shexp|gate_shexp))|attn_[kv]_b|attn_q_a\./,
+    keys: {
+      ...mixture,
+      ...latent,
+      ...clamps,
+      ...indexer,
+      ...streams,
+      block_count: 3,
+      'hyper_connection.magnitude': float(2),
+    },
+  },
+  {
+    architecture: 'glm5-next',
+    has: /blk\.0\.ffn_gate\.weight|blk\.[12]\.(ffn_(gate_inp\.weight|gate_exps|up_shexp|gate_shexp))|attn_[kv]_b|ssm_[fg]_[ab]/,
+    keys: {
+      ...mixture,
+      ...hybrid,
+      ...nope,
+      ...clamps,
+      ...indexer,
+      ...streams,
+      'rope.dimension_count': 0,
+      'hyper_connection.sinkhorn_iterations': 3,
     },
   },
   {

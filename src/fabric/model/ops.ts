@@ -189,7 +189,8 @@ const STEPS: { readonly [K in OpKind]: ((op: PlacedOf<K>, own: ModelPe) => Step)
   scan: null,
   linearAttention: null,
   wkv: null,
-  hyper: null,
+  weighStreams: null,
+  writeStreams: null,
   select: null,
   pool: null,
 };

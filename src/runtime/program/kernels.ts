@@ -269,6 +269,34 @@ export interface KernelExports {
     ]
   ): void;
   shift(x: number, state: number, out: number, from: number, to: number): void;
+  weighStreams(
+    ...args: [
+      logits: number,
+      n: number,
+      streams: number,
+      isSoftmax: number,
+      scale: number,
+      base: number,
+      eps: number,
+      magnitude: number,
+      writeEps: number,
+      iterations: number,
+      out: number,
+    ]
+  ): void;
+  writeStreams(
+    ...args: [
+      x: number,
+      from: number,
+      weights: number,
+      streams: number,
+      features: number,
+      isMixed: number,
+      out: number,
+      first: number,
+      end: number,
+    ]
+  ): void;
   wkv(
     ...args: [
       r: number,

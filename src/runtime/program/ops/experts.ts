@@ -119,13 +119,12 @@ export const mix: RuntimeKind<'mix'> = {
   compile(op, image) {
     const n = op.out.features;
     image.touch(
-      [
-        [op.in, 'all'],
-        [op.chosen, 'all'],
-      ],
+      [[op.in, 'all'], ...(op.weights ? [[op.weights, 'all'] as const] : [])],
       [[op.out, `features ${n}`]],
     );
-    const facts = [op.top, op.isWeighed ? 1 : 0, ...image.buffer(op.out), n, image.rows(op.out)];
-    image.emit(OP_MIX, ...image.buffer(op.in), ...image.buffer(op.chosen), ...facts);
+    const [address, stride] = op.weights ? image.buffer(op.weights) : [0, 0];
+    const weights = op.weights ? [address + 4 * op.first, stride] : [0, 0];
+    const facts = [op.top, ...image.buffer(op.out), n, image.rows(op.out)];
+    image.emit(OP_MIX, ...image.buffer(op.in), ...weights, ...facts);
   },
 };

@@ -9,6 +9,7 @@ import { expertLinear, headLinear, mix, route } from './experts.js';
 import type { RuntimeKind } from './kind.js';
 import { embedding, linear } from './products.js';
 import { conv, linearAttention, scan, shift, wkv } from './states.js';
+import { weighStreams, writeStreams } from './streams.js';
 import { activation, add, arrange, logits, norm, pool, rope, scale } from './vectors.js';
 
 const KINDS: { readonly [K in OpKind]: RuntimeKind<K> | null } = {
@@ -30,7 +31,8 @@ const KINDS: { readonly [K in OpKind]: RuntimeKind<K> | null } = {
   scan,
   linearAttention,
   wkv,
-  hyper: null,
+  weighStreams,
+  writeStreams,
   select: null,
   pool,
   logits,
