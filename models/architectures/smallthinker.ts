@@ -16,7 +16,9 @@ export const smallThinker: Architecture = {
     const inputs: Value[] = [];
     const mixer = attention((layer) => {
       const { rope, window } = view(layer);
-      return { rope: hasWindows && layer % 4 === 0 ? null : rope, window };
+      // The reference takes four layers in all for the number that says that every layer turns.
+      const isBare = hasWindows && layer % 4 === 0 && config.layers !== 4;
+      return { rope: isBare ? null : rope, window };
     });
     const { scoring = 'softmax' } = routing(config);
     return decoder(config, {
