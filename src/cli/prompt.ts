@@ -5,9 +5,8 @@ import { decodeUtf8 } from '../core/utf8.js';
 /** The beginning of a function that a small model of TypeScript code can complete. */
 export const DEFAULT_PROMPT = `import { readFile } from 'node:fs/promises';
 
-/** Reads a JSON file. */
-export async function readJson(path: string): Promise<unknown> {
-`;
+/** Reads a file and returns its lines. */
+export async function readLines(`;
 
 /** A pipe that stays silent this long was not meant as a prompt, unless the prompt was given as \`-\`. */
 const SILENCE_MS = 2000;

@@ -124,7 +124,7 @@ describe('waferflow run', () => {
   it('completes the default prompt where standard input is empty', async () => {
     const { code, stdout, stderr } = await waferflow(['run', '-m', model, '-n', '1'], { input: '' });
     expect(code).toBe(0);
-    expect(stdout).toContain('export async function readJson');
+    expect(stdout).toContain('export async function readLines');
     expect(stderr).toContain('standard input is empty');
   });
 

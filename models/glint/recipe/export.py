@@ -14,7 +14,7 @@ from model import Config
 F32, ALIGNMENT = 0, 32
 U32, I32, FLOAT, BOOL, STRING, ARRAY, U64 = 4, 5, 6, 7, 8, 9, 10
 # What is drawn where nobody says otherwise, by llama.cpp's keys: greedy, with a penalty that ends most loops.
-SAMPLING = {"temp": (FLOAT, 0.0), "penalty_freq": (FLOAT, 0.8), "penalty_last_n": (I32, 64)}
+SAMPLING = {"temp": (FLOAT, 0.0), "penalty_freq": (FLOAT, 1.0), "penalty_last_n": (I32, 64)}
 
 
 def text(s):
