@@ -87,6 +87,7 @@ export class Link {
     if (socket.binaryType === 'blob') socket.binaryType = 'arraybuffer';
     await new Promise<void>((resolve, reject) => {
       let isOpen = false;
+      let cause = '';
       socket.onopen = () => {
         isOpen = true;
         if (this.state === 'closed') socket.close(1000, 'done');
@@ -95,10 +96,13 @@ export class Link {
         resolve();
       };
       socket.onmessage = ({ data }) => this.receive(socket, data);
-      socket.onerror = () => undefined;
+      // Browsers do not say it.
+      socket.onerror = (event) => {
+        cause = (event as { readonly message?: string }).message ?? '';
+      };
       socket.onclose = ({ code, reason }) => {
         if (isOpen) this.lost(socket, code);
-        else reject(new ConnectionError(`The connection could not be opened (${code} ${reason}).`));
+        else reject(new ConnectionError(notOpened(url, [cause, reason, code].find(Boolean))));
       };
     });
   }
@@ -216,4 +220,8 @@ export class Link {
     this.state = state;
     this.handlers.onState(state);
   }
+}
+
+function notOpened(url: string, given: string | number | undefined): string {
+  return `${url}: got ${given}, expected a WebSocket of a waferflow server. Start one by \`waferflow serve\`, or look at the address and key.`;
 }

@@ -66,6 +66,8 @@ it('fills in between two texts, and refuses a suffix beside what is not plain te
   expect(text).toBe(words(3));
   // A token a byte, and one for each of the three roles.
   expect(usage?.input_tokens).toBe('abcdefgh'.length + 3);
+  const raw = await one.respond({ ...params, suffix: '' }).response;
+  expect(raw.usage?.input_tokens).toBe('abc'.length);
   const items = [{ role: 'user', content: 'abc' }];
   const atStart = await one.respond({ ...params, input: '' }).response;
   expect(atStart.usage?.input_tokens).toBe('defgh'.length + 3);

@@ -96,7 +96,7 @@ export const createBody = z.looseObject({
   seed: optional(seedField),
   /** Not of the official API. */
   top_k: optional(topKField),
-  /** Not of the official API: the text behind a gap that the model fills in; `input` is the text before it. */
+  /** Not of the official API: what follows a gap that the model fills in; `input` is the text before it. */
   suffix: optional(text),
   /** Not of the official API: goes on past end tokens, for benches. */
   ignore_eos: optional(z.boolean()),

@@ -126,7 +126,7 @@ export function responseRequest(
   };
 }
 
-/** The prompt of a body with a `suffix`, which goes with plain text alone; null without one. */
+/** The prompt of a body with a `suffix`, which goes with plain text alone and may be empty; null without one. */
 function fillIn({ input, suffix, ...body }: CreateBody): CompletionPrompt | null {
   if (suffix === undefined || suffix === null) return null;
   const beside = (['instructions', 'previous_response_id', 'tools'] as const).find((name) => body[name]);
@@ -135,7 +135,7 @@ function fillIn({ input, suffix, ...body }: CreateBody): CompletionPrompt | null
       `\`suffix\` goes with an \`input\` of text and no ${beside ?? 'items'}: leave out one of them.`,
       'suffix',
     );
-  return { kind: 'infill', prefix: input, suffix };
+  return suffix === '' ? { kind: 'text', text: input } : { kind: 'infill', prefix: input, suffix };
 }
 
 /** An output without its call means that the client has mixed something up. */
