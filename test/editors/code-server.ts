@@ -71,7 +71,7 @@ export async function openEditor(
     stdio: 'ignore',
     detached: true,
   });
-  const page = await browser.newPage({ viewport: { width: 1100, height: 640 } });
+  const page = await browser.newPage({ viewport: { width: 960, height: 540 } });
   const close = async (): Promise<void> => {
     await page.close();
     process.kill(-server.pid!, 'SIGKILL');
