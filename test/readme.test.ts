@@ -60,9 +60,3 @@ it('npm start prints something good, and no flag hides what the model does by it
   expect(start).toBe('node dist/src/cli/main.js run');
   expect(repetition(await printed(['run']))).toBeLessThan(MOST_REPETITION);
 });
-
-it('every file that the README links is there', () => {
-  for (const [, path] of readme.matchAll(/\]\(([^)#:]+)\)/g)) {
-    expect(() => readFileSync(`${root}${path}`), path).not.toThrow();
-  }
-});

@@ -1,0 +1,2 @@
+/** `waferflow/browser`: the same for pages. */
+export * from '../../src/platform/browser/index.js';

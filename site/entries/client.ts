@@ -1,0 +1,2 @@
+/** `waferflow/client`: the client of a waferflow server. */
+export * from '../../src/client/index.js';

@@ -1,0 +1,2 @@
+/** `waferflow`: load a model, generate, plan. */
+export * from '../../src/index.js';
