@@ -41,6 +41,7 @@ export interface EngineFlags {
   readonly chatTemplate?: string;
   readonly chatTemplateFile?: string;
   readonly quantize?: string;
+  readonly chatTemplateKwargs?: Readonly<Record<string, unknown>>;
 }
 
 /** A RoPE scaling such as `yarn:4`. */
@@ -50,6 +51,18 @@ function parseRopeScaling(text: string): RopeScalingOption {
     throw new InvalidArgumentError('Expected linear or yarn and a factor, such as yarn:4.');
   }
   return { type, factor: parseNumber(factor) };
+}
+
+/** A JSON object. */
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Readonly<Record<string, unknown>>;
+  } catch {
+    // Said below.
+  }
+  throw new InvalidArgumentError('Expected a JSON object such as {"enable_thinking": false}.');
 }
 
 export function addEngineOptions(command: Command): Command {
@@ -78,6 +91,11 @@ export function addEngineOptions(command: Command): Command {
       new Option('--chat-template-file <path>', "Jinja in place of the model's chat template").conflicts(
         'chatTemplate',
       ),
+    )
+    .option(
+      '--chat-template-kwargs <json>',
+      'variables of the chat template, such as {"enable_thinking": false}',
+      parseObject,
     );
 }
 
@@ -89,11 +107,13 @@ export async function loadOptions({
   quantize,
   chatTemplate,
   chatTemplateFile,
+  chatTemplateKwargs,
 }: EngineFlags): Promise<LoadOptions> {
   const template =
     chatTemplateFile === undefined ? chatTemplate : await readTextFile(chatTemplateFile, 'a Jinja template');
   return {
     ...(template !== undefined && { chatTemplate: template }),
+    ...(chatTemplateKwargs !== undefined && { chatVariables: chatTemplateKwargs }),
     ...(context !== undefined && { context }),
     ...(workers !== undefined && { workers }),
     ...(ropeScaling !== undefined && { ropeScaling }),

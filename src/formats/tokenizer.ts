@@ -22,19 +22,32 @@ import { readVocabulary, tokenKind, type Vocabulary } from './tokenizers/vocabul
 const utf8 = new TextEncoder();
 const lossy = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/**
- * Makes the tokenizer. Throws FormatError on an unknown kind, metadata that contradicts itself, or Jinja that is none.
- *
- * @param chatTemplate in place of the file's: Jinja, or the name of another one in the file
- */
-export function createTokenizer(gguf: GgufFile, chatTemplate: string | null = null): Tokenizer {
+export interface TokenizerOptions {
+  /** In place of the file's: Jinja, or the name of another one in the file. */
+  readonly chatTemplate?: string | undefined;
+  /** Variables of the template that hold where a conversation names none. */
+  readonly chatVariables?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Makes the tokenizer. Throws FormatError on an unknown kind, metadata that contradicts itself, or Jinja that is none. */
+export function createTokenizer(
+  gguf: GgufFile,
+  { chatTemplate, chatVariables }: TokenizerOptions = {},
+): Tokenizer {
   const vocabulary = readVocabulary(gguf);
-  const make = gguf.metadata.has(hubKey) ? makeHubModel : makeTextModel;
-  return new GgufTokenizer(gguf, vocabulary, make(gguf, vocabulary), chatTemplates(gguf, chatTemplate));
+  const codec = (gguf.metadata.has(hubKey) ? makeHubModel : makeTextModel)(gguf, vocabulary);
+  const templates = chatTemplates(gguf, chatTemplate ?? null);
+  return new GgufTokenizer(gguf, { vocabulary, codec, templates, chatVariables });
 }
 
 function wellFormed(text: Text): Text {
   return typeof text === 'string' ? text.toWellFormed() : new UserText(text.text.toWellFormed(), text.runs);
+}
+
+interface TokenizerParts extends Pick<TokenizerOptions, 'chatVariables'> {
+  readonly vocabulary: Vocabulary;
+  readonly codec: TextModel;
+  readonly templates: ChatTemplates;
 }
 
 class GgufTokenizer implements Tokenizer {
@@ -54,9 +67,11 @@ class GgufTokenizer implements Tokenizer {
   private readonly specialTokens: SpecialTokens;
   private readonly bytes: Uint8Array[] = [];
   private readonly fragments = new FragmentCache();
+  private readonly chatVariables: Readonly<Record<string, unknown>>;
   private readonly renderers = new Map<string | null, ChatRenderer>();
 
-  constructor(gguf: GgufFile, vocabulary: Vocabulary, codec: TextModel, templates: ChatTemplates) {
+  constructor(gguf: GgufFile, { vocabulary, codec, templates, chatVariables = {} }: TokenizerParts) {
+    this.chatVariables = chatVariables;
     this.vocabulary = vocabulary;
     this.codec = codec;
     this.specialTokens = new SpecialTokens(vocabulary);
@@ -199,6 +214,7 @@ class GgufTokenizer implements Tokenizer {
     const { texts, bosId, eosId } = this.vocabulary;
     const textOf = (id: number | null) => (id === null ? '' : texts[id]!);
     if (template === null) return plainTranscript(this.addBos ? textOf(bosId) : '');
-    return compileChatTemplate(template, { bos: textOf(bosId), eos: textOf(eosId) });
+    const tokens = { bos: textOf(bosId), eos: textOf(eosId) };
+    return compileChatTemplate(template, tokens, this.chatVariables);
   }
 }

@@ -63,7 +63,7 @@ export async function openEngine(
   const blockElements = (tensor: string): number => tensorType(tensors.get(tensor)!.type).blockElements;
   const plan = placeOnRectangle(model, options.rectangle ?? { width: 1, height: 1 }, blockElements);
   requireKernels(source.name, plan.ops);
-  const tokenizer = createTokenizer(file, options.chatTemplate);
+  const tokenizer = createTokenizer(file, options);
   const sampling = { ...recommendedSampling(file), ...options.defaults };
   validateDefaults(sampling, tokenizer.vocabSize);
   if (tokenizer.vocabSize > shape.vocabSize) {
@@ -181,6 +181,7 @@ const loadNames: Readonly<Record<keyof LoadOptions, true>> = {
   kvTokens: true,
   ropeScaling: true,
   chatTemplate: true,
+  chatVariables: true,
   defaults: true,
   quantize: true,
   onProgress: true,

@@ -48,6 +48,8 @@ export interface LoadOptions {
   readonly ropeScaling?: RopeScalingOption;
   /** In place of the file's chat template: Jinja, or the name of another template in the file. */
   readonly chatTemplate?: string;
+  /** Variables of the chat template, such as `enable_thinking`, that hold where a conversation names none. */
+  readonly chatVariables?: Readonly<Record<string, unknown>>;
   /** What generations get that leave it open, before what the file recommends. */
   readonly defaults?: GenerateDefaults;
   /** Matrices are loaded in this type, e.g. `q8_0` or `q4_k`; default: as they are stored. */

@@ -234,17 +234,41 @@ describe('a chat template', () => {
     expect(messages[3]?.tool_call_id).toBe(messages[2]?.tool_calls?.[0]?.id);
   });
 
-  it('that does not know tools gets them as text, in turns that alternate', () => {
+  it('that does not know tools gets them as text, in the turns that there are', () => {
     const { messages, tools: given } = messagesForTemplate('{{ messages }}', {
       kind: 'messages',
       messages: [...conversation, { role: 'user', content: 'And?' }],
       tools,
     });
     expect(given).toBeUndefined();
-    expect(messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user']);
+    expect(messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user', 'user']);
     expect(messages[0]?.content).toContain('"name":"get_weather"');
     expect(messages[2]?.content).toBe('{"name":"get_weather","arguments":{"city":"Bern"}}');
-    expect(messages[3]?.content).toBe('Result of the call call_1: sun\nAnd?');
+    expect(messages[3]?.content).toBe('Result of the call call_1: sun');
+  });
+
+  it('that does not know tools but calls and results gets those as they are', () => {
+    const { messages } = messagesForTemplate("{{ m.tool_calls }}{{ m.role == 'tool' }}", {
+      kind: 'messages',
+      messages: conversation,
+      tools,
+    });
+    expect(messages[0]?.content).toContain('"name":"get_weather"');
+    expect(messages.find(({ role }) => role === 'assistant')?.tool_calls).toHaveLength(1);
+    expect(messages.at(-1)).toMatchObject({ role: 'tool', content: 'sun' });
+  });
+
+  it("of Firefunction gets them by the template's own names", () => {
+    const { variables } = messagesForTemplate('{{ functions }}{{ datetime }}', {
+      kind: 'messages',
+      messages: conversation,
+      tools,
+    });
+    expect(JSON.parse(String(variables?.functions))).toMatchObject([
+      { name: 'get_weather' },
+      { name: 'now' },
+    ]);
+    expect(variables?.datetime).toMatch(/^\w{3} \d\d \d{4} \d\d:\d\d:\d\d GMT$/);
   });
 });
 

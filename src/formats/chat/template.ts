@@ -7,7 +7,7 @@ import { plain, said, sliced, type Text, TextBuilder } from '../jinja/text.js';
 import type { Value } from '../jinja/values.js';
 import type { ChatMessage, ChatTemplateOptions } from '../tokenizer-types.js';
 import { repairs } from './repairs.js';
-import { messageValue, toolValue, toValue } from './variables.js';
+import { type ArgumentsAs, messageValue, toolValue, toValue } from './variables.js';
 
 export interface TemplateTokens {
   readonly bos: string;
@@ -65,35 +65,59 @@ function refusal(error: JinjaError): OptionError {
   );
 }
 
-/** A chat template that is to be rendered often. Throws FormatError when it is no valid Jinja. */
-export function compileChatTemplate(source: string, tokens: TemplateTokens): ChatRenderer {
+/**
+ * A chat template that is to be rendered often. Throws FormatError when it is no valid Jinja.
+ *
+ * @param defaults variables that hold where a conversation has none of that name
+ */
+export function compileChatTemplate(
+  source: string,
+  tokens: TemplateTokens,
+  defaults: Readonly<Record<string, unknown>> = {},
+): ChatRenderer {
   const template = compileTemplate(source);
-  const render: ChatRenderer = (messages, options = {}) => {
-    const { tools, continues = false, variables = {}, now } = options;
+  const renderWith = (
+    messages: readonly ChatMessage[],
+    options: ChatTemplateOptions,
+    argumentsAs: ArgumentsAs,
+  ): Text => {
+    const { tools, continues = false, variables, now } = options;
     const given = new Map<string, Value>([
-      ['messages', messages.map(messageValue)],
+      ['messages', messages.map((message) => messageValue(message, argumentsAs))],
       ['tools', tools === undefined ? null : tools.map(toolValue)],
       ['documents', null],
       ['add_generation_prompt', !continues && (options.addGenerationPrompt ?? true)],
       ['bos_token', tokens.bos],
       ['eos_token', tokens.eos],
     ]);
-    for (const [name, value] of Object.entries(variables)) given.set(name, toValue(value));
+    for (const [name, value] of Object.entries({ ...defaults, ...variables }))
+      given.set(name, toValue(value));
     const limits = limitsFor(messages);
     const text = renderTemplate(template, given, now ? { now, limits } : { limits });
     return continues ? openAt(text, messages.at(-1)!.content) : text;
+  };
+  const render: ChatRenderer = (messages, options = {}) => {
+    try {
+      return renderWith(messages, options, 'values');
+    } catch (thrown) {
+      const hasCalls = messages.some(({ tool_calls: calls }) => calls !== undefined);
+      if (!hasCalls || !isOf(thrown, 'TypeError')) throw thrown;
+      // Some templates put them together as texts.
+      return renderWith(messages, options, 'text');
+    }
   };
   return (messages, options) => {
     checkMessages(messages);
     try {
       return render(messages, options);
     } catch (thrown) {
-      if (!isRefusal(thrown)) throw thrown;
+      // A template itself says no.
+      if (!isOf(thrown, 'TemplateError')) throw thrown;
       for (const other of repairs(messages)) {
         try {
           return render(other, options);
         } catch (again) {
-          if (!isRefusal(again)) throw again;
+          if (!isOf(again, 'TemplateError')) throw again;
         }
       }
       throw thrown;
@@ -101,13 +125,8 @@ export function compileChatTemplate(source: string, tokens: TemplateTokens): Cha
   };
 }
 
-/** Whether a template itself says no. */
-function isRefusal(thrown: unknown): boolean {
-  return (
-    thrown instanceof OptionError &&
-    thrown.cause instanceof JinjaError &&
-    thrown.cause.kind === 'TemplateError'
-  );
+function isOf(thrown: unknown, kind: JinjaError['kind']): boolean {
+  return thrown instanceof OptionError && thrown.cause instanceof JinjaError && thrown.cause.kind === kind;
 }
 
 /** What a template may take grows with what it has to say. */

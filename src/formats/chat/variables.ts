@@ -2,7 +2,7 @@
 import { readJson } from '../jinja/json.js';
 import { isText, plain, said } from '../jinja/text.js';
 import { Dict, Float, isList, type Value } from '../jinja/values.js';
-import type { ChatMessage, ChatTool } from '../tokenizer-types.js';
+import type { ChatMessage, ChatTool, ChatToolCall } from '../tokenizer-types.js';
 
 const roles: ReadonlySet<string> = new Set(['system', 'developer', 'user', 'assistant', 'tool']);
 
@@ -28,7 +28,10 @@ function argumentsOf(text: string): Value {
   }
 }
 
-export function messageValue(message: ChatMessage): Value {
+/** What arguments of calls are for a template: what their JSON says, or that text itself. */
+export type ArgumentsAs = 'values' | 'text';
+
+export function messageValue(message: ChatMessage, argumentsAs: ArgumentsAs): Value {
   const { role, content, reasoning_content: reasoning, tool_calls: calls, tool_call_id: id, name } = message;
   const value = new Dict([
     ['role', roles.has(role) ? role : said(role)],
@@ -39,19 +42,27 @@ export function messageValue(message: ChatMessage): Value {
     value.set('reasoning_content', said(reasoning));
     value.set('thinking', said(reasoning));
   }
-  if (calls !== undefined) value.set('tool_calls', calls.map(callValue));
+  if (calls !== undefined)
+    value.set(
+      'tool_calls',
+      calls.map((call) => callValue(call, argumentsAs)),
+    );
   if (id !== undefined) value.set('tool_call_id', said(id));
   if (name !== undefined) value.set('name', said(name));
   return value;
 }
 
-function callValue({
-  id,
-  function: { name, arguments: args },
-}: NonNullable<ChatMessage['tool_calls']>[number]): Value {
+function callValue(
+  { id, function: { name, arguments: args } }: ChatToolCall,
+  argumentsAs: ArgumentsAs,
+): Value {
+  const asText = (): Value => said(typeof args === 'string' ? args : JSON.stringify(args));
   const called = new Dict([
     ['name', said(name)],
-    ['arguments', typeof args === 'string' ? argumentsOf(args) : toValue(args)],
+    [
+      'arguments',
+      argumentsAs === 'text' ? asText() : typeof args === 'string' ? argumentsOf(args) : toValue(args),
+    ],
   ]);
   return new Dict([
     ['id', said(id)],

@@ -39,20 +39,38 @@ export interface TemplateInput {
 /** What to give to the chat template; `null` is the plain transcript of a model without one. */
 export function messagesForTemplate(template: string | null, prompt: MessagesPrompt): TemplateInput {
   const tools = callableTools(prompt);
-  const options = prompt.variables && { variables: prompt.variables };
-  if (template !== null && /\btools\b/.test(template)) {
-    const names = new Map<string, string>();
-    for (const { id, name } of prompt.messages.flatMap(({ toolCalls = [] }) => toolCalls))
-      if (!names.has(id)) names.set(id, name);
-    const messages = prompt.messages.map((message) => templateMessage(message, template, names));
-    return { messages, ...options, ...(tools.length > 0 && { tools: tools.map(templateTool) }) };
+  const { variables } = prompt;
+  if (template === null) {
+    const messages = prompt.messages.map((message) => plainMessage(message, false));
+    // Merged last: what a later system message adds stands after the functions, so the text before stays as it was.
+    return { messages: mergeTurns(withDescription(messages, tools)), ...(variables && { variables }) };
   }
-  const messages = prompt.messages.map(plainMessage);
-  // Merged last: what a later system message adds stands after the functions, so the text before stays as it was.
-  return {
-    messages: mergeTurns(tools.length === 0 ? messages : withDescription(messages, tools)),
-    ...options,
-  };
+  const knows = (word: RegExp): boolean => word.test(template);
+  const names = new Map<string, string>();
+  for (const { id, name } of prompt.messages.flatMap(({ toolCalls = [] }) => toolCalls))
+    if (!names.has(id)) names.set(id, name);
+  const knowsTools = knows(/\btools\b/);
+  const knowsResults = knows(/["']tool["']/);
+  const messages = prompt.messages.map((message) =>
+    knowsTools || knows(/\btool_calls\b/)
+      ? templateMessage(message, template, names)
+      : plainMessage(message, knowsResults),
+  );
+  if (knowsTools) {
+    const given = tools.length > 0 && { tools: tools.map(templateTool) };
+    return { messages, ...(variables && { variables }), ...given };
+  }
+  // Firefunction's names for them.
+  if (knows(/\bfunctions\b/) && knows(/\bdatetime\b/)) {
+    const spec = tools.length === 0 ? '' : JSON.stringify(tools.map((tool) => templateTool(tool).function));
+    return { messages, variables: { functions: spec, datetime: now(), ...variables } };
+  }
+  return { messages: withDescription(messages, tools), ...(variables && { variables }) };
+}
+
+/** Such as `Dec 01 2026 09:15:00 GMT`. */
+function now(): string {
+  return new Date().toUTCString().replace(/^\w+, (\d+) (\w+)/, '$2 $1');
 }
 
 function templateTool({ name, description = '', parameters }: Tool): ChatTool {
@@ -100,9 +118,13 @@ function mistralId(id: string): string {
     .padStart(9, '0');
 }
 
-/** A turn for a template that knows neither calls nor their results. */
-function plainMessage({ role, content, toolCalls = [], toolCallId, reasoning }: Message): ChatMessage {
-  if (role === 'tool') return { role: 'user', content: `Result of the call ${toolCallId ?? ''}: ${content}` };
+/** A turn for a template that knows no calls. */
+function plainMessage(
+  { role, content, toolCalls = [], toolCallId, reasoning }: Message,
+  knowsResults: boolean,
+): ChatMessage {
+  if (role === 'tool' && !knowsResults)
+    return { role: 'user', content: `Result of the call ${toolCallId ?? ''}: ${content}` };
   const calls = toolCalls.map(({ name, arguments: text }) =>
     JSON.stringify({ name, arguments: parsed(text) ?? text }),
   );
@@ -121,7 +143,8 @@ function mergeTurns(messages: readonly ChatMessage[]): ChatMessage[] {
   return merged;
 }
 
-function withDescription(messages: readonly ChatMessage[], tools: readonly Tool[]): ChatMessage[] {
+function withDescription(messages: readonly ChatMessage[], tools: readonly Tool[]): readonly ChatMessage[] {
+  if (tools.length === 0) return messages;
   const lines = tools.map((tool) => JSON.stringify(templateTool(tool).function));
   const description = [
     'You can call these functions:',

@@ -32,7 +32,7 @@ async function rendered(
       [],
     ),
   );
-  const tokenizer = createTokenizer(file, wanted);
+  const tokenizer = createTokenizer(file, wanted === null ? {} : { chatTemplate: wanted });
   const messages = [{ role: 'user', content: 'hi' }] as const;
   return {
     alone: plain(tokenizer.applyChatTemplate(messages)),

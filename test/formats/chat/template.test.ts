@@ -38,6 +38,18 @@ describe('applyChatTemplate', () => {
     expect(error.message).toContain('Roles must start with user');
   });
 
+  it('gives arguments of calls as text to a template that puts texts together', async () => {
+    const tokenizer = await withTemplate(
+      "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ '<' + c.function.arguments + '>' }}{% endfor %}{% endfor %}",
+    );
+    const call = { id: 'a', type: 'function', function: { name: 'f', arguments: '{"x": 1.0}' } } as const;
+    const text = tokenizer.applyChatTemplate([
+      { role: 'user', content: 'hi' },
+      { role: 'assistant', content: '', tool_calls: [call] },
+    ]);
+    expect(String(text)).toBe('<{"x": 1.0}>');
+  });
+
   it('refuses an empty conversation, and a broken template', async () => {
     const good = await withTemplate(chatMl);
     expect((await deliberateError(() => good.applyChatTemplate([]))).message).toMatch(/messages: got none/);
