@@ -8,6 +8,7 @@ import { localModels } from '../platform/node/models.js';
 import { parseKeyFile, parseKeyList } from '../server/gate/key-file.js';
 import type { ApiKey } from '../server/gate/keys.js';
 import type { LogLevel } from '../server/log.js';
+import type { Reasoning } from '../server/road/completion.js';
 import type { RunningServer } from '../server/serve.js';
 import { INTERRUPTED_EXIT_CODE, interruptible } from './interrupt.js';
 import {
@@ -50,6 +51,7 @@ interface ServeFlags extends EngineFlags, SamplingFlags {
   readonly tlsKey?: string;
   readonly drainSeconds: number;
   readonly logLevel: LogLevel;
+  readonly reasoning: Reasoning;
 }
 
 const list = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
@@ -87,6 +89,11 @@ export function registerServe(program: Command): void {
     .option('--origin <url>', 'lets pages of this origin in; may be given several times', list)
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', 'private key, PEM')
+    .addOption(
+      new Option('--reasoning <how>', 'thoughts apart from answers, or in their content as written')
+        .choices(['split', 'content'])
+        .default('split'),
+    )
     .addOption(number('--drain-seconds <n>', 'how long work may go on after SIGTERM', parseNumber, 30))
     .addOption(
       new Option('--log-level <level>', 'log on stderr')
@@ -134,6 +141,7 @@ async function serve(flags: ServeFlags): Promise<void> {
     },
     origins: flags.origin ?? [],
     logLevel: flags.logLevel,
+    reasoning: flags.reasoning,
     ...(tls && { tls }),
   });
   const stopped = stopOnSignals(server, flags.drainSeconds * 1000);

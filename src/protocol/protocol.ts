@@ -81,13 +81,20 @@ export interface OutputCustomCall {
   readonly input: string;
 }
 
+export interface ReasoningText {
+  readonly type: 'reasoning_text';
+  readonly text: string;
+}
+
 /** What the model thought in front of its answer. */
 export interface OutputReasoning {
   readonly id: string;
   readonly type: 'reasoning';
   readonly status: ItemStatus;
   readonly summary: readonly [];
-  readonly content: readonly { readonly type: 'reasoning_text'; readonly text: string }[];
+  readonly content: readonly ReasoningText[];
+  /** Where `include` asks for `reasoning.encrypted_content`: the same, for clients that send back nothing else. */
+  readonly encrypted_content?: string;
 }
 
 export type OutputItem = OutputReasoning | OutputMessage | OutputFunctionCall | OutputCustomCall;
@@ -250,7 +257,7 @@ interface OfItem extends Numbered {
 export interface ContentPartEvent extends OfItem {
   readonly type: 'response.content_part.added' | 'response.content_part.done';
   readonly content_index: number;
-  readonly part: OutputText;
+  readonly part: OutputText | ReasoningText;
 }
 
 export interface TextDeltaEvent extends OfItem {

@@ -12,6 +12,7 @@ import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 import type { Models } from './models/models.js';
 import type { ServedModel } from './models/served.js';
+import type { Reasoning } from './road/completion.js';
 import type { SocketLimits } from './socket/limits.js';
 
 export interface ServerLimits {
@@ -55,6 +56,8 @@ export interface ServerContext {
   readonly lifecycle: Lifecycle;
   readonly limits: ServerLimits;
   readonly log: Log;
+  /** How thoughts come where a request does not say it. */
+  readonly reasoning: Reasoning;
   /** Every route there is, as they are registered. */
   readonly routes: Route[];
   /** Handlers of upgrades by path, e.g. `/v1/responses`. Surfaces register theirs here. */

@@ -21,6 +21,7 @@ import { createMetrics } from './metrics.js';
 import { Models } from './models/models.js';
 import type { PoolLimits } from './models/pool.js';
 import type { ModelOptions } from './models/served.js';
+import type { Reasoning } from './road/completion.js';
 import { goOnAsHttp, upgrade, wantsWebSocket } from './upgrade.js';
 
 export interface ServerOptions {
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly admission?: Partial<AdmissionLimits>;
   readonly limits?: Partial<ServerLimits>;
   readonly logLevel?: LogLevel;
+  /** Whether thoughts come apart from answers or in their text as they were written; default `split`. */
+  readonly reasoning?: Reasoning;
   /** Origins whose pages may use the server, e.g. `https://example.org`; its own always may. */
   readonly origins?: readonly string[];
   /** PEM texts. */
@@ -105,6 +108,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     memory: new Memory(limits.memoryBytes, (options.keys?.length ?? 0) > 1 ? 2 : 1),
     limits,
     log,
+    reasoning: options.reasoning ?? 'split',
     routes: [],
     upgrades: new Map(),
   };

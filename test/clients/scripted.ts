@@ -1,5 +1,6 @@
 /** An engine that says what a test tells it, so that what the server makes of it can be seen; it keeps the prompts. */
-import type { GenerateChunk, GenerateOptions, Prompt } from '#src/runtime/types.js';
+import { compileChatTemplate } from '#src/formats/chat/template.js';
+import type { GenerateChunk, GenerateOptions, Prompt, Tokenizer } from '#src/runtime/types.js';
 import type { RunningServer, ServerOptions } from '#src/server/serve.js';
 import { NullEngine, type NullEngineOptions } from '#src/testing/null-engine.js';
 import { testServer } from '../server/server.js';
@@ -10,6 +11,13 @@ export interface Seen {
   readonly options: GenerateOptions;
 }
 
+export interface ScriptedOptions extends NullEngineOptions {
+  /** Before the first token, as if a long prompt was read. */
+  readonly delayMs?: number;
+  /** A chat template, in Jinja. */
+  readonly template?: string;
+}
+
 /** Bytes in a piece of an answer, each of them a token. */
 const PIECE = 7;
 
@@ -18,12 +26,17 @@ export class ScriptedEngine extends NullEngine {
   private readonly say: (prompt: string, turn: number) => string;
   private readonly delayMs: number;
 
-  /** @param delayMs before the first token, as if a long prompt was read */
   constructor(
     say: string | ((prompt: string, turn: number) => string),
-    { delayMs = 0, ...options }: NullEngineOptions & { readonly delayMs?: number } = {},
+    { delayMs = 0, template, ...options }: ScriptedOptions = {},
   ) {
     super(options);
+    if (template !== undefined) {
+      const tokenizer = Object.create(this.tokenizer) as Tokenizer;
+      const applyChatTemplate = compileChatTemplate(template, { bos: '', eos: '</s>' });
+      const own = { chatTemplate: template, toolTemplate: template, applyChatTemplate };
+      Object.assign(this, { tokenizer: Object.assign(tokenizer, own) });
+    }
     this.say = typeof say === 'string' ? () => say : say;
     this.delayMs = delayMs;
   }

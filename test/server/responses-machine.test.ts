@@ -31,6 +31,7 @@ function endWith(finishReason: 'stop' | 'length' | 'tool_calls' | 'cancelled'): 
       promptTokens: 5,
       cachedTokens: 2,
       completionTokens: 7,
+      reasoningTokens: 0,
       acceptedPredictionTokens: 0,
       rejectedPredictionTokens: 0,
     },

@@ -28,8 +28,17 @@ const searchResult = z.object({
   source: text,
   content: list(textBlock),
 });
-const KNOWN: ReadonlySet<string> = new Set(['text', 'tool_use', 'tool_result', 'document', 'search_result']);
-/** Of a kind that is not read here, such as an image, or what a model thought before. */
+/** What a model thought before; its signature is not looked at. */
+const thinkingBlock = z.object({ type: z.literal('thinking'), thinking: text });
+const KNOWN: ReadonlySet<string> = new Set([
+  'thinking',
+  'text',
+  'tool_use',
+  'tool_result',
+  'document',
+  'search_result',
+]);
+/** Of a kind that is not read here, such as an image. */
 const other = z.object({
   // Aborts, so that what is wrong with a known one is said in its own words.
   type: text.refine((type) => !KNOWN.has(type), { error: 'a block of this type lacks fields', abort: true }),
@@ -44,7 +53,7 @@ const toolResult = z.object({
 });
 
 export const block = z.union([
-  z.discriminatedUnion('type', [textBlock, toolUse, toolResult, documentBlock, searchResult]),
+  z.discriminatedUnion('type', [thinkingBlock, textBlock, toolUse, toolResult, documentBlock, searchResult]),
   other,
 ]);
 

@@ -1,5 +1,5 @@
 /** The events of an answer in Anthropic's form; a whole answer is what they add up to, so both always agree. */
-
+import { createHash } from 'node:crypto';
 import type { UsageExtension } from '../../protocol/protocol.js';
 import type { CompletionEvent } from '../road/completion.js';
 import { type EndEvent, usageExtension } from '../road/usage.js';
@@ -39,6 +39,7 @@ export interface AnswerMessage {
 
 type BlockDelta =
   | { readonly type: 'thinking_delta'; readonly thinking: string }
+  | { readonly type: 'signature_delta'; readonly signature: string }
   | { readonly type: 'text_delta'; readonly text: string }
   | { readonly type: 'input_json_delta'; readonly partial_json: string };
 
@@ -67,10 +68,18 @@ export async function* answerEvents(
 ): AsyncGenerator<AnswerEvent, void, void> {
   let count = 0;
   let open: 'thinking' | 'text' | 'tool_use' | null = null;
+  let thought = '';
   const close = (): AnswerEvent[] => {
     if (open === null) return [];
+    const index = count - 1;
+    const signature = open === 'thinking' ? signatureOf(thought) : null;
     open = null;
-    return [{ type: 'content_block_stop', index: count - 1 }];
+    thought = '';
+    const delta = signature !== null && ({ type: 'signature_delta', signature } as const);
+    return [
+      ...(delta ? [{ type: 'content_block_delta', index, delta } as const] : []),
+      { type: 'content_block_stop', index },
+    ];
   };
   for await (const event of events) {
     switch (event.type) {
@@ -105,6 +114,7 @@ export async function* answerEvents(
           const block = { type: 'thinking', thinking: '', signature: '' } as const;
           yield { type: 'content_block_start', index: count++, content_block: block };
         }
+        thought += event.text;
         yield {
           type: 'content_block_delta',
           index: count - 1,
@@ -152,6 +162,11 @@ export async function* answerEvents(
         event satisfies never;
     }
   }
+}
+
+/** Clients send back only thoughts that have one; nobody here looks at it. */
+function signatureOf(thought: string): string {
+  return createHash('sha256').update(thought).digest('base64');
 }
 
 function stopReason({ finishReason, stopString, usage }: EndEvent, maxTokens: number): StopReason {
@@ -206,6 +221,9 @@ export async function wholeMessage(events: AsyncIterable<AnswerEvent>): Promise<
         else if (event.delta.type === 'thinking_delta') {
           if (block.type === 'thinking')
             content[event.index] = { ...block, thinking: block.thinking + event.delta.thinking };
+        } else if (event.delta.type === 'signature_delta') {
+          if (block.type === 'thinking')
+            content[event.index] = { ...block, signature: event.delta.signature };
         } else if (block.type === 'text')
           content[event.index] = { ...block, text: block.text + event.delta.text };
         break;

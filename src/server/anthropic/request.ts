@@ -139,5 +139,8 @@ function turnsOf(role: 'user' | 'assistant' | 'system', blocks: readonly Block[]
       : [],
   );
   if (content === '' && toolCalls.length === 0 && results.length > 0) return results;
-  return [...results, { role, content, ...(toolCalls.length > 0 && { toolCalls }) }];
+  const thoughts = blocks.flatMap((part) => ('thinking' in part ? [part.thinking] : []));
+  const reasoning = thoughts.join('\n');
+  const turn = { role, content, ...(reasoning !== '' && { reasoning }) };
+  return [...results, { ...turn, ...(toolCalls.length > 0 && { toolCalls }) }];
 }

@@ -35,6 +35,11 @@ export const chatBody = z.object({
   chat_template_kwargs: z.record(text, z.unknown()).nullish(),
   enable_thinking: z.boolean().nullish(),
   reasoning_effort: text.max(32).nullish(),
+  /** Of OpenRouter and Ollama. */
+  reasoning: z.looseObject({ effort: text.max(32).nullish(), enabled: z.boolean().nullish() }).nullish(),
+  /** Of llama.cpp: `none` leaves thoughts in the content; of SGLang. */
+  reasoning_format: z.enum(['none', 'auto', 'deepseek', 'deepseek-legacy']).nullish(),
+  separate_reasoning: z.boolean().nullish(),
   prediction: z
     .object({
       type: z.literal('content'),
@@ -69,9 +74,10 @@ export function chatRequest(
     ...(tools.length > 0 && { tools }),
     ...(toolChoice !== undefined && { toolChoice }),
     ...(parallelToolCalls !== undefined && { parallelToolCalls }),
+    ...reasoningOf(body),
     ...thinkingVariables({
-      effort: body.reasoning_effort,
-      isOn: body.enable_thinking,
+      effort: body.reasoning_effort ?? body.reasoning?.effort,
+      isOn: body.enable_thinking ?? body.reasoning?.enabled,
       variables: body.chat_template_kwargs,
     }),
   };
@@ -94,6 +100,11 @@ export function chatRequest(
     options: optionsOfChoice(options, index),
   }));
   return { requests, tools: chatTools };
+}
+
+function reasoningOf({ reasoning_format: format, separate_reasoning: isApart }: ChatBody) {
+  if (isGiven(format)) return { reasoning: format === 'none' ? 'content' : 'split' } as const;
+  return isGiven(isApart) ? ({ reasoning: isApart ? 'split' : 'content' } as const) : {};
 }
 
 /** Throws an ApiError where there is no message to go on with. */

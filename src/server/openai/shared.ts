@@ -38,7 +38,7 @@ export function openAiUsage(prompts: readonly (readonly EndEvent[])[]): OpenAiUs
     total_tokens: sum('promptTokens') + sum('completionTokens'),
     prompt_tokens_details: { cached_tokens: sum('cachedTokens') },
     completion_tokens_details: {
-      reasoning_tokens: 0,
+      reasoning_tokens: sum('reasoningTokens'),
       accepted_prediction_tokens: sum('acceptedPredictionTokens'),
       rejected_prediction_tokens: sum('rejectedPredictionTokens'),
     },

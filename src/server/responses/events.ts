@@ -9,6 +9,7 @@ import type {
   OutputMessage,
   OutputReasoning,
   OutputText,
+  ReasoningText,
   ResponseError,
   ResponseEvent,
   ResponseObject,
@@ -18,6 +19,7 @@ import type { CompletionEvent } from '../road/completion.js';
 import { customInput } from '../road/custom.js';
 import { usageExtension } from '../road/usage.js';
 import { newId } from './ids.js';
+import { thoughtItem } from './thoughts.js';
 import type { ClientTool } from './tools.js';
 
 /** Takes the events of one response. Deltas come as parts, since their number decides what a token costs. */
@@ -65,6 +67,8 @@ export interface MachineOptions {
   readonly tools?: ReadonlyMap<string, ClientTool>;
   /** Without output: a warm-up. */
   readonly isWarmUp?: boolean;
+  /** Whether thoughts come encoded as well. */
+  readonly keepsThoughts?: boolean;
 }
 
 const textOf = (text: string, logprobs: readonly OutputLogprob[]): OutputText => ({
@@ -73,11 +77,6 @@ const textOf = (text: string, logprobs: readonly OutputLogprob[]): OutputText =>
   annotations: [],
   logprobs,
 });
-
-function thoughtItem({ delta, text }: OpenThought, status: OutputReasoning['status']): OutputReasoning {
-  const content = status === 'in_progress' ? [] : [{ type: 'reasoning_text' as const, text }];
-  return { id: delta.itemId, type: 'reasoning', status, summary: [], content };
-}
 
 export class ResponseMachine {
   /** The response as of the last event. */
@@ -210,8 +209,13 @@ export class ResponseMachine {
     const delta = this.newItem('rs');
     const open: OpenThought = { kind: 'thought', delta, text: '' };
     this.open = open;
-    this.itemEvent('response.output_item.added', thoughtItem(open, 'in_progress'));
+    this.itemEvent('response.output_item.added', this.thought(open, 'in_progress'));
+    this.partEvent('response.content_part.added', delta, { type: 'reasoning_text', text: '' });
     return open;
+  }
+
+  private thought({ delta, text }: OpenThought, status: OutputReasoning['status']): OutputReasoning {
+    return thoughtItem(delta.itemId, text, status, this.options.keepsThoughts === true);
   }
 
   private openMessage(): OpenMessage {
@@ -226,14 +230,7 @@ export class ResponseMachine {
       content: [],
     };
     this.itemEvent('response.output_item.added', item);
-    this.sink.event({
-      type: 'response.content_part.added',
-      sequence_number: this.sequence++,
-      item_id: delta.itemId,
-      output_index: delta.outputIndex,
-      content_index: 0,
-      part: textOf('', []),
-    });
+    this.partEvent('response.content_part.added', delta, textOf('', []));
     return open;
   }
 
@@ -280,14 +277,7 @@ export class ResponseMachine {
         text,
         logprobs,
       });
-      this.sink.event({
-        type: 'response.content_part.done',
-        sequence_number: this.sequence++,
-        item_id: itemId,
-        output_index: outputIndex,
-        content_index: 0,
-        part,
-      });
+      this.partEvent('response.content_part.done', open.delta, part);
       item = { id: itemId, type: 'message', status, role: 'assistant', content: [part] };
     } else if (open.kind === 'thought') {
       this.sink.event({
@@ -298,7 +288,8 @@ export class ResponseMachine {
         content_index: 0,
         text: open.text,
       });
-      item = thoughtItem(open, status);
+      this.partEvent('response.content_part.done', open.delta, { type: 'reasoning_text', text: open.text });
+      item = this.thought(open, status);
     } else {
       item = callItem(open, status);
       const place = { item_id: itemId, output_index: outputIndex };
@@ -364,6 +355,21 @@ export class ResponseMachine {
     this.sink.event({ type, sequence_number: this.sequence++, response: this.response });
   }
 
+  private partEvent(
+    type: 'response.content_part.added' | 'response.content_part.done',
+    { itemId, outputIndex }: Delta,
+    part: OutputText | ReasoningText,
+  ): void {
+    this.sink.event({
+      type,
+      sequence_number: this.sequence++,
+      item_id: itemId,
+      output_index: outputIndex,
+      content_index: 0,
+      part,
+    });
+  }
+
   private itemEvent(
     type: 'response.output_item.added' | 'response.output_item.done',
     item: OutputItem,
@@ -411,7 +417,7 @@ function usageOf(end: EndEvent, isWarmUp: boolean): ResponseUsage {
       cache_write_tokens: usage.promptTokens - usage.cachedTokens,
     },
     output_tokens: outputTokens,
-    output_tokens_details: { reasoning_tokens: 0 },
+    output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
     total_tokens: usage.promptTokens + outputTokens,
     waferflow: usageExtension(end),
   };

@@ -8,6 +8,7 @@ import { leftOut } from '../road/parts.js';
 import type { CreateBody, InputBody } from './body.js';
 import { summaryOf } from './compact.js';
 import { newId } from './ids.js';
+import { thoughtOf } from './thoughts.js';
 import { flatName } from './tools.js';
 
 /** Input and output items of a conversation, in order. */
@@ -136,7 +137,16 @@ function addItem(item: InputItem, path: string, messages: Message[], ignored: st
   switch (item.type) {
     case 'message': {
       const content = contentText(item.content, `${path}.content`, ignored);
-      messages.push({ role: roleOf(item.role), content });
+      const role = roleOf(item.role);
+      if (role === 'assistant' && isThought(last)) messages[messages.length - 1] = { ...last, content };
+      else messages.push({ role, content });
+      return;
+    }
+    case 'reasoning': {
+      const reasoning = thoughtOf(item);
+      if (reasoning === null) ignored.push(`${path}: reasoning`);
+      // What is said or called after it joins it.
+      else messages.push({ role: 'assistant', content: '', reasoning });
       return;
     }
     case 'function_call':
@@ -170,6 +180,11 @@ function addItem(item: InputItem, path: string, messages: Message[], ignored: st
     default:
       ignored.push(`${path}: ${item.type}`);
   }
+}
+
+/** Whether nothing was said or called after a thought yet. */
+function isThought(message: Message | undefined): message is Message {
+  return message?.reasoning !== undefined && message.content === '' && message.toolCalls === undefined;
 }
 
 function roleOf(role: unknown): Message['role'] {

@@ -51,6 +51,7 @@ export class ResponseRun {
     this.machine = new ResponseMachine(response, sink, {
       isWarmUp,
       tools: request.clientTools,
+      keepsThoughts: request.body.include?.includes('reasoning.encrypted_content') === true,
       logprobs: (event) => outputLogprobs(engine.tokenizer, event.logprobs ?? []),
     });
     const { maxTokens = engine.info.context } = request.options;

@@ -54,7 +54,7 @@ function admitted(context: ServerContext, request: CompletionRequest, signal: Ab
   const prompt = promptIds(engine.tokenizer, request.prompt);
   const promptTokens = prompt.ids.length;
   requireRoom(engine, request, promptTokens);
-  const calling = callingOf(engine.tokenizer, request.prompt, prompt.text ?? null);
+  const calling = callingOf(engine.tokenizer, request.prompt, prompt.text ?? null, context.reasoning);
   admission.requireTokens(request.tier, promptTokens);
   rates.take(caller, promptTokens);
   const ticket = admission.admit(request.tier, request.caller, promptTokens);
@@ -167,7 +167,7 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
       if (chunk.done) {
         if (chunk.finishReason === 'cancelled') context.lifecycle.cut.throwIfAborted();
         if (parser !== null) yield* parser.end();
-        end = endOf(run, chunk, parser !== null && parser.calls > 0);
+        end = endOf(run, chunk);
         yield end;
         return;
       }
@@ -197,15 +197,17 @@ async function* eventsOf(run: Run): AsyncGenerator<CompletionEvent, void, void> 
   }
 }
 
-function endOf({ engine, ownStop, isPromptOnly }: Run, end: GenerateEnd, isCall: boolean): EndEvent {
+function endOf({ engine, ownStop, isPromptOnly, parser }: Run, end: GenerateEnd): EndEvent {
   const { finishReason, stopString, timings } = end;
   const usage: CompletionUsage = {
     promptTokens: timings.promptTokens,
     cachedTokens: timings.cachedTokens,
     completionTokens: isPromptOnly ? 0 : timings.generatedTokens,
+    reasoningTokens: parser?.reasoningTokens ?? 0,
     acceptedPredictionTokens: timings.acceptedTokens,
     rejectedPredictionTokens: timings.draftTokens - timings.acceptedTokens,
   };
+  const isCall = (parser?.calls ?? 0) > 0;
   return {
     type: 'end',
     finishReason: isPromptOnly ? 'length' : isCall && finishReason === 'stop' ? 'tool_calls' : finishReason,

@@ -54,7 +54,11 @@ export type CompletionPrompt =
       readonly addGenerationPrompt?: boolean;
       /** Further variables of the chat template, such as `enable_thinking`. */
       readonly variables?: Readonly<Record<string, unknown>>;
+      /** Whether thoughts come apart from the answer or in its text as they were written; default: as the server has it. */
+      readonly reasoning?: Reasoning;
     };
+
+export type Reasoning = 'split' | 'content';
 
 export type ServiceTier = 'interactive' | 'batch';
 
@@ -75,6 +79,8 @@ export interface CompletionUsage {
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly completionTokens: number;
+  /** Of them, those of thoughts that came apart. */
+  readonly reasoningTokens: number;
   readonly acceptedPredictionTokens: number;
   readonly rejectedPredictionTokens: number;
 }

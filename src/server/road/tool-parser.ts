@@ -5,7 +5,7 @@ import type { AnswerEvent, AnswerReader } from '../../formats/answer/types.js';
 import { plain, sliced, type Text } from '../../formats/jinja/text.js';
 import type { GenerateOptions, Tokenizer, TokenLogprobs } from '../../runtime/types.js';
 import { newId } from '../responses/ids.js';
-import type { CompletionEvent, CompletionPrompt, Tool } from './completion.js';
+import type { CompletionEvent, CompletionPrompt, Reasoning, Tool } from './completion.js';
 import { callableTools, mustCall, templateOf, toolGrammar } from './tools.js';
 
 type TextEvent = Extract<CompletionEvent, { readonly type: 'text' }>;
@@ -29,6 +29,7 @@ export function callingOf(
   tokenizer: Tokenizer,
   prompt: CompletionPrompt,
   promptText: Text | null,
+  reasoning: Reasoning,
 ): Calling | null {
   if (prompt.kind !== 'messages') return null;
   const tools = callableTools(prompt);
@@ -43,6 +44,7 @@ export function callingOf(
       tools,
       parallel: prompt.parallelToolCalls ?? true,
       isForced,
+      reasoning: prompt.reasoning ?? reasoning,
       tokenizer,
     }),
     options: isForced ? { grammar: toolGrammar(tools) } : {},
@@ -64,6 +66,7 @@ export interface ToolParserOptions {
   readonly parallel: boolean;
   /** A call that the limit cuts is still one. */
   readonly isForced?: boolean;
+  readonly reasoning?: Reasoning;
   /** Knows the texts of control tokens, which have none in an answer. */
   readonly tokenizer?: Pick<Tokenizer, 'bytesOf' | 'textOf' | 'decode'>;
   readonly newId?: () => string;
@@ -77,6 +80,7 @@ export class ToolParser {
   private logprobs: TokenLogprobs[] = [];
   private all = '';
   private count = 0;
+  private thought = 0;
 
   constructor(options: ToolParserOptions) {
     this.options = options;
@@ -89,6 +93,11 @@ export class ToolParser {
   /** Calls passed on so far. */
   get calls(): number {
     return this.count;
+  }
+
+  /** Tokens of thoughts passed on so far. */
+  get reasoningTokens(): number {
+    return this.thought;
   }
 
   push({ text, ids, logprobs }: Pick<TextEvent, 'text' | 'ids' | 'logprobs'>): ParsedEvent[] {
@@ -136,7 +145,10 @@ export class ToolParser {
       }
       const { ids, logprobs } = this;
       this.drop();
-      if (event.type === 'reasoning') return [{ type: 'reasoning', text: event.text, ids }];
+      if (event.type === 'reasoning') {
+        this.thought += ids.length;
+        return [{ type: 'reasoning', text: event.text, ids }];
+      }
       return [{ type: 'text', text: event.text, ids, ...(logprobs.length > 0 && { logprobs }) }];
     });
   }

@@ -33,6 +33,7 @@ export function sumUsage(ends: readonly EndEvent[]): CompletionUsage {
     promptTokens: ends[0]?.usage.promptTokens ?? 0,
     cachedTokens: ends[0]?.usage.cachedTokens ?? 0,
     completionTokens: sum('completionTokens'),
+    reasoningTokens: sum('reasoningTokens'),
     acceptedPredictionTokens: sum('acceptedPredictionTokens'),
     rejectedPredictionTokens: sum('rejectedPredictionTokens'),
   };
