@@ -29,7 +29,7 @@ export function callingOf(
   tokenizer: Tokenizer,
   prompt: CompletionPrompt,
   promptText: Text | null,
-  reasoning: Reasoning,
+  reasoning: Reasoning = 'split',
 ): Calling | null {
   if (prompt.kind !== 'messages') return null;
   const tools = callableTools(prompt);
