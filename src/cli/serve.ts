@@ -83,7 +83,7 @@ export function registerServe(program: Command): void {
     .addOption(number('--max-waiting-tokens <n>', 'prompt tokens that wait', parseCount, 262_144))
     .addOption(number('--max-body <MiB>', 'size of a request', parseNumber, 4))
     .addOption(
-      number('--max-memory <MiB>', 'size of all requests under way; more get a 503', parseNumber, 256),
+      number('--max-memory <MiB>', 'held for all clients together; more get a 503', parseNumber, 512),
     )
     .option('--api-keys <file>', `lines of \`waferflow keys\`; or keys in ${KEYS_VARIABLE}`)
     .option('--origin <url>', 'lets pages of this origin in; may be given several times', list)

@@ -3,6 +3,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { formatBytes, MiB } from '../core/units.js';
 import type { GgufFile } from '../formats/gguf.js';
 import { fileError } from '../platform/node/file-source.js';
+import { replaceable } from '../platform/node/write-file.js';
 import { printJson, progressBar } from './output.js';
 
 const chunkBytes = 16 * MiB;
@@ -13,7 +14,8 @@ export async function writeGgufFile(
   json: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const partial = `${out}.partial`;
+  const place = await replaceable(out);
+  const partial = `${place}.partial`;
   const bar = progressBar('writing', 'bytes');
   try {
     const target = await open(partial, 'w').catch((thrown: unknown) => {
@@ -32,7 +34,7 @@ export async function writeGgufFile(
     } finally {
       await target.close();
     }
-    await rename(partial, out);
+    await rename(partial, place);
   } finally {
     bar.end();
     await rm(partial, { force: true });

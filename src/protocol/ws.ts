@@ -15,6 +15,8 @@ export interface SocketCounts {
 }
 
 export interface SocketHandlers {
+  /** So many bytes came, of a message that may not be whole yet. */
+  onBytes(count: number): void;
   onMessage(data: Buffer, isBinary: boolean): void;
   onPong(): void;
   /** Once, however it ended. */
@@ -88,7 +90,8 @@ export class Socket {
   }
 
   listen(handlers: SocketHandlers): void {
-    const { ws, counts } = this;
+    const { ws, raw, counts } = this;
+    raw.on('data', (chunk: Buffer) => handlers.onBytes(chunk.length));
     ws.on('message', (data, isBinary) => {
       counts.receivedFrames++;
       counts.receivedBytes += (data as Buffer).length;
@@ -132,6 +135,15 @@ export class Socket {
       this.raw.once('close', done);
       if (this.raw.destroyed || this.bufferedBytes === 0) done();
     });
+  }
+
+  /** Reads no more until `resume`; what was read already may still come. */
+  pause(): void {
+    this.ws.pause();
+  }
+
+  resume(): void {
+    this.ws.resume();
   }
 
   ping(): void {

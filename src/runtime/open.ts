@@ -3,6 +3,7 @@ import type { Model } from '../../models/model.js';
 import { cachedValues, parameterCount } from '../../models/weights.js';
 import { OptionError } from '../core/errors.js';
 import { readGguf } from '../formats/gguf.js';
+import type { GgufMetadata } from '../formats/gguf-metadata.js';
 import { readModel } from '../formats/model-file.js';
 import { quantized, requireQuantisation } from '../formats/requantize.js';
 import type { ByteSource } from '../formats/source.js';
@@ -14,6 +15,7 @@ import type { Crew } from './engine/crew.js';
 import { WaferEngine } from './engine/engine.js';
 import { checkNames, validateDefaults } from './engine/options.js';
 import { recommendedSampling } from './engine/recommended.js';
+import type { TextHelper } from './engine/texts.js';
 import { createFeed, FeedReader } from './feed.js';
 import type { CompileElsewhere } from './grammar/compiled.js';
 import type { LeaderInit } from './leader/leader.js';
@@ -21,7 +23,7 @@ import type { KernelBuilds } from './program/builds.js';
 import { writeControl } from './program/control.js';
 import { compileImages, type Images } from './program/images.js';
 import { compileKernels, instantiateKernels } from './program/kernels.js';
-import { type Layout, layOut } from './program/layout.js';
+import { kvPagePositions, type Layout, layOut } from './program/layout.js';
 import { requireKernels, scratchOf, stateWordsOf } from './program/ops/index.js';
 import { fillRopeTables } from './program/rope.js';
 import { allocate, loadWeights } from './program/weights.js';
@@ -36,6 +38,8 @@ export interface Platform {
   startCrew(init: LeaderInit): Promise<Crew>;
   /** Compiles a grammar where it holds up nobody; left out where there is no such place. */
   readonly compileGrammar?: CompileElsewhere;
+  /** Begins to encode long texts there, by what the model's file says; as above. */
+  readonly startTexts?: (metadata: GgufMetadata) => TextHelper;
 }
 
 const defaultContext = 4096;
@@ -152,6 +156,7 @@ export async function openEngine(
     control: layout.control,
     kvTokens: settings.kvTokens,
     compileElsewhere: platform.compileGrammar ?? null,
+    texts: platform.startTexts?.(file.metadata) ?? null,
   });
   if (signal?.aborted) {
     await engine.close();
@@ -205,12 +210,12 @@ function checkOptions(
   { cores, isShared }: Platform,
 ): Settings {
   checkNames(options, Object.keys(loadNames));
-  const whole = (what: string, value: number, most: number, why: string): number => {
-    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  const whole = (what: string, value: number, most: number, why: string, least = 1): number => {
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
     throw new OptionError({
       what: `option ${what}`,
       given: `${value}`,
-      expected: `a whole number from 1 to ${most}${why}`,
+      expected: `a whole number from ${least} to ${most}${why}`,
       todo: 'Leave the option out for the default.',
     });
   };
@@ -248,7 +253,7 @@ function checkOptions(
       : whole('workers', options.workers ?? 1, 1, ', as threads cannot share memory here'),
     context: most,
     maxRunning,
-    kvTokens: whole('kvTokens', options.kvTokens ?? context, 2 ** 31, ''),
+    kvTokens: whole('kvTokens', options.kvTokens ?? context, 2 ** 31, '', Math.min(kvPagePositions, context)),
     prefillChunk,
     // Every running sequence decodes in every step, whatever else is in it.
     maxRows: prefillChunk + maxRunning,

@@ -1,8 +1,9 @@
 /** The engine's public types: what goes into `load` and `generate`, and what comes out. */
 import type { ModelShape } from '../../models/model.js';
 import type { MeasuredMs } from '../core/units.js';
-import type { ChatMessage, Tokenizer } from '../formats/tokenizer-types.js';
+import type { ChatMessage, EncodeOptions, Text, Tokenizer } from '../formats/tokenizer-types.js';
 import type { Simulated } from '../timing/local-run.js';
+import type { EncodeTurn } from './engine/texts.js';
 
 export type { ChatMessage, TokenDecoder, Tokenizer } from '../formats/tokenizer-types.js';
 
@@ -103,7 +104,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly ignoreEos?: boolean;
   /** Larger goes first, and keeps its place when KV pages run out; default 0. */
   readonly priority?: number;
-  /** Requests of different keys share the engine evenly; default: all are of one key. */
+  /** Requests of different keys share the engine evenly, and nothing that is cached; default: all are of one key. */
   readonly shareKey?: string;
   /** Reports each token's log-probability and those of the so many likeliest, 0 to 20; default: none. */
   readonly logprobs?: number;
@@ -289,6 +290,11 @@ export interface EngineStats {
 export interface Engine {
   readonly info: EngineInfo;
   readonly tokenizer: Tokenizer;
+  /**
+   * The ids that the tokenizer gives: at once for a short text, later for a long one, which then holds up nobody. Of
+   * those that wait all owners have their turn. Rejects with OptionError on a text that takes too long.
+   */
+  encode(text: Text, options?: EncodeOptions & EncodeTurn): readonly number[] | Promise<readonly number[]>;
   stats(): EngineStats;
   /** Settles when the engine can no longer run: null after `close()`, else what broke it. */
   readonly ended: Promise<Error | null>;

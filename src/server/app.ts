@@ -1,17 +1,22 @@
 /** The HTTP application: hooks over every route, then the surfaces. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { messageOf } from '../core/errors.js';
 import { anthropicError, registerAnthropic } from './anthropic/surface.js';
-import type { ServerContext } from './context.js';
+import { admitCaller, type ServerContext } from './context.js';
 import { registerEmbeddings } from './embeddings/surface.js';
-import { ApiError } from './errors.js';
+import { ApiError, badRequest, errorHeaders, toApiError } from './errors.js';
 import { anonymous } from './gate/keys.js';
-import { type ErrorFormat, openAiError, writeErrors } from './http.js';
+import { nothingHeld } from './gate/memory.js';
+import { quickBytes } from './gate/turns.js';
+import { weigh } from './gate/weight.js';
+import { type ErrorFormat, httpError, openAiError, writeErrors } from './http.js';
 import { registerLlamaCpp } from './llama-cpp/surface.js';
 import { ollamaError, registerOllama } from './ollama/surface.js';
 import { registerOpenAi } from './openai/index.js';
 import { registerOperations } from './operations.js';
+import { inSlices } from './slices.js';
 import { registerResponsesApi } from './socket/surface.js';
 import { hasWeb, registerWeb } from './web.js';
 
@@ -51,6 +56,14 @@ function announcedBytes(headers: IncomingMessage['headers'], most: number): numb
   return Number.isFinite(length) ? Math.min(length, most) : most;
 }
 
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw badRequest(`The body is no JSON: ${messageOf(error)}`, undefined, 'invalid_json');
+  }
+}
+
 export function createApp(
   context: ServerContext,
   serverFactory: (handler: RequestListener) => Server,
@@ -60,10 +73,24 @@ export function createApp(
     genReqId: (request) => requestId(request as IncomingMessage),
     bodyLimit: context.limits.bodyBytes,
     logger: false,
+    // Of addresses that no route is looked for at, in front of the hooks.
+    frameworkErrors: (thrown, request, reply: FastifyReply) => {
+      let error = httpError(thrown);
+      try {
+        request.caller = anonymous;
+        request.holding = nothingHeld;
+        request.caller = admitCaller(context, request.headers);
+      } catch (refused) {
+        error = toApiError(refused);
+      }
+      reply.code(error.facts.status).headers({ ...errorHeaders(error.facts), 'x-request-id': request.id });
+      return reply.send(formatFor(request)(error, request.id));
+    },
     // Clients differ in what they append to paths.
     routerOptions: { ignoreTrailingSlash: true },
   });
   app.decorateRequest('caller');
+  app.decorateRequest('holding');
   app.addHook('onRoute', ({ method, url }) => {
     for (const each of [method].flat()) context.routes.push({ method: each, url });
   });
@@ -77,6 +104,7 @@ export function createApp(
     reply.header('x-request-id', request.id);
     if (context.lifecycle.draining.aborted) reply.header('connection', 'close');
     request.caller = anonymous;
+    request.holding = nothingHeld;
     const { origin } = request.headers;
     context.origins.check(request.headers);
     reply.headers(context.origins.headers(origin));
@@ -88,22 +116,32 @@ export function createApp(
       request.caller = context.keys.authenticate(request.headers);
     // Before anybody reads a body that nobody wants.
     if (request.is404) throw notFound(request);
+    if (request.routeOptions.config.isCounted === true) context.rates.take(request.caller, 0);
     const bytes = announcedBytes(request.headers, context.limits.bodyBytes);
-    if (bytes > 0) reply.raw.once('close', context.memory.take(request.caller.name, bytes));
+    // What is large is not even read of who may ask for nothing now.
+    if (bytes > quickBytes) context.rates.require(request.caller);
+    request.holding = context.memory.hold(request.caller.name, bytes);
+    reply.raw.once('close', request.holding.release);
     return undefined;
   });
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', async (request, reply, payload) => {
     reply.headers(context.rates.headers(request.caller));
-    // A client that does not take a whole answer is cut off like one that does not take a stream.
-    reply.raw.setTimeout(context.limits.stallMs, () => reply.raw.destroy());
+    if (typeof payload !== 'string' || payload.length <= quickBytes) return payload;
+    const bytes = Buffer.from(payload);
+    request.holding.set(request.holding.bytes + bytes.length);
+    reply.header('content-length', bytes.length);
+    return inSlices(bytes, reply.raw, context.limits.stallMs);
   });
   // Small clients forget the content type; what is no JSON is refused all the same.
   app.removeAllContentTypeParsers();
-  const parseJson = app.getDefaultJsonParser('ignore', 'ignore');
-  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body: string, done) =>
+  app.addContentTypeParser('*', { parseAs: 'string' }, async ({ holding }: FastifyRequest, body: string) => {
     // Clients name the type of a body that they do not send.
-    body.trim() === '' ? done(null, undefined) : parseJson(request, body, done),
-  );
+    if (body.trim() === '') return undefined;
+    if (body.length > quickBytes) await context.turns.next();
+    const value = jsonOf(body);
+    holding.resize(Math.max(holding.bytes, weigh(value)));
+    return value;
+  });
   app.addContentTypeParser(/^multipart\//, (_request, _body, done) =>
     done(
       new ApiError({

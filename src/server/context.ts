@@ -8,6 +8,7 @@ import type { Lifecycle } from './gate/lifecycle.js';
 import type { Memory } from './gate/memory.js';
 import type { OriginPolicy } from './gate/origin.js';
 import type { RateLimits } from './gate/rates.js';
+import type { Turns } from './gate/turns.js';
 import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 import type { Models } from './models/models.js';
@@ -17,7 +18,7 @@ import type { SocketLimits } from './socket/limits.js';
 
 export interface ServerLimits {
   readonly bodyBytes: number;
-  /** Of the bodies of all requests under way, as their clients announce them. */
+  /** Of all that is held for clients: bodies, conversations, kept responses, what is not read yet. */
   readonly memoryBytes: number;
   /** A client that takes nothing for so long while something waits to be sent is cut off. */
   readonly stallMs: number;
@@ -51,6 +52,8 @@ export interface ServerContext {
   readonly admission: Admission;
   readonly rates: RateLimits;
   readonly memory: Memory;
+  /** Of large bodies and messages. */
+  readonly turns: Turns;
   readonly origins: OriginPolicy;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;

@@ -87,6 +87,12 @@ export function unavailable(code: string, message: string, retryAfterMs: number)
   return new ApiError({ status: 503, type: 'service_unavailable_error', code, message, retryAfterMs });
 }
 
+/** The end of a request whose client has gone: nobody reads it. */
+export function clientGone(): ApiError {
+  const message = 'The client has gone.';
+  return new ApiError({ status: 499, type: 'invalid_request_error', code: 'client_gone', message });
+}
+
 /** Every header that goes with an error, whatever its form. */
 export function errorHeaders({ retryAfterMs, headers }: ApiErrorFacts): Record<string, string> {
   return {

@@ -5,50 +5,30 @@ import type { z } from 'zod';
 import { MiB } from '../core/units.js';
 import { ApiError, badRequest, errorHeaders, toApiError } from './errors.js';
 import type { Caller } from './gate/keys.js';
+import type { Holding } from './gate/memory.js';
 import type { Log } from './log.js';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether each call is one request of its key, taken before anything is done. */
+    isCounted?: boolean;
+  }
   interface FastifyRequest {
     /** Set by the hook that checks keys, before any handler. */
     caller: Caller;
+    /** What it holds until its connection is done with it. */
+    holding: Holding;
   }
 }
 
 /** The body, checked. Throws an ApiError that names the first field that is wrong. */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   if (body === undefined) throw badRequest('The body is empty: a JSON object is expected.');
-  requireModest(body);
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const { path, message } = firstIssue(result.error.issues);
   const param = pathOf('', path);
   throw badRequest(param === '' ? `The body: ${message}` : `${param}: ${message}`, param || undefined);
-}
-
-/** Nesting that no honest request reaches, in messages, schemas and arguments alike. */
-const mostDepth = 64;
-/** Names in one object; a bias for every token is one. */
-const mostNames = 300_000;
-
-/** Throws on a body so deep that walking it could exhaust the stack, and on objects of too many names. */
-export function requireModest(body: unknown): void {
-  if (isDeep(body, mostDepth))
-    throw badRequest(`The body is nested more than ${mostDepth} levels deep.`, undefined, 'too_deep');
-}
-
-function isDeep(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (levels === 0) return true;
-  if (Array.isArray(value)) {
-    for (const each of value) if (typeof each === 'object' && isDeep(each, levels - 1)) return true;
-    return false;
-  }
-  let names = 0;
-  for (const name in value) {
-    if (++names > mostNames) throw badRequest(`An object of the body has more than ${mostNames} names.`);
-    if (isDeep((value as Readonly<Record<string, unknown>>)[name], levels - 1)) return true;
-  }
-  return false;
 }
 
 interface Issue {
@@ -75,6 +55,9 @@ export function pathOf(where: string, path: readonly PropertyKey[]): string {
     where,
   );
 }
+
+/** The options of routes that encode and count, and ask nothing of the engine. */
+export const counted = { config: { isCounted: true } } as const;
 
 /** How a surface writes an error's body. */
 export type ErrorFormat = (error: ApiError, requestId: string) => unknown;

@@ -15,6 +15,7 @@ import { Lifecycle } from './gate/lifecycle.js';
 import { Memory } from './gate/memory.js';
 import { isLoopback, OriginPolicy } from './gate/origin.js';
 import { RateLimits } from './gate/rates.js';
+import { Turns } from './gate/turns.js';
 import { listening } from './listen.js';
 import { createLog, type LogLevel } from './log.js';
 import { createMetrics } from './metrics.js';
@@ -66,7 +67,7 @@ const DEFAULT_ADMISSION: AdmissionLimits = {
 
 const DEFAULT_LIMITS: ServerLimits = {
   bodyBytes: 4 * MiB,
-  memoryBytes: 256 * MiB,
+  memoryBytes: 512 * MiB,
   stallMs: 30_000,
   pingMs: 15_000,
 };
@@ -86,6 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   if (!isLoopback(hostname) && !options.tls)
     log.warn('without TLS the API keys cross the network in the clear');
   const lifecycle = new Lifecycle();
+  const origins = new OriginPolicy(options.origins ?? [], keys.isOpen);
   const admission = { ...DEFAULT_ADMISSION, ...options.admission };
   const models = new Models(
     [{ ...options.model, load: options.load }, ...(options.models ?? [])],
@@ -103,8 +105,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lifecycle,
     admission: new Admission(admission),
     rates: new RateLimits(),
-    origins: new OriginPolicy(options.origins ?? [], keys.isOpen),
+    origins,
     metrics: createMetrics(models),
+    turns: new Turns(),
     memory: new Memory(limits.memoryBytes, (options.keys?.length ?? 0) > 1 ? 2 : 1),
     limits,
     log,

@@ -173,6 +173,10 @@ export class NullEngine implements Engine {
     };
   }
 
+  encode(text: Text, options?: EncodeOptions): readonly number[] {
+    return this.tokenizer.encode(text, options);
+  }
+
   stats(): EngineStats {
     return {
       running: this.running,

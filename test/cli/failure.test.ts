@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { Command } from 'commander';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { inFlags, reportFailure } from '#src/cli/failure.js';
 import { OptionError } from '#src/core/errors.js';
+import { BINARY } from './cli.js';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -38,6 +40,15 @@ describe('reportFailure', () => {
   it('a bad value is 2', () => {
     const facts = { what: 'option x', given: '1', expected: '2', todo: 'Use 2.' };
     expect(said(new OptionError(facts)).code).toBe(2);
+  });
+});
+
+describe('the binary', () => {
+  it('says in one line that it may not open enough files to start', () => {
+    const command = `ulimit -n 40; ${process.execPath} ${BINARY} --version`;
+    const { status, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+    expect(stderr).toMatch(/^waferflow: too many open files: .*ulimit -n 4096`\.\n$/);
+    expect(status).toBe(1);
   });
 });
 

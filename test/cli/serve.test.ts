@@ -160,6 +160,8 @@ describe('what serve cannot listen at or open is said before any address', () =>
     [['--tls-cert', BINARY, '--tls-key', BINARY, '--port', '0'], {}, 1, /PEM/],
     [['--model', 'nope.gguf', '--port', '0'], {}, 1, /nope\.gguf: got no such file/],
     [['--context', '99999999', '--port', '0'], {}, 2, /--context: got 99999999/],
+    [['--kv-tokens', '1', '--port', '0'], {}, 2, /--kv-tokens: got 1, expected a whole number from 32/],
+    [['--origin', 'notaurl', '--port', '0'], {}, 2, /--origin: got "notaurl", expected a scheme and a host/],
   ];
 
   it.each(cases)('%j', async (args, env, code, stderr) => {

@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -30,6 +40,23 @@ describe('a report file', () => {
     expect(readFileSync(join(path, 'old'), 'utf8')).toBe('old');
     const nowhere = writeFileAtomic(join(home, 'none', 'report.html'), 'new');
     await expect(nowhere).rejects.toThrow(/no such directory.*old one is as it was.*Make the directory/);
+  });
+
+  it('takes the place of what a link leads to, and of nothing that is no file', async () => {
+    const home = directory();
+    const [path, link, lost, pipe] = ['report.html', 'link', 'lost', 'pipe'].map((name) => join(home, name));
+    symlinkSync('report.html', link!);
+    symlinkSync('nowhere', lost!);
+    execFileSync('mkfifo', [pipe!]);
+    writeFileSync(path!, 'old');
+    await writeFileAtomic(link!, 'new');
+    expect(readFileSync(path!, 'utf8')).toBe('new');
+    expect(lstatSync(link!).isSymbolicLink()).toBe(true);
+    for (const other of [lost!, pipe!, '/dev/null', '/dev/full'])
+      await expect(writeFileAtomic(other, 'new')).rejects.toThrow(/expected a regular file/);
+    expect(lstatSync(pipe!).isFIFO()).toBe(true);
+    expect(lstatSync('/dev/full').isCharacterDevice()).toBe(true);
+    expect(readdirSync(home).toSorted()).toEqual(['link', 'lost', 'pipe', 'report.html']);
   });
 
   it('leaves no part behind on a full disk', async () => {

@@ -132,10 +132,10 @@ it('tells a waiting stream its place', async () => {
 it('leaves places for others where one key has its part, and gives every place back', () => {
   const limits = { maxInFlight: 4, maxPerCaller: 2, maxWaitingTokens: 100 };
   const admission = new Admission({ interactive: limits, batch: limits });
-  const tickets = [admission.admit('interactive', 'a', 1), admission.admit('interactive', 'a', 1)];
+  const tickets = [admission.admit('interactive', 'a'), admission.admit('interactive', 'a')];
   const refusal = (caller: string) => {
     try {
-      tickets.push(admission.admit('interactive', caller, 1));
+      tickets.push(admission.admit('interactive', caller));
       return null;
     } catch (error) {
       return error instanceof ApiError ? error.facts : error;

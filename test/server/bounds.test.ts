@@ -1,11 +1,13 @@
 /** What one client may take: each bound at its value and beyond, and what other clients see meanwhile. */
+import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { KiB, MiB } from '#src/core/units.js';
+import { load } from '#src/index.js';
 import { hashKey } from '#src/server/gate/keys.js';
 import { type KeptResponse, ResponseStore } from '#src/server/responses/store.js';
-import { readUntil } from './raw.js';
+import { rawPost, readUntil } from './raw.js';
 import { testServer } from './server.js';
 import { connect } from './socket-client.js';
 
@@ -13,6 +15,10 @@ async function post(url: string, path: string, body: string | object, headers: R
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const response = await fetch(`${url}${path}`, { method: 'POST', body: text, headers });
   return { status: response.status, text: await response.text() };
+}
+
+interface Usage {
+  readonly usage: { readonly prompt_tokens_details: { readonly cached_tokens: number } };
 }
 
 const chat = (content: string) => ({ messages: [{ role: 'user', content }], max_tokens: 1 });
@@ -90,11 +96,13 @@ it.each<[string, string, object | string]>([
   const server = await testServer({}, { context: 4096 });
   const written = typeof body === 'string' ? body : JSON.stringify(body);
   const text = written.replace(JSON.stringify(deep), deepText);
-  const startMs = performance.now();
+  const before = process.cpuUsage();
   const { status, text: answer } = await post(server.url, path, text);
   expect([400, 413]).toContain(status);
   expect(answer.length).toBeLessThan(2 * KiB);
-  expect(performance.now() - startMs).toBeLessThan(3000);
+  // Of the processor and not of the clock, which a busy machine lets run.
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(2000);
 });
 
 it('takes what is at its bound', async () => {
@@ -179,4 +187,74 @@ it('lets no owner push out the responses of another', () => {
   expect(store.get('b49', 'bob')).not.toBeNull();
   expect(store.get('b44', 'bob')).toBeNull();
   expect(store.size).toBe(10);
+});
+
+it('cuts off a client that takes no whole answer, and has its room for others again', async () => {
+  const server = await testServer({ limits: { stallMs: 300 } });
+  const { memory } = server.context;
+  const ask = { prompt: 'a', max_tokens: 4_000, n: 16, logprobs: 5 };
+  const sockets = await Promise.all([1, 2].map(() => rawPost(server, '/v1/completions', ask)));
+  await vi.waitFor(() => expect(memory.heldBytes).toBeGreaterThan(20 * MiB), { timeout: 60_000 });
+  // A paused socket does not even learn of its end.
+  await vi.waitFor(() => expect(memory.heldBytes).toBe(0), { timeout: 60_000 });
+  for (const socket of sockets) socket.resume();
+  await Promise.all(sockets.map((socket) => once(socket, 'close')));
+});
+
+it('refuses a whole answer that there is no room for, as no fault of its client', async () => {
+  const { url, context } = await testServer({ limits: { memoryBytes: 8 * MiB } });
+  const ask = { prompt: 'a', max_tokens: 4_000, n: 16, logprobs: 5 };
+  expect((await post(url, '/v1/completions', ask)).status).toBe(503);
+  expect((await post(url, '/v1/completions', { ...ask, max_tokens: 20 })).status).toBe(200);
+  // A stream holds only what its client has not read.
+  expect((await post(url, '/v1/completions', { ...ask, max_tokens: 1_000, stream: true })).text).toMatch(
+    /\[DONE\]\s*$/,
+  );
+  await vi.waitFor(() => expect(context.memory.heldBytes).toBe(0));
+});
+
+it('counts the parts of messages that sockets have not sent whole, and cuts off who sends too much', async () => {
+  const { url, context } = await testServer({ limits: { memoryBytes: 8 * MiB } });
+  const clients = [await connect(url), await connect(url), await connect(url)];
+  for (const { ws } of clients) ws.send(' '.repeat(3 * MiB), { fin: false });
+  const { code } = await Promise.race(clients.map(({ closed }) => closed));
+  expect(code).toBe(1006);
+  await vi.waitFor(() => expect(context.memory.heldBytes).toBeGreaterThan(3 * MiB));
+  expect(context.memory.heldBytes).toBeLessThanOrEqual(8 * MiB);
+  for (const { ws } of clients) ws.terminate();
+  await vi.waitFor(() => expect(context.memory.heldBytes).toBe(0));
+});
+
+it('forgets kept responses before it refuses work', async () => {
+  const { url, context } = await testServer({ limits: { memoryBytes: 16 * MiB } }, { context: 8_000_000 });
+  const said = 'a'.repeat(256 * KiB);
+  const ids: string[] = [];
+  for (let i = 0; i < 30; i++) {
+    const { status, text } = await post(url, '/v1/responses', { input: said, max_output_tokens: 1 });
+    expect(status).toBe(200);
+    ids.push((JSON.parse(text) as { id: string }).id);
+  }
+  expect(context.memory.heldBytes).toBeGreaterThan(7 * MiB);
+  const large = { prompt: 'a'.repeat(3 * MiB + 512 * KiB), max_tokens: 1 };
+  expect((await post(url, '/v1/completions', large)).status).toBe(200);
+  expect((await fetch(`${url}/v1/responses/${ids[0]}`)).status).toBe(404);
+});
+
+it('tells one key nothing of the prompts of another', async () => {
+  const keys = ['alice', 'bob'].map((name) => ({
+    name,
+    sha256: hashKey(`secret-of-${name}`),
+    requestsPerMinute: null,
+    tokensPerMinute: null,
+  }));
+  const { url } = await testServer({ keys, load: () => load(undefined, { workers: 1 }) });
+  const cachedFor = async (name: string): Promise<number> => {
+    const ask = { prompt: 'export const x = 1; '.repeat(30), max_tokens: 1 };
+    const headers = { authorization: `Bearer secret-of-${name}` };
+    const { text } = await post(url, '/v1/completions', ask, headers);
+    return (JSON.parse(text) as Usage).usage.prompt_tokens_details.cached_tokens;
+  };
+  expect(await cachedFor('alice')).toBe(0);
+  expect(await cachedFor('alice')).toBeGreaterThan(0);
+  expect(await cachedFor('bob')).toBe(0);
 });

@@ -22,7 +22,8 @@ it('completes text through the one road', async () => {
     options: { maxTokens: 3 },
   } as const;
   const events = [];
-  for await (const event of complete(context, request, new AbortController().signal)) events.push(event);
+  const completion = await complete(context, request, new AbortController().signal);
+  for await (const event of completion) events.push(event);
   expect(events.map(({ type }) => type)).toEqual(['started', 'text', 'text', 'text', 'end']);
   expect(events[3]).toMatchObject({ text: nullWord(2) });
   expect(context.admission.load('interactive')).toEqual({ inFlight: 0, waiting: 0, waitingTokens: 0 });

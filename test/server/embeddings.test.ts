@@ -36,7 +36,7 @@ it('refuses what is beyond the limits before anything is computed', async () => 
     status: 400,
     body: { error: { code: 'context_length_exceeded', param: 'input' } },
   });
-  server.context.admission.admit('interactive', 'someone', 1);
+  server.context.admission.admit('interactive', 'someone');
   expect(await post(`${server.url}/v1/embeddings`, { input: 'a' })).toMatchObject({ status: 503 });
   expect(await metric(server, 'admission_rejections_total{reason="server_is_overloaded"}')).toBe(1);
 });

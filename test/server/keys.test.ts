@@ -45,6 +45,20 @@ describe('a server with keys', () => {
     expect(query.status).toBe(401);
   });
 
+  it('looks at the key, the page and the name before it says that an address is none', async () => {
+    const { url } = await testServer({ keys });
+    const get = (path: string, headers: Record<string, string>) => fetch(`${url}${path}`, { headers });
+    for (const path of ['/%zz', `/v1/responses/${'x'.repeat(300)}`]) {
+      expect((await get(path, {})).status).toBe(401);
+      const page = { origin: 'https://elsewhere.example', authorization: `Bearer ${made.key}` };
+      expect((await get(path, page)).status).toBe(403);
+    }
+    const answer = await get('/%zz', { authorization: `Bearer ${made.key}` });
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('x-request-id')).toMatch(/^req_/);
+    expect(await answer.json()).toMatchObject({ error: { type: 'invalid_request_error' } });
+  });
+
   it('refuses the upgrade of a socket without one with a plain 401', async () => {
     const { url } = await testServer({ keys });
     const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };

@@ -7,14 +7,14 @@ import { jsonSink } from '#src/server/responses/json.js';
 import { responseRequest } from '#src/server/responses/request.js';
 import type { CompletionEvent } from '#src/server/road/completion.js';
 
-function machine(): { machine: ResponseMachine; events: ResponseEvent[] } {
+async function machine(): Promise<{ machine: ResponseMachine; events: ResponseEvent[] }> {
   const body = parse(createBody, { input: 'hi', tools: [{ type: 'function', name: 'f' }] });
-  const { response } = responseRequest(body, {
+  const { response } = await responseRequest(body, {
     model: 'm',
     info: { sampling: {} },
     history: [],
     joined: null,
-    fits: () => true,
+    fits: () => Promise.resolve(true),
     findItem: () => null,
   });
   const events: ResponseEvent[] = [];
@@ -69,8 +69,8 @@ const last = (events: readonly ResponseEvent[]): ResponseObject => {
   return event.response;
 };
 
-it('makes a text and two calls three items, each added, filled and done in turn', () => {
-  const { machine: one, events } = machine();
+it('makes a text and two calls three items, each added, filled and done in turn', async () => {
+  const { machine: one, events } = await machine();
   for (const event of callEvents) one.push(event);
   expect(events.map(({ type }) => type)).toEqual([
     'response.created',
@@ -112,8 +112,8 @@ it('makes a text and two calls three items, each added, filled and done in turn'
 it.each([
   ['steered', 'incomplete'],
   ['cancelled', 'cancelled'],
-] as const)('keeps what came before a cut: %s', (reason, status) => {
-  const { machine: one, events } = machine();
+] as const)('keeps what came before a cut: %s', async (reason, status) => {
+  const { machine: one, events } = await machine();
   for (const event of callEvents.slice(0, 2)) one.push(event);
   one.cutReason = reason;
   one.push(endWith('cancelled'));
@@ -125,15 +125,15 @@ it.each([
   expect(one.isEnded).toBe(true);
 });
 
-it('answers with an empty message where the model said nothing', () => {
-  const { machine: one, events } = machine();
+it('answers with an empty message where the model said nothing', async () => {
+  const { machine: one, events } = await machine();
   one.push({ type: 'started', promptIds: [1, 2, 3, 4, 5], cachedTokens: 0 });
   one.push(endWith('stop'));
   expect(last(events).output).toMatchObject([{ type: 'message', content: [{ text: '' }] }]);
 });
 
-it('says each place in the queue once it is created', () => {
-  const { machine: one, events } = machine();
+it('says each place in the queue once it is created', async () => {
+  const { machine: one, events } = await machine();
   for (const position of [2, 1]) one.push({ type: 'queued', position });
   for (const event of callEvents.slice(0, 2)) one.push(event);
   expect(events.slice(0, 4).map(({ type }) => type)).toEqual([

@@ -12,6 +12,7 @@ import { startCrew } from './crew.js';
 import { type FileSource, openModelSource } from './file-source.js';
 import { compileGrammar } from './grammar-helper.js';
 import { obtainModel } from './obtain.js';
+import { startTexts } from './text-helper.js';
 import { setKernelFlags } from './v8-flags.js';
 
 const kernelsDirectory = new URL('../../../kernels/', import.meta.url);
@@ -31,6 +32,7 @@ const nodePlatform: Platform = {
   kernels: kernelBuilds,
   startCrew,
   compileGrammar,
+  startTexts,
 };
 
 /** A path or name, a hub reference or URL, or the bytes of a GGUF file. */

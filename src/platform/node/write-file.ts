@@ -1,5 +1,5 @@
 /** Files that are either whole or as they were. */
-import { open, rename, rm } from 'node:fs/promises';
+import { lstat, open, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { messageOf, WaferflowError } from '../../core/errors.js';
 
@@ -23,7 +23,8 @@ const reasons: Readonly<Record<string, readonly [given: string, todo: string]>> 
  * @throws WriteError, and the old file is as it was
  */
 export async function writeFileAtomic(path: string, text: string): Promise<void> {
-  const aside = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
+  const target = await replaceable(path);
+  const aside = join(dirname(target), `.${basename(target)}.${process.pid}.part`);
   try {
     const file = await open(aside, 'w');
     try {
@@ -32,7 +33,7 @@ export async function writeFileAtomic(path: string, text: string): Promise<void>
     } finally {
       await file.close();
     }
-    await rename(aside, path);
+    await rename(aside, target);
   } catch (thrown) {
     await rm(aside, { force: true }).catch(() => undefined);
     const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
@@ -40,4 +41,22 @@ export async function writeFileAtomic(path: string, text: string): Promise<void>
     const facts = { what: path, given, expected: 'room for the new file; the old one is as it was', todo };
     throw new WriteError(facts, { cause: thrown });
   }
+}
+
+/**
+ * The file that a new one may take the place of: `path`, or what it links to.
+ *
+ * @throws WriteError where something else than a file is there, such as a pipe or a device, which a new file would end
+ */
+export async function replaceable(path: string): Promise<string> {
+  const known = await lstat(path).catch(() => null);
+  if (known === null || known.isFile() || known.isDirectory()) return path;
+  const linked = known.isSymbolicLink() ? await realpath(path).catch(() => null) : null;
+  if (linked !== null) return replaceable(linked);
+  throw new WriteError({
+    what: path,
+    given: known.isSymbolicLink() ? 'a link that leads nowhere' : 'a pipe, a socket or a device',
+    expected: 'a regular file, or a name that is free',
+    todo: 'Write to another path, and send that file on.',
+  });
 }

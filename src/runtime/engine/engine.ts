@@ -1,5 +1,6 @@
 /** A loaded model: prompts in, tokens out. Everything here is the same in Node and in a browser. */
 import { EngineError, OptionError } from '../../core/errors.js';
+import type { EncodeOptions, Text } from '../../formats/tokenizer-types.js';
 import { simulate } from '../../timing/local-run.js';
 import { failureOf, unpackError } from '../failure.js';
 import { STAT } from '../feed.js';
@@ -30,6 +31,7 @@ import { checkPrompt } from './prompt.js';
 import { withRecommended } from './recommended.js';
 import { StopMatcher } from './stop.js';
 import { Stream, streamAhead } from './stream.js';
+import { type EncodeTurn, mostQuickLength, type TextHelper } from './texts.js';
 
 /** The wafer and the GPU that every generation is compared with. */
 const simulatedMachines = ['wse-3', 'h100'];
@@ -42,8 +44,9 @@ export interface EngineParts extends LeaderLine {
   readonly tokenizer: Tokenizer;
   /** Tokens that the KV cache holds. */
   readonly kvTokens: number;
-  /** Null where there is no other thread. */
+  /** Null where there is no other thread, as is the next. */
   readonly compileElsewhere: CompileElsewhere | null;
+  readonly texts: TextHelper | null;
 }
 
 interface Generation {
@@ -89,6 +92,15 @@ export class WaferEngine implements Engine {
       promptTokens: at('promptTokens'),
       generatedTokens: at('generatedTokens'),
     };
+  }
+
+  encode(
+    text: Text,
+    { owner, signal, ...options }: EncodeOptions & EncodeTurn = {},
+  ): readonly number[] | Promise<readonly number[]> {
+    const { texts } = this.parts;
+    if (texts === null || text.length <= mostQuickLength) return this.tokenizer.encode(text, options);
+    return texts.encode(text, options, { owner, signal });
   }
 
   generate(prompt: Prompt, options: GenerateOptions = {}): AsyncIterable<GenerateChunk> {
@@ -294,6 +306,7 @@ export class WaferEngine implements Engine {
           todo: 'Load the model again.',
         }),
       );
+      this.parts.texts?.close();
       this.closed = this.parts.crew.stop();
     }
     return this.closed;

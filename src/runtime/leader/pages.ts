@@ -60,13 +60,13 @@ export class PagePool {
 
   /**
    * The cached pages of the longest known beginning of `ids` that one can go on from, at most `most`; the caller becomes
-   * a user of each.
+   * a user of each. What others have read is not known to `owner`: how soon an answer comes would tell.
    */
-  find(ids: readonly number[], most: number): CachedPage[] {
+  find(ids: readonly number[], most: number, owner: string): CachedPage[] {
     const found: CachedPage[] = [];
     let children = this.roots;
     while (found.length < most) {
-      const node = children.get(keyOf(ids, found.length));
+      const node = children.get(keyOf(ids, found.length, owner));
       if (node === undefined) break;
       found.push(node);
       children = node.children;
@@ -82,10 +82,10 @@ export class PagePool {
    * Makes `page`, which holds the `parents.length`-th page of `ids`, findable; the caller is its user. If another page
    * with these tokens is known already, that one is returned and `page` is free again.
    */
-  share(parents: readonly CachedPage[], ids: readonly number[], page: number): CachedPage {
+  share(parents: readonly CachedPage[], ids: readonly number[], page: number, owner: string): CachedPage {
     const parent = parents.at(-1) ?? null;
     const siblings = parent === null ? this.roots : parent.children;
-    const key = keyOf(ids, parents.length);
+    const key = keyOf(ids, parents.length, owner);
     const known = siblings.get(key);
     if (known !== undefined) {
       this.give(page);
@@ -123,7 +123,8 @@ export class PagePool {
   }
 }
 
-/** The tokens of a page, as text. */
-function keyOf(ids: readonly number[], page: number): string {
-  return ids.slice(page * kvPagePositions, (page + 1) * kvPagePositions).join();
+/** The tokens of a page, as text; of a first page with whose it is. */
+function keyOf(ids: readonly number[], page: number, owner: string): string {
+  const tokens = ids.slice(page * kvPagePositions, (page + 1) * kvPagePositions).join();
+  return page === 0 && owner !== '' ? `${tokens} ${owner}` : tokens;
 }

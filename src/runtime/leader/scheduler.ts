@@ -221,7 +221,7 @@ export class Scheduler {
     const { shared, own } = sequence;
     while (own.length > 0 && (shared.length + 1) * kvPagePositions <= computed) {
       const page = own.shift()!;
-      const node = this.pool.share(shared, sequence.ids, page);
+      const node = this.pool.share(shared, sequence.ids, page, sequence.shareKey);
       if (node.page !== page) this.stepper.setPage(sequence.slot, shared.length, node.page);
       shared.push(node);
     }
@@ -274,7 +274,7 @@ export class Scheduler {
       if (this.freeSlots.length === 0 && !this.makeRoom(next.priority)) return;
       const isReread = next.needsAllRows || !this.limits.isCausal;
       const cacheable = isReread ? 0 : Math.floor((next.ids.length - 1) / kvPagePositions);
-      const found = this.pool.find(next.ids, cacheable);
+      const found = this.pool.find(next.ids, cacheable, next.shareKey);
       const needed = Math.ceil((next.ids.length + 1) / kvPagePositions) - found.length;
       // A page for each running sequence, so that the newcomer does not push one out at once.
       if (this.running.length > 0 && needed + this.running.length > this.pool.available) {

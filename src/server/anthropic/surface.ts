@@ -2,11 +2,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServerContext } from '../context.js';
 import type { ApiErrorFacts } from '../errors.js';
-import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
+import { clientSignal, counted, type ErrorFormat, parseBody, writeErrors } from '../http.js';
 import { useModel } from '../models/use.js';
 import { newId } from '../responses/ids.js';
 import { complete } from '../road/complete.js';
 import { countTokens } from '../road/prompt.js';
+import { weighed } from '../road/weighed.js';
 import { type StreamForm, sendStream, sseContentType } from '../stream.js';
 import { type AnswerEvent, answerEvents, wholeMessage } from './events.js';
 import { completionRequest, messagesBody, promptBody, promptOf } from './request.js';
@@ -25,17 +26,17 @@ export function registerAnthropic(app: FastifyInstance, all: ServerContext): voi
         id: request.id,
         caller: request.caller.name,
       });
-      const completion = complete(context, wanted, clientSignal(request, reply));
+      const completion = await complete(context, wanted, clientSignal(request, reply));
       const head = { id: newId('msg'), model, maxTokens: body.max_tokens };
-      const events = answerEvents(completion, head);
-      if (body.stream !== true) return wholeMessage(events);
-      await sendStream(context, reply, frames(events), streamForm);
+      if (body.stream !== true) return wholeMessage(answerEvents(weighed(completion, request.holding), head));
+      await sendStream(context, reply, frames(answerEvents(completion, head)), streamForm);
       return reply;
     });
-    scope.post('/v1/messages/count_tokens', async (request, reply) => {
+    scope.post('/v1/messages/count_tokens', counted, async (request, reply) => {
       const body = parseBody(promptBody, request.body);
       const { context } = await useModel(all, request, reply, body.model);
-      return { input_tokens: countTokens(context, promptOf(body), request.caller.name) };
+      const turn = { owner: request.caller.name, signal: clientSignal(request, reply) };
+      return { input_tokens: await countTokens(context.host.require(), promptOf(body), turn) };
     });
     done();
   });

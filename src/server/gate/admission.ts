@@ -30,6 +30,8 @@ function emptyTier(): Tier {
 
 /** A place in the queue. */
 export interface Ticket {
+  /** Waits with so many prompt tokens. Throws an ApiError with status 503 where they are too many to wait with the others. */
+  queue(promptTokens: number): void;
   /** The request runs: it waits no more. */
   start(): void;
   /** The request is over; safe to call twice. */
@@ -53,39 +55,17 @@ export class Admission {
   }
 
   /**
-   * Throws an ApiError when one more request is too many, with status 503, or one more of this caller, with 429; cheap,
-   * so it comes before tokenising.
+   * Takes a place; cheap, so it comes before tokenising. Throws an ApiError when one more request is too many, with
+   * status 503, or one more of this caller, with 429.
    */
-  requirePlace(tier: ServiceTier, caller: string): void {
-    const { maxInFlight, maxPerCaller = maxInFlight } = this.limits[tier];
-    const { inFlight, callers } = this.loads[tier];
-    if (inFlight < maxInFlight) {
-      if ((callers.get(caller) ?? 0) < maxPerCaller) return;
-      throw tooMany(
-        `${maxPerCaller} ${tier} requests of this key are under way, as many as one key may have`,
-      );
-    }
-    throw overloaded(`${this.limits[tier].maxInFlight} ${tier} requests are under way`);
-  }
-
-  /** Throws an ApiError with status 503 when so many prompt tokens are too much to wait with the others. */
-  requireTokens(tier: ServiceTier, promptTokens: number): void {
-    const { waiting, waitingTokens } = this.loads[tier];
-    const { maxWaitingTokens } = this.limits[tier];
-    if (waiting === 0 || waitingTokens + promptTokens <= maxWaitingTokens) return;
-    throw overloaded(`${waitingTokens} prompt tokens wait and ${maxWaitingTokens} may`);
-  }
-
-  /** Takes a place. Throws an ApiError with status 503 or 429 when there is none. */
-  admit(tier: ServiceTier, caller: string, promptTokens: number): Ticket {
+  admit(tier: ServiceTier, caller: string): Ticket {
     this.requirePlace(tier, caller);
-    this.requireTokens(tier, promptTokens);
     const load = this.loads[tier];
     const { callers } = load;
     load.inFlight++;
     callers.set(caller, (callers.get(caller) ?? 0) + 1);
     load.waiting++;
-    load.waitingTokens += promptTokens;
+    let promptTokens = 0;
     let state: 'waiting' | 'running' | 'over' = 'waiting';
     const leaveQueue = (): void => {
       if (state !== 'waiting') return;
@@ -93,6 +73,11 @@ export class Admission {
       load.waitingTokens -= promptTokens;
     };
     return {
+      queue: (tokens) => {
+        this.requireTokens(tier, tokens);
+        promptTokens = tokens;
+        load.waitingTokens += tokens;
+      },
       start: () => {
         leaveQueue();
         if (state === 'waiting') state = 'running';
@@ -107,6 +92,25 @@ export class Admission {
         else callers.delete(caller);
       },
     };
+  }
+
+  private requirePlace(tier: ServiceTier, caller: string): void {
+    const { maxInFlight, maxPerCaller = maxInFlight } = this.limits[tier];
+    const { inFlight, callers } = this.loads[tier];
+    if (inFlight < maxInFlight) {
+      if ((callers.get(caller) ?? 0) < maxPerCaller) return;
+      throw tooMany(
+        `${maxPerCaller} ${tier} requests of this key are under way, as many as one key may have`,
+      );
+    }
+    throw overloaded(`${this.limits[tier].maxInFlight} ${tier} requests are under way`);
+  }
+
+  private requireTokens(tier: ServiceTier, promptTokens: number): void {
+    const { waitingTokens } = this.loads[tier];
+    const { maxWaitingTokens } = this.limits[tier];
+    if (waitingTokens === 0 || waitingTokens + promptTokens <= maxWaitingTokens) return;
+    throw overloaded(`${waitingTokens} prompt tokens wait and ${maxWaitingTokens} may`);
   }
 }
 

@@ -1,7 +1,30 @@
-/** Bytes that clients' requests hold in this process, all together and of each key: at the end of them there is no room. */
+/**
+ * Bytes that are held for clients, all together and for each key: bodies, conversations, responses that are kept, and
+ * what nobody has read yet. At the end of them new work is refused; what is kept without being in use goes first.
+ */
 import { unavailable } from '../errors.js';
 
+/** What one request, socket or kept response holds. */
+export interface Holding {
+  readonly bytes: number;
+  /** Holds so many bytes. Throws an ApiError with status 503, and holds what it did, where there is no room for more. */
+  resize(bytes: number): void;
+  /** Holds so many bytes that are there already: others find less room. */
+  set(bytes: number): void;
+  /** Safe to call twice. */
+  release(): void;
+}
+
+export const nothingHeld: Holding = {
+  bytes: 0,
+  resize: () => undefined,
+  set: () => undefined,
+  release: () => undefined,
+};
+
 export class Memory {
+  /** Forgets something that is kept for an owner, or for anybody; returns false where there is nothing. */
+  reclaim: (owner: string | null) => boolean = () => false;
   private readonly most: number;
   private readonly mostOfOne: number;
   private held = 0;
@@ -13,24 +36,44 @@ export class Memory {
     this.mostOfOne = most / parts;
   }
 
-  /** Takes bytes until the function that is returned is called. Throws an ApiError with status 503 where there is no room. */
-  take(owner: string, bytes: number): () => void {
-    const own = this.ofOwner.get(owner) ?? 0;
-    if (this.held + bytes > this.most || own + bytes > this.mostOfOne) {
+  get heldBytes(): number {
+    return this.held;
+  }
+
+  /** Throws an ApiError with status 503 where there is no room. */
+  hold(owner: string, bytes = 0): Holding {
+    const memory = this;
+    let own = 0;
+    const set = (next: number): void => {
+      memory.held += next - own;
+      const left = (memory.ofOwner.get(owner) ?? 0) + next - own;
+      if (left > 0) memory.ofOwner.set(owner, left);
+      else memory.ofOwner.delete(owner);
+      own = next;
+    };
+    const holding: Holding = {
+      get bytes() {
+        return own;
+      },
+      resize(next) {
+        if (next > own) memory.require(owner, next - own);
+        set(next);
+      },
+      set,
+      release: () => set(0),
+    };
+    holding.resize(bytes);
+    return holding;
+  }
+
+  private require(owner: string, more: number): void {
+    const isOwnFull = (): boolean => (this.ofOwner.get(owner) ?? 0) + more > this.mostOfOne;
+    const isFull = (): boolean => this.held + more > this.most;
+    while (isOwnFull() || isFull()) {
+      if (this.reclaim(isOwnFull() ? owner : null)) continue;
       const message =
         'The requests under way hold as much memory as they may. Try again when some have ended.';
       throw unavailable('server_is_overloaded', message, 1000);
     }
-    this.held += bytes;
-    this.ofOwner.set(owner, own + bytes);
-    let isHeld = true;
-    return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      this.held -= bytes;
-      const left = (this.ofOwner.get(owner) ?? 0) - bytes;
-      if (left > 0) this.ofOwner.set(owner, left);
-      else this.ofOwner.delete(owner);
-    };
   }
 }

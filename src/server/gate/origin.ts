@@ -3,6 +3,7 @@
  * name that a page's owner points here they even look as if they came from the server's own page.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { OptionError } from '../../core/errors.js';
 import { ApiError } from '../errors.js';
 
 export class OriginPolicy {
@@ -12,8 +13,10 @@ export class OriginPolicy {
   /**
    * @param allowed origins such as `https://example.org`; the server's own pages are always allowed
    * @param loopbackOnly whether only names of this machine are answered to: without keys nothing else protects it
+   * @throws OptionError on what no page's origin can be
    */
   constructor(allowed: readonly string[], loopbackOnly: boolean) {
+    for (const origin of allowed) requireOrigin(origin);
     this.allowed = new Set(allowed);
     this.loopbackOnly = loopbackOnly;
   }
@@ -48,6 +51,17 @@ export class OriginPolicy {
       'access-control-max-age': '600',
     };
   }
+}
+
+/** A scheme and a host, as browsers send them; `null` is what pages without an address send. */
+function requireOrigin(origin: string): void {
+  if (origin === 'null' || /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@A-Z]+$/.test(origin)) return;
+  throw new OptionError({
+    what: 'option origin',
+    given: JSON.stringify(origin),
+    expected: 'a scheme and a host in small letters, with nothing behind them, such as https://example.org',
+    todo: 'Give it as the browser shows it in the header Origin.',
+  });
 }
 
 export function isLoopback(name: string): boolean {

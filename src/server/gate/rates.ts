@@ -66,11 +66,8 @@ export class RateLimits {
     this.now = now;
   }
 
-  /**
-   * Takes one request with so many prompt tokens from the caller's buckets. Throws an ApiError with status 429, and
-   * takes nothing, where one of them has too little.
-   */
-  take(caller: Caller, promptTokens: number): void {
+  /** Throws an ApiError with status 429 where the caller's buckets have no request left, or fewer tokens than these. */
+  require(caller: Caller, promptTokens = 0): void {
     const now = this.now();
     const { requests, tokens } = this.bucketsOf(caller);
     const requestWait = requests?.waitMs(1, now) ?? 0;
@@ -78,6 +75,16 @@ export class RateLimits {
       throw this.refusal(caller, `${requests.perMinute} requests a minute`, requestWait);
     const tokenWait = tokens?.waitMs(promptTokens, now) ?? 0;
     if (tokens && tokenWait > 0) throw this.refusal(caller, `${tokens.perMinute} tokens a minute`, tokenWait);
+  }
+
+  /**
+   * Takes one request with so many prompt tokens from the caller's buckets. Throws an ApiError with status 429, and
+   * takes nothing, where one of them has too little.
+   */
+  take(caller: Caller, promptTokens: number): void {
+    this.require(caller, promptTokens);
+    const now = this.now();
+    const { requests, tokens } = this.bucketsOf(caller);
     requests?.take(1, now);
     tokens?.take(promptTokens, now);
   }

@@ -1,8 +1,11 @@
 /** The bodies of llama.cpp's own `POST /completion` and `POST /infill`, checked, and the completions that they ask for. */
 import { z } from 'zod';
-import type { EngineInfo, GenerateOptions, SamplingOptions, Tokenizer } from '../../runtime/types.js';
+import type { EncodeTurn } from '../../runtime/engine/texts.js';
+import type { Engine, EngineInfo, GenerateOptions, SamplingOptions } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
+import { list, mostTools, mostTurns } from '../list.js';
 import { isGiven, samplingFields, samplingOptions } from '../openai/sampling.js';
+import { requireRoom } from '../road/complete.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import { defaultTokens } from '../road/drawing.js';
 
@@ -11,7 +14,7 @@ const ids = z.int().min(0);
 /** Text and token ids may be mixed. */
 const onePrompt = z.union([
   text,
-  z.array(z.union([text, ids])).min(1),
+  list(z.union([text, ids]), { least: 1 }),
   z.object({ prompt_string: text, multimodal_data: z.undefined('this model reads text only').optional() }),
 ]);
 type OnePrompt = z.infer<typeof onePrompt>;
@@ -27,13 +30,13 @@ const shared = {
   n_probs: z.int().min(0).max(20, 'expected at most 20').nullish(),
   post_sampling_probs: z.literal(false, 'probabilities are those before sampling here').nullish(),
   return_tokens: z.boolean().nullish(),
-  response_fields: z.array(text).nullish(),
+  response_fields: list(text, { most: mostTools }).nullish(),
 } as const;
 
 export const completionBody = z.object({
   ...shared,
   prompt: z.union(
-    [onePrompt, z.array(onePrompt).min(1).max(MAX_PROMPTS)],
+    [onePrompt, list(onePrompt, { least: 1, most: MAX_PROMPTS })],
     'expected text, token ids or both',
   ),
 });
@@ -43,7 +46,7 @@ export const infillBody = z.object({
   input_prefix: text.nullish(),
   input_suffix: text.nullish(),
   prompt: text.nullish(),
-  input_extra: z.array(z.object({ filename: text.optional(), text })).nullish(),
+  input_extra: list(z.object({ filename: text.optional(), text }), { most: mostTurns }).nullish(),
 });
 
 export type NativeBody = z.infer<z.ZodObject<typeof shared>>;
@@ -55,19 +58,37 @@ export function isList(prompt: z.infer<typeof completionBody>['prompt']): prompt
   return !isParts;
 }
 
-export function promptsOf(
+export async function promptsOf(
   { prompt }: z.infer<typeof completionBody>,
-  tokenizer: Tokenizer,
-): CompletionPrompt[] {
-  const list = isList(prompt) ? prompt : [prompt as OnePrompt];
-  return list.map((one): CompletionPrompt => {
-    if (typeof one === 'string') return { kind: 'text', text: one };
-    if (!Array.isArray(one)) return { kind: 'text', text: one.prompt_string };
-    const parts = one.map((part, index) =>
-      typeof part === 'number' ? [part] : tokenizer.encode(part, index === 0 ? {} : { bos: false }),
-    );
-    return { kind: 'ids', ids: parts.flat() };
-  });
+  engine: Engine,
+  turn: EncodeTurn,
+): Promise<CompletionPrompt[]> {
+  const all = isList(prompt) ? prompt : [prompt as OnePrompt];
+  return Promise.all(
+    all.map(async (one): Promise<CompletionPrompt> => {
+      if (typeof one === 'string') return { kind: 'text', text: one };
+      if (!Array.isArray(one)) return { kind: 'text', text: one.prompt_string };
+      return { kind: 'ids', ids: await mixedIds(one, engine, turn) };
+    }),
+  );
+}
+
+/** Of as many parts as can fit: rejects with the ApiError of a prompt that is too long. */
+async function mixedIds(
+  parts: readonly (string | number)[],
+  engine: Engine,
+  turn: EncodeTurn,
+): Promise<number[]> {
+  requireRoom(engine, { kind: 'text', text: parts.filter((part) => typeof part === 'string').join('') });
+  const ids: number[] = [];
+  for (const [index, part] of parts.entries()) {
+    if (typeof part === 'number') ids.push(part);
+    else {
+      const more = await engine.encode(part, { ...turn, ...(index > 0 && { bos: false }) });
+      for (const id of more) ids.push(id);
+    }
+  }
+  return ids;
 }
 
 export function infillPrompt(body: z.infer<typeof infillBody>): CompletionPrompt {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { plain } from '../../formats/jinja/text.js';
 import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
-import { clientSignal, parseBody } from '../http.js';
+import { clientSignal, counted, parseBody } from '../http.js';
 import { type Used, useModel } from '../models/use.js';
 import { messages, toMessages } from '../openai/chat-messages.js';
 import { toChatTools, toolFields } from '../openai/chat-tools.js';
@@ -14,6 +14,7 @@ import { version } from '../operations.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import { promptText } from '../road/prompt.js';
 import type { EndEvent } from '../road/usage.js';
+import { weighed } from '../road/weighed.js';
 import { sendStream } from '../stream.js';
 import {
   completionBody,
@@ -37,7 +38,8 @@ export function registerLlamaCpp(app: FastifyInstance, all: ServerContext): void
     app.post(path, async (request, reply) => {
       const body = parseBody(completionBody, request.body);
       const used = await useModel(all, request, reply, body.model);
-      const prompts = promptsOf(body, used.context.host.require().tokenizer);
+      const turn = { owner: request.caller.name, signal: clientSignal(request, reply) };
+      const prompts = await promptsOf(body, used.context.host.require(), turn);
       return answer(used, request, reply, { body, prompts, isList: isList(body.prompt) });
     });
   app.post('/infill', async (request, reply) => {
@@ -45,7 +47,7 @@ export function registerLlamaCpp(app: FastifyInstance, all: ServerContext): void
     const used = await useModel(all, request, reply, body.model);
     return answer(used, request, reply, { body, prompts: [infillPrompt(body)], isList: false });
   });
-  app.post('/apply-template', async (request, reply) => {
+  app.post('/apply-template', counted, async (request, reply) => {
     const body = parseBody(templateBody, request.body);
     const { context } = await useModel(all, request, reply, body.model);
     const { tools } = toChatTools(body);
@@ -113,7 +115,8 @@ async function answer(
     tier: 'interactive' as const,
     options,
   }));
-  const parts = partsOf(completeAll(context, requests, clientSignal(request, reply)), {
+  const events = await completeAll(context, requests, clientSignal(request, reply));
+  const parts = partsOf(body.stream === true ? events : weighed(events, request.holding), {
     model,
     tokenizer,
     options,
@@ -226,18 +229,26 @@ async function* frames(parts: AsyncIterable<Part>): AsyncGenerator<string, void,
   for await (const part of parts) yield `data: ${JSON.stringify(part)}\n\n`;
 }
 
+interface Sum {
+  content: string;
+  readonly tokens: number[];
+  readonly probabilities: unknown[];
+}
+
 async function wholeAnswers(parts: AsyncIterable<Part>, body: NativeBody): Promise<object[]> {
-  const wholes: Part[] = [];
+  const sums: Sum[] = [];
+  const wholes: object[] = [];
   for await (const part of parts) {
-    const before = wholes[part.index];
-    const probabilities = [
-      ...(before?.completion_probabilities ?? []),
-      ...(part.completion_probabilities ?? []),
-    ];
+    sums[part.index] ??= { content: '', tokens: [], probabilities: [] };
+    const sum = sums[part.index]!;
+    sum.content += part.content;
+    if (body.return_tokens === true) sum.tokens.push(...part.tokens);
+    sum.probabilities.push(...(part.completion_probabilities ?? []));
+    const { content, tokens, probabilities } = sum;
     wholes[part.index] = {
       ...part,
-      content: (before?.content ?? '') + part.content,
-      tokens: [...(before?.tokens ?? []), ...(body.return_tokens === true ? part.tokens : [])],
+      content,
+      tokens,
       ...(probabilities.length > 0 && { completion_probabilities: probabilities }),
     };
   }

@@ -143,19 +143,23 @@ function logprobOf(tokenizer: Tokenizer, { id, logprob, top }: TokenLogprobs) {
 
 /** What the lines of an answer add up to. */
 export async function wholeLine(lines: AsyncIterable<AnswerLine>): Promise<AnswerLine> {
-  let whole: AnswerLine | undefined;
+  let last: AnswerLine | undefined;
+  let text = '';
+  let thinking = '';
+  const calls: AnswerCall[] = [];
+  const logprobs: unknown[] = [];
+  let hasLogprobs = false;
   for await (const line of lines) {
-    whole = {
-      ...line,
-      text: (whole?.text ?? '') + line.text,
-      thinking: (whole?.thinking ?? '') + line.thinking,
-      calls: [...(whole?.calls ?? []), ...line.calls],
-      logprobs:
-        line.logprobs === null ? (whole?.logprobs ?? null) : [...(whole?.logprobs ?? []), ...line.logprobs],
-    };
+    last = line;
+    text += line.text;
+    thinking += line.thinking;
+    calls.push(...line.calls);
+    if (line.logprobs === null) continue;
+    hasLogprobs = true;
+    logprobs.push(...line.logprobs);
   }
-  if (whole === undefined) throw new Error('the answer never ended');
-  return whole;
+  if (last === undefined) throw new Error('the answer never ended');
+  return { ...last, text, thinking, calls, logprobs: hasLogprobs ? logprobs : null };
 }
 
 /** A line as `/api/generate` writes it. */

@@ -19,7 +19,7 @@ import { thinkingVariables } from '../road/thinking.js';
 import type { MessagesPrompt } from '../road/tools.js';
 
 const text = z.string();
-const images = z.array(z.unknown()).nullish();
+const images = list(z.unknown(), { most: mostTurns }).nullish();
 
 /** Options that say how a model is loaded are Ollama's business: the server's model is loaded. */
 const options = z.object({
@@ -67,14 +67,13 @@ const message = z.object({
   role: z.enum(['system', 'user', 'assistant', 'tool']),
   content: text.nullish(),
   images,
-  tool_calls: z
-    .array(
-      z.object({
-        id: text.nullish(),
-        function: z.object({ name: text, arguments: z.record(text, z.unknown()) }),
-      }),
-    )
-    .nullish(),
+  tool_calls: list(
+    z.object({
+      id: text.nullish(),
+      function: z.object({ name: text, arguments: z.record(text, z.unknown()) }),
+    }),
+    { most: mostTurns },
+  ).nullish(),
   thinking: text.nullish(),
   tool_name: text.nullish(),
   tool_call_id: text.nullish(),
@@ -163,8 +162,9 @@ function withImages(
   content: string | null | undefined,
   given: readonly unknown[] | null | undefined,
 ): string {
-  const notes = (given ?? []).map(() => leftOut('image'));
-  return [content ?? '', ...notes].filter((part) => part !== '').join('\n');
+  const count = given?.length ?? 0;
+  const note = count === 0 ? '' : leftOut(count === 1 ? 'image' : `${count} images`);
+  return [content ?? '', note].filter((part) => part !== '').join('\n');
 }
 
 /** How Ollama draws where nothing is said. */

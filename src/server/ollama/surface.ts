@@ -1,16 +1,18 @@
 /** Ollama's API: `/api/generate`, `/api/chat`, and what its clients ask about models. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Tokenizer } from '../../runtime/types.js';
+import type { EncodeTurn } from '../../runtime/engine/texts.js';
+import type { Engine } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { ApiError } from '../errors.js';
 import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
 import type { NamedModel } from '../models/models.js';
 import { useModel } from '../models/use.js';
-import { complete } from '../road/complete.js';
+import { complete, requireRoom } from '../road/complete.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import { promptIds } from '../road/prompt.js';
 import { withoutOldTurns } from '../road/truncate.js';
+import { weighed } from '../road/weighed.js';
 import { type StreamForm, sendStream } from '../stream.js';
 import { type AnswerLine, answerLines, chatJson, generateJson, wholeLine } from './answer.js';
 import { registerOllamaEmbed } from './embed.js';
@@ -35,8 +37,11 @@ export function registerOllama(app: FastifyInstance, all: ServerContext): void {
       const context = await useOllamaModel(all, request, reply, body.model);
       const { tokenizer } = context.host.require();
       requireThinking(body.think, tokenizer.chatTemplate);
-      const prompt = continued(generatePrompt(body, tokenizer), body.context ?? [], tokenizer);
-      return answer(context, request, reply, { body, prompt, json: generateJson });
+      const signal = clientSignal(request, reply);
+      const turn = { owner: request.caller.name, signal };
+      const own = generatePrompt(body, tokenizer);
+      const prompt = await continued(context.host.require(), own, body.context ?? [], turn);
+      return await answer(context, request, reply, { body, prompt, json: generateJson, signal });
     });
     scope.post('/api/chat', async (request, reply) => {
       const body = parseBody(chatBody, request.body);
@@ -44,11 +49,13 @@ export function registerOllama(app: FastifyInstance, all: ServerContext): void {
       requireThinking(body.think, context.host.require().tokenizer.chatTemplate);
       const prompt = chatPrompt(body);
       const wanted = body.options?.num_predict ?? 0;
+      const signal = clientSignal(request, reply);
+      const turn = { owner: request.caller.name, signal };
       const shown =
         prompt === null || body.truncate === false
           ? prompt
-          : withoutOldTurns(context.host.require(), prompt, wanted > 0 ? wanted : null);
-      return answer(context, request, reply, { body, prompt: shown, json: chatJson });
+          : await withoutOldTurns(context.host.require(), prompt, wanted > 0 ? wanted : null, turn);
+      return await answer(context, request, reply, { body, prompt: shown, json: chatJson, signal });
     });
     registerOllamaEmbed(scope, (request, reply, name) => useOllamaModel(all, request, reply, name));
     scope.get('/api/version', () => ({ version: API_VERSION }));
@@ -112,13 +119,14 @@ interface Asked {
   /** Null loads the model, which is loaded. */
   readonly prompt: CompletionPrompt | null;
   readonly json: (line: AnswerLine) => object;
+  readonly signal: AbortSignal;
 }
 
 async function answer(
   context: ServerContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { body, prompt, json }: Asked,
+  { body, prompt, json, signal }: Asked,
 ): Promise<unknown> {
   const { info, tokenizer } = context.host.require();
   const model = body.model;
@@ -141,22 +149,25 @@ async function answer(
     prompt,
     options: generateOptions(body, info),
   } as const;
-  const completion = complete(context, wanted, clientSignal(request, reply));
-  const lines = answerLines(completion, { model, tokenizer, saysIds: json === generateJson });
-  if (body.stream === false) return json(await wholeLine(lines));
-  await sendStream(context, reply, jsonLines(lines, json), streamForm);
+  const completion = await complete(context, wanted, signal);
+  const head = { model, tokenizer, saysIds: json === generateJson };
+  if (body.stream === false)
+    return json(await wholeLine(answerLines(weighed(completion, request.holding), head)));
+  await sendStream(context, reply, jsonLines(answerLines(completion, head), json), streamForm);
   return reply;
 }
 
 /** The ids of a prompt behind those of the prompts and answers before, since the answer says them again. */
-function continued(
+async function continued(
+  engine: Engine,
   prompt: CompletionPrompt | null,
   before: readonly number[],
-  tokenizer: Tokenizer,
-): CompletionPrompt | null {
+  turn: EncodeTurn,
+): Promise<CompletionPrompt | null> {
   if (prompt === null || before.length === 0) return prompt;
-  const { ids, stop } = promptIds(tokenizer, prompt);
-  const own = ids[0] === tokenizer.bosId ? ids.slice(1) : ids;
+  requireRoom(engine, prompt);
+  const { ids, stop } = await promptIds(engine, prompt, turn);
+  const own = ids[0] === engine.tokenizer.bosId ? ids.slice(1) : ids;
   return { kind: 'ids', ids: [...before, ...own], ...(stop !== null && { stop }) };
 }
 

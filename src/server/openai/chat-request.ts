@@ -1,6 +1,7 @@
 /** The body of `POST /v1/chat/completions`, checked, and the completions that it asks for. */
 import { z } from 'zod';
-import type { GenerateOptions, Tokenizer } from '../../runtime/types.js';
+import type { EncodeTurn } from '../../runtime/engine/texts.js';
+import type { Engine, GenerateOptions } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { list } from '../list.js';
@@ -56,13 +57,13 @@ export interface ChatRequest {
   readonly tools: ChatTools;
 }
 
-/** Throws ApiError on fields that contradict one another. */
-export function chatRequest(
+/** Rejects with ApiError on fields that contradict one another. */
+export async function chatRequest(
   { host }: ServerContext,
   body: ChatBody,
   id: string,
-  caller: string,
-): ChatRequest {
+  turn: EncodeTurn & { readonly owner: string },
+): Promise<ChatRequest> {
   if (isGiven(body.top_logprobs) && body.logprobs !== true)
     throw badRequest('top_logprobs needs logprobs to be true.', 'top_logprobs');
   const chatTools = toChatTools(body);
@@ -81,21 +82,22 @@ export function chatRequest(
       variables: body.chat_template_kwargs,
     }),
   };
-  const { info, tokenizer } = host.require();
+  const engine = host.require();
+  const { info } = engine;
   const { context } = info;
   const options: GenerateOptions = {
     ...samplingOptions(body, info),
     maxTokens: Math.min(body.max_completion_tokens ?? body.max_tokens ?? defaultTokens(info), context),
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
     ...(isGiven(body.prediction) && {
-      prediction: predictedIds(textOf(body.prediction.content), tokenizer, context),
+      prediction: await predictedIds(textOf(body.prediction.content), engine, turn),
     }),
   };
   const tier = tierOf(body.service_tier);
   const requests = Array.from({ length: body.n ?? 1 }, (_, index) => ({
     id,
     prompt,
-    caller,
+    caller: turn.owner,
     tier,
     options: optionsOfChoice(options, index),
   }));
@@ -125,9 +127,10 @@ function textOf(content: string | readonly { readonly text: string }[]): string 
   return typeof content === 'string' ? content : content.map((part) => part.text).join('');
 }
 
-/** Once for all choices. Throws an ApiError on a prediction that no answer can be as long as. */
-function predictedIds(text: string, tokenizer: Tokenizer, context: number): readonly number[] {
-  if (text.length > context * longestTokenBytes(tokenizer))
+/** Once for all choices. Rejects with an ApiError on a prediction that no answer can be as long as. */
+async function predictedIds(text: string, engine: Engine, turn: EncodeTurn): Promise<readonly number[]> {
+  const { context } = engine.info;
+  if (text.length > context * longestTokenBytes(engine.tokenizer))
     throw badRequest(`A prediction of ${text.length} characters is longer than any answer.`, 'prediction');
-  return tokenizer.encode(text, { bos: false }).slice(0, context);
+  return (await engine.encode(text, { bos: false, ...turn })).slice(0, context);
 }

@@ -6,6 +6,7 @@ import { clientSignal, parseBody } from '../http.js';
 import { useModel } from '../models/use.js';
 import type { ToolCall } from '../road/completion.js';
 import type { EndEvent } from '../road/usage.js';
+import { weighed } from '../road/weighed.js';
 import { sendStream } from '../stream.js';
 import { callFinish, messageCalls } from './chat-calls.js';
 import { chatBody, chatRequest } from './chat-request.js';
@@ -18,9 +19,13 @@ export function registerChat(app: FastifyInstance, all: ServerContext): void {
   const handle = async (request: FastifyRequest, reply: FastifyReply) => {
     const body = parseBody(chatBody, request.body);
     const { context, model } = await useModel(all, request, reply, body.model);
-    const { requests, tools } = chatRequest(context, body, request.id, request.caller.name);
+    const signal = clientSignal(request, reply);
+    const { requests, tools } = await chatRequest(context, body, request.id, {
+      owner: request.caller.name,
+      signal,
+    });
     const { tokenizer } = context.host.require();
-    const events = completeAll(context, requests, clientSignal(request, reply));
+    const events = await completeAll(context, requests, signal);
     const head = {
       id: newId('chatcmpl'),
       created: Math.floor(Date.now() / 1000),
@@ -33,7 +38,7 @@ export function registerChat(app: FastifyInstance, all: ServerContext): void {
       await sendStream(context, reply, chatChunks(events, head, tokenizer, options), openAiStream);
       return reply;
     }
-    return wholeAnswer(events, head, tokenizer, requests.length);
+    return wholeAnswer(weighed(events, request.holding), head, tokenizer, requests.length);
   };
   // Clients differ in what they take for the base of all paths.
   for (const path of ['/v1/chat/completions', '/chat/completions']) app.post(path, handle);

@@ -10,23 +10,22 @@ export interface ChoiceEvent {
   readonly event: CompletionEvent;
 }
 
-/** Admits all requests, or throws the ApiError of the first that cannot be taken and lets the others go. */
-export function completeAll(
+/** Admits all requests, or rejects with the ApiError of the first that cannot be taken and lets the others go. */
+export async function completeAll(
   context: ServerContext,
   requests: readonly CompletionRequest[],
   signal: AbortSignal,
-): AsyncIterable<ChoiceEvent> {
+): Promise<AsyncIterable<ChoiceEvent>> {
   const [first] = requests;
-  if (requests.length === 1 && first) return numbered(complete(context, first, signal));
+  if (requests.length === 1 && first) return numbered(await complete(context, first, signal));
   const together = new AbortController();
   const all = AbortSignal.any([signal, together.signal]);
   // Every choice listens.
   setMaxListeners(0, all);
   try {
-    return merge(
-      requests.map((request) => complete(context, request, all)),
-      together,
-    );
+    const completions: Completion[] = [];
+    for (const request of requests) completions.push(await complete(context, request, all));
+    return merge(completions, together);
   } catch (error) {
     together.abort();
     throw error;

@@ -3,10 +3,10 @@ import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
 import { LEAST_LOGPROB } from './shared.js';
 
 export interface ListLogprobs {
-  readonly tokens: readonly string[];
-  readonly token_logprobs: readonly (number | null)[];
-  readonly top_logprobs: readonly (Readonly<Record<string, number>> | null)[];
-  readonly text_offset: readonly number[];
+  readonly tokens: string[];
+  readonly token_logprobs: (number | null)[];
+  readonly top_logprobs: (Readonly<Record<string, number>> | null)[];
+  readonly text_offset: number[];
 }
 
 /** Of a text that starts with `first`, a token that nothing stands in front of, where it is given. */

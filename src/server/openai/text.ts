@@ -6,6 +6,7 @@ import { clientSignal, parseBody } from '../http.js';
 import { useModel } from '../models/use.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import type { EndEvent } from '../road/usage.js';
+import { weighed } from '../road/weighed.js';
 import { sendStream } from '../stream.js';
 import { type ChoiceEvent, completeAll } from './choices.js';
 import { isGiven } from './sampling.js';
@@ -20,7 +21,7 @@ export function registerText(app: FastifyInstance, all: ServerContext): void {
     const { tokenizer, info } = context.host.require();
     const asked = textRequest(body, info, request.id, request.caller.name);
     const { requests, made, sent } = asked;
-    const events = completeAll(context, requests, clientSignal(request, reply));
+    const events = await completeAll(context, requests, clientSignal(request, reply));
     const answer: TextAnswer = {
       head: {
         id: newId('cmpl'),
@@ -39,7 +40,7 @@ export function registerText(app: FastifyInstance, all: ServerContext): void {
       await sendStream(context, reply, textChunks(events, answer, includeUsage), openAiStream);
       return reply;
     }
-    return wholeAnswer(events, answer);
+    return wholeAnswer(weighed(events, request.holding), answer);
   });
 }
 
@@ -122,14 +123,14 @@ async function wholeAnswer(
   };
 }
 
+/** Appends to a list that was made here: copies of all for each token would take the square of their number. */
 function joined(before: ListLogprobs | null, more: ListLogprobs): ListLogprobs {
   if (before === null) return more;
-  return {
-    tokens: [...before.tokens, ...more.tokens],
-    token_logprobs: [...before.token_logprobs, ...more.token_logprobs],
-    top_logprobs: [...before.top_logprobs, ...more.top_logprobs],
-    text_offset: [...before.text_offset, ...more.text_offset],
-  };
+  before.tokens.push(...more.tokens);
+  before.token_logprobs.push(...more.token_logprobs);
+  before.top_logprobs.push(...more.top_logprobs);
+  before.text_offset.push(...more.text_offset);
+  return before;
 }
 
 async function* textChunks(

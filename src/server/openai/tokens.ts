@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Tokenizer } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
-import { parseBody } from '../http.js';
+import { clientSignal, counted, parseBody } from '../http.js';
 import { list } from '../list.js';
 import { useModel } from '../models/use.js';
 import { mostCounted, promptIds, promptLength } from '../road/prompt.js';
@@ -33,22 +33,24 @@ const detokenizeBody = z.object({
 });
 
 export function registerTokens(app: FastifyInstance, all: ServerContext): void {
-  app.post('/tokenize', async (request, reply) => {
+  app.post('/tokenize', counted, async (request, reply) => {
     const body = parseBody(tokenizeBody, request.body);
     const { context } = await useModel(all, request, reply, body.model);
-    context.rates.take(request.caller, 0);
-    const { tokenizer, info } = context.host.require();
+    const engine = context.host.require();
+    const { tokenizer, info } = engine;
+    const turn = { owner: request.caller.name, signal: clientSignal(request, reply) };
     const plain = body.prompt ?? body.content;
     let tokens: readonly number[];
     if (isGiven(body.messages)) {
       const prompt = { kind: 'messages', messages: toMessages(body.messages) } as const;
       if (promptLength(prompt) > MAX_TEXT)
         throw badRequest(`Expected at most ${MAX_TEXT} characters.`, 'messages');
-      tokens = promptIds(tokenizer, prompt).ids;
+      tokens = (await promptIds(engine, prompt, turn)).ids;
     } else if (isGiven(plain)) {
       // The one field is of a server that adds BOS by default, the other of one that does not.
       const bos = body.add_special_tokens ?? body.add_special ?? isGiven(body.prompt);
-      tokens = tokenizer.encode(plain, {
+      tokens = await engine.encode(plain, {
+        ...turn,
         bos: bos && tokenizer.addBos,
         special: body.parse_special === true,
       });
@@ -62,10 +64,9 @@ export function registerTokens(app: FastifyInstance, all: ServerContext): void {
       }),
     };
   });
-  app.post('/detokenize', async (request, reply) => {
+  app.post('/detokenize', counted, async (request, reply) => {
     const body = parseBody(detokenizeBody, request.body);
     const { context } = await useModel(all, request, reply, body.model);
-    context.rates.take(request.caller, 0);
     const decoded = context.host.require().tokenizer.decode(body.tokens);
     return { prompt: decoded, content: decoded };
   });

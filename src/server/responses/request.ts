@@ -45,14 +45,14 @@ export interface RequestContext {
   /** The item that a reference means, or null. */
   readonly findItem: (id: string) => Item | null;
   /** Whether a prompt leaves room for an answer of so many tokens, if that is known. */
-  readonly fits: (prompt: CompletionPrompt, maxOutputTokens: number | null) => boolean;
+  readonly fits: (prompt: CompletionPrompt, maxOutputTokens: number | null) => Promise<boolean>;
 }
 
-/** Throws an ApiError with status 400 where the body asks for what cannot be done. */
-export function responseRequest(
+/** Rejects with an ApiError with status 400 where the body asks for what cannot be done. */
+export async function responseRequest(
   body: CreateBody,
   { model, info, history, joined: joinedBefore, fits, findItem }: RequestContext,
-): ResponseRequest {
+): Promise<ResponseRequest> {
   refuseUnsupported(body);
   const input = inputItems(body.input, findItem);
   const instructions = body.instructions ?? null;
@@ -73,8 +73,9 @@ export function responseRequest(
   const joined = joinedBefore ?? leadingSystem(items);
   const shownFrom = (from: number): Shown =>
     shownMessages(instructions, items.slice(from), Math.max(0, joined - from));
-  const fitsFrom = (from: number): boolean => fits(promptOf(shownFrom(from)), body.max_output_tokens ?? null);
-  const from = body.truncation === 'auto' ? firstThatFits(items.length - 1, fitsFrom) : 0;
+  const fitsFrom = (from: number): Promise<boolean> =>
+    fits(promptOf(shownFrom(from)), body.max_output_tokens ?? null);
+  const from = body.truncation === 'auto' ? await firstThatFits(items.length - 1, fitsFrom) : 0;
   const shown = shownFrom(from);
   if (shown.messages.length === 0)
     throw badRequest('There is nothing to answer: give `input`.', 'input', 'missing_input');

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ResponseObject } from '../../protocol/protocol.js';
 import { badRequest } from '../errors.js';
-import { clientSignal } from '../http.js';
+import { clientSignal, counted } from '../http.js';
 import { useModel } from '../models/use.js';
 import { countTokens } from '../road/prompt.js';
 import { sendStream, sseContentType, ssePing } from '../stream.js';
@@ -36,15 +36,13 @@ export function registerResponses(app: FastifyInstance, service: ResponsesServic
 
   app.post('/v1/responses', (request, reply) => create(service, request, reply));
 
-  app.post('/v1/responses/input_tokens', async (request, reply) => {
-    const { name } = request.caller;
+  app.post('/v1/responses/input_tokens', counted, async (request, reply) => {
+    const client = { owner: request.caller.name, signal: clientSignal(request, reply) };
     const body = parse(createBody, request.body);
     const used = await useModel(service.context, request, reply, body.model);
-    const { request: prepared } = service.prepare(body, used, name);
-    return {
-      object: 'response.input_tokens',
-      input_tokens: countTokens(used.context, prepared.prompt, name),
-    };
+    const { request: prepared } = await service.prepare(body, used, client);
+    const tokens = await countTokens(used.context.host.require(), prepared.prompt, client);
+    return { object: 'response.input_tokens', input_tokens: tokens };
   });
 
   app.post('/v1/responses/compact', (request, reply) => compact(service, request, reply));
@@ -94,15 +92,16 @@ async function create(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<ResponseObject | FastifyReply> {
+  const { holding } = request;
   const caller = request.caller.name;
   const body = parse(createBody, request.body);
   const { stream } = body;
   const used = await useModel(service.context, request, reply, body.model);
-  const prepared = service.prepare(body, used, caller);
   const signal = clientSignal(request, reply);
+  const prepared = await service.prepare(body, used, { owner: caller, signal });
   if (stream === true) {
     const events = new SseEvents();
-    const run = service.start({ caller, sink: events.sink, signal, ...prepared });
+    const run = await service.start({ caller, sink: events.sink, signal, holding, ...prepared });
     await sendStream(service.context, reply, withDone(service.pieces(run, () => events.take())), {
       contentType: sseContentType,
       ping: ssePing,
@@ -111,7 +110,7 @@ async function create(
     });
     return reply;
   }
-  const run = service.start({ caller, sink: unseen, signal, ...prepared });
+  const run = await service.start({ caller, sink: unseen, signal, holding, ...prepared });
   await service.drive(run, () => null);
   if (run.error !== null) throw run.error;
   return run.response;
@@ -137,11 +136,12 @@ async function compact(
     store: false,
   };
   const used = await useModel(service.context, request, reply, model);
-  const run = service.start({
-    ...service.prepare(parse(createBody, body), used, caller),
+  const signal = clientSignal(request, reply);
+  const run = await service.start({
+    ...(await service.prepare(parse(createBody, body), used, { owner: caller, signal })),
     caller,
     sink: unseen,
-    signal: clientSignal(request, reply),
+    signal,
   });
   await service.drive(run, () => null);
   if (run.error !== null) throw run.error;

@@ -3,12 +3,15 @@
 import type { IncompleteReason, ResponseObject } from '../../protocol/protocol.js';
 import type { ServerContext } from '../context.js';
 import { type ApiError, toApiError } from '../errors.js';
+import { type Holding, nothingHeld } from '../gate/memory.js';
+import { sizeOf } from '../gate/weight.js';
 import { type Completion, complete } from '../road/complete.js';
 import type { CompletionEvent, CompletionRequest } from '../road/completion.js';
+import { weighed } from '../road/weighed.js';
 import { type EventSink, ResponseMachine } from './events.js';
 import { outputLogprobs } from './logprobs.js';
 import type { ResponseRequest } from './request.js';
-import { type KeptResponse, sizeOf } from './store.js';
+import type { KeptResponse } from './store.js';
 
 export interface RunOptions {
   readonly context: ServerContext;
@@ -21,6 +24,8 @@ export interface RunOptions {
   readonly isWarmUp?: boolean;
   /** Bytes of the conversation that it continues. */
   readonly historyBytes?: number;
+  /** For what its answer grows to. */
+  readonly holding?: Holding;
 }
 
 export class ResponseRun {
@@ -32,13 +37,28 @@ export class ResponseRun {
   private readonly options: RunOptions;
   private readonly machine: ResponseMachine;
   /** To be iterated once, each of them given to `take`. */
-  readonly events: Completion;
+  readonly events: AsyncIterable<CompletionEvent>;
+  private readonly completion: Completion;
   private reason: IncompleteReason = 'cancelled';
   /** What it failed with. */
   error: ApiError | null = null;
 
-  /** Admits the request. Throws an ApiError where it cannot be taken; then nothing was sent. */
-  constructor(options: RunOptions) {
+  /** Admits the request. Rejects with an ApiError where it cannot be taken; then nothing was sent. */
+  static async admit(options: RunOptions): Promise<ResponseRun> {
+    const { context, request, caller, isWarmUp = false, signal } = options;
+    const { maxTokens = context.host.require().info.context } = request.options;
+    const asked: CompletionRequest = {
+      id: request.response.id,
+      prompt: request.prompt,
+      caller,
+      tier: request.tier,
+      // A warm-up samples one token, since the engine has no fewer, and drops it.
+      options: { ...request.options, maxTokens: isWarmUp ? 1 : maxTokens },
+    };
+    return new ResponseRun(options, await complete(context, asked, signal));
+  }
+
+  private constructor(options: RunOptions, completion: Completion) {
     const { context, request, caller, sink, isWarmUp = false } = options;
     const { response } = request;
     this.options = options;
@@ -54,16 +74,8 @@ export class ResponseRun {
       keepsThoughts: request.body.include?.includes('reasoning.encrypted_content') === true,
       logprobs: (event) => outputLogprobs(engine.tokenizer, event.logprobs ?? []),
     });
-    const { maxTokens = engine.info.context } = request.options;
-    const asked: CompletionRequest = {
-      id: response.id,
-      prompt: request.prompt,
-      caller,
-      tier: request.tier,
-      // A warm-up samples one token, since the engine has no fewer, and drops it.
-      options: { ...request.options, maxTokens: isWarmUp ? 1 : maxTokens },
-    };
-    this.events = complete(context, asked, options.signal);
+    this.completion = completion;
+    this.events = weighed(completion, options.holding ?? nothingHeld);
   }
 
   get response(): ResponseObject {
@@ -88,7 +100,7 @@ export class ResponseRun {
   /** Ends it early; it then ends as `incomplete` with this reason. */
   cut(reason: IncompleteReason): void {
     this.reason = reason;
-    this.events.cancel();
+    this.completion.cancel();
   }
 
   /** Takes one of the events, which goes on to the sink in the form of the API. */

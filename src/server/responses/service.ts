@@ -1,7 +1,7 @@
 /** What HTTP and WebSocket share: requests in, runs under way, and responses kept. */
-import { MiB } from '../../core/units.js';
 import type { ResponseObject } from '../../protocol/protocol.js';
 import type { ServerContext } from '../context.js';
+import type { Holding } from '../gate/memory.js';
 import type { Used } from '../models/use.js';
 import { leavesRoom } from '../road/truncate.js';
 import type { CreateBody } from './body.js';
@@ -17,7 +17,8 @@ import {
   type StoreLimits,
 } from './store.js';
 
-export const defaultStoreLimits: StoreLimits = { responses: 10_000, bytes: 256 * MiB };
+/** Kept ones. */
+const mostResponses = 10_000;
 
 export interface StartOptions {
   /** Of its model. */
@@ -28,6 +29,13 @@ export interface StartOptions {
   readonly signal: AbortSignal;
   readonly isWarmUp?: boolean;
   readonly previous?: KeptResponse | null;
+  readonly holding?: Holding;
+}
+
+/** Who asks, and until when. */
+export interface Client {
+  readonly owner: string;
+  readonly signal: AbortSignal;
 }
 
 /** A request with what it continues, and the context of its model. */
@@ -42,38 +50,42 @@ export class ResponsesService {
   readonly store: ResponseStore;
   private readonly live = new Map<string, ResponseRun>();
 
-  constructor(context: ServerContext, limits: StoreLimits = defaultStoreLimits) {
+  constructor(context: ServerContext, limits: Partial<StoreLimits> = {}) {
     this.context = context;
-    this.store = new ResponseStore(limits, context.keys.isOpen ? 1 : 2);
+    const { keys, memory } = context;
+    // Half of the memory: what is under way has room beside them.
+    const all = { responses: mostResponses, bytes: context.limits.memoryBytes / 2, ...limits };
+    this.store = new ResponseStore(all, keys.isOpen ? 1 : 2, memory);
   }
 
   /**
    * Prepares a checked body for the model that it has. `find` looks for the previous response, by default in the store.
-   * Throws an ApiError where something is wrong with it.
+   * Rejects with an ApiError where something is wrong with it.
    */
-  prepare(
+  async prepare(
     body: CreateBody,
     { model, context }: Used,
-    caller: string,
+    { owner: caller, signal }: Client,
     find: (id: string) => KeptResponse | null = (id) => this.store.get(id, caller),
     findItem: (id: string) => Item | null = (id) => this.store.item(id, caller),
-  ): Prepared {
+  ): Promise<Prepared> {
     const { previous_response_id: previousId } = body;
     const previous = typeof previousId === 'string' ? find(previousId) : null;
     if (typeof previousId === 'string' && previous === null) throw previousNotFound(previousId);
-    const request = responseRequest(body, {
+    const request = await responseRequest(body, {
       model,
-      info: this.context.host.require().info,
+      info: context.host.require().info,
       findItem,
       history: previous?.conversation ?? [],
       joined: previous?.joined ?? null,
-      fits: (prompt, maxOutputTokens) => leavesRoom(context.host.require(), prompt, maxOutputTokens),
+      fits: (prompt, maxOutputTokens) =>
+        leavesRoom(context.host.require(), prompt, maxOutputTokens, { owner: caller, signal }),
     });
     return { context, request, previous };
   }
 
-  /** Admits a response, for `drive` or `pieces` to run. Throws an ApiError where it cannot be taken. */
-  start({
+  /** Admits a response, for `drive` or `pieces` to run. Rejects with an ApiError where it cannot be taken. */
+  async start({
     context,
     request,
     caller,
@@ -81,8 +93,9 @@ export class ResponsesService {
     signal,
     isWarmUp = false,
     previous = null,
-  }: StartOptions): ResponseRun {
-    const run = new ResponseRun({
+    holding,
+  }: StartOptions): Promise<ResponseRun> {
+    const run = await ResponseRun.admit({
       context,
       request,
       caller,
@@ -90,6 +103,7 @@ export class ResponsesService {
       signal,
       isWarmUp,
       historyBytes: previous?.bytes ?? 0,
+      ...(holding && { holding }),
     });
     this.live.set(run.id, run);
     return run;

@@ -2,6 +2,7 @@
 
 import type { InputItem, ResponseObject } from '../../protocol/protocol.js';
 import { ApiError } from '../errors.js';
+import { type Holding, Memory } from '../gate/memory.js';
 import type { Item } from './items.js';
 
 export interface KeptResponse {
@@ -30,13 +31,19 @@ export class ResponseStore {
   private readonly itemOwners = new Map<string, string>();
   private bytes = 0;
   /** Of each owner. */
-  private readonly ofOwner = new Map<string, { bytes: number; responses: number }>();
+  private readonly ofOwner = new Map<string, { bytes: number; responses: number; holding: Holding }>();
   private readonly parts: number;
+  private readonly memory: Memory;
 
-  /** @param parts an owner may have one of so many of what all may have, so that nobody pushes all others out */
-  constructor(limits: StoreLimits, parts = 1) {
+  /**
+   * @param parts an owner may have one of so many of what all may have, so that nobody pushes all others out
+   * @param memory of the server, where what is kept is held as well and gives way to what is under way
+   */
+  constructor(limits: StoreLimits, parts = 1, memory = new Memory(Number.POSITIVE_INFINITY, 1)) {
     this.limits = limits;
     this.parts = parts;
+    this.memory = memory;
+    memory.reclaim = (owner) => this.removeOldest(owner);
   }
 
   get size(): number {
@@ -49,9 +56,14 @@ export class ResponseStore {
     this.kept.set(entry.response.id, entry);
     this.bytes += entry.bytes;
     for (const { id } of itemsOf(entry)) this.itemOwners.set(id, entry.response.id);
-    const own = this.ofOwner.get(entry.owner) ?? { bytes: 0, responses: 0 };
+    const own = this.ofOwner.get(entry.owner) ?? {
+      bytes: 0,
+      responses: 0,
+      holding: this.memory.hold(entry.owner),
+    };
     this.ofOwner.set(entry.owner, own);
     own.bytes += entry.bytes;
+    own.holding.set(own.bytes);
     own.responses++;
     const { responses, bytes } = this.limits;
     for (const [id, { owner }] of this.kept) {
@@ -77,6 +89,11 @@ export class ResponseStore {
     return this.get(id, owner) !== null && this.remove(id);
   }
 
+  private removeOldest(owner: string | null): boolean {
+    for (const [id, entry] of this.kept) if (owner === null || entry.owner === owner) return this.remove(id);
+    return false;
+  }
+
   private remove(id: string): boolean {
     const entry = this.kept.get(id);
     if (entry === undefined) return false;
@@ -85,6 +102,7 @@ export class ResponseStore {
       if (this.itemOwners.get(item.id) === id) this.itemOwners.delete(item.id);
     const own = this.ofOwner.get(entry.owner)!;
     own.bytes -= entry.bytes;
+    own.holding.set(own.bytes);
     if (--own.responses === 0) this.ofOwner.delete(entry.owner);
     return this.kept.delete(id);
   }
@@ -118,13 +136,4 @@ export function previousNotFound(id: string): ApiError {
     message: `The previous response ${JSON.stringify(id.slice(0, 100))} is not known here: send all items as \`input\`.`,
     param: 'previous_response_id',
   });
-}
-
-/** Bytes that a value takes in memory, roughly. */
-export function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return 16 + 2 * value.length;
-  if (typeof value !== 'object' || value === null) return 8;
-  let bytes = 32;
-  for (const one of Object.values(value)) bytes += 16 + sizeOf(one);
-  return bytes;
 }

@@ -7,11 +7,17 @@ import type {
   TokenLogprobs,
 } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
-import { contextOverflow, toApiError } from '../errors.js';
+import { ApiError, clientGone, contextOverflow, toApiError } from '../errors.js';
 import { simulatedOf } from '../simulated.js';
-import type { CompletionEvent, CompletionRequest, CompletionUsage, ServiceTier } from './completion.js';
+import type {
+  CompletionEvent,
+  CompletionPrompt,
+  CompletionRequest,
+  CompletionUsage,
+  ServiceTier,
+} from './completion.js';
 import { Observer, observed } from './observe.js';
-import { longestTokenBytes, promptIds, promptLength } from './prompt.js';
+import { longestTokenBytes, type PromptIds, promptIds, promptLength } from './prompt.js';
 import { type Calling, callingOf } from './tool-parser.js';
 import type { EndEvent } from './usage.js';
 
@@ -25,17 +31,17 @@ export interface Completion extends AsyncIterable<CompletionEvent> {
 export const PRIORITIES: Readonly<Record<ServiceTier, number>> = { interactive: 1, batch: 0 };
 
 /**
- * Admits a request and returns its events. Throws an ApiError at once when it cannot be taken, so that a surface can
+ * Admits a request and returns its events. Rejects with an ApiError when it cannot be taken, so that a surface can
  * still answer with a status; later ones come out of the iteration. Ends early, with the finish reason `cancelled`,
  * when the signal aborts, and with an ApiError when the server shuts down.
  */
-export function complete(
+export async function complete(
   context: ServerContext,
   request: CompletionRequest,
   signal: AbortSignal,
-): Completion {
+): Promise<Completion> {
   try {
-    return admitted(context, request, signal);
+    return await admitted(context, request, signal);
   } catch (thrown) {
     const error = toApiError(thrown);
     context.metrics.rejections.inc({ reason: error.facts.code });
@@ -44,20 +50,32 @@ export function complete(
 }
 
 /** The checks come in the order of what they cost, so that a server at its limit refuses fast. */
-function admitted(context: ServerContext, request: CompletionRequest, signal: AbortSignal): Completion {
+async function admitted(
+  context: ServerContext,
+  request: CompletionRequest,
+  signal: AbortSignal,
+): Promise<Completion> {
   const { admission, lifecycle, host, keys, rates } = context;
   lifecycle.requireOpen();
   const engine = host.require();
   const caller = keys.caller(request.caller);
-  admission.requirePlace(request.tier, request.caller);
-  requireRoom(engine, request, promptLength(request.prompt) / longestTokenBytes(engine.tokenizer));
-  const prompt = promptIds(engine.tokenizer, request.prompt);
+  const ticket = admission.admit(request.tier, request.caller);
+  let prompt: PromptIds;
+  let calling: Calling | null;
+  try {
+    requireRoom(engine, request.prompt);
+    rates.require(caller);
+    prompt = await promptIds(engine, request.prompt, { owner: request.caller, signal });
+    requireRoom(engine, request.prompt, prompt.ids.length);
+    calling = callingOf(engine.tokenizer, request.prompt, prompt.text ?? null, context.reasoning);
+    ticket.queue(prompt.ids.length);
+    rates.take(caller, prompt.ids.length);
+  } catch (thrown) {
+    ticket.release();
+    if (!signal.aborted) throw thrown;
+    throw signal.reason instanceof ApiError ? signal.reason : clientGone();
+  }
   const promptTokens = prompt.ids.length;
-  requireRoom(engine, request, promptTokens);
-  const calling = callingOf(engine.tokenizer, request.prompt, prompt.text ?? null, context.reasoning);
-  admission.requireTokens(request.tier, promptTokens);
-  rates.take(caller, promptTokens);
-  const ticket = admission.admit(request.tier, request.caller, promptTokens);
   const end = lifecycle.begin();
   const observer = new Observer(context, observed(request), promptTokens);
   // Not `AbortSignal.any`, which leaves something behind at a signal that lives as long as the server.
@@ -281,8 +299,16 @@ function stopList(stop: GenerateOptions['stop']): readonly string[] {
   return typeof stop === 'string' ? [stop] : stop;
 }
 
-/** @param tokens of the prompt, or a number that it has at least */
-function requireRoom({ info: { context } }: Engine, { prompt }: CompletionRequest, tokens: number): void {
+/**
+ * Throws the ApiError of a prompt that is too long for the context.
+ *
+ * @param tokens of the prompt; by default a number that it has at least
+ */
+export function requireRoom(
+  { info: { context }, tokenizer }: Engine,
+  prompt: CompletionPrompt,
+  tokens: number = promptLength(prompt) / longestTokenBytes(tokenizer),
+): void {
   if (tokens >= context)
     throw contextOverflow(
       { tokens: Math.floor(tokens), context },

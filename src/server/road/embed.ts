@@ -1,7 +1,7 @@
 /** The road of inputs that become vectors: checked, admitted, counted and noted as completions are. */
 import type { EmbedInput, EmbedOptions, Engine } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
-import { contextOverflow, toApiError } from '../errors.js';
+import { ApiError, clientGone, contextOverflow, toApiError } from '../errors.js';
 import { PRIORITIES } from './complete.js';
 import type { ServiceTier } from './completion.js';
 import { Observer } from './observe.js';
@@ -35,7 +35,7 @@ export async function embed(
 ): Promise<Embedded> {
   let run: () => Promise<Embedded>;
   try {
-    run = admitted(context, request, signal);
+    run = await admitted(context, request, signal);
   } catch (thrown) {
     const error = toApiError(thrown);
     context.metrics.rejections.inc({ reason: error.facts.code });
@@ -45,21 +45,30 @@ export async function embed(
 }
 
 /** The checks come in the order of what they cost, so that a server at its limit refuses fast. */
-function admitted(
+async function admitted(
   context: ServerContext,
   request: EmbedRequest,
   signal: AbortSignal,
-): () => Promise<Embedded> {
+): Promise<() => Promise<Embedded>> {
   const { admission, lifecycle, host, keys, rates } = context;
   const { id, tier, caller, options } = request;
   lifecycle.requireOpen();
   const engine = host.require();
-  admission.requirePlace(tier, caller);
-  const inputs = request.inputs.map((input) => idsOf(engine, request, input));
-  const promptTokens = inputs.reduce((sum, ids) => sum + Math.min(ids.length, engine.info.context), 0);
-  admission.requireTokens(tier, promptTokens);
-  rates.take(keys.caller(caller), promptTokens);
-  const ticket = admission.admit(tier, caller, promptTokens);
+  const owner = keys.caller(caller);
+  const ticket = admission.admit(tier, caller);
+  const inputs: (readonly number[])[] = [];
+  let promptTokens = 0;
+  try {
+    rates.require(owner);
+    for (const input of request.inputs) inputs.push(await idsOf(engine, request, input, signal));
+    promptTokens = inputs.reduce((sum, ids) => sum + Math.min(ids.length, engine.info.context), 0);
+    ticket.queue(promptTokens);
+    rates.take(owner, promptTokens);
+  } catch (thrown) {
+    ticket.release();
+    if (!signal.aborted) throw thrown;
+    throw signal.reason instanceof ApiError ? signal.reason : clientGone();
+  }
   const end = lifecycle.begin();
   const observer = new Observer(context, { id, caller, tier, operation: 'embeddings' }, promptTokens);
   const stop = new AbortController();
@@ -92,7 +101,12 @@ function admitted(
   };
 }
 
-function idsOf(engine: Engine, { options, param }: EmbedRequest, input: EmbedInput): readonly number[] {
+async function idsOf(
+  engine: Engine,
+  { options, param, caller }: EmbedRequest,
+  input: EmbedInput,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
   const { context } = engine.info;
   const isCut = options.truncate === true;
   const most = longestTokenBytes(engine.tokenizer) * context;
@@ -100,9 +114,9 @@ function idsOf(engine: Engine, { options, param }: EmbedRequest, input: EmbedInp
   if (typeof input === 'string' && input.length > most) {
     if (!isCut)
       throw contextOverflow({ tokens: Math.floor(input.length / (most / context)), context }, param);
-    return engine.tokenizer.encode(input.slice(0, most));
+    return await engine.encode(input.slice(0, most), { owner: caller, signal });
   }
-  const ids = typeof input === 'string' ? engine.tokenizer.encode(input) : input;
+  const ids = typeof input === 'string' ? await engine.encode(input, { owner: caller, signal }) : input;
   if (ids.length > context && !isCut) throw contextOverflow({ tokens: ids.length, context }, param);
   return ids;
 }

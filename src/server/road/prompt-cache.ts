@@ -22,6 +22,9 @@ interface Kept {
   readonly ids: readonly number[];
 }
 
+/** Encodes a text with its control tokens. */
+export type EncodeText = (text: Text) => readonly number[] | Promise<readonly number[]>;
+
 export class PromptCache {
   private readonly tokenizer: Tokenizer;
   /** Texts of tokens that end a turn. */
@@ -34,16 +37,18 @@ export class PromptCache {
     this.ends = endTexts(tokenizer);
   }
 
-  /** The ids of a text from the tokenizer's chat template: exactly those of encoding all of it. */
-  encode(text: Text): readonly number[] {
-    if (this.ends.length === 0 || text.length < leastLength) return this.encodeAll(text);
+  /**
+   * The ids of a text from the tokenizer's chat template: exactly those of encoding all of it.
+   *
+   * @param encode as `encodeAll`, and where a long text holds up nobody
+   */
+  async encode(text: Text, encode: EncodeText = (part) => this.encodeAll(part)): Promise<readonly number[]> {
+    if (this.ends.length === 0 || text.length < leastLength) return encode(text);
     const start = this.startOf(text);
     if (start !== null) this.use(start);
     const ids =
-      start === null
-        ? this.encodeAll(text)
-        : start.ids.concat(this.encodeAll(sliced(text, start.text.length)));
-    this.keepStart(text, ids, start?.text.length ?? 0);
+      start === null ? await encode(text) : start.ids.concat(await encode(sliced(text, start.text.length)));
+    await this.keepStart(text, ids, start?.text.length ?? 0, encode);
     return ids;
   }
 
@@ -77,10 +82,15 @@ export class PromptCache {
   }
 
   /** Keeps the part that the conversation's next text will begin with, too. */
-  private keepStart(text: Text, ids: readonly number[], keptLength: number): void {
+  private async keepStart(
+    text: Text,
+    ids: readonly number[],
+    keptLength: number,
+    encode: EncodeText,
+  ): Promise<void> {
     const at = Math.max(...this.ends.map((end) => lastEnd(text, end)));
     if (at < leastLength || at < keptLength + leastGrowth) return;
-    const tail = this.encodeAll(sliced(text, at));
+    const tail = await encode(sliced(text, at));
     const count = ids.length - tail.length;
     if (this.tokenizer.eosIds.has(ids[count - 1] ?? -1) && isSame(ids.slice(count), tail))
       this.use({ text: sliced(text, 0, at), ids: ids.slice(0, count) });

@@ -1,8 +1,8 @@
 /** The ids that a request's prompt stands for, with no second BOS, and the stop string that its form needs. */
 import { transcriptStop } from '../../formats/chat/template.js';
 import type { Text } from '../../formats/jinja/text.js';
-import type { Tokenizer } from '../../runtime/types.js';
-import type { ServerContext } from '../context.js';
+import type { EncodeTurn } from '../../runtime/engine/texts.js';
+import type { Engine, Tokenizer } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import type { CompletionPrompt } from './completion.js';
 import { PromptCache } from './prompt-cache.js';
@@ -16,18 +16,28 @@ export interface PromptIds {
   readonly text?: Text;
 }
 
-/** Throws OptionError or ApiError on messages that the template refuses, and on infill without such tokens. */
-export function promptIds(tokenizer: Tokenizer, prompt: CompletionPrompt): PromptIds {
+/** What is needed of an engine to make tokens of a prompt. */
+export type Encoder = Pick<Engine, 'tokenizer' | 'encode'>;
+
+/** Rejects with OptionError or ApiError on messages that the template refuses, and on infill without such tokens. */
+export async function promptIds(
+  engine: Encoder,
+  prompt: CompletionPrompt,
+  turn: EncodeTurn = {},
+): Promise<PromptIds> {
+  const { tokenizer } = engine;
   switch (prompt.kind) {
     case 'ids':
       return { ids: prompt.ids, stop: prompt.stop ?? null };
     case 'text':
-      return { ids: tokenizer.encode(prompt.text, { special: true }), stop: null };
+      return { ids: await engine.encode(prompt.text, { special: true, ...turn }), stop: null };
     case 'infill':
-      return { ids: infillIds(tokenizer, prompt.prefix, prompt.suffix), stop: null };
+      return { ids: await infillIds(engine, prompt, turn), stop: null };
     case 'messages': {
       const text = promptText(tokenizer, prompt);
-      const ids = promptCache(tokenizer).encode(text);
+      const ids = await promptCache(tokenizer).encode(text, (part) =>
+        engine.encode(part, { special: true, bos: false, ...turn }),
+      );
       return { ids, stop: tokenizer.chatTemplate === null ? transcriptStop : null, text };
     }
     default:
@@ -56,16 +66,24 @@ function promptCache(tokenizer: Tokenizer): PromptCache {
 
 const promptCaches = new WeakMap<Tokenizer, PromptCache>();
 
-function infillIds(tokenizer: Tokenizer, prefix: string, suffix: string): number[] {
-  const { fim, addBos, bosId } = tokenizer;
+async function infillIds(
+  engine: Encoder,
+  { prefix, suffix }: Extract<CompletionPrompt, { readonly kind: 'infill' }>,
+  turn: EncodeTurn,
+): Promise<number[]> {
+  const { fim, addBos, bosId } = engine.tokenizer;
   if (fim === null)
     throw badRequest('This model cannot fill in the middle: it has no such tokens.', 'suffix');
+  const [before, behind] = [
+    await engine.encode(prefix, { bos: false, ...turn }),
+    await engine.encode(suffix, { bos: false, ...turn }),
+  ];
   return [
     ...(addBos && bosId !== null ? [bosId] : []),
     fim.prefix,
-    ...tokenizer.encode(prefix, { bos: false }),
+    ...before,
     fim.suffix,
-    ...tokenizer.encode(suffix, { bos: false }),
+    ...behind,
     fim.middle,
   ];
 }
@@ -112,23 +130,18 @@ function lengthOfMessages({ messages, tools = [] }: Extract<CompletionPrompt, { 
   return length;
 }
 
-/** Encoding holds the event loop, about a second per MiB. */
+/** Of a text that is only counted, in UTF-16 units: there is no context to bound it, and a helper is at it for a second. */
 export const mostCounted = 262_144;
 
-/**
- * The tokens of a prompt that is only to be counted, as one request of its caller. Throws an ApiError with status 400
- * where it is so long that encoding it would hold up others, and with 429 at the caller's limit.
- */
-export function countTokens(
-  { host, keys, rates }: ServerContext,
+/** The tokens of a prompt that is only to be counted. Rejects with an ApiError with status 400 where it is very long. */
+export async function countTokens(
+  engine: Engine,
   prompt: CompletionPrompt,
-  caller: string,
-): number {
-  const { tokenizer, info } = host.require();
-  const most = Math.max(mostCounted, 8 * info.context);
+  turn: EncodeTurn,
+): Promise<number> {
+  const most = Math.max(mostCounted, 8 * engine.info.context);
   const length = promptLength(prompt);
   if (length > most)
     throw badRequest(`A prompt of ${length} characters is too long to be counted: at most ${most}.`);
-  rates.take(keys.caller(caller), 0);
-  return promptIds(tokenizer, prompt).ids.length;
+  return (await promptIds(engine, prompt, turn)).ids.length;
 }

@@ -4,6 +4,7 @@ import { unpackFrame } from '../../protocol/msgpack.js';
 import type { SessionEvent } from '../../protocol/protocol.js';
 import type { Socket } from '../../protocol/ws.js';
 import type { ApiError } from '../errors.js';
+import type { Holding } from '../gate/memory.js';
 import { BinaryWire } from './binary.js';
 import type { Channel } from './connection.js';
 import type { SocketLimits } from './limits.js';
@@ -28,6 +29,14 @@ export class JsonChannel implements Channel {
 
   get isBusy(): boolean {
     return this.peer.isBusy;
+  }
+
+  get heldBytes(): number {
+    return this.peer.heldBytes;
+  }
+
+  get holding(): Holding {
+    return this.peer.holding;
   }
 
   receive(data: Buffer): boolean {
@@ -72,6 +81,10 @@ export class Session {
     this.peer = makePeer(this.wire);
   }
 
+  get heldBytes(): number {
+    return this.peer.heldBytes + this.wire.waitingBytes;
+  }
+
   get isDetached(): boolean {
     return this.socket === null;
   }
@@ -111,6 +124,10 @@ export class Session {
       get waitingBytes() {
         return session.wire.waitingBytes;
       },
+      get heldBytes() {
+        return session.heldBytes;
+      },
+      holding: session.peer.holding,
       receive: (data) => session.receive(data),
       refuse: (error) => session.peer.refuse(error),
       event: (event) => session.wire.unnumbered(event),
@@ -150,6 +167,7 @@ export class Session {
       this.end();
       return;
     }
+    this.peer.holding.set(this.heldBytes);
     this.expiry = setTimeout(() => this.end(), this.limits.graceMs);
   }
 }

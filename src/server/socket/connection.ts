@@ -2,6 +2,8 @@
 
 import type { Socket, SocketHandlers } from '../../protocol/ws.js';
 import { ApiError, badRequest } from '../errors.js';
+import type { Holding } from '../gate/memory.js';
+import { quickBytes, type Turns } from '../gate/turns.js';
 import { requestError } from './events.js';
 import type { SocketLimits } from './limits.js';
 
@@ -20,6 +22,9 @@ export interface Channel {
   readonly isBusy: boolean;
   /** Bytes that are kept for the client, beside those in the socket. */
   readonly waitingBytes: number;
+  /** These, and all else that is held for the client. */
+  readonly heldBytes: number;
+  readonly holding: Holding;
   /** Takes a message. Returns false where it made no sense to the peer; throws where it is no message at all. */
   receive(data: Buffer): boolean;
   /** No response is begun any more. */
@@ -30,30 +35,100 @@ export interface Channel {
   lost(isOver: boolean): void;
 }
 
+/** Messages of one connection that are taken within one turn of the event loop; more of them wait. */
+const mostAtOnce = 32;
+/** Messages that waited are taken for so long, then others have their turn. */
+const sliceMs = 1;
+
+interface Message {
+  readonly data: Buffer;
+  readonly isBinary: boolean;
+}
+
+export interface ConnectionHooks {
+  readonly turns: Turns;
+  readonly onEnd: () => void;
+}
+
 export class Connection implements SocketHandlers {
   private readonly socket: Socket;
   private readonly channel: Channel;
   private readonly limits: SocketLimits;
-  private readonly onEnd: () => void;
+  private readonly hooks: ConnectionHooks;
   private readonly openedMs = performance.now();
   private lastFrameMs: number | null = null;
   private pingedMs = this.openedMs;
   private pongedMs = this.openedMs;
   private badFrames = 0;
+  /** Messages that wait for their turn. */
+  private readonly waiting: Message[] = [];
+  /** Messages taken in this turn of the event loop. */
+  private taken = 0;
+  /** What came of a message that is not whole yet. */
+  private partBytes = 0;
   private lowestBytes = 0;
   private progressMs = this.openedMs;
   /** Why it ends as soon as nothing is under way. */
   private ending: { readonly code: number; readonly error: ApiError } | null = null;
 
-  constructor(socket: Socket, channel: Channel, limits: SocketLimits, onEnd: () => void) {
+  constructor(socket: Socket, channel: Channel, limits: SocketLimits, hooks: ConnectionHooks) {
     this.socket = socket;
     this.channel = channel;
     this.limits = limits;
-    this.onEnd = onEnd;
+    this.hooks = hooks;
   }
 
+  onBytes(count: number): void {
+    this.partBytes += count;
+    if (this.partBytes <= quickBytes) return;
+    try {
+      this.channel.holding.resize(this.heldBytes);
+    } catch {
+      // There is no room for what it sends.
+      this.socket.terminate();
+    }
+  }
+
+  /** Takes it at once, unless it is large, one of many, or behind such ones. */
   onMessage(data: Buffer, isBinary: boolean): void {
     this.lastFrameMs = performance.now();
+    this.partBytes = 0;
+    const isFirst = this.waiting.length === 0;
+    if (isFirst && data.length <= quickBytes && this.taken < mostAtOnce) {
+      if (this.taken++ === 0) setImmediate(this.turnEnd);
+      this.take(data, isBinary);
+      return;
+    }
+    this.waiting.push({ data, isBinary });
+    if (!isFirst) return;
+    this.socket.pause();
+    this.takeByTurns().catch(() => this.socket.terminate());
+  }
+
+  private async takeByTurns(): Promise<void> {
+    while (this.waiting.length > 0) {
+      await this.hooks.turns.next();
+      const endMs = performance.now() + sliceMs;
+      while (this.waiting.length > 0) {
+        const { data, isBinary } = this.waiting.shift()!;
+        this.take(data, isBinary);
+        if (data.length > quickBytes || performance.now() > endMs) break;
+      }
+    }
+    this.socket.resume();
+  }
+
+  private readonly turnEnd = (): void => {
+    this.taken = 0;
+  };
+
+  private get heldBytes(): number {
+    let bytes = this.partBytes + this.channel.heldBytes + this.socket.bufferedBytes;
+    for (const { data } of this.waiting) bytes += data.length;
+    return bytes;
+  }
+
+  private take(data: Buffer, isBinary: boolean): void {
     if (isBinary !== this.channel.isBinary) {
       this.socket.close(closeCode.unsupported, isBinary ? 'send text frames' : 'send binary frames');
       return;
@@ -72,6 +147,7 @@ export class Connection implements SocketHandlers {
       this.socket.terminate();
       return;
     }
+    this.channel.holding.set(this.heldBytes);
     this.badFrames = isGood ? 0 : this.badFrames + 1;
     if (this.badFrames >= this.limits.badFrames)
       this.socket.close(closeCode.policy, 'too many frames made no sense');
@@ -82,13 +158,15 @@ export class Connection implements SocketHandlers {
   }
 
   onClose(code: number): void {
+    this.waiting.length = 0;
     this.channel.lost(code === closeCode.normal);
-    this.onEnd();
+    this.hooks.onEnd();
   }
 
   /** Looks at the clocks; called several times within the shortest of the times. */
   check(nowMs: number): void {
     const { socket, limits, channel } = this;
+    channel.holding.set(this.heldBytes);
     if (this.isStalled(nowMs)) {
       socket.terminate();
       return;

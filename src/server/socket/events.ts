@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { RequestErrorEvent, SteerErrorCode, SteerEvent } from '../../protocol/protocol.js';
 import { type ApiError, badRequest, errorHeaders } from '../errors.js';
+import { list, mostTurns } from '../list.js';
 import { parse } from '../responses/body.js';
 
 const number = z.int().min(0);
@@ -32,15 +33,14 @@ export const parseCreate = (event: unknown): z.infer<typeof createEvent> => pars
 export const parseSteer = (event: unknown): z.infer<typeof steerEvent> => parse(steerEvent, event);
 export const parseCancel = (event: unknown): z.infer<typeof cancelEvent> => parse(cancelEvent, event);
 
-const userMessages = z
-  .array(
-    z.looseObject({
-      type: z.literal('message').optional(),
-      role: z.literal('user'),
-      content: z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]),
-    }),
-  )
-  .min(1);
+const userMessages = list(
+  z.looseObject({
+    type: z.literal('message').optional(),
+    role: z.literal('user'),
+    content: z.union([z.string(), list(z.looseObject({ type: z.string() }))]),
+  }),
+  { least: 1, most: mostTurns },
+);
 
 /** The messages that a response can be steered with, or null. */
 export function steeringInput(input: unknown): readonly unknown[] | null {

@@ -75,15 +75,18 @@ export class SocketHub {
     const { keys } = service.context;
     // The key again, at every response: it may have been taken back since.
     const authorize = (): string => keys.authenticate(request.headers).name;
-    const makePeer: MakePeer = (wire) => new Peer({ service, wire, limits, authorize });
+    const { memory, turns } = service.context;
+    const makePeer: MakePeer = (wire) =>
+      new Peer({ service, wire, limits, authorize, holding: memory.hold(name) });
     const onIdle = (): void => connection.settle();
     const channel =
       socket.protocol === binarySubprotocol
         ? this.binaryChannel(socket, name, asked, makePeer, onIdle)
         : new JsonChannel(socket, limits, makePeer, onIdle);
-    const connection: Connection = new Connection(socket, channel, limits, () =>
-      this.connections.delete(connection),
-    );
+    const connection: Connection = new Connection(socket, channel, limits, {
+      turns,
+      onEnd: () => this.connections.delete(connection),
+    });
     this.connections.add(connection);
     return connection;
   }

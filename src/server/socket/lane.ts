@@ -8,6 +8,7 @@ import type { Address } from './wire.js';
 export type CreateEvent = Extract<ClientEvent, { type: 'response.create' }>;
 
 export interface Job {
+  readonly bytes: number;
   readonly event: CreateEvent;
   readonly address: Address;
 }
@@ -16,6 +17,7 @@ export interface Job {
 export interface Steer {
   readonly id: string;
   readonly input: readonly unknown[];
+  readonly bytes: number;
 }
 
 /** A response under way. */
@@ -28,6 +30,8 @@ export interface Active {
 export interface Lane {
   readonly name: string | null;
   readonly jobs: Job[];
+  /** Of the job that runs. */
+  bytes: number;
   active: Active | null;
   /** A response that waits for its model; aborted where it is cancelled meanwhile. */
   starting: { readonly address: Address; readonly stop: AbortController } | null;
@@ -44,6 +48,10 @@ export class ConnectionState {
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
+  }
+
+  get heldBytes(): number {
+    return this.bytes;
   }
 
   find(id: string): KeptResponse | null {

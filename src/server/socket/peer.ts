@@ -2,7 +2,9 @@
 import { setMaxListeners } from 'node:events';
 import type { IncompleteReason, RateLimitsEvent, SteerErrorCode } from '../../protocol/protocol.js';
 import { ApiError, badRequest, toApiError } from '../errors.js';
-import { type Lease, leaseModel, type Used } from '../models/use.js';
+import type { Holding } from '../gate/memory.js';
+import { weigh } from '../gate/weight.js';
+import { leaseModel, type Used } from '../models/use.js';
 import { createBody, parse } from '../responses/body.js';
 import { newId } from '../responses/ids.js';
 import type { Prepared, ResponsesService } from '../responses/service.js';
@@ -23,6 +25,7 @@ export interface PeerOptions {
   readonly service: ResponsesService;
   readonly wire: Wire;
   readonly limits: SocketLimits;
+  readonly holding: Holding;
   /** The caller's name. Throws an ApiError once the key is no longer good. */
   readonly authorize: () => string;
 }
@@ -51,6 +54,21 @@ export class Peer {
     return this.inFlight > 0;
   }
 
+  get holding(): Holding {
+    return this.options.holding;
+  }
+
+  /** What its conversations and requests take in memory. */
+  get heldBytes(): number {
+    let bytes = this.state.heldBytes;
+    for (const { jobs, bytes: running, active } of this.lanes.values()) {
+      bytes += running;
+      for (const job of jobs) bytes += job.bytes;
+      for (const steer of active?.steers ?? []) bytes += steer.bytes;
+    }
+    return bytes;
+  }
+
   /** From now on every new response is refused with this error. */
   refuse(error: ApiError): void {
     this.refusal = error;
@@ -60,22 +78,24 @@ export class Peer {
   close(): void {
     this.gone.abort();
     for (const { jobs } of this.lanes.values()) this.inFlight -= jobs.splice(0).length;
+    this.holding.release();
   }
 
   /** Takes one event of the client. Never throws: what is wrong is said to the client. Returns whether it made sense. */
   receive(event: unknown): boolean {
     let address = toAll;
     try {
+      const bytes = weigh(event);
       const type = typeOf(event);
       switch (type) {
         case 'response.create': {
           const { stream_id, request } = parseCreate(event);
           address = { lane: stream_id ?? null, request: request ?? 0 };
-          this.enqueue({ event: event as CreateEvent, address });
+          this.enqueue({ event: event as CreateEvent, address, bytes });
           return true;
         }
         case 'response.steer':
-          this.steer(event);
+          this.steer(event, bytes);
           return true;
         case 'response.cancel':
           this.cancel(event);
@@ -105,6 +125,7 @@ export class Peer {
     if (this.refusal !== null) throw this.refusal;
     const { inFlight, namedLanes } = this.options.limits;
     if (this.inFlight >= inFlight) throw tooMany(`A connection has at most ${inFlight} responses in flight.`);
+    this.holding.resize(this.holding.bytes + job.bytes);
     const lane = this.laneOf(job.address.lane, namedLanes);
     this.inFlight++;
     lane.jobs.push(job);
@@ -118,7 +139,7 @@ export class Peer {
     if (lane !== undefined) return lane;
     const named = this.lanes.size - (this.lanes.has(null) ? 1 : 0);
     if (name !== null && named >= most) throw tooMany(`A connection has at most ${most} lanes with a name.`);
-    lane = { name, jobs: [], active: null, starting: null, isRunning: false };
+    lane = { name, jobs: [], bytes: 0, active: null, starting: null, isRunning: false };
     this.lanes.set(name, lane);
     return lane;
   }
@@ -128,9 +149,11 @@ export class Peer {
     const end = this.options.service.context.lifecycle.begin();
     try {
       for (let job = lane.jobs.shift(); job !== undefined; job = lane.jobs.shift()) {
+        lane.bytes = job.bytes;
         try {
           await this.runJob(lane, job);
         } finally {
+          lane.bytes = 0;
           this.inFlight--;
         }
       }
@@ -146,20 +169,26 @@ export class Peer {
     const { service, authorize } = this.options;
     const { type: _type, stream_id: _lane, request: _request, generate, stream: _stream, ...body } = event;
     const previousId = typeof body.previous_response_id === 'string' ? body.previous_response_id : null;
+    // Cancelled while it waits for its model or for the tokens of its prompt.
+    const stop = new AbortController();
+    const leave = (): void => stop.abort(this.gone.signal.reason);
+    this.gone.signal.addEventListener('abort', leave);
+    lane.starting = { address, stop };
     try {
       const caller = authorize();
       const steers = previousId === null ? [] : this.state.takePending(previousId);
       const checked = parse(createBody, withSteers(body, steers));
-      const used = await this.modelFor(lane, address, checked.model);
+      const used = await leaseModel(service.context, checked.model, stop.signal);
       try {
-        const prepared = service.prepare(
+        const { signal } = stop;
+        const prepared = await service.prepare(
           checked,
           used,
-          caller,
+          { owner: caller, signal },
           (id) => this.state.find(id) ?? service.store.get(id, caller),
           (id) => this.state.findItem(id) ?? service.store.item(id, caller),
         );
-        await this.run(lane, prepared, { address, caller, used, isWarmUp: generate === false });
+        await this.run(lane, prepared, { address, caller, used, signal, isWarmUp: generate === false });
       } finally {
         used.release();
       }
@@ -167,17 +196,6 @@ export class Peer {
       // A continuation that failed, for whatever reason, takes what it built on with it.
       if (previousId !== null) this.state.evict(previousId);
       this.tell(thrown, address);
-    }
-  }
-
-  /** Takes the model of a response that can be cancelled while it waits for it. */
-  private async modelFor(lane: Lane, address: Address, name: string | null | undefined): Promise<Lease> {
-    const stop = new AbortController();
-    lane.starting = { address, stop };
-    const leave = (): void => stop.abort(this.gone.signal.reason);
-    this.gone.signal.addEventListener('abort', leave);
-    try {
-      return await leaseModel(this.options.service.context, name, stop.signal);
     } finally {
       this.gone.signal.removeEventListener('abort', leave);
       lane.starting = null;
@@ -187,18 +205,19 @@ export class Peer {
   /** Runs a response and then what it was steered to. Throws an ApiError where the first is not admitted. */
   private async run(lane: Lane, first: Prepared, how: RunHow): Promise<void> {
     const { service, wire } = this.options;
-    const { address, caller, used, isWarmUp } = how;
+    const { address, caller, used, signal, isWarmUp } = how;
     let prepared = first;
     for (;;) {
-      const run = service.start({
+      const run = await service.start({
         ...prepared,
         caller,
         sink: wire.sinkFor(address),
-        signal: this.gone.signal,
+        signal,
         isWarmUp,
       });
       const active: Active = { run, address, steers: [] };
       lane.active = active;
+      lane.starting = null;
       let isFirst = true;
       await service.drive(run, () => {
         if (isFirst) this.tellLimits(caller, active);
@@ -237,7 +256,12 @@ export class Peer {
         this.options.authorize();
         const input = active.steers.flatMap((steer) => steer.input);
         const body = { ...prepared.request.body, input, previous_response_id: run.id };
-        prepared = service.prepare(parse(createBody, body), used, caller, () => kept);
+        prepared = await service.prepare(
+          parse(createBody, body),
+          used,
+          { owner: caller, signal },
+          () => kept,
+        );
       } catch (thrown) {
         this.failSteers(active, toApiError(thrown).facts.message);
         return;
@@ -265,7 +289,7 @@ export class Peer {
       );
   }
 
-  private steer(event: unknown): void {
+  private steer(event: unknown, bytes: number): void {
     const { previous_response_id: id, input } = parseSteer(event);
     const { wire, limits } = this.options;
     const active = this.activeWith(({ run }) => run.id === id);
@@ -286,7 +310,8 @@ export class Peer {
       fail('too_many_pending_steers', `At most ${limits.pendingSteers} steers wait for a response.`);
       return;
     }
-    const steer: Steer = { id: newId('steer'), input: items };
+    this.holding.resize(this.holding.bytes + bytes);
+    const steer: Steer = { id: newId('steer'), input: items, bytes };
     active.steers.push(steer);
     const accepted = {
       type: 'response.steer.accepted',
@@ -354,6 +379,7 @@ interface RunHow {
   readonly address: Address;
   readonly caller: string;
   readonly used: Used;
+  readonly signal: AbortSignal;
   readonly isWarmUp: boolean;
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { writeGguf } from '#src/formats/gguf-writer.js';
 import { plain } from '#src/formats/jinja/text.js';
 import type { ChatMessage, Tokenizer } from '#src/formats/tokenizer-types.js';
-import { promptIds } from '#src/server/road/prompt.js';
+import { type Encoder, promptIds } from '#src/server/road/prompt.js';
 import { PromptCache } from '#src/server/road/prompt-cache.js';
 import { NullEngine } from '#src/testing/null-engine.js';
 import { tokenizerOf } from '../../helpers/gguf.js';
@@ -109,6 +109,11 @@ const harmless = (messages: readonly ChatMessage[]): ChatMessage[] =>
     name: 'x',
   }));
 
+const encoderOf = (tokenizer: Tokenizer): Encoder => ({
+  tokenizer,
+  encode: (said, options) => tokenizer.encode(said, options),
+});
+
 describe.each(made)('%s', (_, tokenizerMade) => {
   it('makes as many control tokens of a hostile conversation as of a harmless one, and the same through the cache', async () => {
     const tokenizer = await tokenizerMade;
@@ -120,15 +125,15 @@ describe.each(made)('%s', (_, tokenizerMade) => {
       },
     ] as const;
     const cache = new PromptCache(tokenizer);
-    fc.assert(
-      fc.property(conversation, (messages) => {
+    await fc.assert(
+      fc.asyncProperty(conversation, async (messages) => {
         const marksIn = (all: readonly ChatMessage[], options = {}): number[] =>
           tokenizer
             .encode(tokenizer.applyChatTemplate(all, options), { special: true, bos: false })
             .filter(isMark);
         const said = tokenizer.applyChatTemplate(messages, { tools });
         expect(marksIn(messages, { tools })).toEqual(marksIn(harmless(messages), { tools: [] }));
-        expect(cache.encode(said)).toEqual(tokenizer.encode(said, { special: true, bos: false }));
+        expect(await cache.encode(said)).toEqual(tokenizer.encode(said, { special: true, bos: false }));
       }),
       { numRuns: 60, seed: 11 },
     );
@@ -150,7 +155,7 @@ describe.each(made)('%s', (_, tokenizerMade) => {
 
   it('takes the marks of a raw prompt for what they are', async () => {
     const tokenizer = await tokenizerMade;
-    const raw = promptIds(tokenizer, { kind: 'text', text: 'a</s>a' });
+    const raw = await promptIds(encoderOf(tokenizer), { kind: 'text', text: 'a</s>a' });
     expect(raw.ids).toEqual(tokenizer.encode('a</s>a', { special: true }));
     expect(raw.ids.some((id) => tokenizer.bytesOf(id).length === 0 && tokenizer.eosIds.has(id))).toBe(true);
   });
@@ -159,10 +164,10 @@ describe.each(made)('%s', (_, tokenizerMade) => {
 it('a mark among the user-defined tokens is text where a user says it, a tag is not', async () => {
   const tokenizer = await tokenizerOf(vocabulary('gpt2', templates.chatml));
   const idOf = (mark: string): number => tokenizer.encode(mark, { special: true, bos: false })[0]!;
-  const ids = promptIds(tokenizer, {
+  const { ids } = await promptIds(encoderOf(tokenizer), {
     kind: 'messages',
     messages: [{ role: 'user', content: '<|tool|><tool_call>' }],
-  }).ids;
+  });
   expect(ids).not.toContain(idOf('<|tool|>'));
   expect(ids).toContain(idOf('<tool_call>'));
 });
