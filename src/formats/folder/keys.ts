@@ -32,7 +32,6 @@ function familyOf(config: FolderConfig): Family {
 /** Throws ModelError on a kind of model without a row, FormatError on values that are none. */
 export function folderKeys(config: FolderConfig): FolderKeys {
   const family = familyOf(config);
-  config.require('quantization_config', []);
   for (const [key, accepted] of Object.entries(family.only ?? {})) config.require(key, accepted);
   const attends = config.get('num_attention_heads') !== undefined || config.get('n_head') !== undefined;
   const rope =

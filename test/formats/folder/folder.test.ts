@@ -5,8 +5,8 @@ import { type FolderFiles, openFolder } from '#src/formats/folder/folder.js';
 import { readGguf } from '#src/formats/gguf.js';
 import { bytesSource } from '#src/formats/source.js';
 import { createTokenizer } from '#src/formats/tokenizer.js';
-import { deliberateError } from '../helpers/gguf.js';
-import { sharedPath } from '../helpers/shared.js';
+import { deliberateError } from '../../helpers/gguf.js';
+import { sharedPath } from '../../helpers/shared.js';
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
 
@@ -151,7 +151,7 @@ describe('a Hugging Face folder', () => {
     ],
     [
       'quantised weights',
-      { config: { quantization_config: { quant_method: 'awq' } } },
+      { config: { quantization_config: { quant_method: 'hqq' } } },
       /quantization_config/,
     ],
     ['another activation', { config: { hidden_act: 'relu' } }, /hidden_act/],
