@@ -35,7 +35,7 @@ export function registerQuantize(program: Command): void {
     .argument('<out>', 'the GGUF file to write')
     .argument('<type>', quantisations().join(', ').toLowerCase())
     .option('--json', 'print one JSON document')
-    .addHelpText('after', '\nExample:\n  $ waferflow quantize model-f16.gguf model-q4_k.gguf q4_k')
+    .addHelpText('after', '\nExample:\n  $ waferflow quantize glint glint-q4_0.gguf q4_0')
     .action((model: string, out: string, type: string, { json }: ConvertFlags) =>
       interruptible((signal) => convert(model, out, type, json ?? false, signal)),
     );

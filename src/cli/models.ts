@@ -1,6 +1,6 @@
 /** `waferflow list`, `rm`, `cp`, and the same under `models`: what is here. */
-import { constants } from 'node:fs';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { constants, statSync } from 'node:fs';
+import { cp, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { messageOf, OptionError } from '../core/errors.js';
@@ -109,7 +109,8 @@ async function describe(model: LocalModel): Promise<ModelRow> {
 async function copy(source: string, name: string): Promise<void> {
   const from = resolveModel(source);
   const isName = /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u.test(name);
-  const to = join(modelsDirectory(), `${name}.gguf`);
+  const isFolder = statSync(from, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const to = join(modelsDirectory(), isFolder ? name : `${name}.gguf`);
   const isTaken = localModels().some((model) => model.name === name);
   if (!isName || isTaken) {
     throw new OptionError({
@@ -123,7 +124,7 @@ async function copy(source: string, name: string): Promise<void> {
   }
   await withGguf(from, () => undefined);
   await mkdir(modelsDirectory(), { recursive: true });
-  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  await cp(from, to, { recursive: true, mode: constants.COPYFILE_FICLONE });
   console.log(to);
 }
 
@@ -138,7 +139,7 @@ async function remove(name: string): Promise<void> {
       todo: 'See their names with `waferflow models`.',
     });
   }
-  await rm(model.path);
+  await rm(model.path, { recursive: true });
   await removeEmptyFolders(dirname(model.path), modelsDirectory());
   console.log(`removed ${model.name} (${formatBytes(model.sizeBytes)})`);
 }

@@ -1,9 +1,9 @@
 /** `waferflow pull`: fetches a model; the other commands fetch what they are given by such a name. */
-import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { formatBytes } from '../core/units.js';
 import { CATALOG, inCatalog } from '../platform/hub/catalog.js';
 import { parseReference } from '../platform/hub/reference.js';
+import { sizeOfModel } from '../platform/node/models.js';
 import { fetchModel, type ObtainOptions, obtainModel } from '../platform/node/obtain.js';
 import { interruptible } from './interrupt.js';
 import { formatTable, printJson, progressBar } from './output.js';
@@ -48,7 +48,7 @@ async function pull(given: string, { force, json }: PullFlags, signal: AbortSign
   const path = await withProgress((progress) =>
     fetchModel(parseReference(inCatalog(given)), { ...progress, signal, force: force ?? false }),
   );
-  if (json) printJson({ reference: given, path, bytes: statSync(path).size });
+  if (json) printJson({ reference: given, path, bytes: sizeOfModel(path) });
   else console.log(path);
 }
 

@@ -23,8 +23,9 @@ export interface HubServerOptions {
   /** Answered by the hub instead of the redirect. */
   readonly refusal?: { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
   readonly ignoresRange?: boolean;
-  /** The names of the repository's files, each of the same content. */
+  /** The names of the repository's files, each of the same content unless `contents` has its own. */
   readonly files?: readonly string[];
+  readonly contents?: Readonly<Record<string, Buffer>>;
 }
 
 export async function startHub(options: HubServerOptions): Promise<HubServer> {
@@ -44,12 +45,14 @@ export async function startHub(options: HubServerOptions): Promise<HubServer> {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ siblings }));
       return;
     }
-    const sha256 = options.sha256 ?? createHash('sha256').update(content).digest('hex');
+    const name = decodeURIComponent(url.split('/resolve/main/')[1] ?? '');
+    const own = options.contents?.[name] ?? content;
+    const sha256 = options.sha256 ?? createHash('sha256').update(own).digest('hex');
     response
       .writeHead(302, {
-        location: `${storage}/blob`,
+        location: `${storage}/blob/${name}`,
         'x-linked-etag': `"${sha256}"`,
-        'x-linked-size': options.sizeBytes ?? content.length,
+        'x-linked-size': options.sizeBytes ?? own.length,
         'x-repo-commit': '0123456789abcdef0123456789abcdef01234567',
       })
       .end();
@@ -60,7 +63,8 @@ export async function startHub(options: HubServerOptions): Promise<HubServer> {
     const start = options.ignoresRange
       ? 0
       : Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-    const body = content.subarray(start);
+    const own = options.contents?.[(request.url ?? '').replace('/blob/', '')] ?? content;
+    const body = own.subarray(start);
     response.writeHead(start > 0 ? 206 : 200, { 'content-length': body.length });
     if (request.method === 'HEAD') {
       response.end();

@@ -7,6 +7,7 @@ import { chooseFile } from '#src/platform/hub/choose.js';
 import { HubError } from '#src/platform/hub/files.js';
 import { type HubReference, parseReference } from '#src/platform/hub/reference.js';
 import { type PullOptions, pullModel, remoteOf } from '#src/platform/node/pull.js';
+import { smallFolder } from '../helpers/folder.js';
 import { tinyModel } from '../helpers/tiny-model.js';
 import { waferflow } from './cli.js';
 import { type HubServer, type HubServerOptions, startHub } from './hub-server.js';
@@ -258,6 +259,43 @@ describe('waferflow models', () => {
     expect(await readdir(join(directory, 'owner', 'repo'))).toEqual(['x-Q8_0.gguf']);
     for (const name of ['hf:owner/repo', 'hf:owner/repo:Q8_0', 'hf:owner/repo/x-Q8_0.gguf', 'x-Q8_0'])
       expect(await waferflow(args(name), { env: env() })).toMatchObject({ code: 0 });
+  });
+
+  it('a repository of safetensors becomes a folder that runs, is listed, copied, quantised and removed', async () => {
+    const contents = smallFolder();
+    const files = [...Object.keys(contents), 'README.md', 'consolidated.safetensors'];
+    const server = await start({ contents, files });
+    const args = ['run', 'hello', '-m', 'hf:owner/folder', '-n', '2', '--json', '--quantize', 'q8_0'];
+    expect(await waferflow(args, { env: env(server.endpoint) })).toMatchObject({ code: 0, stderr: '' });
+    const fetched = await readdir(join(directory, 'owner', 'folder'));
+    expect(new Set(fetched)).toEqual(new Set(Object.keys(contents)));
+    // What says that the folder is whole is there last.
+    const fetches = server.requests.filter((line) => line.startsWith('GET storage /blob/'));
+    expect(fetches.at(-1)).toBe('GET storage /blob/config.json');
+    expect(await waferflow(args, { env: env() })).toMatchObject({ code: 0 });
+    const listed = await waferflow(['list', '--json'], { env: env() });
+    const { models } = JSON.parse(listed.stdout) as { models: { name: string; problem: string | null }[] };
+    expect(models.find(({ name }) => name === 'hf:owner/folder')).toMatchObject({ problem: null });
+    const out = join(directory, 'q.gguf');
+    const made = await waferflow(['quantize', 'hf:owner/folder', out, 'q8_0', '--json'], { env: env() });
+    expect(JSON.parse(made.stdout).tensors).toContainEqual({
+      name: 'output_norm.weight',
+      type: 'F32',
+      dims: [32],
+    });
+    expect((await waferflow(['quantize', out, `${out}.x`, 'q9'], { env: env() })).code).toBe(2);
+    expect((await waferflow(['rm', 'q'], { env: env() })).code).toBe(0);
+    expect((await waferflow(['rm', 'hf:owner/folder'], { env: env() })).code).toBe(0);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('a folder that does not run is refused by its headers, before its weights are fetched', async () => {
+    const contents = { ...smallFolder(), 'config.json': Buffer.from('{"model_type": "unheard-of"}') };
+    const server = await start({ contents, files: Object.keys(contents) });
+    const pulled = await waferflow(['pull', 'hf:owner/folder'], { env: env(server.endpoint) });
+    expect(pulled).toMatchObject({ code: 1, stdout: '' });
+    expect(pulled.stderr).toMatch(/hf:owner\/folder\/config.json: model_type: got "unheard-of"/);
+    expect(await readdir(directory)).toEqual([]);
   });
 
   it('a URL is fetched too, and the hub token stays at home', async () => {

@@ -34,28 +34,29 @@ export function localModels(): LocalModel[] {
 }
 
 function embeddedModels(): LocalModel[] {
-  return ggufFiles(EMBEDDED, 2).map((path) => ({
+  return modelPaths(EMBEDDED, 2).map((path) => ({
     name: basename(dirname(path)),
     path,
     source: 'embedded',
-    sizeBytes: statSync(path).size,
+    sizeBytes: sizeOfModel(path),
   }));
 }
 
 function downloadedModels(): LocalModel[] {
   const root = modelsDirectory();
-  return ggufFiles(root, 12).map((path) => ({
+  return modelPaths(root, 12).map((path) => ({
     name: nameOf(relative(root, path).split(sep)),
     path,
     source: 'downloaded',
-    sizeBytes: statSync(path).size,
+    sizeBytes: sizeOfModel(path),
   }));
 }
 
 function nameOf(parts: readonly string[]): string {
   const [first, ...rest] = parts;
   if (first === URL_FOLDER) return `https://${rest.join('/')}`;
-  return parts.length < 3 ? parts.join('/').replace(/\.gguf$/, '') : `hf:${parts.join('/')}`;
+  const isOwn = parts.length < 3 && (parts.length < 2 || parts.at(-1)!.endsWith('.gguf'));
+  return isOwn ? parts.join('/').replace(/\.gguf$/, '') : `hf:${parts.join('/')}`;
 }
 
 /** Removes a folder and those above it as far as they are empty, up to `root`. */
@@ -68,16 +69,28 @@ export async function removeEmptyFolders(folder: string, root: string): Promise<
   if (isGone) await removeEmptyFolders(dirname(folder), root);
 }
 
-/** The `.gguf` files at most `depth` levels below a directory, sorted by path. */
-function ggufFiles(directory: string, depth: number): string[] {
+/** The `.gguf` files and folders of safetensors at most `depth` levels below a directory, sorted by path. */
+function modelPaths(directory: string, depth: number): string[] {
   if (depth === 0 || !existsSync(directory)) return [];
-  return readdirSync(directory, { withFileTypes: true })
+  const entries = readdirSync(directory, { withFileTypes: true });
+  const has = (test: (name: string) => boolean): boolean => entries.some(({ name }) => test(name));
+  const isModel = has((name) => name === 'config.json') && has((name) => name.endsWith('.safetensors'));
+  const inside = entries
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       const path = join(directory, entry.name);
-      if (entry.isDirectory()) return ggufFiles(path, depth - 1);
+      if (entry.isDirectory()) return modelPaths(path, depth - 1);
       return entry.isFile() && entry.name.endsWith('.gguf') ? [path] : [];
     });
+  return isModel ? [directory, ...inside] : inside;
+}
+
+/** Bytes of a file, or of the files in a folder. */
+export function sizeOfModel(path: string): number {
+  const found = statSync(path);
+  if (!found.isDirectory()) return found.size;
+  const files = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.reduce((sum, { name }) => sum + statSync(join(path, name)).size, 0);
 }
 
 /** A pulled model that a reference means, the one of its type or that runs here best; null where there is none. */
@@ -89,7 +102,8 @@ function pulledModel(reference: ModelReference, models: readonly LocalModel[]): 
   }
   const prefix = `hf:${reference.repository}/`;
   const files = models.flatMap(({ name }) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
-  if (reference.file === null && files.length === 0) return null;
+  const folder = models.find(({ name }) => name === `hf:${reference.repository}`) ?? null;
+  if (reference.file === null && files.length === 0) return reference.type === null ? folder : null;
   try {
     const file = reference.file ?? chooseFile(reference, files);
     return models.find(({ name }) => name === prefix + file) ?? null;

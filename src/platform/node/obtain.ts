@@ -3,10 +3,12 @@ import { FormatError, ModelError } from '../../core/errors.js';
 import { formatBytes } from '../../core/units.js';
 import { readGguf } from '../../formats/gguf.js';
 import { inspectModel } from '../../formats/inspect.js';
-import { type HubAccess, type HubFileInfo, hubHead } from '../hub/files.js';
+import type { ByteSource } from '../../formats/source.js';
+import { type HubAccess, hubFiles, hubHead } from '../hub/files.js';
 import type { ModelReference } from '../hub/reference.js';
 import { missingReference, modelsDirectory, resolveModel } from './models.js';
 import { pullModel, remoteOf } from './pull.js';
+import { isFolder, pullFolder } from './pull-folder.js';
 
 export interface ObtainOptions {
   readonly signal?: AbortSignal | undefined;
@@ -35,38 +37,61 @@ export async function fetchModel(reference: ModelReference, options: ObtainOptio
     token: process.env.HF_TOKEN,
     signal: options.signal,
   };
-  const remote = await remoteOf(reference, access);
-  return pullModel(remote, {
+  const all = {
     ...access,
     directory: modelsDirectory(),
-    async beforeFetch(info) {
-      const licence = await checkHeader(info, access, options.force ?? false);
-      options.onFetch?.(remote.place.slice(-1)[0]!, info.sizeBytes, licence);
-    },
     ...(options.onProgress && { onProgress: options.onProgress }),
     ...(options.onWait && { onWait: options.onWait }),
+  };
+  const force = options.force ?? false;
+  const isOpen = reference.kind === 'hub' && reference.file === null;
+  const listed = isOpen ? await hubFiles(reference.repository, access) : undefined;
+  if (isOpen && reference.type === null && !listed!.some(isGguf) && isFolder(listed!)) {
+    return pullFolder(reference.repository, listed!, {
+      ...all,
+      beforeFetch: async (source) => {
+        await checkHeader(source, force, null);
+      },
+      onFetch: (name, sizeBytes) => options.onFetch?.(name, sizeBytes, null),
+    });
+  }
+  const remote = await remoteOf(reference, access, listed);
+  return pullModel(remote, {
+    ...all,
+    async beforeFetch(info) {
+      const source = hubHead(info, access);
+      try {
+        const licence = await checkHeader(source, force, info.sizeBytes);
+        options.onFetch?.(remote.place.slice(-1)[0]!, info.sizeBytes, licence);
+      } finally {
+        await source.close();
+      }
+    },
   });
 }
 
-/** The licence that the header names. */
-async function checkHeader(info: HubFileInfo, access: HubAccess, force: boolean): Promise<string | null> {
-  const source = hubHead(info, access);
+const isGguf = (file: string): boolean => file.endsWith('.gguf');
+
+/** The licence that the header names. Rejects with ModelError where it says that the model does not run here. */
+async function checkHeader(
+  source: ByteSource,
+  force: boolean,
+  sizeBytes: number | null,
+): Promise<string | null> {
   try {
     const file = await readGguf(source);
     const { runs, refusals } = inspectModel(file);
     if (!runs && !force) {
       throw new ModelError({
-        what: info.url,
+        what: source.name,
         given: `a model that does not run here: ${refusals.join(' ')}`,
         expected: 'one that does',
-        todo: `Nothing was fetched. Choose another type or model, or fetch its ${formatBytes(info.sizeBytes)} anyway with --force.`,
+        todo: `Nothing was fetched. Choose another type or model, or fetch ${sizeBytes === null ? 'it' : `its ${formatBytes(sizeBytes)}`} anyway with --force.`,
       });
     }
     return file.optional('general.license', 'string', null);
   } catch (thrown) {
     if (thrown instanceof FormatError && force) return null;
     throw thrown;
-  } finally {
-    await source.close();
   }
 }

@@ -27,6 +27,8 @@ export interface PullOptions extends HubAccess {
   /** Called once when another process fetches the same file, before the wait for it. */
   readonly onWait?: () => void;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+  /** A file of the right size that is there already is taken: one of many that an earlier call has fetched. */
+  readonly keepsWhole?: boolean;
 }
 
 /** Attempts in a row that may bring nothing new before a dropped connection is an error. */
@@ -39,15 +41,19 @@ export interface Remote {
   readonly place: readonly string[];
 }
 
-/** The file that a reference means; asks the hub where it names none. */
-export async function remoteOf(reference: ModelReference, access: HubAccess): Promise<Remote> {
+/** The file that a reference means; asks the hub where it names none and `listed`, its files, are not known. */
+export async function remoteOf(
+  reference: ModelReference,
+  access: HubAccess,
+  listed?: readonly string[],
+): Promise<Remote> {
   if (reference.kind === 'url') {
     const { host, pathname } = new URL(reference.url);
     const path = pathname.split('/').filter(Boolean).map(decodeURIComponent);
     return { url: reference.url, place: [URL_FOLDER, host.replaceAll(':', '_'), ...path] };
   }
   const { repository } = reference;
-  const file = reference.file ?? chooseFile(reference, await hubFiles(repository, access));
+  const file = reference.file ?? chooseFile(reference, listed ?? (await hubFiles(repository, access)));
   return { url: hubUrl({ repository, file }, access), place: [...repository.split('/'), ...file.split('/')] };
 }
 
@@ -66,7 +72,7 @@ export async function pullModel({ url, place }: Remote, options: PullOptions): P
   try {
     return await withLock(`${path}.lock`, options, async (waited) => {
       // Whoever was first has fetched it.
-      if (waited && (await sizeOf(path)) === info.sizeBytes) return path;
+      if ((waited || options.keepsWhole) && (await sizeOf(path)) === info.sizeBytes) return path;
       // The tag in the name keeps bytes of two versions of a file apart.
       const partPath = `${path}.${info.etag.slice(0, 16)}.part`;
       const have = await sizeOf(partPath);
