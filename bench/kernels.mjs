@@ -79,28 +79,41 @@ function matmul(type, rows, columns, count) {
 
 const kvDim = 64;
 const longest = 65_536;
-const layer = take(kernels.pageBytes(1, kvDim, kvDim, 4) * (longest / 32));
+const kvTypes = { f32: 4, int16: 2 };
+const layers = Object.fromEntries(
+  Object.values(kvTypes).map((bytes) => [bytes, take(kernels.pageBytes(1, kvDim, kvDim, bytes) * (longest / 32))]),
+);
 const pages = take(
   4 * (longest / 32),
   Int32Array.from({ length: longest / 32 }, (_, page) => page),
 );
-const some = normals(4096);
-for (let at = 0; at < kernels.pageBytes(1, kvDim, kvDim, 4) * (longest / 32); at += 4 * some.length) {
-  new Float32Array(memory.buffer, layer + at, some.length).set(some);
+const vector = take(4 * kvDim, normals(kvDim));
+for (const bytes of Object.values(kvTypes)) {
+  for (let p = 0; p < longest; p++) {
+    const page = layers[bytes] + (p >> 5) * kernels.pageBytes(1, kvDim, kvDim, bytes);
+    kernels.kvAppend(page, p & 31, 0, kvDim, kvDim, vector, vector, bytes);
+  }
 }
 
 /** `queries` of one KV head over as many positions; their last position is the same. */
-function attention(queries, length) {
+function attention(kvType, queries, length) {
   const q = take(4 * kvDim * queries, normals(kvDim * queries));
   const out = take(4 * kvDim * queries);
   const last = take(4, Int32Array.of(length - 1));
-  const scratch = take(256 + 256 * kvDim + queries * 4 * (kvDim + 8));
-  const steps = [4 * kvDim, last, 0, out, 4 * kvDim, queries];
+  const scratch = take(1536 + queries * (48 + 6 * kvDim));
+  const bytes = kvTypes[kvType];
+  const layer = layers[bytes];
+  const to = [out, 4 * kvDim, queries];
   return {
-    name: `attention, f32 KV, dim ${kvDim}, ${queries} queries over ${length} positions`,
+    name: `attention, ${kvType} KV, dim ${kvDim}, ${queries} queries over ${length} positions`,
     work: 2 * queries * length * kvDim,
     unit: 'products',
-    run: () => kernels.attentionOfRun(q, ...steps, kvDim, layer, pages, 0, 1, 0.125, 4, scratch),
+    run: () =>
+      bytes === 4
+        ? kernels.attentionOfRun(q, 4 * kvDim, last, 0, ...to, kvDim, layer, pages, 0, 1, 0.125, scratch)
+        : kernels.attentionOfInt16(
+            ...[q, 4 * kvDim, last, 0, 0, ...to, kvDim, kvDim, layer, pages, 0, 1, 0.125, 0, 0, 0, scratch],
+          ),
   };
 }
 
@@ -119,9 +132,12 @@ await printBench(`kernels, ${simd}, one thread`, [
   matmul('Q4_0', 1536, 576, 64),
   matvec('F32', 768, 288),
   matvec('F32', 8192, 576),
-  attention(1, 2048),
-  attention(1, longest),
-  attention(32, 2048),
+  ...Object.keys(kvTypes).flatMap((kvType) => [
+    attention(kvType, 1, 2048),
+    attention(kvType, 3, 2048),
+    attention(kvType, 3, longest),
+    attention(kvType, 32, 2048),
+  ]),
   elementwise('rmsnorm', 12 * n, () => kernels.rmsnorm(a, b, c, n, 1e-5, 0, 0)),
   elementwise('quantize', 4 * n, () => kernels.quantize(a, n, c)),
   elementwise('silu gate', 12 * n, () => kernels.activation(1, c, 1, b, 1, c, 0, n, 1, 0)),

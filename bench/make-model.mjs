@@ -29,7 +29,7 @@ const model = randomModel({
   intermediateSize,
   vocabSize,
   weightType,
-  context: 2048,
+  context: 8192,
   seed: Number(seed),
 });
 const file = openSync(path, 'w');

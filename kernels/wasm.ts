@@ -1,6 +1,7 @@
 /** Everything the kernels module exports. */
 export { activation } from './activation/wasm';
 export { argmax, logSumExp } from './argmax/wasm';
+export { attentionOfInt16 } from './attention/int16.wasm';
 export { attention, attentionOfRun } from './attention/wasm';
 export { readBandwidth } from './bandwidth/wasm';
 export { conv } from './conv/wasm';

@@ -1,5 +1,6 @@
 /** Instructions on the KV cache. */
 import { seenEnd } from '../attention/facts.wasm';
+import { attentionOfInt16 } from '../attention/int16.wasm';
 import { attention, attentionOfRun } from '../attention/wasm';
 import { kvAppend, PAGE, pageBytes } from '../kv/wasm';
 import * as L from './instructions';
@@ -21,33 +22,36 @@ export function appendOp(i: usize, workers: i32): void {
     const page = <usize>operand(i, 4) + <usize>number * bytes;
     const k = rowAt(i, 0, m) + <usize>((kvHead * dim) << 2);
     const v = rowAt(i, 2, m) + <usize>((kvHead * valueDim) << 2);
-    kvAppend(page, position & (PAGE - 1), kvHead, kvHeads, dim, valueDim, k, v, valueBytes);
+    kvAppend(page, position & (PAGE - 1), kvHead, dim, valueDim, k, v, valueBytes);
   }
 }
 
 /**
- * A unit of work is a head of a run of rows of one sequence (a piece of a prompt), which share every read of keys and
- * values. A row that is alone in its sequence shares them between the heads of a KV head: all of them where a batch has
- * rows for every worker, else two where they come in twos, so that workers get even shares. Where attention is not causal,
- * all rows of a sequence are in the step, and each sees up to the last of them.
+ * A run of rows of one sequence (a piece of a prompt) goes head by head, and a head's rows share every read of keys and
+ * values; where a row is alone in its sequence, the heads of a KV head share them. Workers take even shares of the heads,
+ * in turns the first or the last. Where attention is not causal, all rows of a sequence are in the step, and each sees up to
+ * the last of them.
  */
 export function attentionOp(i: usize, workers: i32): void {
   const rows = word(L.CTL_ROWS);
   const heads = operand(i, 6);
   const shared = heads / operand(i, 7);
-  const few = rows > workers && shared <= L.ATTENTION_RUN ? shared : 2 - (shared & 1);
-  let unit = 0;
+  let isOdd = false;
   for (let from = 0, to = 0; from < rows; from = to) {
     while (to < rows && to - from < L.ATTENTION_RUN && pagesOf(to) == pagesOf(from)) to++;
     let last = to - 1;
     if (operand(i, 12) == 0) while (last + 1 < rows && pagesOf(last + 1) == pagesOf(from)) last++;
+    const place = isOdd ? workers - 1 - worker : worker;
+    const end = heads * (place + 1) / workers;
     const isAlone = to - from == 1;
-    const step = isAlone ? few : 1;
-    for (let head = 0; head < heads; head += step, unit++) {
-      if (unit % workers != worker) continue;
-      if (isAlone) attendRun(i, from, head, step, last, true);
+    for (let head = heads * place / workers; head < end; ) {
+      // The heads that are left of this KV head, or this one.
+      const some = isAlone ? min(min(end, head - (head % shared) + shared) - head, L.ATTENTION_RUN) : 1;
+      if (isAlone) attendRun(i, from, head, some, last, true);
       else attendRun(i, from, head, to - from, last, false);
+      head += some;
     }
+    isOdd = !isOdd;
   }
 }
 
@@ -70,19 +74,27 @@ function attendRun(i: usize, m: i32, head: i32, queries: i32, last: i32, isOfHea
   const positions = <usize>word(L.CTL_POSITIONS) + <usize>(m << 2);
   const positionStep = isOfHeads ? 0 : 4;
   const isCausal = operand(i, 12) != 0;
+  const length = isCausal ? 0 : positionOf(last) + 1;
+  if (valueBytes == 2 && folds == 0) {
+    attentionOfInt16(
+      q, qStep, positions, positionStep, length, out, outStep, queries,
+      dim, valueDim, layer, pagesOf(m), kvHead, kvHeads, scale, facts, head, isOfHeads ? 1 : 0, scratch,
+    );
+    return;
+  }
   if (queries > 1 && folds == 0 && facts == 0 && dim == valueDim && (dim & 15) == 0) {
     const ends = isCausal ? positions : <usize>word(L.CTL_POSITIONS) + <usize>(last << 2);
     attentionOfRun(
       q, qStep, ends, isCausal ? positionStep : 0, out, outStep, queries,
-      dim, layer, pagesOf(m), kvHead, kvHeads, scale, valueBytes, scratch,
+      dim, layer, pagesOf(m), kvHead, kvHeads, scale, scratch,
     );
     return;
   }
   for (let n = 0; n < queries; n++) {
     const position = load<i32>(positions + <usize>(n * positionStep));
-    const length = isCausal ? position + 1 : seenEnd(facts, position, positionOf(last) + 1);
+    const seen = isCausal ? position + 1 : seenEnd(facts, position, length);
     attention(
-      q + <usize>(n * qStep), dim, valueDim, layer, pagesOf(m), kvHead, kvHeads, length, position, scale,
+      q + <usize>(n * qStep), dim, valueDim, layer, pagesOf(m), kvHead, kvHeads, seen, position, scale,
       out + <usize>(n * outStep), valueBytes, folds, facts, isOfHeads ? head + n : head, scratch,
     );
   }

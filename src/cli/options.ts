@@ -1,6 +1,12 @@
 /** Options that several commands share, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { GenerateOptions, LoadOptions, RopeScalingOption } from '../runtime/types.js';
+import {
+  type GenerateOptions,
+  type KvType,
+  kvTypes,
+  type LoadOptions,
+  type RopeScalingOption,
+} from '../runtime/types.js';
 import { readTextFile } from './text-file.js';
 
 export function parseNumber(text: string): number {
@@ -38,6 +44,7 @@ export interface EngineFlags {
   readonly context?: number;
   readonly workers?: number;
   readonly ropeScaling?: RopeScalingOption;
+  readonly kvType?: KvType;
   readonly chatTemplate?: string;
   readonly chatTemplateFile?: string;
   readonly quantize?: string;
@@ -86,6 +93,7 @@ export function addEngineOptions(command: Command): Command {
       'load matrices in this type, e.g. q8_0 or q4_k (default: as they are stored)',
     )
     .option('--workers <n>', 'threads that compute (default: one per core)', parseCount)
+    .addOption(new Option('--kv-type <type>', 'how keys and values are kept (default: int16)').choices(kvTypes))
     .option('--chat-template <jinja|name>', "in place of the model's, or another one of its file by name")
     .addOption(
       new Option('--chat-template-file <path>', "Jinja in place of the model's chat template").conflicts(
@@ -105,6 +113,7 @@ export async function loadOptions({
   workers,
   ropeScaling,
   quantize,
+  kvType,
   chatTemplate,
   chatTemplateFile,
   chatTemplateKwargs,
@@ -118,6 +127,7 @@ export async function loadOptions({
     ...(workers !== undefined && { workers }),
     ...(ropeScaling !== undefined && { ropeScaling }),
     ...(quantize !== undefined && { quantize }),
+    ...(kvType !== undefined && { kvType }),
   };
 }
 

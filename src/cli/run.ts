@@ -4,7 +4,7 @@ import { OptionError } from '../core/errors.js';
 import { type ChatMessage, type Engine, type GenerateEnd, load } from '../index.js';
 import { validateGenerate } from '../runtime/engine/options.js';
 import { compileGrammar } from '../runtime/grammar/grammar.js';
-import { type GenerateOptions, type Prompt, simdNames } from '../runtime/types.js';
+import { type GenerateOptions, type LoadOptions, type Prompt, simdNames } from '../runtime/types.js';
 import { addFormOptions, type FormFlags, grammarOf } from './form.js';
 import { interruptible } from './interrupt.js';
 import {
@@ -127,11 +127,13 @@ export async function loadWithProgress(
   path: string,
   flags: EngineFlags,
   signal: AbortSignal,
+  options: LoadOptions = {},
 ): Promise<Engine> {
   const bar = progressBar('loading', 'bytes');
   try {
     const engine = await load(path, {
       ...(await loadOptions(flags)),
+      ...options,
       signal,
       onProgress: ({ loadedBytes, totalBytes }) => bar.update(loadedBytes, totalBytes),
     });

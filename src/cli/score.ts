@@ -35,7 +35,8 @@ async function score(flags: ScoreFlags, signal: AbortSignal): Promise<void> {
   }
   const path = await obtain(flags.model, signal);
   const text = flags.text === undefined ? null : await readTextFile(flags.text);
-  const engine = await loadWithProgress(path, flags, signal);
+  // Scores are what other engines are compared with.
+  const engine = await loadWithProgress(path, flags, signal, { kvType: 'f32' });
   try {
     const ids = text === null ? flags.ids! : engine.tokenizer.encode(text);
     if (ids.length < 2) {

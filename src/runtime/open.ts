@@ -1,6 +1,6 @@
 /** From a byte source to a running engine: read, place, lay out, load, start. The same in Node and in a browser. */
 import type { Model } from '../../models/model.js';
-import { cachedValues, parameterCount } from '../../models/weights.js';
+import { parameterCount } from '../../models/weights.js';
 import { OptionError } from '../core/errors.js';
 import { readGguf } from '../formats/gguf.js';
 import type { GgufMetadata } from '../formats/gguf-metadata.js';
@@ -27,7 +27,7 @@ import { kvPagePositions, type Layout, layOut } from './program/layout.js';
 import { requireKernels, scratchOf, stateWordsOf } from './program/ops/index.js';
 import { fillRopeTables } from './program/rope.js';
 import { allocate, loadWeights } from './program/weights.js';
-import { type LoadOptions, simdModes } from './types.js';
+import { type KvType, kvTypes, type LoadOptions, simdModes } from './types.js';
 
 /** What differs between Node and a browser. */
 export interface Platform {
@@ -133,7 +133,7 @@ export async function openEngine(
     parameters: parameterCount(model.ops),
     weightBytes: layout.weightBytes,
     kvBytes: layout.kvBytes,
-    kvBytesPerToken: cachedValues(model.ops) * layout.kvValueBytes,
+    kvBytesPerToken: layout.kvBytes / (layout.pages * kvPagePositions),
     context: layout.context,
     workers: layout.workers,
     simd,
@@ -172,7 +172,7 @@ interface Settings {
   readonly kvTokens: number;
   readonly prefillChunk: number;
   readonly maxRows: number;
-  readonly kvType: 'f16' | 'f32';
+  readonly kvType: KvType;
 }
 
 const loadNames: Readonly<Record<keyof LoadOptions, true>> = {
@@ -222,9 +222,10 @@ function checkOptions(
   const { ropeScaling } = options;
   const trained = Math.floor(shape.maxPositionEmbeddings * (ropeScaling?.factor ?? 1));
   const context = options.context ?? Math.min(trained, defaultContext);
-  const { kvType = 'f32', simd = 'auto' } = options;
+  // A plan of several PEs is what the fabric computes too, and that keeps f32.
+  const { kvType = options.rectangle ? 'f32' : 'int16', simd = 'auto' } = options;
   for (const [what, value, allowed] of [
-    ['kvType', kvType, ['f16', 'f32']],
+    ['kvType', kvType, kvTypes],
     ['simd', simd, ['auto', ...simdModes]],
   ] as const) {
     if (allowed.some((name) => name === value)) continue;

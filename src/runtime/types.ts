@@ -7,8 +7,9 @@ import type { EncodeTurn } from './engine/texts.js';
 
 export type { ChatMessage, TokenDecoder, Tokenizer } from '../formats/tokenizer-types.js';
 
-/** How the key and value vectors of past tokens are stored. */
-export type KvType = 'f16' | 'f32';
+/** How the key and value vectors of past tokens are stored; int16 have a scale per vector. */
+export const kvTypes = ['int16', 'f32'] as const;
+export type KvType = (typeof kvTypes)[number];
 
 /**
  * How integers are multiplied, with the same bits: `simd` in plain 128-bit SIMD, the others in relaxed SIMD, `relaxed` by
@@ -35,6 +36,7 @@ export interface LoadOptions {
   readonly context?: number;
   /** Threads that compute; default: the number of cores. */
   readonly workers?: number;
+  /** Default int16: half the bytes, with errors as small as those of halves; f32 on a `rectangle`, as the fabric has it. */
   readonly kvType?: KvType;
   /** Prompt tokens processed per step; default 64. Does not change any result. */
   readonly prefillChunk?: number;

@@ -3,6 +3,7 @@
  * tile or with partial sums folded in a plan's order. A float64 operation on float32 numbers, rounded once more, is
  * the float32 operation (Figueroa, "When is double rounding innocuous?", 1995).
  */
+import { type Int16Vector, MOST, QUERY_MOST, toInt16 } from '#kernels/kv/reference.js';
 import { quantOf } from '#kernels/quants/index.js';
 import { type BlockQuant, emptyBlock, isBlockQuant, valuesOf } from '#kernels/quants/quant.js';
 import { type Reduce, tileStart } from '#src/placement/plan.js';
@@ -153,6 +154,74 @@ export function attention(
   const sum = f(f(total[0]! + total[1]!) + f(total[2]! + total[3]!));
   return total.slice(4).map((value) => value / sum);
 }
+
+/** `length` vectors of a cache of int16. */
+export const int16Vectors = (x: Float32Array, dim: number): Int16Vector[] =>
+  Array.from({ length: x.length / dim }, (_, p) => toInt16(x.subarray(p * dim, (p + 1) * dim)));
+
+/** Attention over a cache of int16 on one tile, K and V [length, dim]. */
+export function attentionOfInt16(
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  scale: number,
+): Float32Array {
+  const dim = q.length;
+  const [keys, values] = [int16Vectors(k, dim), int16Vectors(v, dim)];
+  const query = toInt16(q, QUERY_MOST);
+  const queryScale = f(scale * query.scale);
+  const scores = keys.map((key) => {
+    let whole = 0;
+    for (let from = 0; from < dim; from += 64) {
+      const products = key.codes.slice(from, from + 64).map((code, d) => code * query.codes[from + d]!);
+      whole = f(whole + f(products.reduce((a, b) => a + b, 0)));
+    }
+    return f(whole * f(key.scale * queryScale));
+  });
+  let top = Number.NEGATIVE_INFINITY;
+  let sums = new Float32Array(4);
+  let out = new Float32Array(dim);
+  for (let start = 0; start < scores.length; start += 128) {
+    const block = scores.slice(start, start + 128);
+    const before = top;
+    top = Math.max(top, exponent(block.reduce((a, b) => Math.max(a, b))));
+    const down = before - top < -125 ? 0 : 2 ** (before - top);
+    sums = sums.map((sum) => sum * down);
+    out = out.map((sum) => sum * down);
+    const products = block.map((score, i) => {
+      const t = f(score * f(Math.LOG2E));
+      if (t < top - 125) return 0;
+      const n = roundHalfEven(t);
+      const weight = f(exp2Fraction(f(t - n)) * 2 ** (n - top));
+      sums[i % 4]! += weight;
+      return f(weight * values[start + i]!.scale);
+    });
+    const step = f(products.reduce((a, b) => Math.max(a, b)) / MOST);
+    const inverse = step > 3e-39 ? f(1 / step) : 0;
+    const weights = products.map((product) => roundHalfEven(f(product * inverse)));
+    for (let page = 0; page < weights.length; page += 32) {
+      const some = weights.slice(page, page + 32);
+      out = out.map((sum, d) => {
+        const whole = some.reduce(
+          (total, weight, p) => total + weight * values[start + page + p]!.codes[d]!,
+          0,
+        );
+        return sum + f(f(whole) * step);
+      });
+    }
+  }
+  const sum = f(f(sums[0]! + sums[1]!) + f(sums[2]! + sums[3]!));
+  return out.map((value) => value / sum);
+}
+
+const exp2Polynomial = [
+  1.5353361883195e-4, 1.339887440266574e-3, 9.61843735767464e-3, 5.550332471162809e-2, 2.402264791363012e-1,
+  6.931472028550421e-1, 1,
+].map(f);
+
+/** 2^x for x from -0.5 to 0.5, as kernels/attention/int16 has it. */
+const exp2Fraction = (x: number): number =>
+  exp2Polynomial.slice(1).reduce((p, coefficient) => f(f(p * x) + coefficient), exp2Polynomial[0]!);
 
 /** gate / (1 + exp(-gate)) * up. */
 export function swiglu(gate: Float32Array, up: Float32Array): Float32Array {

@@ -3,18 +3,19 @@
 import { describe, expect, it } from 'vitest';
 import { SILU } from '#kernels/activation/numbers.js';
 import { pageBytes } from '#kernels/attention/spec.js';
+import { toInt16 } from '#kernels/kv/reference.js';
 import { matvec } from '#kernels/matvec/spec.js';
 import { packedBytes } from '#kernels/pack/spec.js';
 import { quantizedBytes } from '#kernels/quantize/spec.js';
 import { weightTypes } from '#kernels/quants/index.js';
 import { decodeFlops } from '#models/weights.js';
-import { fromF16, toF16 } from '#src/core/half.js';
+import { fromF16 } from '#src/core/half.js';
 import { Rng } from '#src/core/rng.js';
 import { readGguf } from '#src/formats/gguf.js';
 import { readModel } from '#src/formats/model-file.js';
 import { randomModelBytes } from '#src/formats/random-model.js';
 import { bytesSource } from '#src/formats/source.js';
-import { idOf, type KernelMachine, machines, matrixOf, packMatrix } from '../helpers/kernels.js';
+import { idOf, type KernelMachine, machines, matrixOf, normals, packMatrix } from '../helpers/kernels.js';
 import { exp, firstDifference, swiglu } from './emulate.js';
 
 /** Float32 numbers evenly over a range, both ends among them. */
@@ -46,7 +47,7 @@ function attentionExp(machine: KernelMachine, xs: Float32Array): Float32Array {
     const part = Float32Array.of(0, ...xs.subarray(from, from + length - 1));
     part.forEach((x, p) => {
       machine.write(k, Float32Array.of(x, 0));
-      kernels.kvAppend(layer, p, 0, 1, dim, dim, k, v, 4);
+      kernels.kvAppend(layer, p, 0, dim, dim, k, v, 4);
     });
     const { length: seen } = part;
     kernels.attention(q, dim, dim, layer, pages, 0, 1, seen, seen - 1, 1, out, 4, 0, 0, 0, scratch);
@@ -119,41 +120,39 @@ describe.each(machines)('on $build', (machine) => {
     expect(machine.damage()).toEqual([]);
   });
 
-  it('kvAppend rounds to half precision as formats do: ties, subnormals, overflow, NaN', () => {
-    const values: number[] = [
-      Number.POSITIVE_INFINITY,
-      Number.NaN,
-      65504,
-      65519.99,
-      65520,
-      65536,
-      3e38,
-      2 ** -149,
-    ];
-    const bits = new Uint32Array(1);
-    const float = new Float32Array(bits.buffer);
-    for (let half = 0; half < 0x7c00; half += 3) {
-      const tie = (fromF16(half) + fromF16(half + 1)) / 2;
-      float[0] = tie;
-      const around = [bits[0]! - 1, bits[0]! + 1].map((neighbour) => {
-        bits[0] = neighbour;
-        return float[0]!;
-      });
-      values.push(fromF16(half), ...(Number.isFinite(tie) ? [tie, ...around] : []));
-    }
-    const rng = new Rng(8);
-    for (let i = 0; i < 20000; i++) {
-      bits[0] = rng.nextUint32();
-      values.push(float[0]!);
-    }
-    const x = Float32Array.from([...values, ...values.map((value) => -value)]);
-    const isNan = (half: number): boolean => (half & 0x7fff) > 0x7c00;
-    const actual = appendHalves(machine, x);
-    const wrong = [...x.keys()].filter((i) => {
-      const expected = toF16(x[i]!);
-      return isNan(expected) ? !isNan(actual[i]!) : actual[i] !== expected;
+  it.each([2, 6, 64, 80])('kvAppend stores int16 and their scale as documented, dim %i', (dim) => {
+    machine.reset();
+    const [kvHeads, width] = [2, Math.ceil(dim / 4) * 4];
+    const bytes = machine.kernels.pageBytes(kvHeads, dim, dim, 2);
+    const page = machine.output('page', bytes);
+    const rng = new Rng(dim);
+    const special = [0, Number.NaN, Number.POSITIVE_INFINITY, 1e-44, 3e38, -1e30];
+    const stored = Array.from({ length: 32 * kvHeads }, (_, i) => {
+      const x = normals(rng, 2 * dim);
+      // Ties, and vectors that have no scale to divide by.
+      if (i % 3 === 0) x.set([8191, 0.5, 1.5, -2.5].slice(0, dim));
+      if (i < special.length) x[i % dim] = special[i]!;
+      if (i === special.length) x.fill(0);
+      const [slot, head] = [i % 32, i >> 5];
+      const [k, v] = [machine.input('k', x.subarray(0, dim)), machine.input('v', x.subarray(dim))];
+      machine.kernels.kvAppend(page, slot, head, dim, dim, k, v, 2);
+      return { slot, head, k: toInt16(x.subarray(0, dim)), v: toInt16(x.subarray(dim)) };
     });
-    expect(wrong.slice(0, 5).map((i) => `${x[i]} became ${actual[i]}, not ${toF16(x[i]!)}`)).toEqual([]);
+    const codes = new Int16Array(machine.bytes(page, bytes).buffer);
+    const scale = (at: number): number => new Float32Array(Int32Array.of(codes[at / 2]! << 16).buffer)[0]!;
+    const part = 64 + 64 * width;
+    for (const { slot, head, k, v } of stored) {
+      const keys = 2 * head * part;
+      const key = (d: number): number => (slot >> 4) * width * 16 + (d >> 1) * 32 + (slot & 15) * 2 + (d & 1);
+      const value = (d: number): number => (slot >> 1) * width * 2 + d * 2 + (slot & 1);
+      expect(scale(keys + 2 * slot)).toBe(k.scale);
+      expect(scale(keys + part + 2 * slot)).toBe(v.scale);
+      expect(k.codes.map((_, d) => codes[(keys + 64) / 2 + key(d)]! + 0)).toEqual(k.codes.map((c) => c + 0));
+      expect(v.codes.map((_, d) => codes[(keys + part + 64) / 2 + value(d)]! + 0)).toEqual(
+        v.codes.map((c) => c + 0),
+      );
+    }
+    expect(machine.damage()).toEqual([]);
   });
 
   it.each([2, 6, 8])('kvAppend lays out pages as documented, zeros after dim %i', (dim) => {
@@ -167,10 +166,10 @@ describe.each(machines)('on $build', (machine) => {
         const k = Float32Array.from({ length: dim }, (_, d) => 1 + position * 1000 + head * 100 + d);
         const v = k.map((value) => -value);
         const inputs = [machine.input('k', k), machine.input('v', v)] as const;
-        machine.kernels.kvAppend(page, position, head, kvHeads, dim, dim, ...inputs, 4);
-        const kGroup = (head * 32 + (position & ~3)) * width + (position & 3);
+        machine.kernels.kvAppend(page, position, head, dim, dim, ...inputs, 4);
+        const kGroup = (2 * head * 32 + (position & ~3)) * width + (position & 3);
         for (let d = 0; d < dim; d++) expected[kGroup + d * 4] = k[d]!;
-        expected.set(v, ((kvHeads + head) * 32 + position) * width);
+        expected.set(v, ((2 * head + 1) * 32 + position) * width);
       }
     }
     expect(machine.damage()).toEqual([]);
@@ -191,28 +190,6 @@ describe.each(machines)('on $build', (machine) => {
     }
   });
 });
-
-/** The f16 V of a page [position, dim] for x cut into pages. */
-function appendHalves(machine: KernelMachine, x: Float32Array<ArrayBuffer>): Uint16Array {
-  machine.reset();
-  const dim = 64;
-  const values = dim * 32;
-  const count = Math.ceil(x.length / values);
-  const padded = new Float32Array(count * values);
-  padded.set(x);
-  const address = machine.input('v', padded);
-  const page = machine.output('page', machine.kernels.pageBytes(1, dim, dim, 2));
-  const stored = new Uint16Array(padded.length);
-  for (let i = 0; i < count; i++) {
-    for (let slot = 0; slot < 32; slot++) {
-      const v = address + (i * values + slot * dim) * 4;
-      machine.kernels.kvAppend(page, slot, 0, 1, dim, dim, v, v, 2);
-    }
-    stored.set(new Uint16Array(machine.bytes(page + values * 2, values * 2).buffer), i * values);
-  }
-  expect(machine.damage()).toEqual([]);
-  return stored;
-}
 
 it('the FLOPs of the matvec spec are those of a model without context', async () => {
   const bytes = randomModelBytes({

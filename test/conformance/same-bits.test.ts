@@ -1,10 +1,10 @@
 /** Orders of sums that are promised bit by bit: rows at once, ranges of rows, tiles folded in a plan's order. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fromInt16 } from '#kernels/kv/reference.js';
 import { scratchBytes } from '#kernels/matmul/spec.js';
 import type { MatrixShape } from '#kernels/pack/spec.js';
 import { isBlockType, quantOf, type WeightType, weightTypes } from '#kernels/quants/index.js';
-import { fromF16, toF16 } from '#src/core/half.js';
 import { Rng } from '#src/core/rng.js';
 import {
   fillKv,
@@ -175,19 +175,24 @@ describe.each(machines)('on $build', (machine) => {
           const of = foldsOf(algorithm, parts, 0);
           const out = machine.output('out', dim * 4);
           const partialBytes = (Math.ceil(dim / 4) + 1) * 16;
-          const [table, scratch] = placed(machine, of, partialBytes, 272 + parts * partialBytes);
+          const [table, scratch] = placed(machine, of, partialBytes, 24_000 + parts * partialBytes);
           const cache = [layer, pages, head, kvHeads, length, length - 1] as const;
           const results = [scale, out, bytes, table, 0, 0, scratch] as const;
           machine.kernels.attention(machine.input('q', q), dim, dim, ...cache, ...results);
           const stored = (x: Float32Array): Float32Array =>
             Float32Array.from({ length: length * dim }, (_, i) => {
-              const value = x[(Math.floor(i / dim) * kvHeads + head) * dim + (i % dim)]!;
-              return bytes === 4 ? value : fromF16(toF16(value));
+              return x[(Math.floor(i / dim) * kvHeads + head) * dim + (i % dim)]!;
             });
+          const widened = (x: Float32Array): Float32Array =>
+            bytes === 4
+              ? x
+              : Float32Array.from(emulated.int16Vectors(x, dim).flatMap((one) => [...fromInt16(one)]));
           expectSame(
             machine,
             machine.floats(out, dim),
-            emulated.attention(q, stored(k), stored(v), scale, of),
+            bytes === 2 && parts === 1
+              ? emulated.attentionOfInt16(q, stored(k), stored(v), scale)
+              : emulated.attention(q, widened(stored(k)), widened(stored(v)), scale, of),
           );
         }),
       );
@@ -214,17 +219,23 @@ describe.each(machines)('on $build', (machine) => {
           const scale = Math.fround(1 / Math.sqrt(dim));
           const queries = machine.input('q', q);
           const alone = machine.output('alone', q.length * 4);
-          const scratch = machine.output('scratch', 272 + (dim / 4 + 1) * 16);
+          const scratch = machine.output('scratch', 4096);
           positions.forEach((position, i) => {
             const cache = [dim, dim, layer, pages, head, kvHeads, position + 1, position, scale] as const;
             const to = alone + i * dim * 4;
             machine.kernels.attention(queries + i * dim * 4, ...cache, to, bytes, 0, 0, 0, scratch);
           });
           const out = machine.output('out', q.length * 4);
-          const wide = machine.output('run scratch', 256 + 256 * dim + positions.length * (dim + 8) * 4);
+          const wide = machine.output('run scratch', 1536 + positions.length * (48 + 6 * dim));
           const where = machine.input('positions', Int32Array.from(positions));
           const run = [queries, dim * 4, where, 4, out, dim * 4, positions.length] as const;
-          machine.kernels.attentionOfRun(...run, dim, layer, pages, head, kvHeads, scale, bytes, wide);
+          if (bytes === 4) {
+            machine.kernels.attentionOfRun(...run, dim, layer, pages, head, kvHeads, scale, wide);
+          } else {
+            const [[from, qStep, at, step], rest] = [run, [dim, dim, layer, pages, head, kvHeads]] as const;
+            const to = [0, out, dim * 4, positions.length] as const;
+            machine.kernels.attentionOfInt16(from, qStep, at, step, ...to, ...rest, scale, 0, 0, 0, wide);
+          }
           expectSame(machine, machine.floats(out, q.length), machine.floats(alone, q.length));
         }),
       );

@@ -51,7 +51,7 @@ describe.each(goldens.map((golden, i) => [`${golden.architecture}, ${i}`, golden
     it('makes of token ids what transformers makes of them', async () => {
       const path = temporaryFile(goldenModel(golden));
       const normalize = golden.keys.pooling_type !== 4;
-      const { embeddings } = await withEngine(path, {}, (engine) =>
+      const { embeddings } = await withEngine(path, { kvType: 'f32' }, (engine) =>
         engine.embed(golden.inputs, { normalize }),
       );
       for (const [i, expected] of golden.results.entries()) {

@@ -286,7 +286,7 @@ export function fillKv(
     for (let head = 0; head < kvHeads; head++) {
       const page = layer + numbers[p >> 5]! * pageBytes;
       const at = (p * kvHeads + head) * dim * 4;
-      kernels.kvAppend(page, p & 31, head, kvHeads, dim, dim, kAddress + at, vAddress + at, kvValueBytes);
+      kernels.kvAppend(page, p & 31, head, dim, dim, kAddress + at, vAddress + at, kvValueBytes);
     }
   }
   machine.freeze(layer);

@@ -60,7 +60,29 @@ export interface KernelExports {
       kvHead: number,
       kvHeads: number,
       scale: number,
-      valueBytes: number,
+      scratch: number,
+    ]
+  ): void;
+  attentionOfInt16(
+    ...args: [
+      q: number,
+      qStep: number,
+      positions: number,
+      positionStep: number,
+      length: number,
+      out: number,
+      outStep: number,
+      queries: number,
+      dim: number,
+      valueDim: number,
+      layer: number,
+      pages: number,
+      kvHead: number,
+      kvHeads: number,
+      scale: number,
+      facts: number,
+      head: number,
+      headStep: number,
       scratch: number,
     ]
   ): void;
@@ -83,7 +105,6 @@ export interface KernelExports {
       page: number,
       slot: number,
       kvHead: number,
-      kvHeads: number,
       dim: number,
       valueDim: number,
       k: number,

@@ -1,4 +1,5 @@
 /** Where everything lies in the engine's memory: one pass over the plan and the weights, before anything is loaded. */
+import { pageBytes } from '../../../kernels/attention/spec.js';
 import { packedBytes } from '../../../kernels/pack/spec.js';
 import { CTL_WORDS } from '../../../kernels/program/instructions.js';
 import { quantizedBytes } from '../../../kernels/quantize/spec.js';
@@ -139,13 +140,12 @@ export function ropeKey(table: RopeTable): string {
   return JSON.stringify(table);
 }
 
-/** Bytes of one page of an attention op's cache, as in kernels/kv `pageBytes`. */
+/** Bytes of one page of an attention op's cache. */
 export function pageBytesOf(
   { kvHeads, headDim, valueDim, v }: Pick<OpOf<'attention'>, 'kvHeads' | 'headDim' | 'valueDim' | 'v'>,
   valueBytes: number,
 ): number {
-  const width = roundUp(headDim, 4) + (v === null ? 0 : roundUp(valueDim, 4));
-  return kvHeads * kvPagePositions * width * valueBytes;
+  return pageBytes(kvHeads, headDim, v === null ? 0 : valueDim, valueBytes);
 }
 
 /** The layout; sizes are exact, so `arena.size()` tells what the engine will need before any of it is loaded. */

@@ -24,11 +24,12 @@ import type { RuntimeKind } from './kind.js';
 const pagePositions = 32;
 
 export const attention: RuntimeKind<'attention'> = {
-  /** As kernels/attention needs: for one query over the tiles, and for a run of queries. */
+  /** As kernels/attention needs: for one query over the tiles of a page as f32, and for a run of queries. */
   scratch({ headDim, valueDim, reduce }) {
     const vectors = Math.ceil(valueDim / 4) + 1;
-    const widePage = 2 * pagePositions * headDim * 4;
-    return Math.max(272 + 16 * vectors * reduce.parts, 256 + widePage + ATTENTION_RUN * 16 * (vectors + 1));
+    const widePage = pagePositions * (headDim + valueDim + 6) * 4;
+    const query = 16 * (vectors + 3) + 2 * (headDim + 3);
+    return Math.max(272 + 16 * vectors * reduce.parts + widePage, 1536 + ATTENTION_RUN * query);
   },
   compile(op, image) {
     const { kvHeads, headDim, valueDim } = op;
