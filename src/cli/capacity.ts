@@ -19,6 +19,7 @@ import { parseCount, parseNumber } from './options.js';
 import { printJson } from './output.js';
 import { machineOf, parsePrices } from './plan.js';
 import { writeReports } from './reports.js';
+import { parseSlo } from './slo.js';
 import { startSweep } from './sweep-run.js';
 
 interface CapacityFlags {
@@ -330,20 +331,6 @@ function readTrace(path: string): string {
 
 function conflict(what: string, given: string, expected: string): OptionError {
   return new OptionError({ what, given, expected, todo: 'Leave the option out or add such a machine.' });
-}
-
-const METRICS = { ttft: 'ttftMs', tpot: 'tpotMs', itl: 'itlMs', e2el: 'e2elMs' } as const;
-
-function parseSlo(text: string): Omit<Slo, 'percentile'> {
-  const limits: Partial<Record<'ttftMs' | 'tpotMs' | 'itlMs' | 'e2elMs', number>> = {};
-  for (const part of text.split(',')) {
-    const match = /^\s*(ttft|tpot|itl|e2el)\s*=\s*(\d+(?:\.\d+)?)\s*(ms|s)?\s*$/i.exec(part);
-    const limit = match ? Number(match[2]) * (match[3]?.toLowerCase() === 's' ? 1e3 : 1) : 0;
-    if (!match || !(limit > 0))
-      throw new InvalidArgumentError('Expected limits such as ttft=500ms,tpot=20ms; also itl and e2el.');
-    limits[METRICS[match[1]!.toLowerCase() as keyof typeof METRICS]] = limit;
-  }
-  return limits;
 }
 
 function parsePositive(text: string): number {

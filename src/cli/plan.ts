@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { countParameters, kvBytesPerToken, type ModelCard } from '../../models/card.js';
 import { OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
+import type { Slo } from '../fleet/types.js';
 import { parseMachineJson, parseWafer } from '../machine/custom.js';
 import { parseGpu } from '../machine/gpus.js';
 import { resolveCard } from '../platform/node/cards.js';
@@ -19,7 +20,19 @@ import { findMachine } from '../timing/local-run.js';
 import { commandLine } from './command-line.js';
 import { parseCount, parseNumber } from './options.js';
 import { formatNumber, formatTable, printJson } from './output.js';
+import {
+  meets,
+  parseSweep,
+  requireClosedForm,
+  type Settings,
+  type SweptPlan,
+  sweepCsv,
+  sweepTable,
+  tried,
+  usersWithin,
+} from './plan-sweep.js';
 import { writeReports } from './reports.js';
+import { parseSlo } from './slo.js';
 
 interface PlanFlags {
   readonly model?: string;
@@ -43,6 +56,9 @@ interface PlanFlags {
   readonly html?: string;
   readonly md?: string;
   readonly svg?: string;
+  readonly slo?: Omit<Slo, 'percentile'>;
+  readonly sweep?: readonly Settings[];
+  readonly csv?: string;
   readonly json?: boolean;
 }
 
@@ -93,6 +109,13 @@ export function registerPlan(program: Command): void {
     .option('--html <file>', 'write a report')
     .option('--md <file>', 'write the report as Markdown')
     .option('--svg <file>', 'write the floor plan of the first wafer machine')
+    .option(
+      '--slo <limits>',
+      'how many users fit within limits such as ttft=500ms,tpot=20ms, also e2el',
+      parseSlo,
+    )
+    .option('--sweep <lists...>', 'all combinations of lists such as tp=1,2,4 weights=4,8', parseSweep)
+    .option('--csv <file>', 'write what --sweep or --slo found, a line for each configuration')
     .option('--json', 'print one JSON document on stdout')
     .addHelpText(
       'after',
@@ -121,6 +144,11 @@ async function run(flags: PlanFlags, version: string): Promise<void> {
   const card = await resolveCard(flags.model);
   const machines = flags.machine.map(machineOf);
   checkTogether(flags, machines);
+  if (flags.sweep || flags.slo) {
+    checkSweep(flags);
+    return sweep(card, machines, flags);
+  }
+  if (flags.csv !== undefined) throw notTogether('--csv', 'with --sweep or --slo');
   const requests = machines.map((machine) => requestFor(card, machine, flags));
   const results = machines.map((machine, at) => plan(card, machine, requests[at]!));
   await writeReports(flags, async () => {
@@ -131,6 +159,75 @@ async function run(flags: PlanFlags, version: string): Promise<void> {
   if (flags.svg !== undefined) await writeFileAtomic(flags.svg, floorPlan(results, machines));
   if (flags.json) printJson(toJson(card, results));
   else console.log(report(card, results));
+}
+
+function checkSweep(flags: PlanFlags): void {
+  const lost = (['html', 'md', 'svg'] as const).filter((name) => flags[name] !== undefined);
+  if (lost.length > 0)
+    throw notTogether(lost.map((name) => `--${name}`).join(', '), 'without --sweep and --slo');
+  const twice = Object.keys(flags.sweep?.[0] ?? {}).filter(
+    (name) => name !== 'concurrency' && flags[name as keyof PlanFlags] !== undefined,
+  );
+  if (twice.length > 0)
+    throw notTogether(twice.map((name) => `--${name}`).join(', '), 'once, as a list of --sweep or by itself');
+}
+
+function notTogether(given: string, expected: string): OptionError {
+  return new OptionError({ what: 'options', given, expected, todo: 'Leave one of them out.' });
+}
+
+/** Every combination on every machine; options of the other kind of machine are left out of a machine's. */
+async function sweep(card: ModelCard, machines: readonly Machine[], flags: PlanFlags): Promise<void> {
+  const { slo, sweep: combinations = [{}] } = flags;
+  if (slo) requireClosedForm(slo);
+  const rows = machines.flatMap((machine) => {
+    const own = combinations.map((settings) => settingsFor(machine, settings));
+    const unique = [...new Map(own.map((settings) => [JSON.stringify(settings), settings])).values()];
+    return unique.map((settings): SweptPlan => {
+      const request = requestFor(card, machine, { ...flags, ...settings });
+      const { result, reason } = tried(() => plan(card, machine, request));
+      const withinSlo =
+        slo === undefined || result === null
+          ? null
+          : usersWithin(
+              // Of the machines that hold one request, unless their number was given.
+              (concurrency) =>
+                tried(() =>
+                  plan(card, machine, { ...request, count: request.count ?? result.count, concurrency }),
+                ).result,
+              (one) => meets(one, slo, request.outputTokens),
+            );
+      return { machine: machine.name, settings, result, withinSlo, reason };
+    });
+  });
+  if (flags.csv !== undefined) await writeFileAtomic(flags.csv, sweepCsv(rows));
+  if (flags.json) {
+    const results = rows.map(({ machine, settings, result, withinSlo, reason }) => ({
+      machine,
+      settings,
+      ...(result && summaryOf(result)),
+      ...(withinSlo && {
+        withinSlo: { users: withinSlo.users, ...(withinSlo.result && summaryOf(withinSlo.result)) },
+      }),
+      ...(reason !== null && { reason }),
+    }));
+    printJson({ model: card.name, simulated: true, ...(slo && { slo }), results });
+  } else console.log(sweepTable(rows));
+}
+
+function settingsFor(machine: Machine, { tp, ep, engine, clock, grid, ...settings }: Settings): Settings {
+  return machine.kind === 'wafer'
+    ? { ...settings, ...(clock !== undefined && { clock }), ...(grid !== undefined && { grid }) }
+    : {
+        ...settings,
+        ...(tp !== undefined && { tp }),
+        ...(ep !== undefined && { ep }),
+        ...(engine !== undefined && { engine }),
+      };
+}
+
+function summaryOf({ plan: _, decode: __, prefill: ___, ...result }: PlanResult): object {
+  return result;
 }
 
 /** What the report shows: the results, and the frontier of throughput and interactivity around each. */

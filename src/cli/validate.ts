@@ -112,7 +112,7 @@ function pointsText(points: readonly Point[]): string {
   );
   const wafers = groups.some(({ group }) => group.startsWith('wafers, tokens'));
   const note =
-    'Wafers: wanted are 25 % without drafting and 20 % with it. Vendors say neither clock, kernels, precision nor whether they draft, and one model has been published at 450 and at 2,314 tokens/s on four wafers, so no model of the machine can meet both.';
+    'Wafers: wanted are 25 % without drafting and 20 % with it. Vendors say neither clock, kernels, precision nor whether they draft, and one model has been published at 450 and at 2,314 tokens/s on four wafers: without those conditions one prediction misses one of them.';
   return [table, summary, ...(wafers ? [note] : []), ...new Set(left)].join('\n\n');
 }
 

@@ -1,5 +1,8 @@
 /** Questions as planners ask them: which machines there are, so many users, what to buy and how sure that is. */
-import { describe, expect, it } from 'vitest';
+import { readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CapacityResult } from '#src/fleet/types.js';
 import { waferflow } from './cli.js';
 
@@ -70,5 +73,64 @@ describe('planning questions', () => {
     expect(lonely).toMatchObject({ code: 2, stderr: expect.stringContaining('--users') });
     const odd = await waferflow([...USERS, '--think', 'long']);
     expect(odd).toMatchObject({ code: 2, stderr: expect.stringContaining('20s') });
+  });
+
+  it('plan --sweep costs all combinations, of each machine those that it knows', async () => {
+    const csv = join(tmpdir(), `waferflow-sweep-${process.pid}.csv`);
+    onTestFinished(() => rmSync(csv, { force: true }));
+    const sweep = ['--sweep', 'tp=4,8', 'weights=16,8', 'concurrency=1,4', '--csv', csv];
+    const { code, stdout } = await waferflow(['plan', '--model', 'llama-3.1-70b', ...sweep, '--json']);
+    expect(code).toBe(0);
+    const { results } = JSON.parse(stdout) as {
+      results: { machine: string; settings: object; tpotMs: number }[];
+    };
+    expect(results.filter(({ machine }) => machine === 'wse-3')).toHaveLength(4);
+    expect(results.filter(({ machine }) => machine === 'h200')).toHaveLength(8);
+    const [header = '', ...lines] = readFileSync(csv, 'utf8').trim().split('\n');
+    expect(header.split(',').slice(0, 4)).toEqual(['machine', 'weights', 'concurrency', 'tp']);
+    expect(lines).toHaveLength(12);
+    const one = await waferflow([
+      'plan',
+      '--model',
+      'llama-3.1-70b',
+      '--machine',
+      'h200',
+      '--tp',
+      '8',
+      '--json',
+    ]);
+    const [alone] = (JSON.parse(one.stdout) as { results: { tpotMs: number }[] }).results;
+    const same = results.find(
+      ({ settings }) => JSON.stringify(settings) === '{"weights":16,"concurrency":1,"tp":8}',
+    );
+    expect(same?.tpotMs).toBe(alone?.tpotMs);
+  });
+
+  it('plan --slo finds the most users within the limits', async () => {
+    const args = ['plan', '--model', 'llama-3.1-8b', '--machine', 'h200', '--json'];
+    const { stdout } = await waferflow([...args, '--slo', 'tpot=10ms']);
+    const [found] = (JSON.parse(stdout) as { results: { withinSlo: { users: number; tpotMs: number } }[] })
+      .results;
+    const { users, tpotMs } = found!.withinSlo;
+    expect(users).toBeGreaterThan(1);
+    expect(tpotMs).toBeLessThanOrEqual(10);
+    const more = await waferflow([...args, '--count', '1', '--concurrency', `${users + 1}`]);
+    const [over] = (JSON.parse(more.stdout) as { results: { tpotMs: number }[] }).results;
+    expect(over!.tpotMs).toBeGreaterThan(10);
+    const none = await waferflow([...args, '--slo', 'tpot=0.001ms']);
+    expect(JSON.parse(none.stdout)).toMatchObject({ results: [{ withinSlo: { users: 0 } }] });
+  });
+
+  it.each([
+    [['--sweep', 'warp=9'], 'warp'],
+    [['--sweep', 'tp=x'], 'tp'],
+    [['--sweep', 'tp=1,2', '--html', 'x.html'], '--html'],
+    [['--csv', 'x.csv'], '--sweep'],
+    [['--slo', 'itl=5ms'], 'capacity'],
+    [['--tp', '2', '--sweep', 'tp=1,2'], '--tp'],
+  ])('plan refuses %j and says why', async (args, word) => {
+    const { code, stderr } = await waferflow(['plan', ...args]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(word);
   });
 });

@@ -29,8 +29,9 @@ export const WAFER_CONSTANTS = {
   /** Between two tokens: sampling, control, the token's way out. Experts' and dense models alike. */
   stepUs: {
     value: 100,
-    tag: 'fitted',
-    source: 'public speeds per user of Llama-3.1-8B, Qwen3-32B and gpt-oss-120B as a service',
+    tag: 'guessed',
+    source:
+      'chosen by eye, a round number beside public speeds per user of Llama-3.1-8B, Qwen3-32B and gpt-oss-120B',
   },
   /** A request's way from the client to the wafer and its first token's way back. */
   requestMs: {
