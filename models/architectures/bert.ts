@@ -16,7 +16,7 @@ function kin(name: string, mixer: Part, style: Partial<Style> = {}): Architectur
         mlp: plain('gelu'),
         norms: { before: null, sum: 'attn_output_norm', mlpBefore: null, mlpSum: 'layer_output_norm' },
         outputNorm: null,
-        pooled: ranked('first', 'tanh'),
+        pooled: ranked(config.isRanker ? 'first' : 'mean', 'tanh'),
         ...style,
       }),
     unread: [/^cls\./],

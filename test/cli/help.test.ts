@@ -14,6 +14,7 @@ const commands = [
   'tokenize',
   'chat',
   'score',
+  'embed',
   'eval',
   'models',
   'models pull',

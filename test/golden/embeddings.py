@@ -187,12 +187,22 @@ def causal(layers, head, kv_heads, norms):
 INPUTS = [[1, 17, 54, 90, 2], [1] + [(i * 37) % 90 + 4 for i in range(45)] + [2]]
 
 
-def load(model, tensors, names, plus=0.0, also=()):
-    """Puts the weights where transformers has them; what is not named there keeps no say in the rows."""
+def load(model, described, names, plus=0.0, tensors=None):
+    """Puts the weights where transformers has them, and says in `described` what a folder of the model would hold."""
+    tensors = tensors or described["tensors"]
     state = {names(name): weight(name, shape) - (plus if "norm" in name else 0) for name, shape in tensors.items()}
     missing, unexpected = model.load_state_dict(state, strict=False)
-    left = [name for name in missing if "pooler" not in name and name not in also]
+    left = [name for name in missing if "pooler" not in name]
     assert not left and not unexpected, (left, unexpected)
+    config = model.config.to_dict()
+    general = ("return_dict", "output_", "problem_type", "id2label", "label2id", "chunk_size", "is_", "torchscript",
+               "transformers_version", "dtype", "_name_or_path", "layer_types")
+    described["folder"] = {
+        "config": {"architectures": [type(model).__name__]}
+        | {key: value for key, value in config.items() if value is not None and not key.startswith(general)},
+        "names": {name: names(name) for name in tensors},
+        "lessOne": plus == 1,
+    }
     return model.eval()
 
 
@@ -220,7 +230,7 @@ def scores(model):
 def all_models():
     gelu = {"hidden_act": "gelu"}
     model = dict(tensors=encoder(True, positions=True), keys={**KEYS, **LAYER, "pooling_type": 1})
-    made = load(BertModel(BertConfig(**SIZES, **gelu, layer_norm_eps=1e-5)), model["tensors"], bert_names)
+    made = load(BertModel(BertConfig(**SIZES, **gelu, layer_norm_eps=1e-5)), model, bert_names)
     yield "bert", model, vectors(made, "mean")
 
     # The classifier's first product is BERT's pooler, as GGUF writers have it.
@@ -235,18 +245,18 @@ def all_models():
 
     ranker = BertForSequenceClassification(BertConfig(**SIZES, **gelu, layer_norm_eps=1e-5, num_labels=1))
     model = dict(tensors={**tensors, **heads}, keys={**KEYS, **LAYER, "pooling_type": 4})
-    yield "bert", model, scores(load(ranker, model["tensors"], ranked))
+    yield "bert", model, scores(load(ranker, model, ranked))
 
     rope = {"rope_theta": 1000.0, "rope_type": "default"}
     model = dict(tensors=encoder(False, gate=True), keys={**KEYS, **LAYER, "pooling_type": 1, "rope.freq_base": 1000.0})
     config = NomicBertConfig(**SIZES, hidden_act="silu", layer_norm_eps=1e-5, rope_parameters=rope)
-    yield "nomic-bert", model, vectors(load(NomicBertModel(config), model["tensors"], nomic_names), "mean")
+    yield "nomic-bert", model, vectors(load(NomicBertModel(config), model, nomic_names), "mean")
 
     model = dict(tensors=encoder(True, types=1),
                  keys={**KEYS, **LAYER, "pooling_type": 1, "rope.freq_base": 20000.0})
     rope = {"rope_theta": 20000.0, "rope_type": "default"}
     config = JinaEmbeddingsV3Config(**SIZES, **gelu, layer_norm_eps=1e-5, type_vocab_size=1, rope_parameters=rope)
-    yield "jina-bert-v3", model, vectors(load(JinaEmbeddingsV3Model(config), model["tensors"], jina3_names), "mean")
+    yield "jina-bert-v3", model, vectors(load(JinaEmbeddingsV3Model(config), model, jina3_names), "mean")
 
     sizes = {**SIZES, **ENDS, "num_hidden_layers": 4}
     ropes = {"full_attention": {"rope_theta": 160000.0, "rope_type": "default"},
@@ -255,8 +265,7 @@ def all_models():
             "attention.sliding_window": 16}
     config = dict(**sizes, norm_eps=1e-5, local_attention=16, rope_parameters=ropes)
     model = dict(tensors=modern(4), keys={**keys, "pooling_type": 2})
-    yield "modern-bert", model, vectors(load(ModernBertModel(ModernBertConfig(**config)), model["tensors"],
-                                             modern_names), "first")
+    yield "modern-bert", model, vectors(load(ModernBertModel(ModernBertConfig(**config)), model, modern_names), "first")
 
     names = {"cls": "head.dense", "cls.norm": "head.norm", "cls.output": "classifier"}
     heads = {"cls.weight": [HIDDEN, HIDDEN], "cls.norm.weight": [HIDDEN], "cls.output.weight": [1, HIDDEN],
@@ -268,7 +277,7 @@ def all_models():
 
     ranker = ModernBertForSequenceClassification(ModernBertConfig(**config, num_labels=1, classifier_pooling="mean"))
     model = dict(tensors={**modern(4), **heads}, keys={**keys, "pooling_type": 4})
-    yield "modern-bert", model, scores(load(ranker, model["tensors"], modern_ranked))
+    yield "modern-bert", model, scores(load(ranker, model, modern_ranked))
 
     norms = ("attn_norm", "ffn_norm")
     model = dict(tensors=causal(2, 16, 2, norms),
@@ -276,7 +285,7 @@ def all_models():
                        "attention.value_length": 16, "rope.freq_base": 1000000.0, "pooling_type": 3})
     config = Qwen3Config(**SIZES, num_key_value_heads=2, head_dim=16, rms_norm_eps=1e-6,
                          rope_parameters={"rope_theta": 1000000.0, "rope_type": "default"})
-    yield "qwen3", model, vectors(load(Qwen3Model(config), model["tensors"], qwen3_names), "last")
+    yield "qwen3", model, vectors(load(Qwen3Model(config), model, qwen3_names), "last")
 
     norms = ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm")
     dense = {"dense_2.weight": [2 * HIDDEN, HIDDEN], "dense_3.weight": [HIDDEN, 2 * HIDDEN]}
@@ -291,7 +300,7 @@ def all_models():
         rope_parameters={"full_attention": {"rope_theta": 1000000.0, "rope_type": "default"},
                          "sliding_attention": {"rope_theta": 10000.0, "rope_type": "default"}})
     # GGUF keeps a norm's weight, transformers the same less one.
-    made = load(Gemma3TextModel(config), tensors, gemma_names, plus=1.0)
+    made = load(Gemma3TextModel(config), model, gemma_names, plus=1.0, tensors=tensors)
     products = [weight(name, shape) for name, shape in dense.items()]
     yield "gemma-embedding", model, vectors(made, "mean", lambda v: products[1] @ (products[0] @ v))
 

@@ -19,9 +19,14 @@ export function tinyModel(options: Partial<RandomLlama> = {}): Uint8Array<ArrayB
 
 /** The path of a file with these bytes, which is removed when the running test is over. */
 export function temporaryFile(bytes: Uint8Array, name = 'model.gguf'): string {
-  const directory = mkdtempSync(join(tmpdir(), 'waferflow-test-'));
-  onTestFinished(() => rmSync(directory, { recursive: true }));
-  const path = join(directory, name);
+  const path = join(temporaryFolder(), name);
   writeFileSync(path, bytes);
   return path;
+}
+
+/** An empty folder, which is removed when the running test is over. */
+export function temporaryFolder(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'waferflow-test-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  return directory;
 }

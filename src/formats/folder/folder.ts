@@ -9,8 +9,9 @@ import { ggufView } from '../gguf-view.js';
 import type { GgufInput } from '../gguf-writer.js';
 import type { ByteSource } from '../source.js';
 import { FolderConfig, isJson, type Json } from './config.js';
-import { folderKeys } from './keys.js';
-import { layTensors } from './layout.js';
+import { folderKeys, named } from './keys.js';
+import { isUsed, layTensors } from './layout.js';
+import { poolingOf } from './pooling.js';
 import { readSafetensors, type StoredTensor } from './safetensors.js';
 import { storedMatrices } from './stored.js';
 import { readTokenizer } from './tokenizer-json.js';
@@ -65,6 +66,7 @@ export async function openFolder(files: FolderFiles): Promise<FolderSource> {
   const raw = await need('config.json');
   const config = new FolderConfig(raw, `${files.name}/config.json`);
   const { family, metadata: keys, factors, warnings } = folderKeys(config);
+  const pooling = await poolingOf(files);
   const generation = { ...config.json, ...(await json('generation_config.json')) };
   const tokenizerFile = `${files.name}/tokenizer.json`;
   const templates = templatesOf(
@@ -79,12 +81,18 @@ export async function openFolder(files: FolderFiles): Promise<FolderSource> {
     'general.architecture': family.architecture,
     ...nameOf(files.name, tokenizer),
     ...keys,
+    ...named(pooling.keys, family.architecture),
     ...tokenizer,
     ...specialIds(generation),
     ...templates,
   };
   const stored = await readTensors(files, await json('model.safetensors.index.json'));
-  const matrices = layTensors(storedMatrices(stored, config), config, family, factors);
+  const matrices = layTensors(
+    storedMatrices([...stored.filter(({ name }) => isUsed(name)), ...pooling.tensors], config),
+    config,
+    family,
+    factors,
+  );
   return {
     ...ggufView(files.name, metadata, matrices).source,
     warnings: [...warnings, ...(warning === null ? [] : [warning])],

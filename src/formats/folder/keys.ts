@@ -16,7 +16,12 @@ export interface FolderKeys {
 function familyOf(config: FolderConfig): Family {
   const type = config.modelType;
   const isDense = type === 'granitemoehybrid' && config.count('num_local_experts', 0) === 0;
-  const name = isDense ? `${type} without experts` : type;
+  const seesBothWays = config.get('use_bidirectional_attention') === true;
+  const name = isDense
+    ? `${type} without experts`
+    : seesBothWays && type === 'gemma3_text'
+      ? `${type} that sees both ways`
+      : type;
   const family = Object.hasOwn(FAMILIES, name) ? FAMILIES[name] : undefined;
   if (family) return family;
   throw new ModelError({
@@ -48,9 +53,7 @@ export function folderKeys(config: FolderConfig): FolderKeys {
   return {
     family,
     metadata: {
-      ...Object.fromEntries(
-        Object.entries(own).map(([key, value]) => [`${family.architecture}.${key}`, value]),
-      ),
+      ...named(own, family.architecture),
       ...views,
     },
     factors: rope?.factors ?? {},
@@ -68,6 +71,11 @@ function warningsOf(config: FolderConfig, family: Family, keys: readonly string[
     ),
     ...(limit === null ? [] : [`${config.file}: ${limit}`]),
   ];
+}
+
+/** Keys as a file has them, the architecture's name in front. */
+export function named(keys: Keys, architecture: string): Keys {
+  return Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${architecture}.${key}`, value]));
 }
 
 /** Learned positions, which do not turn. */

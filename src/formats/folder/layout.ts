@@ -8,13 +8,15 @@ import type { Rope } from './rope.js';
 
 /** What does not take part in writing text: other senses, layers that guess ahead, masks and tables that follow from the config. */
 const unused =
-  /rotary_emb\.inv_freq$|\battn\.(masked_)?bias$|\battention\.(masked_)?bias$|vision|visual|multi_modal|mm_projector|audio|^mtp\.|\.mtp\./;
+  /rotary_emb\.inv_freq$|\battn\.(masked_)?bias$|\battention\.(masked_)?bias$|vision|visual|multi_modal|mm_projector|audio|^mtp\.|\.mtp\.|position_ids$|cls\.predictions/;
 const prefix =
-  /^(?:model\.language_model|language_model\.model|language_model|model|transformer|backbone|gpt_neox)\./;
+  /^(?:model\.language_model|language_model\.model|language_model|model|transformer|backbone|gpt_neox|bert|roberta)\./;
 
 /** What is read in float32 whatever its number of dimensions, as in every GGUF file. */
 const alwaysSmall =
   /(_norm|\.ssm_conv1d|\.shortconv\.conv|position_embd|exps)\.(weight|bias)$|\.ssm_[ad]$|\.bias$/;
+
+export const isUsed = (name: string): boolean => !unused.test(name);
 
 interface Parts {
   readonly isStacked: boolean;
@@ -33,7 +35,6 @@ export function layTensors(
   const isTied = config.get('tie_word_embeddings') === true;
   const laid = new Map<string, Parts>();
   for (const [name, matrix] of stored) {
-    if (unused.test(name)) continue;
     const place = placeOf(name, family);
     // A tied output is the embedding once more.
     if (place?.stem === 'output.weight' && isTied) continue;
@@ -70,7 +71,7 @@ interface Found {
 
 function placeOf(name: string, family: Family): Found | null {
   const plain = name.replace(prefix, '');
-  const [, layer, inLayer] = /^(?:layers|h|blocks)\.(\d+)\.(.*)$/.exec(plain) ?? [];
+  const [, layer, inLayer] = /^(?:layers|h|blocks|encoder\.layer)\.(\d+)\.(.*)$/.exec(plain) ?? [];
   const names: Names = inLayer === undefined ? { ...outside, ...family.outside } : family.names;
   const local = inLayer ?? plain;
   let member: number | null = null;

@@ -63,6 +63,14 @@ export const denseFamilies: Readonly<Record<string, Family>> = {
     keys: (config) => ({ final_logit_softcapping: float(config.number('final_logit_softcapping', 0)) }),
     only: { use_bidirectional_attention: [false], attn_logit_softcapping: [], hidden_activation: geluTanh },
   },
+  'gemma3_text that sees both ways': {
+    architecture: 'gemma-embedding',
+    names: lessOne(gemmaNames),
+    outside: { ...outputLessOne, dense_2: 'dense_2', dense_3: 'dense_3' },
+    period: 6,
+    keys: () => ({ 'attention.causal': false }),
+    only: { attn_logit_softcapping: [], hidden_activation: geluTanh },
+  },
   cohere: {
     architecture: 'command-r',
     names: llama,
