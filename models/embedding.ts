@@ -1,5 +1,6 @@
 /** A model as what turns an input into one vector: what computes the rows, how they are pooled, and what follows. */
 import { readsOf, writesOf } from './flow.js';
+import type { Model } from './model.js';
 import type { Op, Value } from './op.js';
 
 export interface EmbeddingParts<O> {
@@ -11,6 +12,11 @@ export interface EmbeddingParts<O> {
   readonly tail: readonly O[];
   readonly pooled: Value;
   readonly out: Value;
+}
+
+/** Whether a model's answers are tokens; of others the pooled rows are all there is. */
+export function writesText({ ops, isCausal }: Pick<Model, 'ops' | 'isCausal'>): boolean {
+  return isCausal && ops.some(({ kind }) => kind === 'logits');
 }
 
 /** Where a model is cut: at its `pool`, or in front of the product that makes logits. */

@@ -54,7 +54,7 @@ async function show(path: string, json: boolean): Promise<void> {
     };
   });
   if (json) return printJson(document);
-  const { architecture, parameters, bytes, types, context, licence, chatTemplate, refusals } = document;
+  const { architecture, parameters, bytes, types, context, licence, chatTemplate, makes, refusals } = document;
   const lines: [string, string][] = [
     ['name', document.name],
     ['file', path],
@@ -71,7 +71,9 @@ async function show(path: string, json: boolean): Promise<void> {
     ['licence', licence ?? 'not said'],
     [
       'chat template',
-      chatTemplate === null ? 'none: it completes text' : `${chatTemplate.length} characters`,
+      chatTemplate === null
+        ? `none: it ${makes === 'vectors' ? 'makes vectors' : 'completes text'}`
+        : `${chatTemplate.length} characters`,
     ],
     ['runs here', refusals.length === 0 ? 'yes' : 'no'],
   ];

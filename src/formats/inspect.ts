@@ -1,4 +1,5 @@
 /** What a GGUF file holds, and whether it runs here: from its header alone, before its tensors are there. */
+import { writesText } from '../../models/embedding.js';
 import { messageOf } from '../core/errors.js';
 import type { GgufFile } from './gguf.js';
 import { readModel } from './model-file.js';
@@ -14,6 +15,8 @@ export interface ModelReport {
   readonly types: Readonly<Record<string, number>>;
   /** Whether the runtime takes it. */
   readonly runs: boolean;
+  /** What it answers with; null where the file cannot be read as a model. */
+  readonly makes: 'text' | 'vectors' | null;
   /** Why not, a sentence each. */
   readonly refusals: readonly string[];
 }
@@ -41,7 +44,7 @@ export function inspectModel(file: GgufFile): ModelReport {
   for (const [type, { tensors }] of unknown) {
     refusals.push(`${tensors} tensors are of type ${type}, which has no kernels here.`);
   }
-  if (unknown.length === 0) attempt(() => readModel(file));
+  const stored = unknown.length === 0 ? attempt(() => readModel(file)) : null;
   attempt(() => createTokenizer(file));
   const sorted = [...types].sort((a, b) => b[1].bytes - a[1].bytes);
   return {
@@ -50,6 +53,7 @@ export function inspectModel(file: GgufFile): ModelReport {
     bytes,
     types: Object.fromEntries(sorted.map(([type, sum]) => [type, sum.bytes])),
     runs: refusals.length === 0,
+    makes: stored === null ? null : writesText(stored.model) ? 'text' : 'vectors',
     refusals,
   };
 }

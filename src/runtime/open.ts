@@ -1,4 +1,5 @@
 /** From a byte source to a running engine: read, place, lay out, load, start. The same in Node and in a browser. */
+import { writesText } from '../../models/embedding.js';
 import type { Model } from '../../models/model.js';
 import { parameterCount } from '../../models/weights.js';
 import { OptionError } from '../core/errors.js';
@@ -141,8 +142,8 @@ export async function openEngine(
     licence: file.optional('general.license', 'string', null),
     embedding: {
       dimensions: (program.images.embeddings.tail?.out ?? program.images.embeddings.rows).features,
-      pooling: model.pooling ?? (layout.logits === null ? 'mean' : 'last'),
-      isOnly: layout.logits === null || !model.isCausal,
+      pooling: model.pooling ?? (writesText(model) ? 'last' : 'mean'),
+      isOnly: !writesText(model),
       isRanker: model.isRanker,
     },
     sampling,

@@ -47,6 +47,8 @@ describe('a model that makes vectors alone', () => {
     const server = await testServer({ load: () => load(path), model: { id: 'bert' } });
     const { data } = await clientOf(server.url).embeddings.create({ model: 'bert', input: [3, 4, 5] });
     expect(data[0]!.embedding).toHaveLength(48);
+    const { body: shown } = await post(`${server.url}/api/show`, { model: 'bert' });
+    expect(shown.capabilities).toEqual(['embedding']);
     for (const [route, body] of [
       ['/v1/completions', { prompt: 'a' }],
       ['/v1/chat/completions', { messages: [{ role: 'user', content: 'a' }] }],

@@ -120,13 +120,18 @@ function templatesOf(template: unknown): Record<string, GgufInput> {
   return named;
 }
 
-/** Of several end tokens the first two have keys; the others are known by their texts. */
-function specialIds({ bos_token_id: bos, eos_token_id: eos }: Json): Record<string, GgufInput> {
+/** Of several end tokens the first two have keys; the others are known by their texts. Types are those of a text's parts. */
+function specialIds({
+  bos_token_id: bos,
+  eos_token_id: eos,
+  type_vocab_size: types,
+}: Json): Record<string, GgufInput> {
   const [first, second] = (Array.isArray(eos) ? eos : [eos]) as unknown[];
   return {
     ...(typeof bos === 'number' && { 'tokenizer.ggml.bos_token_id': bos }),
     ...(typeof first === 'number' && { 'tokenizer.ggml.eos_token_id': first }),
     ...(typeof second === 'number' && { 'tokenizer.ggml.eot_token_id': second }),
+    ...(typeof types === 'number' && { 'tokenizer.ggml.token_type_count': types }),
   };
 }
 

@@ -20,6 +20,7 @@ function engineFacts({ info, tokenizer }: Engine): ModelFacts {
     chatTemplate: tokenizer.chatTemplate,
     fills: tokenizer.fim !== null,
     vocabSize: tokenizer.vocabSize,
+    makesVectors: info.embedding.isOnly,
   };
 }
 

@@ -14,6 +14,8 @@ export interface ModelFacts {
   /** Whether it can fill in the middle. */
   readonly fills: boolean;
   readonly vocabSize: number;
+  /** Whether it makes vectors and no text; default: no. */
+  readonly makesVectors?: boolean;
 }
 
 /** How a model is served. */

@@ -42,7 +42,7 @@ export async function shownModel({ served }: NamedModel) {
     details: details(facts),
     model_info: facts === null ? {} : modelInfo(facts),
     capabilities: [
-      'completion',
+      facts?.makesVectors === true ? 'embedding' : 'completion',
       ...(facts?.fills === true ? ['insert'] : []),
       ...(/\btools\b/.test(template) ? ['tools'] : []),
     ],
