@@ -54,7 +54,8 @@ async function show(path: string, json: boolean): Promise<void> {
     };
   });
   if (json) return printJson(document);
-  const { architecture, parameters, bytes, types, context, licence, chatTemplate, makes, refusals } = document;
+  const { architecture, parameters, bytes, types, context, licence, chatTemplate, makes, refusals } =
+    document;
   const lines: [string, string][] = [
     ['name', document.name],
     ['file', path],

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes embeddings.json: small models that make vectors, as descriptions, with what transformers makes of them.
+"""Writes embeddings.jsonl: small models that make vectors, as descriptions, with what transformers makes of them.
 
-python3 -m pip install transformers==5.24.0 torch, then python3 test/golden/embeddings.py > test/golden/embeddings.json.
+python3 -m pip install transformers==5.24.0 torch, then python3 test/golden/embeddings.py > test/golden/embeddings.jsonl.
 The weights follow from a tensor's name and shape (`weight` here, `seededWeight` in test/helpers/seeded.ts), so no file
 holds them. Names and keys are GGUF's; the functions called …_names say how transformers calls each tensor.
 """
@@ -306,7 +306,5 @@ def all_models():
 
 
 torch.manual_seed(0)
-print("[")
-for i, (architecture, model, results) in enumerate(all_models()):
-    print(("," if i else "") + json.dumps({"architecture": architecture, **model, "inputs": INPUTS, "results": results}))
-print("]")
+for architecture, model, results in all_models():
+    print(json.dumps({"architecture": architecture, **model, "inputs": INPUTS, "results": results}))

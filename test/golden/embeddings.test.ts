@@ -1,4 +1,4 @@
-/** Models that make vectors say what transformers says: embeddings.json, which embeddings.py writes. */
+/** Models that make vectors say what transformers says: embeddings.jsonl, which embeddings.py writes. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -24,9 +24,10 @@ interface Golden {
   readonly results: readonly (readonly number[])[];
 }
 
-const goldens = JSON.parse(
-  readFileSync(new URL('embeddings.json', import.meta.url), 'utf8'),
-) as readonly Golden[];
+const goldens = readFileSync(new URL('embeddings.jsonl', import.meta.url), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as Golden);
 
 /** A vocabulary of words that nobody says: inputs here are ids. */
 const tokenizer = (size: number): Readonly<Record<string, GgufInput>> => ({

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""minilm.py FOLDER > minilm.json: ids and vectors of texts by transformers 5.24 and tokenizers, for get-minilm.sh's model."""
+"""minilm.py FOLDER > minilm.jsonl: ids and vectors of texts by transformers 5.24 and tokenizers, for get-minilm.sh's model."""
 import json
 import sys
 
@@ -21,11 +21,9 @@ model = AutoModel.from_pretrained(folder).eval()
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
 tokenizer.no_padding()
 tokenizer.no_truncation()
-lines = []
 for text in TEXTS:
     ids = tokenizer.encode(text).ids
     with torch.no_grad():
         vector = model(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
     values = [round(value, 6) for value in (vector / vector.norm()).tolist()]
-    lines.append(json.dumps({"text": text, "ids": ids, "vector": values}, ensure_ascii=False))
-print("[\n" + ",\n".join(lines) + "\n]")
+    print(json.dumps({"text": text, "ids": ids, "vector": values}, ensure_ascii=False))

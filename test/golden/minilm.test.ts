@@ -1,4 +1,4 @@
-/** all-MiniLM-L6-v2, fetched by get-minilm.sh, says what transformers says: minilm.json, which minilm.py writes. */
+/** all-MiniLM-L6-v2, fetched by get-minilm.sh, says what transformers says: minilm.jsonl, which minilm.py writes. */
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -12,9 +12,10 @@ interface Golden {
 }
 
 const path = join(homedir(), '.cache/waferflow-models/all-MiniLM-L6-v2');
-const goldens = JSON.parse(
-  readFileSync(new URL('minilm.json', import.meta.url), 'utf8'),
-) as readonly Golden[];
+const goldens = readFileSync(new URL('minilm.jsonl', import.meta.url), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as Golden);
 
 it.skipIf(!existsSync(path))('all-MiniLM-L6-v2 makes the vectors of transformers', async () => {
   await withEngine(path, {}, async (engine) => {
