@@ -81,7 +81,10 @@ const kvDim = 64;
 const longest = 65_536;
 const kvTypes = { f32: 4, int16: 2 };
 const layers = Object.fromEntries(
-  Object.values(kvTypes).map((bytes) => [bytes, take(kernels.pageBytes(1, kvDim, kvDim, bytes) * (longest / 32))]),
+  Object.values(kvTypes).map((bytes) => [
+    bytes,
+    take(kernels.pageBytes(1, kvDim, kvDim, bytes) * (longest / 32)),
+  ]),
 );
 const pages = take(
   4 * (longest / 32),

@@ -93,7 +93,9 @@ export function addEngineOptions(command: Command): Command {
       'load matrices in this type, e.g. q8_0 or q4_k (default: as they are stored)',
     )
     .option('--workers <n>', 'threads that compute (default: one per core)', parseCount)
-    .addOption(new Option('--kv-type <type>', 'how keys and values are kept (default: int16)').choices(kvTypes))
+    .addOption(
+      new Option('--kv-type <type>', 'how keys and values are kept (default: int16)').choices(kvTypes),
+    )
     .option('--chat-template <jinja|name>', "in place of the model's, or another one of its file by name")
     .addOption(
       new Option('--chat-template-file <path>', "Jinja in place of the model's chat template").conflicts(

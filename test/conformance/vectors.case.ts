@@ -2,7 +2,10 @@
 import { argmax, logSumExp } from '#kernels/argmax/reference.js';
 import { logSumExp as logSumExpSpec } from '#kernels/argmax/spec.js';
 import { attention } from '#kernels/attention/reference.js';
-import { attentionOfInt16 as attentionOfInt16Spec, attention as attentionSpec } from '#kernels/attention/spec.js';
+import {
+  attentionOfInt16 as attentionOfInt16Spec,
+  attention as attentionSpec,
+} from '#kernels/attention/spec.js';
 import { fromInt16, QUERY_MOST, toInt16 } from '#kernels/kv/reference.js';
 import { residual } from '#kernels/residual/reference.js';
 import { residual as residualSpec } from '#kernels/residual/spec.js';
