@@ -64,6 +64,8 @@ export class WaferEngine implements Engine {
   private readonly calls: LeaderCalls;
   private readonly grammars: CompiledGrammars;
   private requests = 0;
+  /** What can still be encoded at once in this turn. */
+  private quickLength = mostQuickLength;
   private knowsVocabulary: boolean = false;
   private closed: Promise<void> | null = null;
 
@@ -99,8 +101,20 @@ export class WaferEngine implements Engine {
     { owner, signal, ...options }: EncodeOptions & EncodeTurn = {},
   ): readonly number[] | Promise<readonly number[]> {
     const { texts } = this.parts;
-    if (texts === null || text.length <= mostQuickLength) return this.tokenizer.encode(text, options);
+    if (texts === null || this.isQuick(text)) return this.tokenizer.encode(text, options);
     return texts.encode(text, options, { owner, signal });
+  }
+
+  /** Whether a text is short enough, with those before it in this turn of the event loop. */
+  private isQuick({ length }: Text): boolean {
+    if (length > this.quickLength) return false;
+    if (this.quickLength === mostQuickLength) {
+      setTimeout(() => {
+        this.quickLength = mostQuickLength;
+      });
+    }
+    this.quickLength -= length;
+    return true;
   }
 
   generate(prompt: Prompt, options: GenerateOptions = {}): AsyncIterable<GenerateChunk> {

@@ -1,7 +1,10 @@
 /** Where long texts become tokens: it takes a second for some hundred thousand letters, which nobody else should wait for. */
 import type { EncodeOptions, Text } from '../../formats/tokenizer-types.js';
 
-/** Longer texts, in UTF-16 units, are encoded elsewhere: these take some ten milliseconds at most. */
+/**
+ * Texts in one turn of the event loop together, in UTF-16 units, that are encoded at once: some ten milliseconds. What is
+ * beyond is encoded elsewhere.
+ */
 export const mostQuickLength = 8192;
 
 /** Whose text it is, and until when it is wanted. */

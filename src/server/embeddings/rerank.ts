@@ -1,12 +1,14 @@
 /** `POST /v1/rerank`: documents in the order of how well they fit a query, by a model that ranks or by their vectors. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { EncodeTurn } from '../../runtime/engine/texts.js';
 import type { Engine } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { clientSignal, parseBody } from '../http.js';
 import { list } from '../list.js';
 import { useModel } from '../models/use.js';
+import { requireRoom } from '../road/complete.js';
 import { embed, mostInputs } from '../road/embed.js';
 import { askerOf } from './asker.js';
 
@@ -38,11 +40,13 @@ export function registerRerank(app: FastifyInstance, all: ServerContext): void {
         throw badRequest(`${param}[${empty}]: expected a text that is not empty`, `${param}[${empty}]`);
       const engine = context.host.require();
       const { isRanker } = engine.info.embedding;
+      const asker = askerOf(request);
+      const signal = clientSignal(request, reply);
       const inputs = isRanker
-        ? texts.map((text) => pairIds(engine, body.query, text))
+        ? await pairs(engine, body.query, texts, { owner: asker.caller, signal })
         : [body.query, ...texts];
-      const asked = { ...askerOf(request), inputs, options: { normalize: !isRanker }, param };
-      const { embeddings, promptTokens } = await embed(context, asked, clientSignal(request, reply));
+      const asked = { ...asker, inputs, options: { normalize: !isRanker }, param };
+      const { embeddings, promptTokens } = await embed(context, asked, signal);
       const scores = isRanker ? embeddings.map(classified) : similarities(embeddings);
       const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]! || a - b);
       const best = order.slice(0, body.top_n ?? order.length);
@@ -67,11 +71,22 @@ export function registerRerank(app: FastifyInstance, all: ServerContext): void {
     });
 }
 
-/** Query and document as one input, each ended as the model ends a text. */
-function pairIds({ tokenizer }: Engine, query: string, text: string): number[] {
-  const first = tokenizer.encode(query);
-  const second = tokenizer.encode(text);
-  return [...first, ...(second[0] === tokenizer.bosId ? second.slice(1) : second)];
+/** Query and each document as one input, both ended as the model ends a text. Rejects where they are too long. */
+async function pairs(
+  engine: Engine,
+  query: string,
+  texts: readonly string[],
+  turn: EncodeTurn,
+): Promise<number[][]> {
+  const { bosId } = engine.tokenizer;
+  for (const text of texts) requireRoom(engine, { kind: 'infill', prefix: query, suffix: text });
+  const first = await engine.encode(query, turn);
+  const inputs: number[][] = [];
+  for (const text of texts) {
+    const second = await engine.encode(text, turn);
+    inputs.push([...first, ...(second[0] === bosId ? second.slice(1) : second)]);
+  }
+  return inputs;
 }
 
 /** Between 0 and 1: of one number by the logistic function, of several the first's share among them. */

@@ -1,7 +1,7 @@
 /** The road of inputs that become vectors: checked, admitted, counted and noted as completions are. */
 import type { EmbedInput, EmbedOptions, Engine } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
-import { ApiError, clientGone, contextOverflow, toApiError } from '../errors.js';
+import { clientGone, contextOverflow, toApiError } from '../errors.js';
 import { PRIORITIES } from './complete.js';
 import type { ServiceTier } from './completion.js';
 import { Observer } from './observe.js';
@@ -54,20 +54,18 @@ async function admitted(
   const { id, tier, caller, options } = request;
   lifecycle.requireOpen();
   const engine = host.require();
-  const owner = keys.caller(caller);
   const ticket = admission.admit(tier, caller);
   const inputs: (readonly number[])[] = [];
   let promptTokens = 0;
   try {
-    rates.require(owner);
+    rates.require(keys.caller(caller));
     for (const input of request.inputs) inputs.push(await idsOf(engine, request, input, signal));
     promptTokens = inputs.reduce((sum, ids) => sum + Math.min(ids.length, engine.info.context), 0);
     ticket.queue(promptTokens);
-    rates.take(owner, promptTokens);
+    rates.take(keys.caller(caller), promptTokens);
   } catch (thrown) {
     ticket.release();
-    if (!signal.aborted) throw thrown;
-    throw signal.reason instanceof ApiError ? signal.reason : clientGone();
+    throw signal.aborted ? clientGone() : thrown;
   }
   const end = lifecycle.begin();
   const observer = new Observer(context, { id, caller, tier, operation: 'embeddings' }, promptTokens);
@@ -103,7 +101,7 @@ async function admitted(
 
 async function idsOf(
   engine: Engine,
-  { options, param, caller }: EmbedRequest,
+  { options, param, caller: owner }: EmbedRequest,
   input: EmbedInput,
   signal: AbortSignal,
 ): Promise<readonly number[]> {
@@ -114,9 +112,9 @@ async function idsOf(
   if (typeof input === 'string' && input.length > most) {
     if (!isCut)
       throw contextOverflow({ tokens: Math.floor(input.length / (most / context)), context }, param);
-    return await engine.encode(input.slice(0, most), { owner: caller, signal });
+    return engine.encode(input.slice(0, most), { owner, signal });
   }
-  const ids = typeof input === 'string' ? await engine.encode(input, { owner: caller, signal }) : input;
+  const ids = typeof input === 'string' ? await engine.encode(input, { owner, signal }) : input;
   if (ids.length > context && !isCut) throw contextOverflow({ tokens: ids.length, context }, param);
   return ids;
 }
