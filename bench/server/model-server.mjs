@@ -37,6 +37,11 @@ process.on('message', async (message) => {
       generatedTokens: engine.stats().generatedTokens,
     });
   }
+  if (message === 'memory') {
+    globalThis.gc?.();
+    const { heapUsed, external } = process.memoryUsage();
+    process.send(heapUsed + external);
+  }
   if (message === 'close') {
     await server.close();
     process.disconnect();
