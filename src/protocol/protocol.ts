@@ -189,7 +189,9 @@ export interface ResponseObject {
   readonly max_tool_calls: number | null;
   readonly truncation: 'auto' | 'disabled';
   readonly store: boolean;
-  readonly background: false;
+  readonly background: boolean;
+  /** The one that it is kept in, if any. */
+  readonly conversation?: { readonly id: string };
   readonly service_tier: 'default' | 'flex';
   readonly metadata: Readonly<Record<string, string>>;
   readonly safety_identifier: string | null;

@@ -12,6 +12,7 @@ async function machine(): Promise<{ machine: ResponseMachine; events: ResponseEv
   const { response } = await responseRequest(body, {
     model: 'm',
     info: { sampling: {} },
+    conversation: null,
     history: [],
     joined: null,
     fits: () => Promise.resolve(true),

@@ -273,7 +273,7 @@ it('takes items and tools that it does not know, and says which it left out', as
 });
 
 it.each([
-  [{ background: true }, 'background'],
+  [{ background: true, store: false }, 'background'],
   [{ conversation: 'conv_1' }, 'conversation'],
   [{ input: undefined }, 'input'],
   [{ input: [{ role: 'robot', content: 'x' }] }, 'input[0].role'],
@@ -291,7 +291,7 @@ it.each([
   const { url } = await testServer();
   const refused = await post(`${url}/v1/responses`, { input: 'hi', ...body });
   expect((await errorOf(refused)).param).toBe(param);
-  expect(refused.status).toBe('model' in body ? 404 : 400);
+  expect(refused.status).toBe('model' in body || 'conversation' in body ? 404 : 400);
 });
 
 it('refuses a body nested beyond reason', async () => {

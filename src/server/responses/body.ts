@@ -55,7 +55,7 @@ const textFormat = z.discriminatedUnion('type', [
   }),
 ]);
 
-const metadata = z
+export const metadata = z
   .record(z.string().max(64), z.string().max(512))
   .refine((value) => Object.keys(value).length <= 16, 'at most 16 pairs');
 
@@ -87,7 +87,7 @@ export const createBody = z.looseObject({
   truncation: optional(z.enum(['auto', 'disabled'])),
   service_tier: optional(z.enum(['auto', 'default', 'flex', 'scale', 'priority'])),
   metadata: optional(metadata),
-  conversation: optional(z.unknown()),
+  conversation: z.union([text, z.looseObject({ id: text })], 'expected an id').nullish(),
   prompt: optional(z.unknown()),
   safety_identifier: optional(text),
   prompt_cache_key: optional(text),

@@ -38,7 +38,9 @@ export interface RequestContext {
   /** The name that answers carry. */
   readonly model: string;
   readonly info: Pick<EngineInfo, 'sampling'>;
-  /** The items of `previous_response_id` and before. */
+  /** The conversation that it is kept in. */
+  readonly conversation: string | null;
+  /** The items of `previous_response_id` or `conversation` and before. */
   readonly history: readonly Item[];
   /** System messages at the start of the history that are shown as one; null without a history. */
   readonly joined: number | null;
@@ -51,7 +53,7 @@ export interface RequestContext {
 /** Rejects with an ApiError with status 400 where the body asks for what cannot be done. */
 export async function responseRequest(
   body: CreateBody,
-  { model, info, history, joined: joinedBefore, fits, findItem }: RequestContext,
+  { model, info, conversation, history, joined: joinedBefore, fits, findItem }: RequestContext,
 ): Promise<ResponseRequest> {
   refuseUnsupported(body);
   const input = inputItems(body.input, findItem);
@@ -106,7 +108,8 @@ export async function responseRequest(
     max_tool_calls: body.max_tool_calls ?? null,
     truncation: body.truncation ?? 'disabled',
     store: body.store ?? true,
-    background: false,
+    background: body.background === true,
+    ...(conversation !== null && { conversation: { id: conversation } }),
     service_tier: tier === 'batch' ? 'flex' : 'default',
     metadata: body.metadata ?? {},
     safety_identifier: body.safety_identifier ?? null,
@@ -154,19 +157,16 @@ function requireCalls(history: readonly Item[], input: readonly InputItem[]): vo
 }
 
 function refuseUnsupported(body: CreateBody): void {
-  if (body.background === true)
+  if (body.background === true && body.store === false)
+    throw badRequest('A response in the background has to be stored.', 'background');
+  if (body.conversation && body.previous_response_id)
+    throw badRequest('Give conversation or previous_response_id, not both.', 'conversation');
+  if (body.prompt !== undefined && body.prompt !== null)
     throw badRequest(
-      '`background` is not supported: stream the response instead.',
-      'background',
+      '`prompt` is not supported: send the items as `input`.',
+      'prompt',
       'unsupported_parameter',
     );
-  for (const name of ['conversation', 'prompt'] as const)
-    if (body[name] !== undefined && body[name] !== null)
-      throw badRequest(
-        `\`${name}\` is not supported: send the items as \`input\`.`,
-        name,
-        'unsupported_parameter',
-      );
 }
 
 /** How the API draws where nothing is said. */

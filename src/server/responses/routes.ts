@@ -2,17 +2,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ResponseObject } from '../../protocol/protocol.js';
-import { badRequest } from '../errors.js';
 import { clientSignal, counted } from '../http.js';
-import { useModel } from '../models/use.js';
+import { leaseModel, useModel } from '../models/use.js';
 import { countTokens } from '../road/prompt.js';
 import { sendStream, sseContentType, ssePing } from '../stream.js';
-import { createBody, parse } from './body.js';
+import { type CreateBody, createBody, parse } from './body.js';
 import { compactionItem, summaryRequest, summaryTokens } from './compact.js';
 import type { EventSink } from './events.js';
 import { newId } from './ids.js';
 import { inputItems } from './items.js';
 import { jsonSink } from './json.js';
+import { listed, listQuery } from './lists.js';
+import { EventLog } from './log.js';
+import type { ResponseRun } from './run.js';
 import type { ResponsesService } from './service.js';
 import { responseNotFound } from './store.js';
 
@@ -25,10 +27,9 @@ const unseen: EventSink = {
 
 const idParams = z.looseObject({ id: z.string() });
 
-const listQuery = z.looseObject({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  order: z.enum(['asc', 'desc']).default('desc'),
-  after: z.string().optional(),
+const streamQuery = z.looseObject({
+  stream: z.string().optional(),
+  starting_after: z.coerce.number().int().optional(),
 });
 
 export function registerResponses(app: FastifyInstance, service: ResponsesService): void {
@@ -47,16 +48,15 @@ export function registerResponses(app: FastifyInstance, service: ResponsesServic
 
   app.post('/v1/responses/compact', (request, reply) => compact(service, request, reply));
 
-  app.get('/v1/responses/:id', (request) => {
+  app.get('/v1/responses/:id', async (request, reply) => {
     const id = idOf(request);
-    const { stream } = parse(z.looseObject({ stream: z.string().optional() }), request.query);
-    if (stream === 'true')
-      throw badRequest(
-        'A response is streamed when it is created, not afterwards.',
-        'stream',
-        'unsupported_parameter',
-      );
-    const response = service.find(id, request.caller.name);
+    const { stream, starting_after: after } = parse(streamQuery, request.query);
+    const owner = request.caller.name;
+    if (stream === 'true') {
+      await sendEvents(service, reply, service.log(id, owner).read(after));
+      return reply;
+    }
+    const response = service.find(id, owner);
     if (response === null) throw responseNotFound(id);
     return response;
   });
@@ -71,19 +71,9 @@ export function registerResponses(app: FastifyInstance, service: ResponsesServic
 
   app.get('/v1/responses/:id/input_items', (request) => {
     const id = idOf(request);
-    const { limit, order, after } = parse(listQuery, request.query);
     const kept = service.store.get(id, request.caller.name);
     if (kept === null) throw responseNotFound(id);
-    const items = order === 'asc' ? [...kept.input] : [...kept.input].reverse();
-    const from = after === undefined ? 0 : items.findIndex((item) => item.id === after) + 1;
-    const data = items.slice(from, from + limit);
-    return {
-      object: 'list',
-      data,
-      first_id: data[0]?.id ?? null,
-      last_id: data.at(-1)?.id ?? null,
-      has_more: from + limit < items.length,
-    };
+    return listed(kept.input, parse(listQuery, request.query));
   });
 }
 
@@ -96,24 +86,62 @@ async function create(
   const caller = request.caller.name;
   const body = parse(createBody, request.body);
   const { stream } = body;
+  if (body.background === true) return createInBackground(service, body, request, reply);
   const used = await useModel(service.context, request, reply, body.model);
   const signal = clientSignal(request, reply);
   const prepared = await service.prepare(body, used, { owner: caller, signal });
   if (stream === true) {
     const events = new SseEvents();
     const run = await service.start({ caller, sink: events.sink, signal, holding, ...prepared });
-    await sendStream(service.context, reply, withDone(service.pieces(run, () => events.take())), {
-      contentType: sseContentType,
-      ping: ssePing,
-      // Errors come as events before this could.
-      errorFrame: () => done,
-    });
+    await sendEvents(
+      service,
+      reply,
+      service.pieces(run, () => events.take()),
+    );
     return reply;
   }
   const run = await service.start({ caller, sink: unseen, signal, holding, ...prepared });
   await service.drive(run, () => null);
   if (run.error !== null) throw run.error;
   return run.response;
+}
+
+/** Goes on when the client is gone; it is asked for again by its id. */
+async function createInBackground(
+  service: ResponsesService,
+  body: CreateBody,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<ResponseObject | FastifyReply> {
+  const caller = request.caller.name;
+  const { release, ...used } = await leaseModel(service.context, body.model, clientSignal(request, reply));
+  const log = new EventLog(service.context.memory.hold(caller));
+  let run: ResponseRun;
+  try {
+    const { signal } = new AbortController();
+    const prepared = await service.prepare(body, used, { owner: caller, signal });
+    run = await service.start({ caller, sink: log.sink, signal, log, ...prepared });
+  } catch (thrown) {
+    release();
+    throw thrown;
+  }
+  void service.drive(run, () => null).finally(release);
+  if (body.stream !== true) return { ...run.response, status: 'queued' };
+  await sendEvents(service, reply, log.read());
+  return reply;
+}
+
+function sendEvents(
+  { context }: ResponsesService,
+  reply: FastifyReply,
+  pieces: AsyncIterable<string>,
+): Promise<void> {
+  return sendStream(context, reply, withDone(pieces), {
+    contentType: sseContentType,
+    ping: ssePing,
+    // Errors come as events before this could.
+    errorFrame: () => done,
+  });
 }
 
 /** Has the model sum the conversation up, and keeps what the user said last. */

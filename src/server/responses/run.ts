@@ -9,6 +9,7 @@ import { type Completion, complete } from '../road/complete.js';
 import type { CompletionEvent, CompletionRequest } from '../road/completion.js';
 import { weighed } from '../road/weighed.js';
 import { type EventSink, ResponseMachine } from './events.js';
+import type { EventLog } from './log.js';
 import { outputLogprobs } from './logprobs.js';
 import type { ResponseRequest } from './request.js';
 import type { KeptResponse } from './store.js';
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly historyBytes?: number;
   /** For what its answer grows to. */
   readonly holding?: Holding;
+  /** Of one in the background. */
+  readonly log?: EventLog | null;
 }
 
 export class ResponseRun {
@@ -82,6 +85,11 @@ export class ResponseRun {
     return this.machine.response;
   }
 
+  /** Its events, of one in the background. */
+  get log(): EventLog | null {
+    return this.options.log ?? null;
+  }
+
   /** Whether its last event is sent. */
   get isOver(): boolean {
     return this.machine.isEnded;
@@ -119,14 +127,15 @@ export class ResponseRun {
   /** What a continuation builds on, once it has ended. */
   kept(): KeptResponse {
     const { request, caller, historyBytes = 0 } = this.options;
-    const { response } = this;
+    const { response, log } = this;
     return {
       owner: caller,
       response,
       input: request.input,
       conversation: [...request.history, ...request.input, ...response.output],
       joined: request.joined,
-      bytes: historyBytes + sizeOf(request.input) + sizeOf(response),
+      ...(log && { log }),
+      bytes: historyBytes + sizeOf(request.input) + sizeOf(response) + (log?.bytes ?? 0),
     };
   }
 }

@@ -1,12 +1,15 @@
 /** What HTTP and WebSocket share: requests in, runs under way, and responses kept. */
 import type { ResponseObject } from '../../protocol/protocol.js';
 import type { ServerContext } from '../context.js';
+import { badRequest } from '../errors.js';
 import type { Holding } from '../gate/memory.js';
 import type { Used } from '../models/use.js';
 import { leavesRoom } from '../road/truncate.js';
 import type { CreateBody } from './body.js';
+import { type Conversation, ConversationStore } from './conversations.js';
 import type { EventSink } from './events.js';
 import type { Item } from './items.js';
+import type { EventLog } from './log.js';
 import { type ResponseRequest, responseRequest } from './request.js';
 import { ResponseRun } from './run.js';
 import {
@@ -30,6 +33,8 @@ export interface StartOptions {
   readonly isWarmUp?: boolean;
   readonly previous?: KeptResponse | null;
   readonly holding?: Holding;
+  /** Of one in the background. */
+  readonly log?: EventLog | null;
 }
 
 /** Who asks, and until when. */
@@ -48,14 +53,17 @@ export interface Prepared {
 export class ResponsesService {
   readonly context: ServerContext;
   readonly store: ResponseStore;
+  readonly conversations: ConversationStore;
   private readonly live = new Map<string, ResponseRun>();
 
   constructor(context: ServerContext, limits: Partial<StoreLimits> = {}) {
     this.context = context;
     const { keys, memory } = context;
+    const parts = keys.isOpen ? 1 : 2;
     // Half of the memory: what is under way has room beside them.
     const all = { responses: mostResponses, bytes: context.limits.memoryBytes / 2, ...limits };
-    this.store = new ResponseStore(all, keys.isOpen ? 1 : 2, memory);
+    this.store = new ResponseStore(all, parts, memory);
+    this.conversations = new ConversationStore({ ...all, bytes: all.bytes / 2 }, parts, memory);
   }
 
   /**
@@ -72,11 +80,13 @@ export class ResponsesService {
     const { previous_response_id: previousId } = body;
     const previous = typeof previousId === 'string' ? find(previousId) : null;
     if (typeof previousId === 'string' && previous === null) throw previousNotFound(previousId);
+    const conversation = this.conversationOf(body, caller);
     const request = await responseRequest(body, {
       model,
       info: context.host.require().info,
       findItem,
-      history: previous?.conversation ?? [],
+      conversation: conversation?.id ?? null,
+      history: previous?.conversation ?? conversation?.items ?? [],
       joined: previous?.joined ?? null,
       fits: (prompt, maxOutputTokens) =>
         leavesRoom(context.host.require(), prompt, maxOutputTokens, { owner: caller, signal }),
@@ -94,7 +104,10 @@ export class ResponsesService {
     isWarmUp = false,
     previous = null,
     holding,
+    log = null,
   }: StartOptions): Promise<ResponseRun> {
+    if (request.response.background && log === null)
+      throw badRequest('A response over a WebSocket is not made in the background.', 'background');
     const run = await ResponseRun.admit({
       context,
       request,
@@ -102,6 +115,7 @@ export class ResponsesService {
       sink,
       signal,
       isWarmUp,
+      log,
       historyBytes: previous?.bytes ?? 0,
       ...(holding && { holding }),
     });
@@ -160,9 +174,37 @@ export class ResponsesService {
     return kept.response;
   }
 
+  private conversationOf({ conversation: given }: CreateBody, caller: string): Conversation | null {
+    if (given === null || given === undefined) return null;
+    return this.conversations.require(typeof given === 'string' ? given : given.id, caller);
+  }
+
+  /** The events of a response in the background. Throws an ApiError where it was not made there. */
+  log(id: string, owner: string): EventLog {
+    const live = this.live.get(id);
+    const log = live === undefined ? this.store.get(id, owner)?.log : live.caller === owner ? live.log : null;
+    if (log) return log;
+    if (this.find(id, owner) === null) throw responseNotFound(id);
+    throw badRequest('Only a response that was made in the background is streamed afterwards.', 'stream');
+  }
+
   private end(run: ResponseRun): void {
     this.live.delete(run.id);
-    if (run.response.store) this.store.put(run.kept());
+    run.log?.end();
+    const kept = run.kept();
+    if (run.response.store) this.store.put(kept);
+    this.extend(kept);
     run.onEnd();
+  }
+
+  /** Adds what was said to the conversation that a response belongs to, unless that is gone or full. */
+  private extend({ response, input, owner }: KeptResponse): void {
+    if (response.conversation === undefined || response.status === 'failed') return;
+    try {
+      const conversation = this.conversations.require(response.conversation.id, owner);
+      this.conversations.add(conversation, [...input, ...response.output]);
+    } catch (thrown) {
+      this.context.log.warn({ responseId: response.id, err: thrown }, 'a conversation was not gone on with');
+    }
   }
 }

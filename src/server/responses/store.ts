@@ -4,6 +4,7 @@ import type { InputItem, ResponseObject } from '../../protocol/protocol.js';
 import { ApiError } from '../errors.js';
 import { type Holding, Memory } from '../gate/memory.js';
 import type { Item } from './items.js';
+import type { EventLog } from './log.js';
 
 export interface KeptResponse {
   /** Name of the caller. */
@@ -15,6 +16,8 @@ export interface KeptResponse {
   readonly conversation: readonly Item[];
   /** System messages at its start that are shown as one. */
   readonly joined: number;
+  /** Its events, where it was made in the background. */
+  readonly log?: EventLog;
   /** About what `conversation` takes, shared parts included. */
   readonly bytes: number;
 }
