@@ -86,7 +86,7 @@ export function registerServe(program: Command): void {
       number('--max-memory <MiB>', 'held for all clients together; more get a 503', parseNumber, 512),
     )
     .option('--api-keys <file>', `lines of \`waferflow keys\`; or keys in ${KEYS_VARIABLE}`)
-    .option('--origin <url>', 'lets pages of this origin in; may be given several times', list)
+    .option('--origin <url>', 'lets pages of this origin in; several times, `localhost`, or `*`', list)
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', 'private key, PEM')
     .addOption(

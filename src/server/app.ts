@@ -111,7 +111,7 @@ export function createApp(
     // A browser asks without the key whether it may send it.
     const asked = request.headers['access-control-request-headers'];
     if (request.method === 'OPTIONS' && origin !== undefined)
-      return reply.code(204).headers(context.origins.preflightHeaders(asked)).send();
+      return reply.code(200).headers(context.origins.preflightHeaders(asked)).send();
     if (request.routeOptions.config.isPublic !== true)
       request.caller = context.keys.authenticate(request.headers);
     // Before anybody reads a body that nobody wants.

@@ -36,6 +36,24 @@ describe('/completion', () => {
     expect(parts.map(({ stop }) => stop)).toEqual([...parts.slice(1).map(() => false), true]);
   });
 
+  it('forbids tokens by their texts, and says how tokens were drawn', async () => {
+    const { url } = await glint();
+    const body = { prompt: 'const a = ', n_predict: 12, temperature: 0 };
+    // The text of one token.
+    const { body: made } = await post(`${url}/completion`, { ...body, n_predict: 1 });
+    const first = (made as { content: string }).content;
+    const logit_bias = { [first]: false };
+    const other = await post(`${url}/completion`, { ...body, n_predict: 1, logit_bias });
+    expect((other.body as { content: string }).content).not.toBe(first);
+    const settings = { logit_bias: [{ bias: null }] };
+    expect(other.body).toMatchObject({ generation_settings: settings });
+    const open = await post(`${url}/completion`, { ...body, ignore_eos: true });
+    expect(open.body).toMatchObject({ generation_settings: { ignore_eos: true, ...settings } });
+    // Of one token there is no step between two.
+    const one = await post(`${url}/completion`, { ...body, n_predict: 1 });
+    expect(one.body).toMatchObject({ timings: { predicted_n: 1, predicted_per_second: 0 } });
+  });
+
   it('takes ids, text between them, and several prompts', async () => {
     const { url, seen } = await scriptedServer('ok');
     const prompts = ['ab', [97, 98], ['a', 98], { prompt_string: 'ab' }];
@@ -108,4 +126,29 @@ it('says what it is: /props, /slots, /apply-template, /tokenize with pieces, pat
   const { tokens } = body as { tokens: { id: number; piece: string | number[] }[] };
   const bytes = tokens.flatMap(({ piece }) => (typeof piece === 'string' ? [...Buffer.from(piece)] : piece));
   expect(Buffer.from(bytes).toString().trimStart()).toBe('a 媽 🤗');
+});
+
+it('counts the tokens of a chat, and says at the end of its stream what it took', async () => {
+  const { url } = await glint();
+  const messages = [{ role: 'user', content: 'hi' }];
+  const counted = await post(`${url}/v1/chat/completions/input_tokens`, { messages });
+  const whole = await post(`${url}/v1/chat/completions`, { messages, max_tokens: 2 });
+  const { usage, system_fingerprint } = whole.body as {
+    usage: { prompt_tokens: number };
+    system_fingerprint: string;
+  };
+  expect(counted.body).toEqual({ object: 'response.input_tokens', input_tokens: usage.prompt_tokens });
+  expect(system_fingerprint).toMatch(/^build_/);
+  const stream = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    body: JSON.stringify({
+      messages,
+      max_tokens: 4,
+      stream: true,
+      stream_options: { include_usage: true },
+      timings_per_token: true,
+    }),
+  });
+  const last = (await stream.text()).trim().split('\n\n').at(-2)!;
+  expect(JSON.parse(last.replace(/^data: /, ''))).toMatchObject({ timings: { predicted_n: 4 } });
 });

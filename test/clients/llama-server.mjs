@@ -25,12 +25,14 @@ const template = value('--chat-template', 'chatml');
 
 const slots = Number(value('--parallel', 1));
 const size = Number(value('--ctx-size', 512));
-const context = Math.min(512, given.includes('--kv-unified') ? size : Math.floor(size / slots));
+const context = given.includes('--kv-unified') ? size : Math.floor(size / slots);
 const predicted = Number(value('--n-predict', -1));
 const key = value('--api-key', null);
 // They ask as soon as there is an answer, so the model comes first.
 const engine = await load(process.env.LLAMA_TEST_MODEL, {
   context,
+  // It goes past what a model was trained for without further ado.
+  ...(context > 512 && { ropeScaling: { type: 'linear', factor: Math.ceil(context / 512) } }),
   kvTokens: context * slots,
   prefillChunk: Number(value('--batch-size', 64)),
   maxRunning: slots,
@@ -58,6 +60,8 @@ const server = await startServer({
   port: Number(value('--port', 8080)),
   host: value('--host', '127.0.0.1').split(',')[0],
   logLevel: 'silent',
+  // All pages may use it where nothing else is said.
+  origins: [value('--cors-origins', '*')],
   keys:
     key === null
       ? []

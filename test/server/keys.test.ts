@@ -138,12 +138,23 @@ describe('a server without keys', () => {
         'access-control-request-headers': 'authorization,x-stainless-os',
       },
     });
-    expect(preflight.status).toBe(204);
+    expect(preflight.status).toBe(200);
     expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
     expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization,x-stainless-os');
     const refused = await fetch(`${url}/v1/models`, { headers: { origin } });
     expect(refused.status).toBe(401);
     expect(refused.headers.get('access-control-allow-origin')).toBe(origin);
+  });
+
+  it('lets in pages of this machine at any port, or all, where it is told so', async () => {
+    const pages = ['http://localhost:3000', 'http://127.0.0.1', 'http://[::1]:3000'];
+    const others = ['https://page.example', 'http://localhost.evil.example', 'http://notlocalhost', 'null'];
+    const own = await testServer({ origins: ['localhost'] });
+    for (const origin of pages) expect(await statusOf(`${own.url}/health`, { origin })).toBe(200);
+    for (const origin of others) expect(await statusOf(`${own.url}/health`, { origin })).toBe(403);
+    const open = await testServer({ origins: ['*'] });
+    for (const origin of [...pages, ...others])
+      expect(await statusOf(`${open.url}/health`, { origin })).toBe(200);
   });
 });
 

@@ -11,7 +11,8 @@ export class OriginPolicy {
   private readonly loopbackOnly: boolean;
 
   /**
-   * @param allowed origins such as `https://example.org`; the server's own pages are always allowed
+   * @param allowed origins such as `https://example.org`, `localhost` for pages of this machine at any port, `*` for all;
+   * the server's own pages are always allowed
    * @param loopbackOnly whether only names of this machine are answered to: without keys nothing else protects it
    * @throws OptionError on what no page's origin can be
    */
@@ -25,7 +26,8 @@ export class OriginPolicy {
   check({ origin, host }: IncomingHttpHeaders): void {
     if (this.loopbackOnly && host !== undefined && !isOwnName(hostName(host)))
       throw forbidden('host_not_allowed', 'Without API keys this server answers to localhost only.');
-    if (origin === undefined || this.allowed.has(origin)) return;
+    if (origin === undefined || this.allowed.has(origin) || this.allowed.has('*')) return;
+    if (this.allowed.has('localhost') && isOfThisMachine(origin)) return;
     if (URL.canParse(origin) && new URL(origin).host === host) return;
     throw forbidden(
       'origin_not_allowed',
@@ -46,7 +48,7 @@ export class OriginPolicy {
   /** What answers a browser that asks first. */
   preflightHeaders(asked: string | undefined): Record<string, string> {
     return {
-      'access-control-allow-methods': 'GET, POST, DELETE',
+      'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
       'access-control-allow-headers': asked ?? 'authorization, content-type',
       'access-control-max-age': '600',
     };
@@ -55,7 +57,7 @@ export class OriginPolicy {
 
 /** A scheme and a host, as browsers send them; `null` is what pages without an address send. */
 function requireOrigin(origin: string): void {
-  if (origin === 'null' || /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@A-Z]+$/.test(origin)) return;
+  if (origin === 'null' || origin === '*' || origin === 'localhost' || /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@A-Z]+$/.test(origin)) return;
   throw new OptionError({
     what: 'option origin',
     given: JSON.stringify(origin),
@@ -71,6 +73,11 @@ export function isLoopback(name: string): boolean {
 /** Names that no public name server answers for: containers reach this machine by one. */
 function isOwnName(name: string): boolean {
   return isLoopback(name) || name.endsWith('.localhost') || name === 'host.docker.internal';
+}
+
+/** Whether a page's origin is this machine, at whatever port. */
+function isOfThisMachine(origin: string): boolean {
+  return URL.canParse(origin) && isLoopback(hostName(new URL(origin).host));
 }
 
 /** Without port and brackets. */

@@ -1,7 +1,7 @@
 /** The bodies of llama.cpp's own `POST /completion` and `POST /infill`, checked, and the completions that they ask for. */
 import { z } from 'zod';
 import type { EncodeTurn } from '../../runtime/engine/texts.js';
-import type { Engine, EngineInfo, GenerateOptions, SamplingOptions } from '../../runtime/types.js';
+import type { Engine, EngineInfo, GenerateOptions, SamplingOptions, Tokenizer } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import { list, mostTools, mostTurns } from '../list.js';
 import { isGiven, samplingFields, samplingOptions } from '../openai/sampling.js';
@@ -11,6 +11,8 @@ import { defaultTokens } from '../road/drawing.js';
 
 const text = z.string();
 const ids = z.int().min(0);
+/** `false` forbids a token. */
+const bias = z.union([z.number(), z.literal(false)]);
 /** Text and token ids may be mixed. */
 const onePrompt = z.union([
   text,
@@ -23,6 +25,13 @@ const MAX_PROMPTS = 64;
 
 const shared = {
   ...samplingFields,
+  /** Of tokens by their ids or their texts. */
+  logit_bias: z
+    .union(
+      [z.record(text, bias), list(z.tuple([z.union([ids, text]), bias]))],
+      'expected tokens and their biases',
+    )
+    .nullish(),
   // Other ranges than OpenAI's, where it has one.
   temperature: z.number().nullish(),
   n_predict: z.int().nullish(),
@@ -102,15 +111,37 @@ export function infillPrompt(body: z.infer<typeof infillBody>): CompletionPrompt
   return { kind: 'infill', prefix, suffix };
 }
 
+/** Texts stand for their tokens. */
+function biasesOf(
+  given: NonNullable<NativeBody['logit_bias']>,
+  tokenizer: Tokenizer,
+): [number, number | false][] {
+  const pairs = Array.isArray(given) ? given : Object.entries(given);
+  return pairs.flatMap(([token, value]) => {
+    const isId = typeof token === 'number' || /^\d+$/.test(token);
+    const tokens = isId ? [Number(token)] : tokenizer.encode(token, { bos: false });
+    return tokens.map((id): [number, number | false] => [id, value]);
+  });
+}
+
 /** How llama.cpp draws where nothing is said. */
 export const llamaCppSampling: SamplingOptions = { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05 };
 
-export function nativeOptions({ seed, ...body }: NativeBody, info: EngineInfo): GenerateOptions {
+export function nativeOptions(
+  { seed, logit_bias: biases, ...body }: NativeBody,
+  info: EngineInfo,
+  tokenizer: Tokenizer,
+): GenerateOptions {
   const { context } = info;
   const wanted = body.n_predict ?? body.max_tokens ?? defaultTokens(info);
   const temperature = isGiven(body.temperature) ? Math.max(0, body.temperature) : null;
   // -1 draws one.
-  const asked = { ...body, temperature, seed: isGiven(seed) && seed >= 0 ? seed : null };
+  const asked = {
+    ...body,
+    temperature,
+    seed: isGiven(seed) && seed >= 0 ? seed : null,
+    logit_bias: isGiven(biases) ? biasesOf(biases, tokenizer) : null,
+  };
   return {
     ...samplingOptions(asked, info, llamaCppSampling),
     maxTokens: wanted < 0 ? context : Math.min(wanted, context),

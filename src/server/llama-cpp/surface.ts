@@ -13,9 +13,9 @@ import { openAiStream, tokenText } from '../openai/shared.js';
 import { version } from '../operations.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import { promptText } from '../road/prompt.js';
-import type { EndEvent } from '../road/usage.js';
 import { weighed } from '../road/weighed.js';
 import { sendStream } from '../stream.js';
+import { ending, settingsOf, withNames } from './ending.js';
 import {
   completionBody,
   infillBody,
@@ -107,7 +107,7 @@ async function answer(
   { body, prompts, isList: asList }: Asked,
 ): Promise<unknown> {
   const { tokenizer, info } = context.host.require();
-  const options = nativeOptions(body, info);
+  const options = nativeOptions(body, info, tokenizer);
   const requests = prompts.map((prompt) => ({
     id: request.id,
     prompt,
@@ -121,6 +121,7 @@ async function answer(
     tokenizer,
     options,
     count: prompts.length,
+    context: info.context,
   });
   if (body.stream === true) {
     await sendStream(context, reply, frames(parts), openAiStream);
@@ -135,6 +136,7 @@ interface Head {
   readonly tokenizer: Tokenizer;
   readonly options: ReturnType<typeof nativeOptions>;
   readonly count: number;
+  readonly context: number;
 }
 
 /** A piece of an answer; the last one has `stop: true` and what there is to say at the end. */
@@ -148,7 +150,7 @@ interface Part {
 
 async function* partsOf(
   events: AsyncIterable<ChoiceEvent>,
-  { model, tokenizer, options, count }: Head,
+  { model, tokenizer, options, count, context }: Head,
 ): AsyncGenerator<Part, void, void> {
   const prompts: (readonly number[])[] = Array.from({ length: count }, () => []);
   const hasNewLine = prompts.map(() => false);
@@ -167,54 +169,20 @@ async function* partsOf(
         }),
       };
     } else if (event.type === 'end') {
-      const { signal: _, ...settings } = options;
-      const { maxTokens, temperature, topK, topP, minP, seed } = settings;
       yield {
         index,
         content: '',
         tokens: [],
         stop: true,
-        ...ending(event),
+        ...ending(event, context),
         model,
         id_slot: 0,
-        prompt: tokenizer.decode(prompts[index]!),
+        prompt: withNames(tokenizer, prompts[index]!),
         has_new_line: hasNewLine[index],
-        generation_settings: {
-          n_predict: maxTokens,
-          temperature,
-          top_k: topK,
-          top_p: topP,
-          min_p: minP,
-          seed: seed ?? -1,
-        },
+        generation_settings: settingsOf(options, tokenizer),
       } as Part;
     }
   }
-}
-
-function ending({ finishReason, stopString, usage, timings }: EndEvent) {
-  const { promptTokens, cachedTokens, completionTokens } = usage;
-  const perSecond = (tokens: number, ms: number): number => (ms > 0 ? (1000 * tokens) / ms : 0);
-  const fresh = promptTokens - cachedTokens;
-  return {
-    stop_type: finishReason === 'length' ? 'limit' : stopString === null ? 'eos' : 'word',
-    stopping_word: stopString ?? '',
-    truncated: false,
-    tokens_predicted: completionTokens,
-    tokens_evaluated: promptTokens,
-    tokens_cached: cachedTokens,
-    timings: {
-      cache_n: cachedTokens,
-      prompt_n: fresh,
-      prompt_ms: timings.prefillMs,
-      prompt_per_token_ms: timings.prefillMs / Math.max(1, fresh),
-      prompt_per_second: perSecond(fresh, timings.prefillMs),
-      predicted_n: completionTokens,
-      predicted_ms: timings.decodeMs,
-      predicted_per_token_ms: timings.decodeMs / Math.max(1, completionTokens),
-      predicted_per_second: perSecond(completionTokens, timings.decodeMs),
-    },
-  };
 }
 
 function probability(tokenizer: Tokenizer, { id, logprob, top }: TokenLogprobs) {

@@ -1,10 +1,11 @@
 /** The chunks of a streamed chat completion. */
 import type { Tokenizer } from '../../runtime/types.js';
+import { timingsOf } from '../llama-cpp/ending.js';
 import type { EndEvent } from '../road/usage.js';
 import { ChoiceCalls, callFinish } from './chat-calls.js';
 import type { ChatTools } from './chat-tools.js';
 import type { ChoiceEvent } from './choices.js';
-import { chatLogprobs, openAiUsage, streamDone } from './shared.js';
+import { chatLogprobs, fingerprint, openAiUsage, streamDone } from './shared.js';
 
 export interface ChatHead {
   readonly tools: ChatTools;
@@ -17,6 +18,8 @@ export interface ChatHead {
 
 export interface ChatStreamOptions {
   readonly includeUsage: boolean;
+  /** What the answer took, as llama.cpp says it. */
+  readonly withTimings: boolean;
 }
 
 /** Server-sent events, `[DONE]` last. Only what differs from chunk to chunk is written anew: this is the hot path. */
@@ -24,7 +27,7 @@ export async function* chatChunks(
   events: AsyncIterable<ChoiceEvent>,
   head: ChatHead,
   tokenizer: Tokenizer,
-  { includeUsage }: ChatStreamOptions,
+  { includeUsage, withTimings }: ChatStreamOptions,
 ): AsyncGenerator<string, void, void> {
   const { id, created, model, tier, tools } = head;
   const shared = JSON.stringify({
@@ -33,16 +36,15 @@ export async function* chatChunks(
     created,
     model,
     service_tier: tier,
-    system_fingerprint: null,
+    system_fingerprint: fingerprint,
   });
   const start = `data: ${shared.slice(0, -1)},"choices":[`;
   const end = includeUsage ? '],"usage":null}\n\n' : ']}\n\n';
   const chunk = (index: number, delta: string, logprobs = 'null', reason = 'null'): string =>
     `${start}{"index":${index},"delta":${delta},"logprobs":${logprobs},"finish_reason":${reason}}${end}`;
   const ends: EndEvent[] = [];
-  // A call that must be stands in place of a text.
-  const content = tools.mustCall ? null : '';
-  const opening = JSON.stringify({ role: 'assistant', content, refusal: null });
+  // A thought or a call may come in place of a text: an empty one would be a part of its own to some clients.
+  const opening = JSON.stringify({ role: 'assistant', content: null, refusal: null });
   const calls = new ChoiceCalls(tools);
   for await (const { index, event } of events) {
     switch (event.type) {
@@ -76,6 +78,9 @@ export async function* chatChunks(
         event satisfies never;
     }
   }
-  if (includeUsage) yield `${start}],"usage":${JSON.stringify(openAiUsage([ends]))}}\n\n`;
+  if (includeUsage) {
+    const times = withTimings && ends.length === 1 ? `,"timings":${JSON.stringify(timingsOf(ends[0]!))}` : '';
+    yield `${start}],"usage":${JSON.stringify(openAiUsage([ends]))}${times}}\n\n`;
+  }
   yield streamDone;
 }

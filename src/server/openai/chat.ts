@@ -5,6 +5,7 @@ import type { ServerContext } from '../context.js';
 import { clientSignal, parseBody } from '../http.js';
 import { useModel } from '../models/use.js';
 import type { ToolCall } from '../road/completion.js';
+import { countTokens } from '../road/prompt.js';
 import type { EndEvent } from '../road/usage.js';
 import { weighed } from '../road/weighed.js';
 import { sendStream } from '../stream.js';
@@ -13,7 +14,7 @@ import { chatBody, chatRequest } from './chat-request.js';
 import { type ChatHead, chatChunks } from './chat-stream.js';
 import { type ChoiceEvent, completeAll } from './choices.js';
 import { tierName, tierOf } from './sampling.js';
-import { chatLogprobs, newId, openAiStream, openAiUsage } from './shared.js';
+import { chatLogprobs, fingerprint, newId, openAiStream, openAiUsage } from './shared.js';
 
 export function registerChat(app: FastifyInstance, all: ServerContext): void {
   const handle = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -34,14 +35,26 @@ export function registerChat(app: FastifyInstance, all: ServerContext): void {
       tools,
     };
     if (body.stream === true) {
-      const options = { includeUsage: body.stream_options?.include_usage === true };
+      const options = {
+        includeUsage: body.stream_options?.include_usage === true,
+        withTimings: body.timings_per_token === true,
+      };
       await sendStream(context, reply, chatChunks(events, head, tokenizer, options), openAiStream);
       return reply;
     }
     return wholeAnswer(weighed(events, request.holding), head, tokenizer, requests.length);
   };
   // Clients differ in what they take for the base of all paths.
-  for (const path of ['/v1/chat/completions', '/chat/completions']) app.post(path, handle);
+  for (const base of ['/v1/chat/completions', '/chat/completions']) {
+    app.post(base, handle);
+    app.post(`${base}/input_tokens`, async (request, reply) => {
+      const body = parseBody(chatBody, request.body);
+      const { context } = await useModel(all, request, reply, body.model);
+      const { name } = request.caller;
+      const [first] = chatRequest(context, body, request.id, name).requests;
+      return { object: 'response.input_tokens', input_tokens: countTokens(context, first!.prompt, name) };
+    });
+  }
 }
 
 interface Choice {
@@ -101,6 +114,6 @@ async function wholeAnswer(
     })),
     usage: openAiUsage([choices.flatMap(({ end }) => (end === null ? [] : [end]))]),
     service_tier: tier,
-    system_fingerprint: null,
+    system_fingerprint: fingerprint,
   };
 }

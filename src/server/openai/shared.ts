@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { UsageExtension } from '../../protocol/protocol.js';
 import type { Tokenizer, TokenLogprobs } from '../../runtime/types.js';
 import { openAiError } from '../http.js';
+import { version } from '../operations.js';
 import type { CompletionFinish } from '../road/completion.js';
 import { type EndEvent, sumUsage, usageExtension } from '../road/usage.js';
 import type { StreamForm } from '../stream.js';
@@ -56,6 +57,9 @@ export const openAiStream: StreamForm = {
   ping: ssePing,
   errorFrame: (error) => `data: ${JSON.stringify(openAiError(error, ''))}\n\n`,
 };
+
+/** Changes with what could change the answers to one seed. */
+export const fingerprint = `build_${version}`;
 
 export const streamDone = 'data: [DONE]\n\n';
 

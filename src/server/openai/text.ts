@@ -10,7 +10,7 @@ import { weighed } from '../road/weighed.js';
 import { sendStream } from '../stream.js';
 import { type ChoiceEvent, completeAll } from './choices.js';
 import { isGiven } from './sampling.js';
-import { finishName, newId, openAiStream, openAiUsage, streamDone } from './shared.js';
+import { fingerprint, finishName, newId, openAiStream, openAiUsage, streamDone } from './shared.js';
 import { type ListLogprobs, TextLogprobs } from './text-logprobs.js';
 import { textBody, textRequest } from './text-request.js';
 
@@ -28,6 +28,7 @@ export function registerText(app: FastifyInstance, all: ServerContext): void {
         object: 'text_completion',
         created: Math.floor(Date.now() / 1000),
         model,
+        system_fingerprint: fingerprint,
       },
       tokenizer,
       echoes: requests.map(({ prompt }) => (body.echo === true ? textOf(prompt, tokenizer) : '')),
