@@ -38,7 +38,7 @@ describe('/completion', () => {
 
   it('forbids tokens by their texts, and says how tokens were drawn', async () => {
     const { url } = await glint();
-    const body = { prompt: 'const a = ', n_predict: 12, temperature: 0 };
+    const body = { prompt: 'export ', n_predict: 12, temperature: 0 };
     // The text of one token.
     const { body: made } = await post(`${url}/completion`, { ...body, n_predict: 1 });
     const first = (made as { content: string }).content;
