@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { load } from '#src/index.js';
 import { hashKey } from '#src/server/gate/keys.js';
+import { scriptedServer } from '../clients/scripted.js';
 import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';
 import { testServer } from './server.js';
 
@@ -92,4 +93,26 @@ it.skipIf(!isInstalled).each([
   expect(stats.promptTokens).toBeGreaterThan(1000);
   // The warm-up has read the prompt; the request after it finds it in the cache.
   if (way === 'WebSocket') expect(stats.prefixHitTokens).toBeGreaterThan(1000);
+});
+
+it.skipIf(!isInstalled)("has a tool of Codex's MCP servers called, and reads its result", async () => {
+  const call = '{"name": "mcp__wf__double", "arguments": {"n": 21}}';
+  const { url, seen } = await scriptedServer(
+    (prompt) =>
+      prompt.includes('mcp__wf__double') && !prompt.includes('Result of the call') ? call : 'It is done.',
+    { model: { id: 'tiny' } },
+  );
+  const file = fileURLToPath(new URL('../cli/mcp-server.mjs', import.meta.url));
+  const turn = await runCodex(url, [
+    `mcp_servers.wf.command=${JSON.stringify(process.execPath)}`,
+    `mcp_servers.wf.args=[${JSON.stringify(file)}]`,
+    'approval_policy="never"',
+    'sandbox_mode="danger-full-access"',
+  ]);
+  expect(
+    turn.events.map(({ type }) => type),
+    JSON.stringify(turn.events),
+  ).toContain('turn.completed');
+  const results = seen.flatMap(({ prompt }) => prompt.match(/Result of the call [^:]*: .*42.*/s) ?? []);
+  expect(results.length, turn.errors).toBeGreaterThan(0);
 });
