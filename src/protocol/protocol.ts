@@ -86,12 +86,18 @@ export interface ReasoningText {
   readonly text: string;
 }
 
+export interface SummaryText {
+  readonly type: 'summary_text';
+  readonly text: string;
+}
+
 /** What the model thought in front of its answer. */
 export interface OutputReasoning {
   readonly id: string;
   readonly type: 'reasoning';
   readonly status: ItemStatus;
-  readonly summary: readonly [];
+  /** Where `reasoning.summary` asks for one: the thought itself, since nobody sums it up. */
+  readonly summary: readonly SummaryText[];
   readonly content: readonly ReasoningText[];
   /** Where `include` asks for `reasoning.encrypted_content`: the same, for clients that send back nothing else. */
   readonly encrypted_content?: string;
@@ -219,6 +225,9 @@ export type ResponseEvent =
   | ArgumentsDeltaEvent
   | ReasoningDeltaEvent
   | ReasoningDoneEvent
+  | SummaryPartEvent
+  | SummaryDeltaEvent
+  | SummaryDoneEvent
   | ArgumentsDoneEvent
   | CustomInputEvent
   | StreamErrorEvent;
@@ -285,6 +294,24 @@ export interface ReasoningDeltaEvent extends OfItem {
 export interface ReasoningDoneEvent extends OfItem {
   readonly type: 'response.reasoning_text.done';
   readonly content_index: number;
+  readonly text: string;
+}
+
+export interface SummaryPartEvent extends OfItem {
+  readonly type: 'response.reasoning_summary_part.added' | 'response.reasoning_summary_part.done';
+  readonly summary_index: number;
+  readonly part: SummaryText;
+}
+
+export interface SummaryDeltaEvent extends OfItem {
+  readonly type: 'response.reasoning_summary_text.delta';
+  readonly summary_index: number;
+  readonly delta: string;
+}
+
+export interface SummaryDoneEvent extends OfItem {
+  readonly type: 'response.reasoning_summary_text.done';
+  readonly summary_index: number;
   readonly text: string;
 }
 

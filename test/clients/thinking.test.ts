@@ -229,6 +229,21 @@ describe('further fields', () => {
     expect(lastPrompt(seen)).toContain(`<think>${thought}</think>Yes.[user]Really?`);
   });
 
+  it('of Responses show thoughts as a summary where one is wanted', async () => {
+    const { url } = await scriptedServer(say, { engine: { template } });
+    const request = { model: 'null', input: 'Sure?', reasoning: { summary: 'auto' as const } };
+    let streamed = '';
+    const stream = openai(url).responses.stream(request);
+    for await (const event of stream)
+      if (event.type === 'response.reasoning_summary_text.delta') streamed += event.delta;
+    const { output } = await stream.finalResponse();
+    expect(streamed).toBe(thought);
+    expect(output[0]).toMatchObject({
+      type: 'reasoning',
+      summary: [{ type: 'summary_text', text: thought }],
+    });
+  });
+
   it('of Responses and Messages tie a thought to the call that follows it', async () => {
     const { url, seen } = await scriptedServer('ok', { engine: { template } });
     const call = { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}' } as const;

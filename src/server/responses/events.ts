@@ -9,7 +9,6 @@ import type {
   OutputMessage,
   OutputReasoning,
   OutputText,
-  ReasoningText,
   ResponseError,
   ResponseEvent,
   ResponseObject,
@@ -19,7 +18,14 @@ import type { CompletionEvent } from '../road/completion.js';
 import { customInput } from '../road/custom.js';
 import { usageExtension } from '../road/usage.js';
 import { newId } from './ids.js';
-import { thoughtItem } from './thoughts.js';
+import {
+  closingEvents,
+  deltaEvents,
+  openingEvents,
+  type ThoughtEvent,
+  type ThoughtForm,
+  thoughtItem,
+} from './thoughts.js';
 import type { ClientTool } from './tools.js';
 
 /** Takes the events of one response. Deltas come as parts, since their number decides what a token costs. */
@@ -67,8 +73,7 @@ export interface MachineOptions {
   readonly tools?: ReadonlyMap<string, ClientTool>;
   /** Without output: a warm-up. */
   readonly isWarmUp?: boolean;
-  /** Whether thoughts come encoded as well. */
-  readonly keepsThoughts?: boolean;
+  readonly thoughts?: ThoughtForm;
 }
 
 const textOf = (text: string, logprobs: readonly OutputLogprob[]): OutputText => ({
@@ -85,6 +90,7 @@ export class ResponseMachine {
   private readonly options: MachineOptions;
   /** Why it is cut, should the engine say that it was cancelled. */
   cutReason: IncompleteReason = 'cancelled';
+  private readonly thoughts: ThoughtForm;
   private sequence = 0;
   private state: 'new' | 'created' | 'running' | 'ended' = 'new';
   private open: OpenThought | OpenMessage | OpenCall | null = null;
@@ -94,6 +100,7 @@ export class ResponseMachine {
     this.response = response;
     this.sink = sink;
     this.options = options;
+    this.thoughts = options.thoughts ?? { isKept: false, isSummed: false };
   }
 
   get isEnded(): boolean {
@@ -195,14 +202,7 @@ export class ResponseMachine {
   private pushThought(text: string): void {
     const open = this.open?.kind === 'thought' ? this.open : this.openThought();
     open.text += text;
-    this.sink.event({
-      type: 'response.reasoning_text.delta',
-      sequence_number: this.sequence++,
-      item_id: open.delta.itemId,
-      output_index: open.delta.outputIndex,
-      content_index: 0,
-      delta: text,
-    });
+    this.thoughtEvents(open.delta, deltaEvents(this.thoughts, text));
   }
 
   private openThought(): OpenThought {
@@ -210,12 +210,17 @@ export class ResponseMachine {
     const open: OpenThought = { kind: 'thought', delta, text: '' };
     this.open = open;
     this.itemEvent('response.output_item.added', this.thought(open, 'in_progress'));
-    this.partEvent('response.content_part.added', delta, { type: 'reasoning_text', text: '' });
+    this.thoughtEvents(delta, openingEvents(this.thoughts));
     return open;
   }
 
   private thought({ delta, text }: OpenThought, status: OutputReasoning['status']): OutputReasoning {
-    return thoughtItem(delta.itemId, text, status, this.options.keepsThoughts === true);
+    return thoughtItem(delta.itemId, text, status, this.thoughts);
+  }
+
+  private thoughtEvents({ itemId, outputIndex }: Delta, events: readonly ThoughtEvent[]): void {
+    const place = { item_id: itemId, output_index: outputIndex };
+    for (const event of events) this.sink.event({ ...event, ...place, sequence_number: this.sequence++ });
   }
 
   private openMessage(): OpenMessage {
@@ -280,15 +285,7 @@ export class ResponseMachine {
       this.partEvent('response.content_part.done', open.delta, part);
       item = { id: itemId, type: 'message', status, role: 'assistant', content: [part] };
     } else if (open.kind === 'thought') {
-      this.sink.event({
-        type: 'response.reasoning_text.done',
-        sequence_number: this.sequence++,
-        item_id: itemId,
-        output_index: outputIndex,
-        content_index: 0,
-        text: open.text,
-      });
-      this.partEvent('response.content_part.done', open.delta, { type: 'reasoning_text', text: open.text });
+      this.thoughtEvents(open.delta, closingEvents(this.thoughts, open.text));
       item = this.thought(open, status);
     } else {
       item = callItem(open, status);
@@ -358,7 +355,7 @@ export class ResponseMachine {
   private partEvent(
     type: 'response.content_part.added' | 'response.content_part.done',
     { itemId, outputIndex }: Delta,
-    part: OutputText | ReasoningText,
+    part: OutputText,
   ): void {
     this.sink.event({
       type,

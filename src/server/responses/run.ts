@@ -74,7 +74,10 @@ export class ResponseRun {
     this.machine = new ResponseMachine(response, sink, {
       isWarmUp,
       tools: request.clientTools,
-      keepsThoughts: request.body.include?.includes('reasoning.encrypted_content') === true,
+      thoughts: {
+        isKept: request.body.include?.includes('reasoning.encrypted_content') === true,
+        isSummed: request.body.reasoning?.summary != null,
+      },
       logprobs: (event) => outputLogprobs(engine.tokenizer, event.logprobs ?? []),
     });
     this.completion = completion;
