@@ -84,15 +84,25 @@ async function fakeServer(answer: (path: string, response: ServerResponse) => vo
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, paths, keys };
 }
 
-it('goes over to /infill where a suffix is refused, and stays there', async () => {
-  const { url, paths } = await fakeServer((path, response) => {
-    if (path !== '/infill') return void response.writeHead(400).end('suffix is not supported');
+it('fills in by /infill, else by a suffix, else goes on, and stays with what is taken', async () => {
+  const begin = (response: ServerResponse): ServerResponse =>
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.end('data: {"content":"fo"}\n\ndata: {"content":"o","stop":true}\n\n');
+  const llama = await fakeServer((_, response) => {
+    begin(response).end('data: {"content":"fo"}\n\ndata: {"content":"o","stop":true}\n\n');
   });
-  const source = httpSource({ url, apiKey: null, model: '' });
-  for (let i = 0; i < 2; i++) expect((await all(source.fillIn(gap, never))).text).toBe('foo');
-  expect(paths).toEqual(['/v1/completions', '/infill', '/infill']);
+  const other = await fakeServer((path, response) => {
+    if (path === '/infill' || other.paths.length === 2) return void response.writeHead(400).end('no suffix');
+    begin(response).end('data: {"choices":[{"text":"bar"}]}\n\ndata: [DONE]\n\n');
+  });
+  for (const [{ url }, text] of [
+    [llama, 'foo'],
+    [other, 'bar'],
+  ] as const) {
+    const source = httpSource({ url, apiKey: null, model: '' });
+    for (let i = 0; i < 2; i++) expect((await all(source.fillIn(gap, never))).text).toBe(text);
+  }
+  expect(llama.paths).toEqual(['/infill', '/infill']);
+  expect(other.paths).toEqual(['/infill', ...Array.from({ length: 3 }, () => '/v1/completions')]);
 });
 
 it('says which server answered what, and what to do', async () => {
@@ -101,9 +111,7 @@ it('says which server answered what, and what to do', async () => {
   await expect(all(source.fillIn(gap, never))).rejects.toThrow(/answered 401: no key\. Run "waferflow: Set/);
   expect(keys).toEqual(['Bearer secret']);
   const nobody = httpSource({ url: 'http://127.0.0.1:9', apiKey: null, model: '' });
-  await expect(all(nobody.fillIn(gap, never))).rejects.toThrow(
-    /127\.0\.0\.1:9\/v1\/completions does not answer/,
-  );
+  await expect(all(nobody.fillIn(gap, never))).rejects.toThrow(/127\.0\.0\.1:9\/infill does not answer/);
 });
 
 it('opens a source once for all who ask, closes it with the settings, and does not try again at every key', async () => {

@@ -1,4 +1,4 @@
-/** Any server with OpenAI's routes: `/v1/completions` with a suffix, or llama.cpp's `/infill` where that is refused. */
+/** Any server with llama.cpp's `/infill`, or with OpenAI's routes: `/v1/completions`, with a suffix where that is taken. */
 import { createParser } from 'eventsource-parser';
 import type { ServerAddress } from './socket.js';
 import { type FillIn, MAX_CHAT_TOKENS, type Piece, type Source } from './source.js';
@@ -29,7 +29,7 @@ const completions: Route = {
   path: '/v1/completions',
   body: ({ prefix, suffix, maxTokens, stop }) => ({
     prompt: prefix,
-    ...(suffix !== null && { suffix: suffix || '\n' }),
+    suffix: suffix || '\n',
     max_tokens: maxTokens,
     stop,
     temperature: 0,
@@ -37,6 +37,7 @@ const completions: Route = {
   textOf: ({ choices }) => choices?.[0]?.text,
 };
 
+/** Asked first, because llama.cpp's server passes over a suffix without a word. */
 const infill: Route = {
   path: '/infill',
   body: ({ prefix, suffix, maxTokens, stop }) => ({
@@ -48,6 +49,12 @@ const infill: Route = {
     cache_prompt: true,
   }),
   textOf: ({ content }) => content,
+};
+
+/** Goes on with what stands before the cursor. */
+const plain: Route = {
+  ...completions,
+  body: (request) => ({ ...completions.body(request), suffix: undefined }),
 };
 
 /** Statuses by which servers say that they do not know a route or a suffix. */
@@ -81,20 +88,21 @@ export function httpSource({ url, apiKey, model }: HttpServer): Source {
       body: JSON.stringify({ ...named, stream: true, ...body }),
       signal,
     });
-  let routes: readonly Route[] = [completions, infill];
+  let routes: readonly Route[] = [infill, completions, plain];
   return {
     name: `${model || 'the model'} at ${url}`,
     isSmall: false,
     async *fillIn(request, signal) {
-      for (const route of routes) {
+      const open = request.suffix === null ? [plain] : routes;
+      for (const route of open) {
         try {
           const response = await post(route.path, route.body(request), signal);
-          routes = [route];
+          if (request.suffix !== null) routes = [route];
           yield* piecesOf(response, route.textOf, signal);
           return;
         } catch (error) {
           if (signal.aborted) return;
-          const isLast = route === routes.at(-1);
+          const isLast = route === open.at(-1);
           if (isLast || !(error instanceof HttpError) || !REFUSED.has(error.status)) throw error;
         }
       }
