@@ -9,6 +9,7 @@ import { ggufView } from '../gguf-view.js';
 import type { GgufInput } from '../gguf-writer.js';
 import type { ByteSource } from '../source.js';
 import { FolderConfig, isJson, type Json } from './config.js';
+import { drawingKeys, specialIds } from './generation.js';
 import { folderKeys, named } from './keys.js';
 import { isUsed, layTensors } from './layout.js';
 import { poolingOf } from './pooling.js';
@@ -84,6 +85,7 @@ export async function openFolder(files: FolderFiles): Promise<FolderSource> {
     ...named(pooling.keys, family.architecture),
     ...tokenizer,
     ...specialIds(generation),
+    ...drawingKeys(generation, config),
     ...templates,
   };
   const stored = await readTensors(files, await json('model.safetensors.index.json'));
@@ -118,21 +120,6 @@ function templatesOf(template: unknown): Record<string, GgufInput> {
     named[`tokenizer.chat_template${suffix}`] = entry.template;
   }
   return named;
-}
-
-/** Of several end tokens the first two have keys; the others are known by their texts. Types are those of a text's parts. */
-function specialIds({
-  bos_token_id: bos,
-  eos_token_id: eos,
-  type_vocab_size: types,
-}: Json): Record<string, GgufInput> {
-  const [first, second] = (Array.isArray(eos) ? eos : [eos]) as unknown[];
-  return {
-    ...(typeof bos === 'number' && { 'tokenizer.ggml.bos_token_id': bos }),
-    ...(typeof first === 'number' && { 'tokenizer.ggml.eos_token_id': first }),
-    ...(typeof second === 'number' && { 'tokenizer.ggml.eot_token_id': second }),
-    ...(typeof types === 'number' && { 'tokenizer.ggml.token_type_count': types }),
-  };
 }
 
 async function readTensors(files: FolderFiles, index: Json | undefined): Promise<StoredTensor[]> {

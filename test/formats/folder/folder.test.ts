@@ -5,6 +5,7 @@ import { type FolderFiles, openFolder } from '#src/formats/folder/folder.js';
 import { readGguf } from '#src/formats/gguf.js';
 import { bytesSource } from '#src/formats/source.js';
 import { createTokenizer } from '#src/formats/tokenizer.js';
+import { recommendedSampling } from '#src/runtime/engine/recommended.js';
 import { deliberateError } from '../../helpers/gguf.js';
 import { sharedPath } from '../../helpers/shared.js';
 
@@ -117,6 +118,14 @@ describe('a Hugging Face folder', () => {
     const weight_map = Object.fromEntries(Object.keys(shapes).map((name, i) => [name, i === 0 ? 'a' : 'b']));
     const file = await readGguf(await openFolder(folder({ files, index: { weight_map } })));
     expect(file.tensors.size).toBe(4);
+  });
+
+  it('recommends how tokens are drawn, where they are', async () => {
+    const drawn = { do_sample: true, temperature: 0.6, top_k: 20, top_p: null };
+    const file = await readGguf(await openFolder(folder({ config: drawn })));
+    expect(recommendedSampling(file)).toEqual({ temperature: Math.fround(0.6), topK: 20 });
+    const greedy = await readGguf(await openFolder(folder({ config: { ...drawn, do_sample: false } })));
+    expect(recommendedSampling(greedy)).toEqual({});
   });
 
   it('keeps a window and layers without positions that GGUF has no key for, and says so', async () => {
