@@ -57,7 +57,13 @@ export class OriginPolicy {
 
 /** A scheme and a host, as browsers send them; `null` is what pages without an address send. */
 function requireOrigin(origin: string): void {
-  if (origin === 'null' || origin === '*' || origin === 'localhost' || /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@A-Z]+$/.test(origin)) return;
+  if (
+    origin === 'null' ||
+    origin === '*' ||
+    origin === 'localhost' ||
+    /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@A-Z]+$/.test(origin)
+  )
+    return;
   throw new OptionError({
     what: 'option origin',
     given: JSON.stringify(origin),

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Tokenizer } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
-import { clientSignal, parseBody } from '../http.js';
+import { clientSignal, counted, parseBody } from '../http.js';
 import { useModel } from '../models/use.js';
 import type { ToolCall } from '../road/completion.js';
 import { countTokens } from '../road/prompt.js';
@@ -47,12 +47,13 @@ export function registerChat(app: FastifyInstance, all: ServerContext): void {
   // Clients differ in what they take for the base of all paths.
   for (const base of ['/v1/chat/completions', '/chat/completions']) {
     app.post(base, handle);
-    app.post(`${base}/input_tokens`, async (request, reply) => {
+    app.post(`${base}/input_tokens`, counted, async (request, reply) => {
       const body = parseBody(chatBody, request.body);
       const { context } = await useModel(all, request, reply, body.model);
-      const { name } = request.caller;
-      const [first] = chatRequest(context, body, request.id, name).requests;
-      return { object: 'response.input_tokens', input_tokens: countTokens(context, first!.prompt, name) };
+      const turn = { owner: request.caller.name, signal: clientSignal(request, reply) };
+      const [first] = (await chatRequest(context, body, request.id, turn)).requests;
+      const tokens = await countTokens(context.host.require(), first!.prompt, turn);
+      return { object: 'response.input_tokens', input_tokens: tokens };
     });
   }
 }
