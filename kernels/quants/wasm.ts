@@ -42,9 +42,9 @@ export abstract class Quant {
 /** A decoded block: f32 scale and min, then int8 and uint8 of each span, then codes. */
 const DECODED = memory.data(320, 16);
 export const DECODED_SCALE = DECODED;
-const DECODED_MIN = DECODED + 4;
-const DECODED_SCALES = DECODED + 16;
-const DECODED_MINS = DECODED + 32;
+export const DECODED_MIN = DECODED + 4;
+export const DECODED_SCALES = DECODED + 16;
+export const DECODED_MINS = DECODED + 32;
 export const DECODED_CODES = DECODED + 64;
 
 /** Where a codec leaves a block for `place`. */
@@ -258,8 +258,7 @@ function placeBlock<Q extends Quant>(q: Q, to: usize, r: i32): void {
       store<u8>(to + r, load<u8>(DECODED_SCALES + s));
       if (hasMins<Q>(q)) store<u8>(to + 8 + r, load<u8>(DECODED_MINS + s));
     }
-    const codes = DECODED_CODES + <usize>(s * q.span());
-    for (let c = 0; c < q.span(); c++) placeCode<Q>(q, to + spanHeadBytes<Q>(q), r, c, load<u8>(codes + c));
+    placeCodes<Q>(q, to + spanHeadBytes<Q>(q), r, DECODED_CODES + <usize>(s * q.span()));
   }
 }
 
@@ -269,28 +268,58 @@ function laneOf(c: i32): i32 {
   return ((c & 3) << 1) | ((c >> 2) & 1);
 }
 
+/** A span's codes of row `r`, 16 columns at a time: the first halves of two eights, then their second halves. */
 @inline
-function placeCode<Q extends Quant>(q: Q, codes: usize, r: i32, c: i32, code: u32): void {
+function placeCodes<Q extends Quant>(q: Q, to: usize, r: i32, codes: usize): void {
   const bits = q.bits();
-  const place = laneOf(c);
   // In a vector of 16 bytes, after those of the rows before.
-  const byte = <usize>(((r >> 2) << 4) + ((r & 3) << 2) + (place & 3));
-  const eight = <usize>(c >> 3) * eightBytes<Q>(q);
-  if (bits == 8) {
-    const at = formOf<Q>(q) == PLAIN ? pairByte(r, c) : eight + <usize>((place >> 2) << 5) + byte;
-    store<u8>(codes + at, isSigned8<Q>(q) ? code ^ 128 : code);
-    return;
+  const row = <usize>(((r >> 2) << 4) + ((r & 3) << 2));
+  const width = bits == 5 || bits == 1 ? 1 : 2;
+  let plane: u32 = 0;
+  for (let c = 0; c < q.span(); c += 16, codes += 16) {
+    let code = v128.load(codes);
+    if (bits == 8) {
+      if (isSigned8<Q>(q)) code = v128.xor(code, i8x16.splat(-128));
+      if (formOf<Q>(q) == PLAIN) placePairs(to + <usize>(c << 3) + <usize>(r << 1), code);
+    }
+    const turned = i8x16.shuffle(code, code, 0, 4, 1, 5, 8, 12, 9, 13, 2, 6, 3, 7, 10, 14, 11, 15);
+    if (bits == 8 && formOf<Q>(q) != PLAIN) {
+      const at = to + <usize>(c << 3) + row;
+      v128.store32_lane(at, turned, 0);
+      v128.store32_lane(at, turned, 2, 32);
+      v128.store32_lane(at, turned, 1, 64);
+      v128.store32_lane(at, turned, 3, 96);
+    }
+    if (bits == 8) continue;
+    if (bits >= 4) {
+      const low = v128.and(turned, i8x16.splat(15));
+      const both = i64x2.extract_lane(low, 0) | (i64x2.extract_lane(low, 1) << 4);
+      const at = to + planeBytes<Q>(q) + <usize>(c << 2) + row;
+      store<u32>(at, <u32>both);
+      store<u32>(at, <u32>(both >> 32), 32);
+    }
+    if (bits == 4) continue;
+    const high = bits > 4 ? i8x16.shr_u(turned, 4) : turned;
+    const shift = (c >> 2) * width;
+    plane |= <u32>i32x4.extract_lane(high, 0) << shift;
+    plane |= <u32>i32x4.extract_lane(high, 2) << (shift + width);
+    plane |= <u32>i32x4.extract_lane(high, 1) << (shift + 2 * width);
+    plane |= <u32>i32x4.extract_lane(high, 3) << (shift + 3 * width);
   }
-  if (bits != 4) {
-    const high = bits == 5 || bits == 6 ? code >> 4 : code;
-    const width = bits == 5 || bits == 1 ? 1 : 2;
-    const shift = (((c >> 3) << 1) + (place >> 2)) * width;
-    store<u8>(codes + byte, load<u8>(codes + byte) | (high << shift));
-    codes += planeBytes<Q>(q);
-  }
-  if (bits < 4) return;
-  const at = codes + eight + byte;
-  store<u8>(at, load<u8>(at) | ((code & 15) << ((place >> 2) << 2)));
+  if (planeBytes<Q>(q) > 0) store<u32>(to + row, plane);
+}
+
+/** Eight pairs of columns, 16 bytes apart. */
+@inline
+function placePairs(to: usize, codes: v128): void {
+  v128.store16_lane(to, codes, 0);
+  v128.store16_lane(to, codes, 1, 16);
+  v128.store16_lane(to, codes, 2, 32);
+  v128.store16_lane(to, codes, 3, 48);
+  v128.store16_lane(to, codes, 4, 64);
+  v128.store16_lane(to, codes, 5, 80);
+  v128.store16_lane(to, codes, 6, 96);
+  v128.store16_lane(to, codes, 7, 112);
 }
 
 @inline

@@ -94,11 +94,8 @@ export async function openEngine(
   const words = new Int32Array(memory.buffer);
   for (const { address, words: values } of program.blocks) words.set(values, address / 4);
   writeControl(words, layout, platform.cores);
-  await loadWeights({ source: file.source, memory, kernels, layout, onProgress: options.onProgress, signal });
-  fillRopeTables(kernels, memory, layout);
-
   const feed = createFeed(platform.isShared);
-  const crew = await platform.startCrew({
+  const starting = platform.startCrew({
     module,
     memory,
     feed,
@@ -119,6 +116,26 @@ export async function openEngine(
     stateStride: layout.states.stride,
     stateCopies: layout.states.copies,
   });
+  // Threads start while weights are read.
+  starting.catch(() => undefined);
+  try {
+    await loadWeights({
+      source: file.source,
+      memory,
+      kernels,
+      layout,
+      onProgress: options.onProgress,
+      signal,
+    });
+    fillRopeTables(kernels, memory, layout);
+  } catch (error) {
+    await starting.then(
+      (crew) => crew.stop(),
+      () => undefined,
+    );
+    throw error;
+  }
+  const crew = await starting;
   crew.hold(true);
   try {
     await Promise.race([crew.leader.warmUp(), crew.failed]);

@@ -118,11 +118,15 @@ export class SentencePiece implements MergeTable {
 
 /** Places in the order of falling scores; equal scores share one. */
 function orderOf(scores: Float32Array): Int32Array {
-  const falling = scores.map((score) => (Number.isNaN(score) ? Infinity : -score)).sort();
-  const order = new Int32Array(scores.length);
-  const placeOf = new Map<number, number>();
-  for (const [place, score] of falling.entries()) if (!placeOf.has(score)) placeOf.set(score, place);
-  for (const [id, score] of scores.entries())
-    order[id] = placeOf.get(Number.isNaN(score) ? Infinity : -score)!;
-  return order;
+  const keys = scores.map((score) => (Number.isNaN(score) ? Infinity : -score));
+  const falling = keys.slice().sort();
+  return Int32Array.from(keys, (key) => {
+    let low = 0;
+    for (let high = falling.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (falling[middle]! < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  });
 }
