@@ -1,4 +1,5 @@
-// Writes a Llama model with seeded random weights as GGUF: `node bench/make-model.mjs 15M Q8_0 model.gguf [seed]`.
+// Writes a Llama model with seeded random weights as GGUF: `node bench/make-model.mjs 15M Q8_0 model.gguf [SEED [CONTEXT]]`;
+// a shape is a name or its six numbers, such as 768,12,12,4,2048,32000.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { quantOf, weightTypes } from '#kernels/quants/index.js';
@@ -9,18 +10,26 @@ const shapes = {
   '1M': [128, 4, 4, 2, 320, 2048],
   '15M': [288, 6, 6, 6, 768, 32000],
   '135M': [576, 30, 9, 3, 1536, 49152],
+  // Rows of whole blocks of 256.
+  '160M': [768, 24, 12, 4, 2048, 32000],
+  '1B': [2048, 16, 32, 8, 8192, 128256],
 };
 const types = weightTypes.filter((type) => quantOf(type).pack !== null);
-const [shape, weightType, path, seed = '1'] = process.argv.slice(2);
+const [shape = '', weightType, path, seed = '1', context = '8192'] = process.argv.slice(2);
+const sizes = shapes[shape] ?? shape.split(',').map(Number);
 
-if (!(shape in shapes) || !types.includes(weightType) || path === undefined) {
+if (
+  sizes.length !== 6 ||
+  !sizes.every((size) => Number.isInteger(size) && size > 0) ||
+  !types.includes(weightType) ||
+  path === undefined
+) {
   console.error(
-    `usage: node bench/make-model.mjs ${Object.keys(shapes).join('|')} ${types.join('|')} FILE [SEED]`,
+    `usage: node bench/make-model.mjs ${Object.keys(shapes).join('|')}|SIZES ${types.join('|')} FILE [SEED [CONTEXT]]`,
   );
   process.exit(2);
 }
-const [hiddenSize, numHiddenLayers, numAttentionHeads, numKeyValueHeads, intermediateSize, vocabSize] =
-  shapes[shape];
+const [hiddenSize, numHiddenLayers, numAttentionHeads, numKeyValueHeads, intermediateSize, vocabSize] = sizes;
 const model = randomModel({
   hiddenSize,
   numHiddenLayers,
@@ -29,7 +38,7 @@ const model = randomModel({
   intermediateSize,
   vocabSize,
   weightType,
-  context: 8192,
+  context: Number(context),
   seed: Number(seed),
 });
 const file = openSync(path, 'w');

@@ -1,21 +1,26 @@
 /**
- * One engine in one process: `node engines.mjs ENGINE THREADS FILE` prints one JSON line with tokens per second.
- * Decode: 128 tokens after the first, greedy, after a prompt of 8 ids. Prefill: a prompt of 512 ids. Batch: 8 such
- * decodes side by side, all their tokens. Best of the runs that fit in a few seconds, since what else the machine does
- * can only slow a run. Every run has a prompt of its own, so that no cache of prefixes helps.
+ * One engine in one process: `node engines.mjs ENGINE THREADS FILE figures CASES` prints one JSON line with tokens per
+ * second of every figure of compare.mjs. Decode: tokens after the first, greedy, after a prompt of so many ids. Prefill: a
+ * prompt of 512 ids. Streams: such decodes side by side, all their tokens. Best of the runs that fit in a few seconds,
+ * since what else the machine does can only slow a run; prompts differ, so that no cache of prefixes helps what is counted.
  *
- * With a fourth argument, `serve`, it measures the cases that it reads, a line of JSON each such as
+ * With `serve` it measures the cases that it reads, a line of JSON each such as
  * `{"phase":"decode","promptTokens":16,"generatedTokens":64,"batch":1}`, once each, and answers with a line of JSON.
  */
 import { createInterface } from 'node:readline';
 
-const [engineName, threads, path, mode] = process.argv.slice(2);
-const DECODE_PROMPT = 8;
-const DECODE_TOKENS = 128;
-const PREFILL_TOKENS = 512;
-const STREAMS = 8;
+const [engineName, threads, path, mode, casesText = '{}'] = process.argv.slice(2);
+const cases = {
+  contexts: [8],
+  decodeTokens: 128,
+  prefill: 512,
+  streams: { streams: 8, prompt: 8, tokens: 128 },
+};
+Object.assign(cases, JSON.parse(casesText));
+const { contexts, decodeTokens, prefill, streams } = cases;
 const RUNS = 5;
 const BUDGET_SECONDS = 4;
+const CONTEXT = Math.max(1024, ...contexts.map((context) => context + decodeTokens + 8));
 
 /** Ids that every vocabulary has, none of them a control token. */
 let salt = 0;
@@ -32,36 +37,39 @@ async function llamaCpp(threads, path) {
   const llama = await getLlama({ gpu: false, build: 'never', maxThreads: 0, logLevel: 'error' });
   const model = await llama.loadModel({ modelPath: path });
   const context = await model.createContext({
-    contextSize: 1024,
-    batchSize: PREFILL_TOKENS,
+    contextSize: CONTEXT,
+    batchSize: prefill,
     threads,
-    sequences: STREAMS,
+    sequences: streams.streams,
   });
-  const sequences = Array.from({ length: STREAMS }, () => context.getSequence());
+  const sequences = Array.from({ length: streams.streams }, () => context.getSequence());
   const [sequence] = sequences;
-  const decodeOn = async (own) => {
-    await own.clearHistory();
+  const decodeOn = async (own, prompt, tokens) => {
     let count = 0;
     let start = 0;
     // Random weights may pick an end token: go on past it.
-    for await (const _ of own.evaluate(promptIds(DECODE_PROMPT), { temperature: 0, yieldEogToken: true })) {
+    for await (const _ of own.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
       if (count === 0) start = performance.now();
-      if (count++ === DECODE_TOKENS) break;
+      if (count++ === tokens) break;
     }
-    return count > DECODE_TOKENS ? DECODE_TOKENS / secondsSince(start) : 0;
+    return count > tokens ? tokens / secondsSince(start) : 0;
   };
   return {
-    decode: () => decodeOn(sequence),
-    async batch() {
+    async decode(count) {
+      await sequence.clearHistory();
+      return decodeOn(sequence, promptIds(count), decodeTokens);
+    },
+    async streams() {
+      for (const own of sequences) await own.clearHistory();
       const start = performance.now();
-      await Promise.all(sequences.map(decodeOn));
-      return (STREAMS * DECODE_TOKENS) / secondsSince(start);
+      await Promise.all(sequences.map((own) => decodeOn(own, promptIds(streams.prompt), streams.tokens)));
+      return (streams.streams * streams.tokens) / secondsSince(start);
     },
     async prefill() {
       await sequence.clearHistory();
       const start = performance.now();
-      await sequence.evaluateWithoutGeneratingNewTokens(promptIds(PREFILL_TOKENS));
-      return PREFILL_TOKENS / secondsSince(start);
+      await sequence.evaluateWithoutGeneratingNewTokens(promptIds(prefill));
+      return prefill / secondsSince(start);
     },
     /** One case: all its requests at once. */
     async measure({ phase, promptTokens, generatedTokens, batch }) {
@@ -100,22 +108,33 @@ async function llamaCpp(threads, path) {
 
 async function waferflow(threads, path) {
   const { load } = await import('../../dist/src/index.js');
-  const engine = await load(path, { workers: threads, context: 1024, kvTokens: 8192, maxRunning: STREAMS });
-  const measure = async (count, maxTokens) => {
+  const kvTokens = Math.max(CONTEXT, streams.streams * (streams.prompt + streams.tokens + 32));
+  const engine = await load(path, {
+    workers: threads,
+    context: CONTEXT,
+    kvTokens,
+    maxRunning: streams.streams,
+  });
+  const measure = async (prompt, maxTokens) => {
     const options = { maxTokens, temperature: 0, ignoreEos: true };
-    for await (const chunk of engine.generate(promptIds(count), options)) if (chunk.done) return chunk;
+    for await (const chunk of engine.generate(prompt, options)) if (chunk.done) return chunk;
   };
+  const long = new Map();
   return {
-    async decode() {
-      const { ids, timings } = await measure(DECODE_PROMPT, DECODE_TOKENS + 1);
-      return ids.length > DECODE_TOKENS ? timings.decodeTokensPerSecond : 0;
+    about: { simd: engine.info.simd, loadMs: Math.round(engine.info.loadMs) },
+    async decode(count) {
+      // The prompt is not what is counted here.
+      if (!long.has(count)) long.set(count, promptIds(count));
+      const { ids, timings } = await measure(long.get(count), decodeTokens + 1);
+      return ids.length > decodeTokens ? timings.decodeTokensPerSecond : 0;
     },
-    async batch() {
+    async streams() {
       const start = performance.now();
-      await Promise.all(Array.from({ length: STREAMS }, () => measure(DECODE_PROMPT, DECODE_TOKENS + 1)));
-      return (STREAMS * DECODE_TOKENS) / secondsSince(start);
+      const { streams: count, prompt, tokens } = streams;
+      await Promise.all(Array.from({ length: count }, () => measure(promptIds(prompt), tokens + 1)));
+      return (count * tokens) / secondsSince(start);
     },
-    prefill: async () => (await measure(PREFILL_TOKENS, 1)).timings.prefillTokensPerSecond,
+    prefill: async () => (await measure(promptIds(prefill), 1)).timings.prefillTokensPerSecond,
     close: () => engine.close(),
   };
 }
@@ -127,19 +146,19 @@ if (mode === 'serve') {
     console.log(JSON.stringify(figures));
   }
 } else {
-  const best = { decode: 0, prefill: 0, batch: 0 };
-  for (const kind of Object.keys(best)) {
+  const best = { ...engine.about };
+  const figures = [
+    ...contexts.map((context) => [`decode ${context}`, () => engine.decode(context)]),
+    [`prefill ${prefill}`, () => engine.prefill()],
+    [`${streams.streams} streams`, () => engine.streams()],
+  ];
+  for (const [name, measure] of figures) {
     const start = performance.now();
-    for (let run = 0; run < RUNS && (run === 0 || secondsSince(start) < BUDGET_SECONDS); run++) {
-      best[kind] = Math.max(best[kind], await engine[kind]());
+    best[name] = 0;
+    for (let run = 0; run < RUNS && (run < 2 || secondsSince(start) < BUDGET_SECONDS); run++) {
+      best[name] = Math.max(best[name], await measure());
     }
   }
-  console.log(
-    JSON.stringify({
-      decodeTokensPerSecond: best.decode,
-      prefillTokensPerSecond: best.prefill,
-      batchTokensPerSecond: best.batch,
-    }),
-  );
+  console.log(JSON.stringify(best));
 }
 await engine.close();
