@@ -207,8 +207,9 @@ export class Config {
   }
 
   /** What a folder says of a layer and GGUF has no key for, nor architectures a rule: a window, no positions. */
-  saidOf(layer: number): { readonly window?: Window; readonly rope?: null } {
+  saidOf(layer: number): { readonly window?: Window; readonly rope?: null; readonly scale?: number } {
     const size = this.file.value('waferflow.attention.sliding_window');
+    const scale = this.file.value('waferflow.attention.scale');
     const isIn = (key: string): boolean | undefined => {
       const flag = numbersOf(this.file.value(`waferflow.${key}`))?.[layer];
       return flag === undefined ? undefined : flag !== 0;
@@ -220,6 +221,7 @@ export class Config {
           window: { kind: 'sliding', size: size as number } as const,
         }),
       ...(isIn('rope.layers') === false && { rope: null }),
+      ...(typeof scale === 'number' && scale > 0 && { scale }),
     };
   }
 

@@ -42,7 +42,7 @@ export function folderKeys(config: FolderConfig): FolderKeys {
   const rope =
     attends && !isPositioned(config) ? ropeOf(config, config.headDim, family.turning?.(config)) : null;
   const windows = attends ? windowKeys(config, family) : { keys: {}, own: {} };
-  const views = { ...windows.own, ...stillLayers(config, family, windows.flags) };
+  const views = { ...windows.own, ...stillLayers(config, family, windows.flags), ...scaleOf(config) };
   const own = {
     ...(attends && attentionKeys(config)),
     ...sizes(config, family),
@@ -157,6 +157,15 @@ function windowKeys(config: FolderConfig, family: Family): Windows {
     ...(!isUsual && { 'attention.sliding_window_pattern': pattern }),
   };
   return { keys, own: {}, flags };
+}
+
+/** Gemma's scale of scores, where it is not the one that follows from the size of a head. */
+function scaleOf(config: FolderConfig): Keys {
+  const size = config.number('query_pre_attn_scalar', 0);
+  if (size === 0) return {};
+  // The 27B models, by their layers.
+  const usual = [46, 62].includes(config.layers) ? config.hidden / config.heads : config.headDim;
+  return size === usual ? {} : { 'waferflow.attention.scale': float(1 / Math.sqrt(size)) };
 }
 
 /** Layers without positions, where they are not those that the architecture has anyway. */

@@ -73,8 +73,13 @@ export const mamba2Keys = (config: FolderConfig): Keys => ({
   'ssm.group_count': config.size('n_groups'),
 });
 
-/** As keys with `mamba_` in front say it. */
-export const besideKeys = (config: FolderConfig): Keys => ({
+/** As keys with `mamba_` in front say it; the gate comes before the norm. */
+export const besideKeys = (config: FolderConfig): Keys => {
+  if (config.flag('mamba_rms_norm')) config.require('mamba_norm_before_gate', [false]);
+  return besideSizes(config);
+};
+
+const besideSizes = (config: FolderConfig): Keys => ({
   ...heads2(
     config,
     config.size('mamba_d_ssm', config.number('mamba_expand', 2) * config.hidden),
@@ -109,6 +114,15 @@ const inputScale: Change = (matrix, use) => {
   const shared = config.size('mamba_n_groups', 1) * config.size('mamba_d_state');
   const ends = [inner, 2 * inner, 2 * inner + shared, 2 * inner + 2 * shared, Number.POSITIVE_INFINITY];
   return times(() => (row) => all * own[ends.findIndex((end) => row < end)]!)(matrix, use);
+};
+
+/** A tied head would need the embedding with another multiplier. */
+export const falconKeys = (config: FolderConfig): Keys => {
+  const isScaled = [config.number('embedding_multiplier', 1), config.number('lm_head_multiplier', 1)].some(
+    (by) => by !== 1,
+  );
+  if (isScaled) config.require('tie_word_embeddings', [false]);
+  return besideKeys(config);
 };
 
 /** Falcon-H1's multipliers, which GGUF has in the weights. */

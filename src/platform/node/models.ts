@@ -79,7 +79,8 @@ function modelPaths(directory: string, depth: number): string[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       const path = join(directory, entry.name);
-      if (entry.isDirectory()) return modelPaths(path, depth - 1);
+      // What lies below a model is a part of it.
+      if (entry.isDirectory()) return isModel ? [] : modelPaths(path, depth - 1);
       return entry.isFile() && entry.name.endsWith('.gguf') ? [path] : [];
     });
   return isModel ? [directory, ...inside] : inside;

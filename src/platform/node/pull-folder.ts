@@ -15,8 +15,11 @@ const besides = [
   'tokenizer.json',
   'tokenizer_config.json',
   'chat_template.jinja',
+  'modules.json',
   index,
 ] as const;
+/** What modules.json names, of models that make vectors. */
+const module = /^[\w-]+\/(config\.json|model\.safetensors)$/;
 
 /** Whether a repository's files are a folder that can be read. */
 export function isFolder(files: readonly string[]): boolean {
@@ -83,7 +86,8 @@ export async function pullFolder(
   } finally {
     await remote.close();
   }
-  const wanted = [...weights, ...besides.filter((file) => files.includes(file)), last];
+  const modules = files.includes('modules.json') ? files.filter((file) => module.test(file)) : [];
+  const wanted = [...weights, ...modules, ...besides.filter((file) => files.includes(file)), last];
   const urls = wanted.map((file) => hubUrl({ repository, file }, options));
   const sizes: number[] = [];
   for (const url of urls) sizes.push((await hubFileInfo(url, options)).sizeBytes);
@@ -94,7 +98,7 @@ export async function pullFolder(
   for (const [i, file] of wanted.entries()) {
     const { beforeFetch: _, onProgress, ...rest } = options;
     path = await pullModel(
-      { url: urls[i]!, place: [...repository.split('/'), file] },
+      { url: urls[i]!, place: [...repository.split('/'), ...file.split('/')] },
       { ...rest, keepsWhole: true, onProgress: (done) => onProgress?.(before + done, total) },
     );
     before += sizes[i]!;

@@ -43,8 +43,8 @@ export const sparseFamilies: Readonly<Record<string, Family>> = {
     only: { ...silu, norm_topk_prob: [true], decoder_sparse_step: [1] },
   },
   deepseek_v2: { ...latent(1), only: { ...silu, topk_method: ['greedy'] } },
-  deepseek_v3: { ...latent(2), only: silu },
-  kimi_k2: { ...latent(2), only: silu },
+  deepseek_v3: { ...latent(2), only: { ...silu, scoring_func: ['sigmoid'] } },
+  kimi_k2: { ...latent(2), only: { ...silu, scoring_func: ['sigmoid'] } },
   gpt_oss: {
     architecture: 'gpt-oss',
     names: { ...llama, post_attention_layernorm: 'post_attention_norm', ...gptOssExperts },
