@@ -82,6 +82,8 @@ export interface Tokenizer {
   readonly chatTemplate: string | null;
   /** The template of conversations with functions; most models have one for both. */
   readonly toolTemplate: string | null;
+  /** How a model that ranks wants `{query}` and `{document}` put together, where it says so. */
+  readonly rankTemplate: string | null;
   /**
    * Ids of a text. Half a surrogate pair counts as U+FFFD. In a rendered conversation, control tokens stand only where
    * the template wrote them, whatever its users said.

@@ -60,6 +60,7 @@ class GgufTokenizer implements Tokenizer {
   readonly fim: Tokenizer['fim'];
   readonly chatTemplate: string | null;
   readonly toolTemplate: string | null;
+  readonly rankTemplate: string | null;
   private readonly vocabulary: Vocabulary;
   /** What {@link addEos} adds. */
   private readonly endId: number | null;
@@ -94,6 +95,7 @@ class GgufTokenizer implements Tokenizer {
     this.fim = vocabulary.fim;
     this.chatTemplate = templates.chat;
     this.toolTemplate = templates.tools;
+    this.rankTemplate = gguf.optional('tokenizer.chat_template.rerank', 'string', null);
   }
 
   encode(text: Text, { bos, special = false }: EncodeOptions = {}): number[] {

@@ -62,6 +62,7 @@ class NullTokenizer implements Tokenizer {
   readonly fim = { prefix: 1, suffix: 2, middle: 3 };
   readonly chatTemplate = null;
   readonly toolTemplate = null;
+  readonly rankTemplate = null;
 
   encode(text: Text, { special = false }: EncodeOptions = {}): number[] {
     const origins = typeof text === 'string' ? null : new Origins(text);

@@ -34,6 +34,12 @@ export const encoders: readonly SmallModel[] = [
     keys: { block_count: 4, 'attention.sliding_window': 10, 'rope.freq_base_swa': float(1000) },
   },
   {
+    architecture: 'qwen3',
+    has: /ffn_gate\.weight/,
+    shapes: { 'cls.output.weight': [2, 48] },
+    keys: { pooling_type: 4 },
+  },
+  {
     architecture: 'gemma-embedding',
     has: /ffn_gate\.weight/,
     shapes: { 'dense_2.weight': [96, 48], 'dense_3.weight': [48, 96] },

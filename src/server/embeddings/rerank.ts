@@ -1,6 +1,7 @@
 /** `POST /v1/rerank`: documents in the order of how well they fit a query, by a model that ranks or by their vectors. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { joined, said } from '../../formats/jinja/text.js';
 import type { EncodeTurn } from '../../runtime/engine/texts.js';
 import type { Engine } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
@@ -71,17 +72,26 @@ export function registerRerank(app: FastifyInstance, all: ServerContext): void {
     });
 }
 
-/** Query and each document as one input, both ended as the model ends a text. Rejects where they are too long. */
+/** Query and each document as one input, in the model's own form, else both ended as the model ends a text. Rejects where they are too long. */
 async function pairs(
   engine: Engine,
   query: string,
   texts: readonly string[],
   turn: EncodeTurn,
-): Promise<number[][]> {
-  const { bosId } = engine.tokenizer;
+): Promise<(readonly number[])[]> {
+  const { bosId, rankTemplate } = engine.tokenizer;
   for (const text of texts) requireRoom(engine, { kind: 'infill', prefix: query, suffix: text });
+  const inputs: (readonly number[])[] = [];
+  if (rankTemplate !== null) {
+    for (const text of texts) {
+      const parts = rankTemplate
+        .split(/(\{query\}|\{document\})/)
+        .map((part) => (part === '{query}' ? said(query) : part === '{document}' ? said(text) : part));
+      inputs.push(await engine.encode(joined(parts), { ...turn, special: true, bos: false }));
+    }
+    return inputs;
+  }
   const first = await engine.encode(query, turn);
-  const inputs: number[][] = [];
   for (const text of texts) {
     const second = await engine.encode(text, turn);
     inputs.push([...first, ...(second[0] === bosId ? second.slice(1) : second)]);

@@ -59,8 +59,11 @@ export function textRequest(body: TextBody, info: EngineInfo, id: string, caller
   if (made > sent && body.stream === true)
     throw badRequest('The best of several is known at their end: leave out stream or best_of.', 'best_of');
   const isRanked = made > sent;
+  const hasPromptLogprobs = body.echo === true && isGiven(body.logprobs);
   const options: GenerateOptions = {
     ...samplingOptions(body, info),
+    // Who scores a prompt counts on the one token behind it, an end token too.
+    ...(hasPromptLogprobs && body.max_tokens === 1 && { ignoreEos: true }),
     maxTokens: Math.min(body.max_tokens ?? info.sampling.maxTokens ?? DEFAULT_MAX_TOKENS, info.context),
     ...((isRanked || isGiven(body.logprobs)) && { logprobs: body.logprobs ?? 0 }),
   };
@@ -75,7 +78,7 @@ export function textRequest(body: TextBody, info: EngineInfo, id: string, caller
       caller,
       tier: tierOf(body.service_tier),
       options: optionsOfChoice(options, index),
-      ...(body.echo === true && isGiven(body.logprobs) && { promptLogprobs: body.logprobs }),
+      ...(hasPromptLogprobs && { promptLogprobs: body.logprobs! }),
     })),
   );
   return { requests, made, sent };

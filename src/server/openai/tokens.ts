@@ -47,12 +47,12 @@ export function registerTokens(app: FastifyInstance, all: ServerContext): void {
         throw badRequest(`Expected at most ${MAX_TEXT} characters.`, 'messages');
       tokens = (await promptIds(engine, prompt, turn)).ids;
     } else if (isGiven(plain)) {
-      // The one field is of a server that adds BOS by default, the other of one that does not.
+      // The one field is of a server that adds BOS by default, the other of one that does not; both read control tokens.
       const bos = body.add_special_tokens ?? body.add_special ?? isGiven(body.prompt);
       tokens = await engine.encode(plain, {
         ...turn,
         bos: bos && tokenizer.addBos,
-        special: body.parse_special === true,
+        special: body.parse_special ?? true,
       });
     } else throw badRequest('Give a prompt, content or messages.', 'prompt');
     return {
@@ -62,6 +62,23 @@ export function registerTokens(app: FastifyInstance, all: ServerContext): void {
       ...(body.return_token_strs === true && {
         token_strs: tokens.map((id) => tokenizer.decode([id], { continues: true })),
       }),
+    };
+  });
+  // What lm-evaluation-harness asks of a server whose tokenizer it uses from afar.
+  app.get('/tokenizer_info', async (request, reply) => {
+    const { context } = await useModel(all, request, reply, null);
+    const { tokenizer, info } = context.host.require();
+    const textOf = (id: number | null | undefined): string | null =>
+      id == null ? null : tokenizer.textOf(id);
+    return {
+      tokenizer_class: 'waferflow',
+      bos_token: textOf(tokenizer.bosId),
+      eos_token: textOf([...tokenizer.eosIds][0]),
+      add_bos_token: tokenizer.addBos,
+      add_eos_token: tokenizer.addEos,
+      chat_template: tokenizer.chatTemplate,
+      vocab_size: tokenizer.vocabSize,
+      model_max_length: info.context,
     };
   });
   app.post('/detokenize', counted, async (request, reply) => {
