@@ -49,6 +49,7 @@ export const optionalPackages = [
   { name: 'gpu.js', use: 'for the GPU-style baseline of bench' },
   { name: 'webgpu', use: 'for a GPU in bench' },
   { name: 'bullmq', use: 'for sweeps over Redis' },
+  { name: 'ioredis', use: 'for replicas of a server, over Redis' },
   { name: '@modelcontextprotocol/sdk', use: 'for chat --mcp, to reach MCP servers' },
   { name: 'quickjs-emscripten-core', use: 'for eval, to run what models write' },
   { name: '@jitl/quickjs-ng-wasmfile-release-sync', use: 'for eval, to run what models write' },

@@ -72,12 +72,24 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   throw new InvalidArgumentError('Expected a JSON object such as {"enable_thinking": false}.');
 }
 
+const model =
+  'GGUF file, name from `waferflow list`, or what `waferflow pull` takes (default: the embedded model)';
+
 export function addEngineOptions(command: Command): Command {
+  return addLoadOptions(command.option('-m, --model <path|name>', model));
+}
+
+/** As `addEngineOptions`, for a command that takes several models. */
+export function addEnginesOptions(command: Command): Command {
+  const several = `${model}; may be given several times`;
+  return addLoadOptions(command.option('-m, --model <path|name>', several, list));
+}
+
+/** Collects the values of an option that may be given several times. */
+export const list = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
+function addLoadOptions(command: Command): Command {
   return command
-    .option(
-      '-m, --model <path|name>',
-      'GGUF file, name from `waferflow list`, or what `waferflow pull` takes (default: the embedded model)',
-    )
     .option(
       '--context <tokens>',
       "tokens that the KV cache holds (default: the model's, at most 4096)",
@@ -119,7 +131,7 @@ export async function loadOptions({
   chatTemplate,
   chatTemplateFile,
   chatTemplateKwargs,
-}: EngineFlags): Promise<LoadOptions> {
+}: Omit<EngineFlags, 'model'>): Promise<LoadOptions> {
   const template =
     chatTemplateFile === undefined ? chatTemplate : await readTextFile(chatTemplateFile, 'a Jinja template');
   return {

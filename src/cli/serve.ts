@@ -1,21 +1,27 @@
 /** `waferflow serve`: tokens over HTTP, server-sent events and WebSocket. */
+import { totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { OptionError } from '../core/errors.js';
-import { MiB } from '../core/units.js';
-import { load } from '../index.js';
+import { GiB, MiB } from '../core/units.js';
+import { type LoadOptions, load } from '../index.js';
+import { type MeasuredModel, measureModel, modelVersion } from '../platform/node/measure.js';
 import { localModels } from '../platform/node/models.js';
 import { parseKeyFile, parseKeyList } from '../server/gate/key-file.js';
 import type { ApiKey } from '../server/gate/keys.js';
 import type { LogLevel } from '../server/log.js';
+import { keepAliveOf } from '../server/models/keep-alive.js';
+import type { PairOptions } from '../server/models/pair.js';
+import type { ModelOptions } from '../server/models/served.js';
 import type { Reasoning } from '../server/road/completion.js';
 import type { RunningServer } from '../server/serve.js';
 import { INTERRUPTED_EXIT_CODE, interruptible } from './interrupt.js';
 import {
-  addEngineOptions,
+  addEnginesOptions,
   addSamplingOptions,
   type EngineFlags,
   generateOptions,
+  list,
   loadOptions,
   parseCount,
   parseNumber,
@@ -33,7 +39,14 @@ const DEFAULT_KV_TOKENS = 16_384;
 /** Who waits longer for a model is told that it is being loaded. */
 const SLOW_LOAD_MS = 1000;
 
-interface ServeFlags extends EngineFlags, SamplingFlags {
+interface ServeFlags extends Omit<EngineFlags, 'model'>, SamplingFlags {
+  readonly model?: readonly string[];
+  readonly alias?: readonly string[];
+  readonly pair?: readonly string[];
+  readonly maxLoaded: number;
+  readonly modelMemory?: number;
+  readonly keepAlive?: string;
+  readonly redis?: string;
   readonly port: number;
   readonly host: string;
   readonly modelName?: readonly string[];
@@ -54,12 +67,10 @@ interface ServeFlags extends EngineFlags, SamplingFlags {
   readonly reasoning: Reasoning;
 }
 
-const list = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
-
 export function registerServe(program: Command): void {
   const number = (flag: string, text: string, parse: (value: string) => number, value: number): Option =>
     new Option(flag, text).argParser(parse).default(value);
-  const command = addEngineOptions(program.command('serve'));
+  const command = addEnginesOptions(program.command('serve'));
   // What a request says goes before them.
   const own = "the API's own";
   addSamplingOptions(command, {
@@ -70,8 +81,24 @@ export function registerServe(program: Command): void {
     .description('serve tokens over HTTP and WebSocket, to clients of OpenAI, Anthropic and Ollama')
     .addOption(number('-p, --port <n>', 'port; 0 takes a free one', parsePort, 8080))
     .option('--host <address>', 'address to serve at; others than loopback need --api-keys', '127.0.0.1')
-    .option('--model-name <name>', 'name for clients; may be given several times', list)
-    .option('--any-model-name', 'answer to every name, for clients that are bound to one')
+    .option('--model-name <name>', 'name of the first model for clients; may be given several times', list)
+    .option('--any-model-name', 'the first model answers to every name that no other has')
+    .option('--alias <name=model>', "further name of a model, '*' for all others; several times", list)
+    .option(
+      '--pair <name=quick,thorough[,verify]>',
+      'a quick model beside a thorough one behind one name; verify: the quick one drafts for it',
+      list,
+    )
+    .addOption(number('--max-loaded <n>', 'models in memory at once', parseCount, 3))
+    .option(
+      '--model-memory <GiB>',
+      'memory of all loaded models (default: 80 % of what there is)',
+      parseNumber,
+    )
+    .option(
+      '--keep-alive <time>',
+      'unload a model after so long without a request, such as 5m; -1 never (default: never with one model, else 5m)',
+    )
     .option('--max-running <n>', 'requests that run at once (default: 8)', parseCount)
     .option(
       '--kv-tokens <n>',
@@ -86,6 +113,7 @@ export function registerServe(program: Command): void {
       number('--max-memory <MiB>', 'held for all clients together; more get a 503', parseNumber, 512),
     )
     .option('--api-keys <file>', `lines of \`waferflow keys\`; or keys in ${KEYS_VARIABLE}`)
+    .option('--redis <url>', 'share limits, stored responses and streams with other replicas of this server')
     .option('--origin <url>', 'lets pages of this origin in; several times, `localhost`, or `*`', list)
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', 'private key, PEM')
@@ -102,31 +130,44 @@ export function registerServe(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  $ waferflow serve --port 8080\n  $ waferflow keys me >> keys.txt; waferflow serve --host 0.0.0.0 --api-keys keys.txt',
+      '\nExamples:\n  $ waferflow serve --port 8080\n  $ waferflow serve --model glint --model smollm2 --alias gpt-4o=smollm2\n  $ waferflow keys me >> keys.txt; waferflow serve --host 0.0.0.0 --api-keys keys.txt',
     )
     .action((flags: ServeFlags) => serve(flags));
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
-  const path = await interruptible((signal) => obtain(flags.model, signal));
-  const [id, ...aliases] = flags.modelName ?? [nameOf(path)];
+  const paths = await interruptible(async (signal) => {
+    const found: string[] = [];
+    for (const model of flags.model ?? [undefined]) found.push(await obtain(model, signal));
+    return found;
+  });
   const tier = { maxWaitingTokens: flags.maxWaitingTokens };
   const tls = await tlsOf(flags);
   const keys = await keysOf(flags);
-  const options = await loadOptions(flags);
+  const options: LoadOptions = {
+    ...(await loadOptions(flags)),
+    defaults: generateOptions(flags),
+    ...(flags.maxRunning !== undefined && { maxRunning: flags.maxRunning }),
+    kvTokens: flags.kvTokens ?? Math.max(DEFAULT_KV_TOKENS, flags.context ?? 0),
+  };
+  const [given, ...others] = paths.map((path) => fileModel(path, nameOf(path), options));
+  const [id = given!.id, ...names] = flags.modelName ?? [];
+  const first = { ...given!, id, aliases: names, takesAnyName: flags.anyModelName === true };
+  const keepAliveMs = keepAlive(flags.keepAlive ?? (others.length === 0 ? '-1' : '5m'));
   // Loaded when it is wanted: the other commands start without a web server's packages.
   const { startServer } = await import('../server/serve.js');
   const server = await startServer({
-    load: (onProgress, signal) =>
-      load(path, {
-        ...options,
-        defaults: generateOptions(flags),
-        ...(flags.maxRunning !== undefined && { maxRunning: flags.maxRunning }),
-        kvTokens: flags.kvTokens ?? Math.max(DEFAULT_KV_TOKENS, flags.context ?? 0),
-        onProgress,
-        signal,
-      }),
-    model: { id: id!, aliases, takesAnyName: flags.anyModelName === true },
+    load: first.load,
+    model: first,
+    models: others,
+    aliases: aliasesOf(flags.alias ?? []),
+    pairs: (flags.pair ?? []).map(pairOf),
+    pool: {
+      maxLoaded: flags.maxLoaded,
+      memoryBytes: flags.modelMemory === undefined ? 0.8 * machineBytes() : flags.modelMemory * GiB,
+      keepAliveMs,
+    },
+    ...(flags.redis !== undefined && { redis: flags.redis }),
     port: flags.port,
     host: flags.host,
     keys,
@@ -157,6 +198,67 @@ async function serve(flags: ServeFlags): Promise<void> {
     throw error;
   }
   await stopped;
+}
+
+/** A model in a file, looked at once for as long as the file stays the same. */
+function fileModel(path: string, id: string, options: LoadOptions): ModelOptions {
+  let known: { readonly version: string | null; readonly measured: Promise<MeasuredModel> } | null = null;
+  const version = (): Promise<string | null> => modelVersion(path);
+  const measured = async (): Promise<MeasuredModel> => {
+    const now = await version();
+    if (known?.version !== now || now === null)
+      known = { version: now, measured: measureModel(path, options) };
+    return known.measured;
+  };
+  return {
+    id,
+    version,
+    describe: measured,
+    memory: async () => (await measured()).bytes,
+    load: (onProgress, signal) => load(path, { ...options, onProgress, signal }),
+  };
+}
+
+/** Of this machine, or of the container that this runs in. */
+function machineBytes(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
+}
+
+function keepAlive(text: string): number {
+  const ms = keepAliveOf(text);
+  if (ms !== null) return ms;
+  throw new OptionError({
+    what: '--keep-alive',
+    given: JSON.stringify(text),
+    expected: 'a time such as 30s, 5m or 1h, or -1',
+    todo: 'Use -1 to keep models for ever.',
+  });
+}
+
+function aliasesOf(given: readonly string[]): Record<string, string> {
+  const pairs = given.map((text) => {
+    const [name, target] = text.split(/=(.*)/s, 2);
+    if (name && target) return [name, target] as const;
+    throw new OptionError({
+      what: '--alias',
+      given: JSON.stringify(text),
+      expected: 'a name, an equals sign and the name of a model',
+      todo: "Write, for example, --alias gpt-4o=glint, or --alias '*=glint' for every other name.",
+    });
+  });
+  return Object.fromEntries(pairs);
+}
+
+function pairOf(given: string): PairOptions {
+  const [, name, quick, thorough, last] = /^([^=]+)=([^,]+),([^,]+?)(,verify)?$/.exec(given) ?? [];
+  if (name && quick && thorough) return { name, quick, thorough, verifies: last !== undefined };
+  throw new OptionError({
+    what: '--pair',
+    given: JSON.stringify(given),
+    expected: 'a name, an equals sign and the names of two models, with a comma between',
+    todo: 'Write, for example, --pair both=small,large, or --pair both=small,large,verify.',
+  });
 }
 
 /** Places of a tier: where there are several keys, one has half of them at most. */
@@ -192,7 +294,8 @@ async function tlsOf({ tlsCert, tlsKey }: ServeFlags): Promise<{ cert: string; k
 function greeting({ url, context }: RunningServer): string {
   const header = context.keys.isOpen ? '' : '-H "authorization: Bearer KEY" ';
   const body = JSON.stringify({ prompt: 'const answer = ', max_tokens: 32 });
-  return `waferflow serves ${context.model.id} at ${url}; try: curl ${url}/v1/completions ${header}-d '${body}'`;
+  const names = context.models.served.map(({ options: { id } }) => id).join(', ');
+  return `waferflow serves ${names} at ${url}; try: curl ${url}/v1/completions ${header}-d '${body}'`;
 }
 
 /** Settles when a signal has ended the server in order; a second signal ends the process at once. */

@@ -20,6 +20,8 @@ export const FEED_TOKEN = 0;
 export const FEED_PREFILL = 1;
 /** Payload: requests in front; with 0, prompt tokens found in the prefix cache. */
 export const FEED_QUEUE = 2;
+/** The request waits for a draft of what comes next; no payload. */
+export const FEED_DRAFT = 3;
 
 /** Places in the shared counters. */
 export const STAT = {

@@ -3,7 +3,7 @@ import { writesText } from '../../models/embedding.js';
 import type { Model } from '../../models/model.js';
 import { parameterCount } from '../../models/weights.js';
 import { OptionError } from '../core/errors.js';
-import { readGguf } from '../formats/gguf.js';
+import { type GgufFile, readGguf } from '../formats/gguf.js';
 import type { GgufMetadata } from '../formats/gguf-metadata.js';
 import { readModel } from '../formats/model-file.js';
 import { quantized, requireQuantisation } from '../formats/requantize.js';
@@ -28,7 +28,14 @@ import { kvPagePositions, type Layout, layOut } from './program/layout.js';
 import { requireKernels, scratchOf, stateWordsOf } from './program/ops/index.js';
 import { fillRopeTables } from './program/rope.js';
 import { allocate, loadWeights } from './program/weights.js';
-import { type KvType, kvTypes, type LoadOptions, simdModes } from './types.js';
+import {
+  type GenerateDefaults,
+  type KvType,
+  kvTypes,
+  type LoadOptions,
+  simdModes,
+  type Tokenizer,
+} from './types.js';
 
 /** What differs between Node and a browser. */
 export interface Platform {
@@ -58,37 +65,14 @@ export async function openEngine(
   const startMs = performance.now();
   const { signal } = options;
   signal?.throwIfAborted();
-  if (options.quantize !== undefined) requireQuantisation(options.quantize);
-  const stored = await readGguf(source);
-  const file = options.quantize === undefined ? stored : await quantized(stored, options.quantize);
-  checkStretch(options);
-  const { model, tensors } = readModel(file, options.ropeScaling ?? null);
+  const { file, model, tokenizer, sampling, settings, layout, program } = await prepare(
+    source,
+    options,
+    platform,
+  );
   const { shape } = model;
-  const settings = checkOptions(options, model, platform);
-  const blockElements = (tensor: string): number => tensorType(tensors.get(tensor)!.type).blockElements;
-  const plan = placeOnRectangle(model, options.rectangle ?? { width: 1, height: 1 }, blockElements);
-  requireKernels(source.name, plan.ops);
-  const tokenizer = createTokenizer(file, options);
-  const sampling = { ...recommendedSampling(file), ...options.defaults };
-  validateDefaults(sampling, tokenizer.vocabSize);
-  if (tokenizer.vocabSize > shape.vocabSize) {
-    throw new OptionError({
-      what: `${source.name}: vocabulary`,
-      given: `${tokenizer.vocabSize} tokens in the tokenizer`,
-      expected: `at most ${shape.vocabSize}, the rows of the embedding`,
-      todo: 'The file disagrees with itself: fetch or convert it again.',
-    });
-  }
-  const layout = layOut(plan, tensors, {
-    ...settings,
-    vocabSize: tokenizer.vocabSize,
-    scratchBytes: scratchOf(plan.ops, settings.maxRows),
-    stateWords: stateWordsOf(plan.ops),
-  });
-  layout.arena.size();
   const { simd, module } = await compileKernels(platform.kernels, options.simd ?? 'auto');
 
-  const program = planProgram(plan, layout);
   const memory = allocate(layout.arena.size(), platform.isShared);
   const kernels = instantiateKernels(module, memory);
   const words = new Int32Array(memory.buffer);
@@ -183,6 +167,59 @@ export async function openEngine(
   return engine;
 }
 
+/** What is known of a model before any of its weights is read. */
+export interface Prepared {
+  readonly file: GgufFile;
+  readonly model: Model;
+  readonly tokenizer: Tokenizer;
+  readonly sampling: GenerateDefaults;
+  readonly settings: Settings;
+  /** Its arena is whole. */
+  readonly layout: Layout;
+  readonly program: Program;
+}
+
+/**
+ * Reads a model's header and lays it out, and loads nothing: its arena says what it would take.
+ * @throws FormatError, ModelError or OptionError, where it could not be loaded either
+ */
+export async function prepare(
+  source: ByteSource,
+  options: LoadOptions,
+  platform: Pick<Platform, 'cores' | 'isShared'>,
+): Promise<Prepared> {
+  if (options.quantize !== undefined) requireQuantisation(options.quantize);
+  const stored = await readGguf(source);
+  const file = options.quantize === undefined ? stored : await quantized(stored, options.quantize);
+  checkStretch(options);
+  const { model, tensors } = readModel(file, options.ropeScaling ?? null);
+  const { shape } = model;
+  const settings = checkOptions(options, model, platform);
+  const blockElements = (tensor: string): number => tensorType(tensors.get(tensor)!.type).blockElements;
+  const plan = placeOnRectangle(model, options.rectangle ?? { width: 1, height: 1 }, blockElements);
+  requireKernels(source.name, plan.ops);
+  const tokenizer = createTokenizer(file, options);
+  const sampling = { ...recommendedSampling(file), ...options.defaults };
+  validateDefaults(sampling, tokenizer.vocabSize);
+  if (tokenizer.vocabSize > shape.vocabSize) {
+    throw new OptionError({
+      what: `${source.name}: vocabulary`,
+      given: `${tokenizer.vocabSize} tokens in the tokenizer`,
+      expected: `at most ${shape.vocabSize}, the rows of the embedding`,
+      todo: 'The file disagrees with itself: fetch or convert it again.',
+    });
+  }
+  const layout = layOut(plan, tensors, {
+    ...settings,
+    vocabSize: tokenizer.vocabSize,
+    scratchBytes: scratchOf(plan.ops, settings.maxRows),
+    stateWords: stateWordsOf(plan.ops),
+  });
+  layout.arena.size();
+  const program = planProgram(plan, layout);
+  return { file, model, tokenizer, sampling, settings, layout, program };
+}
+
 interface Settings {
   readonly workers: number;
   readonly context: number;
@@ -225,7 +262,7 @@ function checkStretch({ ropeScaling }: LoadOptions): void {
 function checkOptions(
   options: LoadOptions,
   { shape, isCausal }: Model,
-  { cores, isShared }: Platform,
+  { cores, isShared }: Pick<Platform, 'cores' | 'isShared'>,
 ): Settings {
   checkNames(options, Object.keys(loadNames));
   const whole = (what: string, value: number, most: number, why: string, least = 1): number => {
@@ -280,16 +317,18 @@ function checkOptions(
   };
 }
 
+interface Program {
+  readonly blocks: readonly WordBlock[];
+  readonly images: Images;
+}
+
 interface WordBlock {
   readonly address: number;
   readonly words: readonly number[];
 }
 
 /** The programs and their tables with their addresses. Takes the last of the layout's memory. */
-function planProgram(
-  plan: Plan,
-  layout: Layout,
-): { readonly blocks: readonly WordBlock[]; readonly images: Images } {
+function planProgram(plan: Plan, layout: Layout): Program {
   const blocks: WordBlock[] = [];
   const put = (words: readonly number[]): number => {
     const address = layout.arena.take(words.length * 4, 'program');

@@ -114,6 +114,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly prediction?: string | readonly number[];
   /** Drafts from earlier repetitions in prompt and answer. Never changes the answer; default false. */
   readonly promptLookup?: boolean;
+  /** A quicker model with the same tokens, whose guesses are checked several at a time. Never changes the answer. */
+  readonly draft?: Engine;
   /** Only tokens that keep the answer a prefix of this language can be chosen. */
   readonly grammar?: Grammar;
   readonly signal?: AbortSignal;
@@ -288,6 +290,14 @@ export interface EngineStats {
   readonly generatedTokens: number;
 }
 
+/** How a model believes that a text goes on, for another model to check. */
+export interface Guesses {
+  /** At most `most` tokens that come behind the answer so far; fewer where there is no more room. One call at a time. */
+  next(answer: readonly number[], most: number): Promise<readonly number[]>;
+  /** No more are wanted; safe to call twice. */
+  end(): void;
+}
+
 /** A loaded model. Generations run side by side, up to `maxRunning`; further calls wait their turn. */
 export interface Engine {
   readonly info: EngineInfo;
@@ -301,6 +311,8 @@ export interface Engine {
   /** Settles when the engine can no longer run: null after `close()`, else what broke it. */
   readonly ended: Promise<Error | null>;
   generate(prompt: Prompt, options?: GenerateOptions): AsyncIterable<GenerateChunk>;
+  /** Guesses at the greedy answer to a prompt; `end` has to be called. */
+  guess(promptIds: readonly number[]): Guesses;
   /** Scores ids in windows of the context with half a window of overlap, so longer inputs work too. */
   score(ids: readonly number[], options?: ScoreOptions): Promise<ScoreResult>;
   /** A vector for each input. The same input gives the same bits, whatever else is embedded with it. */

@@ -116,7 +116,7 @@ export function createApp(
       request.caller = context.keys.authenticate(request.headers);
     // Before anybody reads a body that nobody wants.
     if (request.is404) throw notFound(request);
-    if (request.routeOptions.config.isCounted === true) context.rates.take(request.caller, 0);
+    if (request.routeOptions.config.isCounted === true) await context.rates.take(request.caller, 0);
     const bytes = announcedBytes(request.headers, context.limits.bodyBytes);
     // What is large is not even read of who may ask for nothing now.
     if (bytes > quickBytes) context.rates.require(request.caller);

@@ -1,19 +1,20 @@
 /** What every surface gets: the engine, who may do what, and where to report. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { EngineHost } from './engine-host.js';
+import type { EngineSource } from './engine-host.js';
 import type { Admission } from './gate/admission.js';
 import type { Caller, KeyRing } from './gate/keys.js';
 import type { Lifecycle } from './gate/lifecycle.js';
 import type { Memory } from './gate/memory.js';
 import type { OriginPolicy } from './gate/origin.js';
-import type { RateLimits } from './gate/rates.js';
+import type { Rates } from './gate/rates.js';
 import type { Turns } from './gate/turns.js';
 import type { Log } from './log.js';
 import type { Metrics } from './metrics.js';
 import type { Models } from './models/models.js';
 import type { ServedModel } from './models/served.js';
 import type { Reasoning } from './road/completion.js';
+import type { Shared } from './shared/shared.js';
 import type { SocketLimits } from './socket/limits.js';
 
 export interface ServerLimits {
@@ -44,13 +45,15 @@ export interface Route {
 
 export interface ServerContext {
   /** Of the model that the request is for; outside of requests, of the first one. */
-  readonly host: EngineHost;
+  readonly host: EngineSource;
   readonly model: ServedModel;
   /** All that are served. */
   readonly models: Models;
   readonly keys: KeyRing;
   readonly admission: Admission;
-  readonly rates: RateLimits;
+  readonly rates: Rates;
+  /** What replicas of this server have in common; null for a server alone. */
+  readonly shared: Shared | null;
   readonly memory: Memory;
   /** Of large bodies and messages. */
   readonly turns: Turns;

@@ -16,6 +16,15 @@ export type EngineLoader = (
   signal: AbortSignal,
 ) => Promise<Engine>;
 
+/** The engine of a model for those who work with it, whatever becomes of it. */
+export interface EngineSource {
+  readonly state: EngineState;
+  /** How often an engine was loaded again after one broke. */
+  readonly reloads: number;
+  /** The engine, if it can take work. Throws an ApiError otherwise. */
+  require(): Engine;
+}
+
 /** Waits before the first, second, ... load after a failure; the last one repeats. */
 const RELOAD_DELAYS_MS = [0, 1000, 5000, 30_000] as const;
 /** An engine that ran so long has made good for the failures before. */
@@ -29,9 +38,8 @@ interface Run {
   readonly over: Promise<void>;
 }
 
-export class EngineHost {
+export class EngineHost implements EngineSource {
   state: EngineState = { kind: 'unloaded' };
-  /** How often an engine was loaded again after one broke. */
   reloads = 0;
   private run: Run | null = null;
   private readonly loader: EngineLoader;
@@ -58,7 +66,6 @@ export class EngineHost {
     return first;
   }
 
-  /** The engine, if it can take work. Throws an ApiError otherwise. */
   require(): Engine {
     const { state } = this;
     switch (state.kind) {

@@ -7,6 +7,7 @@ import { ApiError, badRequest, errorHeaders, toApiError } from './errors.js';
 import type { Caller } from './gate/keys.js';
 import type { Holding } from './gate/memory.js';
 import type { Log } from './log.js';
+import { endBegunStream } from './stream.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -78,6 +79,7 @@ export function writeErrors(
     if (error.facts.status === 413) await readOn(request.raw);
     if (error.facts.status >= 500 && error.facts.code === 'internal_error')
       log.error({ requestId: request.id, err: error.cause }, 'internal error');
+    if (endBegunStream(reply, error)) return reply.hijack();
     const body = formatFor(request)(error, request.id);
     return reply.code(error.facts.status).headers(errorHeaders(error.facts)).send(body);
   });

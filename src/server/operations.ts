@@ -14,11 +14,14 @@ export const { version } = JSON.parse(
 export function registerOperations(app: FastifyInstance, context: ServerContext): void {
   const { host, lifecycle, models } = context;
   // Liveness: the process answers. A model that is loading is no reason to kill it. Load balancers have no key.
-  app.get('/health', { config: { isPublic: true } }, (_request, reply) => {
+  app.get('/health', { config: { isPublic: true } }, ({ query }, reply) => {
     const { state } = host;
     const others = models.served.slice(1);
     const status = lifecycle.draining.aborted ? 'draining' : state.kind;
-    reply.code(state.kind === 'failed' ? 500 : 200);
+    // With `?ready` it is a probe of readiness, for those who have no key for /ready.
+    const takesWork = status === 'ready' || status === 'unloaded';
+    const asksReady = typeof query === 'object' && query !== null && 'ready' in query;
+    reply.code(state.kind === 'failed' ? 500 : asksReady && !takesWork ? 503 : 200);
     return {
       status,
       model: context.model.id,

@@ -19,21 +19,21 @@ import { Turns } from './gate/turns.js';
 import { listening } from './listen.js';
 import { createLog, type LogLevel } from './log.js';
 import { createMetrics } from './metrics.js';
-import { Models } from './models/models.js';
+import { Models, type NameOptions } from './models/models.js';
 import type { PoolLimits } from './models/pool.js';
 import type { ModelOptions } from './models/served.js';
 import type { Reasoning } from './road/completion.js';
 import { goOnAsHttp, upgrade, wantsWebSocket } from './upgrade.js';
 
-export interface ServerOptions {
+export interface ServerOptions extends NameOptions {
   /** Loads the engine of the first model, at the start; called again after one broke. */
   readonly load: EngineLoader;
   readonly model: Omit<ModelOptions, 'load'>;
   /** Further ones, loaded when they are asked for. */
   readonly models?: readonly ModelOptions[];
-  /** Further names of models, by name; `*` stands for every name that no model has. */
-  readonly aliases?: Readonly<Record<string, string>>;
   readonly pool?: Partial<PoolLimits>;
+  /** URL of a Redis that replicas of this server share. */
+  readonly redis?: string;
   /** Default 8080; 0 takes any free one. */
   readonly port?: number;
   /** Default 127.0.0.1. */
@@ -91,11 +91,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const admission = { ...DEFAULT_ADMISSION, ...options.admission };
   const models = new Models(
     [{ ...options.model, load: options.load }, ...(options.models ?? [])],
-    options.aliases ?? {},
+    options,
     { ...DEFAULT_POOL, maxWaiting: admission.interactive.maxInFlight, ...options.pool },
     log,
   );
   const first = models.served[0]!;
+  // Loaded when it is wanted: its client is an optional package.
+  const shared =
+    options.redis === undefined
+      ? null
+      : await import('./shared/shared.js').then(({ connectShared }) => connectShared(options.redis!, log));
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const context: ServerContext = {
     host: first.host,
@@ -104,7 +109,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     keys,
     lifecycle,
     admission: new Admission(admission),
-    rates: new RateLimits(),
+    rates: shared?.rates ?? new RateLimits(),
+    shared,
     origins,
     metrics: createMetrics(models),
     turns: new Turns(),
@@ -115,8 +121,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     routes: [],
     upgrades: new Map(),
   };
-  const ready = models.pool.start(first).then(() => first.host.require());
-  ready.catch(() => undefined);
+  const started = models.pool.start(first);
+  // What the others take and are is looked at early: the first request for one need not wait for it.
+  started.then(() => models.measure()).catch(() => undefined);
   const upgraded = new Set<Duplex>();
   const makeServer = (handler: RequestListener): Server => {
     const server = options.tls ? secureServer(options.tls, handler) : createServer(HTTP, handler);
@@ -139,6 +146,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await listening(app.listen({ port, host: hostname }), hostname, port);
   } catch (error) {
     await models.close();
+    await shared?.close();
     throw error;
   }
   const address = app.server.address() as AddressInfo;
@@ -147,7 +155,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     url: `${options.tls ? 'https' : 'http'}://${name}:${address.port}`,
     context,
-    ready,
+    // Made anew each time: what a promise has settled with stays in memory, and the engine need not.
+    get ready() {
+      return started.then(async () => {
+        // It may have gone already, where models go soon.
+        const release = await models.pool.use(first);
+        try {
+          return first.host.require();
+        } finally {
+          release();
+        }
+      });
+    },
     close: (drainMs = 0) => {
       closed ??= (async () => {
         await lifecycle.drain(drainMs);
@@ -155,6 +174,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         for (const socket of upgraded) socket.destroy();
         await app.close();
         await models.close();
+        await shared?.close();
       })();
       return closed;
     },

@@ -3,6 +3,7 @@
  * pulled from the engine, which then puts tokens together and at last pauses the sequence; after a while without any
  * progress the client is cut off.
  */
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { ServerContext } from './context.js';
 import { type ApiError, toApiError } from './errors.js';
@@ -17,6 +18,44 @@ export interface StreamForm {
 
 export const sseContentType = 'text/event-stream; charset=utf-8';
 export const ssePing = ': ping\n\n';
+
+/** Streams that were begun before there was a first piece. */
+const begun = new WeakMap<ServerResponse, StreamForm>();
+
+/** Begins a stream, if need be, and tells its client what it waits for, where the form has words for that. */
+export function noteInStream(
+  context: ServerContext,
+  reply: FastifyReply,
+  form: StreamForm,
+  note: string,
+): void {
+  const { raw } = reply;
+  if (form.contentType !== sseContentType || raw.destroyed || raw.writableNeedDrain) return;
+  if (!begun.has(raw)) begin(context, reply, form);
+  begun.set(raw, form);
+  raw.write(`: ${note}\n\n`);
+}
+
+/** Ends a stream that was begun with an error; false where none was. */
+export function endBegunStream({ raw }: FastifyReply, error: ApiError): boolean {
+  const form = begun.get(raw);
+  if (form === undefined) return false;
+  raw.end(form.errorFrame(error));
+  return true;
+}
+
+function begin(context: ServerContext, reply: FastifyReply, form: StreamForm): void {
+  const { raw } = reply;
+  reply.headers(context.rates.headers(reply.request.caller));
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) raw.setHeader(name, value);
+  }
+  raw.writeHead(200, {
+    'content-type': form.contentType,
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+  });
+}
 
 /** The status line waits so long for the first piece, so that an early error can still have a status of its own. */
 const HEADERS_AFTER_MS = 250;
@@ -36,15 +75,7 @@ export async function sendStream(
   await settledWithin(first, HEADERS_AFTER_MS);
   const { raw } = reply;
   reply.hijack();
-  reply.headers(context.rates.headers(reply.request.caller));
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) raw.setHeader(name, value);
-  }
-  raw.writeHead(200, {
-    'content-type': form.contentType,
-    'cache-control': 'no-cache, no-transform',
-    'x-accel-buffering': 'no',
-  });
+  if (!begun.has(raw)) begin(context, reply, form);
   const { pingMs, stallMs } = context.limits;
   let lastMs = performance.now();
   const pinger = setInterval(() => {

@@ -18,6 +18,7 @@ import type {
   FinishReason,
   GenerateChunk,
   GenerateOptions,
+  Guesses,
   Prompt,
   ScoreResult,
   TokenDecoder,
@@ -290,6 +291,14 @@ export class NullEngine implements Engine {
       return finished(counts, options);
     });
     return Promise.resolve({ embeddings, tokens: ids.map(({ length }) => length) });
+  }
+
+  guess(): Guesses {
+    return {
+      next: (answer, most) =>
+        Promise.resolve(Array.from({ length: most }, (_, i) => BYTES + ((answer.length + i) % WORDS))),
+      end: () => undefined,
+    };
   }
 
   score(): Promise<ScoreResult> {

@@ -26,11 +26,12 @@ const commands = [
   'show',
   'inspect',
   'ps',
+  'stop',
   'doctor',
   'keys',
 ];
 /** Needs the network, or a model that it fetched. */
-const remote = /waferflow (models )?(pull|rm|cp|ps)/;
+const remote = /waferflow (models )?(pull|rm|cp|ps|stop)/;
 
 describe('--help', () => {
   it.each(commands)('%s has examples, and they work as printed', async (command) => {

@@ -71,11 +71,13 @@ it('drains: takes nothing new, and what runs ends as if nothing was', async () =
   });
   const iterator = stream[Symbol.asyncIterator]();
   let text = (await iterator.next()).value?.choices[0]?.text ?? '';
+  expect((await fetch(`${server.url}/health?ready`)).status).toBe(200);
   const closed = server.close(30_000);
   const ready = await fetch(`${server.url}/ready`);
   expect(ready.status).toBe(503);
   expect(await ready.json()).toMatchObject({ error: { code: 'server_shutting_down' } });
   expect(await json(fetch(`${server.url}/health`))).toMatchObject({ status: 'draining' });
+  expect((await fetch(`${server.url}/health?ready`)).status).toBe(503);
   const ask = clientOf(server).completions.create({ model: 'null', prompt: 'a' });
   await expect(ask).rejects.toMatchObject({ status: 503, code: 'server_shutting_down' });
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next())

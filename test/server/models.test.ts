@@ -2,6 +2,7 @@
 import OpenAI from 'openai';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineError, FormatError } from '#src/core/errors.js';
+import { load } from '#src/index.js';
 import type { ModelOptions } from '#src/server/models/served.js';
 import { type RunningServer, type ServerOptions, startServer } from '#src/server/serve.js';
 import { NullEngine, type NullEngineOptions } from '#src/testing/null-engine.js';
@@ -79,7 +80,7 @@ describe('three models with room for two', () => {
     const { server, client } = await serve([record.model('a', { tokensPerSecond: 50 }), record.model('b')], {
       pool: { maxLoaded: 1 },
     });
-    const long = ask(client, 'a', 20);
+    const long = ask(client, 'a', 120);
     await vi.waitFor(() => expect(users(server)).toBe(1));
     const ended: string[] = [];
     const other = ask(client, 'b').then(() => ended.push('b'));
@@ -91,10 +92,30 @@ describe('three models with room for two', () => {
     ]);
     // It came later than the one that waits for this model's room.
     const later = ask(client, 'a').then(() => ended.push('a'));
-    expect((await long).choices[0]?.text.trim().split(' ')).toHaveLength(20);
+    expect((await long).choices[0]?.text.trim().split(' ')).toHaveLength(120);
     await Promise.all([other, later]);
     expect(ended).toEqual(['b', 'a']);
     expect(record.events).toEqual(['load a', 'unload a', 'load b', 'unload b', 'load a']);
+  });
+
+  it('a stream says what it waits for, and an error of the load is its last event', async () => {
+    const slow = () => new Promise<NullEngine>((resolve) => setTimeout(() => resolve(new NullEngine()), 700));
+    const broken = () => slow().then(() => Promise.reject(new Error('broken')));
+    const { server } = await serve([
+      new Record().model('a'),
+      { id: 'b', load: slow },
+      { id: 'c', load: broken },
+    ]);
+    const read = async (path: string, model: string): Promise<string> => {
+      const asked = { prompt: 'a', input: 'a', messages: [{ role: 'user', content: 'a' }], max_tokens: 2 };
+      const body = JSON.stringify({ ...asked, model, stream: true });
+      const response = await fetch(`${server.url}${path}`, { method: 'POST', body });
+      expect(response.status).toBe(200);
+      return response.text();
+    };
+    expect(await read('/v1/completions', 'b')).toMatch(/^: loading b, 0 %\n\n(: .*\n\n)*data: .* w000/);
+    for (const path of ['/v1/completions', '/v1/chat/completions', '/v1/responses', '/v1/messages'])
+      expect(await read(path, 'c')).toMatch(/^: loading c, 0 %\n\n.*could not be loaded: broken/s);
   });
 
   it('what waits no more is not loaded', async () => {
@@ -102,7 +123,7 @@ describe('three models with room for two', () => {
     const { server, client } = await serve([record.model('a', { tokensPerSecond: 50 }), record.model('b')], {
       pool: { maxLoaded: 1 },
     });
-    const long = ask(client, 'a', 10);
+    const long = ask(client, 'a', 150);
     await vi.waitFor(() => expect(users(server)).toBe(1));
     const gone = new AbortController();
     const waits = client.completions.create({ model: 'b', prompt: 'a' }, { signal: gone.signal });
@@ -120,7 +141,7 @@ describe('three models with room for two', () => {
     const { server, client } = await serve([record.model('a', { tokensPerSecond: 50 }), record.model('b')], {
       pool: { maxLoaded: 1, maxWaiting: 1 },
     });
-    const long = ask(client, 'a', 10);
+    const long = ask(client, 'a', 100);
     await vi.waitFor(() => expect(users(server)).toBe(1));
     const waits = ask(client, 'b');
     await vi.waitFor(() => expect(server.context.models.pool.waiting()).toBe(1));
@@ -132,11 +153,15 @@ describe('three models with room for two', () => {
 describe('a model', () => {
   it('goes when its time without requests is over', async () => {
     const record = new Record();
-    const { server, client } = await serve([record.model('a')], { pool: { keepAliveMs: 60 } });
-    await vi.waitFor(() => expect(record.events).toEqual(['load a', 'unload a']));
+    const { server, client } = await serve([record.model('a'), record.model('b')], {
+      pool: { keepAliveMs: 500 },
+    });
+    await ask(client, 'b');
+    const gone = () => record.events.filter((event) => event.startsWith('unload'));
+    await vi.waitFor(() => expect(gone()).toHaveLength(2), { timeout: 10_000 });
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
     await ask(client, 'a');
-    expect(record.events).toEqual(['load a', 'unload a', 'load a']);
+    expect(record.events.at(-1)).toBe('load a');
   });
 
   it('that does not fit is refused in words, and nothing else goes for it', async () => {
@@ -220,6 +245,27 @@ describe('a model', () => {
     await vi.waitFor(() => expect(engines).toHaveLength(2));
     await vi.waitFor(() => ask(client, 'b'));
   });
+});
+
+describe('memory', () => {
+  it('is given back when a model goes, to within 50 MB of before it came', async () => {
+    const { server, client } = await serve([
+      { id: 'null', load: () => Promise.resolve(new NullEngine()) },
+      { id: 'glint', load: () => load(undefined, { workers: 1, kvTokens: 16_384 }) },
+    ]);
+    const rss = () => process.memoryUsage.rss() / 1e6;
+    const { pool, served } = server.context.models;
+    // Once before, so that code and heap are there.
+    await ask(client, 'glint');
+    await pool.unload(served[1]!);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const before = rss();
+    await client.completions.create({ model: 'glint', prompt: 'const a = 1;\n'.repeat(60), max_tokens: 8 });
+    const during = rss();
+    await pool.unload(served[1]!);
+    await vi.waitFor(() => expect(rss() - before).toBeLessThan(50), { timeout: 15_000, interval: 250 });
+    expect(during - before).toBeGreaterThan(20);
+  }, 60_000);
 });
 
 describe('names', () => {

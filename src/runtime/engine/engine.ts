@@ -18,13 +18,16 @@ import type {
   GenerateChunk,
   GenerateOptions,
   GenerateTimings,
+  Guesses,
   Prompt,
   ScoreOptions,
   ScoreResult,
   Tokenizer,
   TokenLogprobs,
 } from '../types.js';
+import { Drafts, requireSameTokens } from './drafts.js';
 import { finished, inTurn, validateEmbed } from './embed.js';
+import { guessesOf } from './guesses.js';
 import { LeaderCalls, type LeaderLine } from './leader-calls.js';
 import { checkIds, samplingOf, stopStrings, validateGenerate } from './options.js';
 import { checkPrompt } from './prompt.js';
@@ -122,6 +125,7 @@ export class WaferEngine implements Engine {
     validateGenerate(options, this.tokenizer.vocabSize);
     this.requireText();
     const grammar = options.grammar === undefined ? null : this.grammars.of(options.grammar);
+    if (options.draft !== undefined) requireSameTokens(this, options.draft);
     const promptIds = this.promptIds(prompt);
     this.requireRoom(promptIds.length, this.mostTokens - 1, 'prompt');
     return this.run({ promptIds, options, grammar, startMs });
@@ -149,9 +153,16 @@ export class WaferEngine implements Engine {
     const text: string[] = [];
     const { onPrefill, onQueue, signal } = options;
     if (grammar !== null) this.sendVocabulary();
+    const drafts =
+      options.draft === undefined
+        ? null
+        : new Drafts(options.draft, promptIds, (draft, undrafted) =>
+            this.calls.tell(leader.suggest(request, draft, undrafted)),
+          );
     const job = this.calls.ask(leader.generate(this.jobOf(request, promptIds, options, grammar)), {
       request,
       stream,
+      drafts,
       onPrefill,
       onQueue,
       total: promptTokens,
@@ -214,12 +225,46 @@ export class WaferEngine implements Engine {
       };
     } finally {
       signal?.removeEventListener('abort', cancel);
+      drafts?.end();
       // A consumer that leaves early ends the job within one step.
       if (!isOver) {
         cancel();
         await job.catch(() => undefined);
       }
     }
+  }
+
+  guess(promptIds: readonly number[]): Guesses {
+    this.requireRoom(promptIds.length, this.mostTokens - 1, 'prompt');
+    const { leader } = this.parts.crew;
+    const request = this.requests++;
+    // Its own count of what it may make is that of `correct`.
+    const stream = new Stream(request, () => undefined);
+    const job: Job = {
+      request,
+      promptIds,
+      maxTokens: this.mostTokens - promptIds.length,
+      eosIds: [],
+      sampling: { temperature: 0 },
+      priority: 0,
+      shareKey: '',
+      allowed: 1,
+      logprobs: null,
+      prediction: null,
+      promptLookup: false,
+      isDrafted: false,
+      isGuess: true,
+      grammar: null,
+    };
+    this.calls.ask(leader.generate(job), { request, stream, total: promptIds.length }).then(
+      () => stream.end(),
+      (error: unknown) => stream.fail(error),
+    );
+    return guessesOf({
+      stream,
+      correct: (kept, ids, allowed) => this.calls.tell(leader.correct(request, kept, ids, allowed)),
+      cancel: () => this.calls.tell(leader.cancel(request)),
+    });
   }
 
   async score(ids: readonly number[], options: ScoreOptions = {}): Promise<ScoreResult> {
@@ -365,6 +410,8 @@ export class WaferEngine implements Engine {
           ? this.tokenizer.encode(prediction, { bos: false })
           : (prediction ?? null),
       promptLookup: options.promptLookup ?? false,
+      isDrafted: options.draft !== undefined,
+      isGuess: false,
       grammar,
     };
   }

@@ -4,9 +4,10 @@
  */
 import { CTL_ABORT, CTL_BARRIER_GENERATION, CTL_EPOCH } from '../../../kernels/program/instructions.js';
 import { EngineError, messageOf } from '../../core/errors.js';
-import { FEED_QUEUE, FEED_TOKEN, type FeedReader } from '../feed.js';
+import { FEED_DRAFT, FEED_QUEUE, FEED_TOKEN, type FeedReader } from '../feed.js';
 import { readLogprobs } from '../leader/logprobs.js';
 import type { Crew } from './crew.js';
+import type { Drafts } from './drafts.js';
 import type { Stream } from './stream.js';
 
 /** What leads to the leader and back. */
@@ -20,6 +21,8 @@ export interface LeaderLine {
 
 interface Watcher {
   readonly stream: Stream | null;
+  /** Null for a request without drafts by another model. */
+  readonly drafts: Pick<Drafts, 'push' | 'ask'> | null;
   readonly onPrefill: ((done: number, total: number) => void) | undefined;
   readonly onQueue: ((position: number, cachedTokens?: number) => void) | undefined;
   readonly total: number;
@@ -48,6 +51,8 @@ export class LeaderCalls {
   close(error: EngineError): void {
     this.settle(null);
     this.fail(error);
+    // Who waits for the feed holds its memory.
+    this.line.feed.wake();
   }
 
   /** From here on every call ends in `error`, those under way too; no worker waits for another any more. */
@@ -72,8 +77,8 @@ export class LeaderCalls {
     request: Partial<Watcher> & { readonly request: number; readonly total: number },
   ): Promise<T> {
     this.line.feed.mail();
-    const { stream = null, onPrefill, onQueue, total } = request;
-    this.watchers.set(request.request, { stream, onPrefill, onQueue, total });
+    const { stream = null, drafts = null, onPrefill, onQueue, total } = request;
+    this.watchers.set(request.request, { stream, drafts, onPrefill, onQueue, total });
     this.line.crew.hold(true);
     let breakCall: (error: unknown) => void = () => undefined;
     try {
@@ -130,8 +135,15 @@ export class LeaderCalls {
 }
 
 /** What a record of the feed says, to those who want to know. */
-function hand({ stream, onPrefill, onQueue, total }: Watcher, kind: number, payload: Int32Array): void {
-  if (kind === FEED_TOKEN) stream?.push(payload[0]!, readLogprobs(payload));
+function hand(
+  { stream, drafts, onPrefill, onQueue, total }: Watcher,
+  kind: number,
+  payload: Int32Array,
+): void {
+  if (kind === FEED_TOKEN) {
+    drafts?.push(payload[0]!);
+    stream?.push(payload[0]!, readLogprobs(payload));
+  } else if (kind === FEED_DRAFT) drafts?.ask();
   else if (kind === FEED_QUEUE) onQueue?.(payload[0]!, payload[1]);
   else onPrefill?.(payload[0]!, total);
 }

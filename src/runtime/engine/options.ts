@@ -128,6 +128,7 @@ const generateNames: Readonly<Record<keyof GenerateOptions, true>> = {
   logprobs: true,
   prediction: true,
   promptLookup: true,
+  draft: true,
   grammar: true,
   signal: true,
   onQueue: true,

@@ -1,5 +1,5 @@
 /**
- * Drafts for speculative decoding without a second model: what followed the last tokens where they stood before, in
+ * Drafts for speculative decoding: those of a second model, which come from outside, and without one what followed the last tokens where they stood before, in
  * the predicted output, the prompt or the answer (prompt lookup decoding). Whether a draft is right is checked by the
  * model, so drafts change the speed only.
  */
@@ -10,7 +10,63 @@ const longest = 15;
 /** Tokens without drafts after two drafts of which nothing was right. */
 const rest = 16;
 
-export class Drafter {
+/** Where a sequence has its drafts from. */
+export interface DraftSource {
+  /** Tokens that probably come next, at most `most`; often none. */
+  draft(most: number): readonly number[];
+  /** The model chose `id`. */
+  push(id: number): void;
+  /** Of the last `drafted` tokens, `accepted` were right. */
+  learn(drafted: number, accepted: number): void;
+}
+
+/** How long drafts are: longer where they are right, and none for a while where they are wrong. */
+export class DraftLength {
+  private length: number;
+  private misses = 0;
+
+  constructor(first: number = shortest) {
+    this.length = first;
+  }
+
+  get tokens(): number {
+    return this.length;
+  }
+
+  /** Of the last `drafted` tokens, `accepted` were right. Returns for how many tokens there are to be no drafts. */
+  learn(drafted: number, accepted: number): number {
+    if (drafted === 0) return 0;
+    this.misses = accepted > 0 ? 0 : this.misses + 1;
+    if (accepted === drafted) this.length = Math.min(longest, 2 * this.length + 1);
+    else this.length = accepted < 7 ? shortest : 7;
+    if (this.misses < 2) return 0;
+    this.misses = 0;
+    return rest;
+  }
+}
+
+/** Drafts that come from outside, one for each step that asks for one. */
+export class GivenDrafts implements DraftSource {
+  private ids: readonly number[] = [];
+
+  give(ids: readonly number[]): void {
+    this.ids = ids;
+  }
+
+  draft(most: number): readonly number[] {
+    return this.ids.slice(0, most);
+  }
+
+  push(id: number): void {
+    this.ids = this.ids[0] === id ? this.ids.slice(1) : [];
+  }
+
+  learn(): void {
+    this.ids = [];
+  }
+}
+
+export class Drafter implements DraftSource {
   /** Predicted output, a gap, prompt and answer. */
   private readonly text: number[];
   /** Where the text goes on after the last place of three tokens, and of two. */
@@ -18,8 +74,7 @@ export class Drafter {
   private readonly after2 = new Map<number, number>();
   /** Where in the text the next tokens are expected; -1 if nowhere. */
   private at: number;
-  private length: number;
-  private misses = 0;
+  private readonly length: DraftLength;
   private resting = 0;
 
   /** @param prediction tokens that the answer will probably be, from its start; may be empty */
@@ -29,18 +84,16 @@ export class Drafter {
     this.append(-1);
     for (const id of prompt) this.append(id);
     this.at = prediction.length > 0 ? 0 : this.lookUp();
-    this.length = prediction.length > 0 ? 7 : shortest;
+    this.length = new DraftLength(prediction.length > 0 ? 7 : shortest);
   }
 
-  /** Tokens that probably come next, at most `most`; often none. */
   draft(most: number): readonly number[] {
     if (this.resting > 0 || this.at < 0) return [];
-    const ids = this.text.slice(this.at, this.at + Math.min(most, this.length));
+    const ids = this.text.slice(this.at, this.at + Math.min(most, this.length.tokens));
     const gap = ids.indexOf(-1);
     return gap < 0 ? ids : ids.slice(0, gap);
   }
 
-  /** The model chose `id`. */
   push(id: number): void {
     if (this.resting > 0) this.resting--;
     const goesOn = this.at >= 0 && this.text[this.at] === id;
@@ -48,16 +101,8 @@ export class Drafter {
     this.at = goesOn ? this.at + 1 : this.lookUp();
   }
 
-  /** Of the last `drafted` tokens, `accepted` were right. */
   learn(drafted: number, accepted: number): void {
-    if (drafted === 0) return;
-    this.misses = accepted > 0 ? 0 : this.misses + 1;
-    if (this.misses >= 2) {
-      this.misses = 0;
-      this.resting = rest;
-    }
-    if (accepted === drafted) this.length = Math.min(longest, 2 * this.length + 1);
-    else this.length = accepted < 7 ? shortest : 7;
+    this.resting += this.length.learn(drafted, accepted);
   }
 
   private append(id: number): void {

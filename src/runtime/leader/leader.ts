@@ -5,10 +5,10 @@
  */
 import { messageOf } from '../../core/errors.js';
 import { failureOf, type PackedError, packError } from '../failure.js';
-import { FEED_PREFILL, FEED_TOKEN, type FeedMemory, FeedWriter, STAT } from '../feed.js';
+import { FEED_DRAFT, FEED_PREFILL, FEED_TOKEN, type FeedMemory, FeedWriter, STAT } from '../feed.js';
 import { createGrammarCompiler, type GrammarCompiler } from '../grammar/grammar.js';
 import type { FinishReason, Pooling } from '../types.js';
-import { Drafter } from './draft.js';
+import { Drafter, type DraftSource, GivenDrafts } from './draft.js';
 import { logprobsRecord } from './logprobs.js';
 import { PagePool } from './pages.js';
 import { Pool } from './pool.js';
@@ -58,6 +58,10 @@ export interface LeaderApi {
   cancel(request: number): void;
   /** A request's answer may have so many tokens by now; with as many it is paused. */
   allow(request: number, tokens: number): void;
+  /** The draft that a request waits for; it waits for the next one after `undrafted` tokens. */
+  suggest(request: number, ids: readonly number[], undrafted: number): void;
+  /** A guess has `kept` tokens of its answer right, goes on from `ids` behind them, and may have `allowed` in all. */
+  correct(request: number, kept: number, ids: readonly number[], allowed: number): void;
 }
 
 /** The functions of worker 0; nothing else of it is exposed. */
@@ -78,6 +82,8 @@ export function createLeader(init: LeaderInit): LeaderApi {
     embed: read((input, pooling) => leader.embed(input, pooling)),
     cancel: read((request) => leader.cancel(request)),
     allow: read((request, tokens) => leader.allow(request, tokens)),
+    suggest: read((request, ids, undrafted) => leader.suggest(request, ids, undrafted)),
+    correct: read((request, kept, ids, allowed) => leader.correct(request, kept, ids, allowed)),
   };
 }
 
@@ -203,6 +209,32 @@ class Leader {
     const sequence = this.scheduler.find(request);
     if (sequence === undefined) return;
     sequence.allowed = tokens;
+    this.start();
+  }
+
+  suggest(request: number, ids: readonly number[], undrafted: number): void {
+    const sequence = this.scheduler.find(request);
+    if (sequence?.purpose.kind !== 'generate') return;
+    const { drafter } = sequence.purpose;
+    if (drafter instanceof GivenDrafts) drafter.give(ids);
+    sequence.undrafted = undrafted;
+    sequence.awaitsDraft = false;
+    this.start();
+  }
+
+  correct(request: number, kept: number, ids: readonly number[], allowed: number): void {
+    const sequence = this.scheduler.find(request);
+    if (sequence === undefined) return;
+    const right = sequence.promptTokens + kept;
+    // States that have gone past what is right cannot be taken back.
+    if (this.init.stateStride > 0 && right < sequence.ids.length) {
+      this.end(sequence, 'stop');
+      return;
+    }
+    sequence.ids.length = right;
+    sequence.ids.push(...ids);
+    sequence.computed = Math.min(sequence.computed, right, sequence.ids.length - 1);
+    sequence.allowed = allowed;
     this.start();
   }
 
@@ -369,7 +401,18 @@ class Leader {
     sequence.draftTokens += drafts.length;
     sequence.acceptedTokens += accepted;
     if (ended !== null) this.end(sequence, ended);
-    else this.scheduler.advance(sequence, ids.length - 1);
+    else {
+      this.scheduler.advance(sequence, ids.length - 1);
+      if (purpose.job.isDrafted) this.askForDraft(sequence, accepted + 1);
+    }
+  }
+
+  private askForDraft(sequence: Sequence, made: number): void {
+    sequence.undrafted -= made;
+    if (sequence.undrafted > 0) return;
+    sequence.awaitsDraft = true;
+    this.feed.write(sequence.request, FEED_DRAFT, []);
+    this.feed.turn(true);
   }
 
   /** Samples a token from a row of logits and takes it in; says why the answer ends there, if it does. */
@@ -411,7 +454,8 @@ class Leader {
   }
 }
 
-function drafterOf({ prediction, promptLookup, promptIds }: Job): Drafter | null {
+function drafterOf({ prediction, promptLookup, promptIds, isDrafted }: Job): DraftSource | null {
+  if (isDrafted) return new GivenDrafts();
   if (prediction === null && !promptLookup) return null;
   return new Drafter(prediction ?? [], promptIds);
 }

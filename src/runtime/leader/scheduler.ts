@@ -219,7 +219,8 @@ export class Scheduler {
     sequence.computed = computed;
     if (!this.limits.isCausal) return;
     const { shared, own } = sequence;
-    while (own.length > 0 && (shared.length + 1) * kvPagePositions <= computed) {
+    const shareable = isGuess(sequence) ? Math.min(computed, sequence.promptTokens) : computed;
+    while (own.length > 0 && (shared.length + 1) * kvPagePositions <= shareable) {
       const page = own.shift()!;
       const node = this.pool.share(shared, sequence.ids, page, sequence.shareKey);
       if (node.page !== page) this.stepper.setPage(sequence.slot, shared.length, node.page);
@@ -396,6 +397,10 @@ export class Scheduler {
 
 function byRank(a: Sequence, b: Sequence): number {
   return b.priority - a.priority || a.order - b.order;
+}
+
+function isGuess({ purpose }: Sequence): boolean {
+  return purpose.kind === 'generate' && purpose.job.isGuess;
 }
 
 function matcherOf({ purpose }: Sequence): GrammarMatcher | null {

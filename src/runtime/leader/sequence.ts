@@ -3,7 +3,7 @@
 import type { CompiledGrammar } from '../grammar/compiled.js';
 import type { GrammarMatcher } from '../grammar/grammar.js';
 import type { FinishReason, Pooling, SamplingOptions } from '../types.js';
-import type { Drafter } from './draft.js';
+import type { DraftSource } from './draft.js';
 import type { CachedPage } from './pages.js';
 import type { Pool } from './pool.js';
 import type { Sampler } from './sampler.js';
@@ -24,6 +24,10 @@ export interface Job {
   /** Ids of the predicted output; null for none. */
   readonly prediction: readonly number[] | null;
   readonly promptLookup: boolean;
+  /** Whether drafts come from another model: it waits for them. */
+  readonly isDrafted: boolean;
+  /** Whether it drafts for another model, and is put right: what it has made is of use to nobody else. */
+  readonly isGuess: boolean;
   readonly grammar: CompiledGrammar | null;
 }
 
@@ -54,7 +58,7 @@ export type Purpose =
       readonly kind: 'generate';
       readonly job: Job;
       readonly sampler: Sampler;
-      readonly drafter: Drafter | null;
+      readonly drafter: DraftSource | null;
       readonly matcher: GrammarMatcher | null;
     }
   | { readonly kind: 'score'; readonly scores: WindowScores; readonly top: number | null }
@@ -83,6 +87,10 @@ export class Sequence {
   /** Reads of the first row of logits and number of such rows in the step under way. */
   firstLogits = -1;
   drafts: readonly number[] = [];
+  /** It makes no steps until a draft has come. */
+  awaitsDraft: boolean = false;
+  /** Tokens that it makes before it waits for the next draft. */
+  undrafted = 0;
   /** The record with its states before the drafts of the step under way; null for none. */
   past: number | null = null;
   /** The last page of its answer after which a copy of its states was made. */
@@ -125,7 +133,7 @@ export class Sequence {
 
   /** It keeps its pages and makes no steps until its reader has caught up. */
   get isPaused(): boolean {
-    return this.ids.length - this.promptTokens >= this.allowed;
+    return this.awaitsDraft || this.ids.length - this.promptTokens >= this.allowed;
   }
 
   get isEnded(): boolean {

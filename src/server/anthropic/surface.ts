@@ -21,7 +21,13 @@ export function registerAnthropic(app: FastifyInstance, all: ServerContext): voi
     });
     scope.post('/v1/messages', async (request, reply) => {
       const body = parseBody(messagesBody, request.body);
-      const { context, model } = await useModel(all, request, reply, body.model);
+      const { context, model } = await useModel(
+        all,
+        request,
+        reply,
+        body.model,
+        body.stream === true ? streamForm : null,
+      );
       const wanted = completionRequest(body, context.host.require().info, {
         id: request.id,
         caller: request.caller.name,

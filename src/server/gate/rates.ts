@@ -57,48 +57,21 @@ class Bucket {
   }
 }
 
-export class RateLimits {
-  private readonly buckets = new Map<string, { requests: Bucket | null; tokens: Bucket | null }>();
-  private readonly now: () => number;
-
-  /** @param now milliseconds on a clock that never goes back */
-  constructor(now: () => number = () => performance.now()) {
-    this.now = now;
-  }
-
-  /** Throws an ApiError with status 429 where the caller's buckets have no request left, or fewer tokens than these. */
-  require(caller: Caller, promptTokens = 0): void {
-    const now = this.now();
-    const { requests, tokens } = this.bucketsOf(caller);
-    const requestWait = requests?.waitMs(1, now) ?? 0;
-    if (requests && requestWait > 0)
-      throw this.refusal(caller, `${requests.perMinute} requests a minute`, requestWait);
-    const tokenWait = tokens?.waitMs(promptTokens, now) ?? 0;
-    if (tokens && tokenWait > 0) throw this.refusal(caller, `${tokens.perMinute} tokens a minute`, tokenWait);
-  }
-
+/** What callers may take, wherever it is counted. */
+export abstract class Rates {
   /**
-   * Takes one request with so many prompt tokens from the caller's buckets. Throws an ApiError with status 429, and
-   * takes nothing, where one of them has too little.
+   * Throws an ApiError with status 429 where the caller's buckets are known to have no request left, or fewer tokens than
+   * these: cheap, so it comes before tokenising.
    */
-  take(caller: Caller, promptTokens: number): void {
-    this.require(caller, promptTokens);
-    const now = this.now();
-    const { requests, tokens } = this.bucketsOf(caller);
-    requests?.take(1, now);
-    tokens?.take(promptTokens, now);
-  }
-
+  abstract require(caller: Caller, promptTokens?: number): void;
+  /**
+   * Takes one request with so many prompt tokens from the caller's buckets. Fails with an ApiError of status 429, and takes
+   * nothing, where one of them has too little: at once, or by a promise where others count along.
+   */
+  abstract take(caller: Caller, promptTokens: number): void | Promise<void>;
   /** Takes tokens that were generated. */
-  spend(caller: Caller, tokens: number): void {
-    this.bucketsOf(caller).tokens?.take(tokens, this.now());
-  }
-
-  state(caller: Caller): RateStates {
-    const { requests, tokens } = this.bucketsOf(caller);
-    const now = this.now();
-    return { requests: requests?.state(now) ?? null, tokens: tokens?.state(now) ?? null };
-  }
+  abstract spend(caller: Caller, tokens: number): void;
+  abstract state(caller: Caller): RateStates;
 
   /** The `x-ratelimit-*` headers of a caller; none where nothing is limited. */
   headers(caller: Caller): Record<string, string> {
@@ -114,6 +87,57 @@ export class RateLimits {
     return headers;
   }
 
+  protected refusal(caller: Caller, limit: string, retryAfterMs: number): ApiError {
+    return new ApiError({
+      status: 429,
+      type: 'rate_limit_error',
+      code: 'rate_limit_exceeded',
+      message: `This key's limit of ${limit} is used up; try again in ${duration(retryAfterMs)}.`,
+      retryAfterMs,
+      headers: this.headers(caller),
+    });
+  }
+}
+
+/** Counted in this process. */
+export class RateLimits extends Rates {
+  private readonly buckets = new Map<string, { requests: Bucket | null; tokens: Bucket | null }>();
+  private readonly now: () => number;
+
+  /** @param now milliseconds on a clock that never goes back */
+  constructor(now: () => number = () => performance.now()) {
+    super();
+    this.now = now;
+  }
+
+  override require(caller: Caller, promptTokens = 0): void {
+    const now = this.now();
+    const { requests, tokens } = this.bucketsOf(caller);
+    const requestWait = requests?.waitMs(1, now) ?? 0;
+    if (requests && requestWait > 0)
+      throw this.refusal(caller, `${requests.perMinute} requests a minute`, requestWait);
+    const tokenWait = tokens?.waitMs(promptTokens, now) ?? 0;
+    if (tokens && tokenWait > 0) throw this.refusal(caller, `${tokens.perMinute} tokens a minute`, tokenWait);
+  }
+
+  override take(caller: Caller, promptTokens: number): void {
+    this.require(caller, promptTokens);
+    const now = this.now();
+    const { requests, tokens } = this.bucketsOf(caller);
+    requests?.take(1, now);
+    tokens?.take(promptTokens, now);
+  }
+
+  override spend(caller: Caller, tokens: number): void {
+    this.bucketsOf(caller).tokens?.take(tokens, this.now());
+  }
+
+  override state(caller: Caller): RateStates {
+    const { requests, tokens } = this.bucketsOf(caller);
+    const now = this.now();
+    return { requests: requests?.state(now) ?? null, tokens: tokens?.state(now) ?? null };
+  }
+
   private bucketsOf({ name, requestsPerMinute, tokensPerMinute }: Caller) {
     let buckets = this.buckets.get(name);
     if (!buckets) {
@@ -123,17 +147,6 @@ export class RateLimits {
       this.buckets.set(name, buckets);
     }
     return buckets;
-  }
-
-  private refusal(caller: Caller, limit: string, retryAfterMs: number): ApiError {
-    return new ApiError({
-      status: 429,
-      type: 'rate_limit_error',
-      code: 'rate_limit_exceeded',
-      message: `This key's limit of ${limit} is used up; try again in ${duration(retryAfterMs)}.`,
-      retryAfterMs,
-      headers: this.headers(caller),
-    });
   }
 }
 

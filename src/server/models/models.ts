@@ -1,15 +1,30 @@
 /** The models that are served, by their names. */
 import { OptionError } from '../../core/errors.js';
 import { EngineHost } from '../engine-host.js';
-import { modelNotFound } from '../errors.js';
+import { badRequest, modelNotFound } from '../errors.js';
 import type { Log } from '../log.js';
+import { chosen, type Pair, type PairMode, type PairOptions, pairModes } from './pair.js';
 import { ModelPool, type PoolLimits } from './pool.js';
+import type { Preset } from './preset.js';
 import type { ModelOptions, Served } from './served.js';
 
 /** A name that clients may ask for. */
 export interface NamedModel {
   readonly name: string;
   readonly served: Served;
+  /** What was made of it under this name; null for the model as it is. */
+  readonly preset: Preset | null;
+  /** A quicker model that drafts for it, where there is room for both. */
+  readonly draft: Served | null;
+}
+
+/** What stands behind a name. */
+interface Entry {
+  readonly served: Served;
+  readonly preset: Preset | null;
+  readonly pair: Pair | null;
+  /** Whether a client gave the name, and may take it back. */
+  readonly isMade: boolean;
 }
 
 /** A model that a request has, to be released when it is over. */
@@ -17,30 +32,47 @@ export interface Held extends NamedModel {
   release(): void;
 }
 
+/** A pair in one of its modes. */
+interface PairEntry extends Entry {
+  readonly mode: PairMode;
+}
+
+export interface NameOptions {
+  /** Further names of models and pairs; `*` stands for all names that no model has. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  readonly pairs?: readonly PairOptions[];
+}
+
 export class Models {
   readonly pool: ModelPool;
   /** Each once, in the order in which they were given. */
   readonly served: readonly Served[];
-  private readonly byName = new Map<string, Served>();
-  private readonly fallback: Served | null;
+  private readonly log: Log;
+  private readonly byName = new Map<string, Entry>();
+  private readonly fallback: Entry | null;
 
-  /** @param aliases pairs of a further name and the name of a model; `*` stands for all names that no model has */
   constructor(
     options: readonly ModelOptions[],
-    aliases: Readonly<Record<string, string>>,
+    { aliases = {}, pairs = [] }: NameOptions,
     limits: PoolLimits,
     log: Log,
   ) {
+    this.log = log;
     this.served = options.map((one) => servedOf(one, log));
     this.pool = new ModelPool(this.served, limits, log);
     for (const one of this.served) this.name(one.options.id, one);
     for (const one of this.served) for (const name of one.options.aliases ?? []) this.name(name, one);
+    for (const { name, quick, thorough, verifies = false } of pairs) {
+      const pair = { quick: this.known(quick).served, thorough: this.known(thorough).served, verifies };
+      if (this.byName.has(name)) throw nameTaken(name, pair.quick);
+      this.byName.set(name, { served: pair.quick, preset: null, pair, isMade: false });
+    }
     for (const [name, target] of Object.entries(aliases))
-      if (name !== '*') this.name(name, this.known(target));
+      if (name !== '*') this.alias(name, this.known(target));
     const all: string | undefined = aliases['*'];
     this.fallback =
       all === undefined
-        ? (this.served.find((one) => one.options.takesAnyName === true) ?? null)
+        ? plainEntry(this.served.find((one) => one.options.takesAnyName === true))
         : this.known(all);
   }
 
@@ -49,45 +81,118 @@ export class Models {
     return [...this.byName.keys()];
   }
 
-  /** The model of that name, the first one where none is given. Throws an ApiError with status 404 where there is none. */
-  find(name: string | null | undefined): NamedModel {
-    const [first] = this.served;
-    if (name === undefined || name === null || name === '')
-      return { name: first!.options.id, served: first! };
+  /** The model of that name, the first one where none is given; of a pair the one for the mode. Throws an ApiError with status 404 where there is none. */
+  find(name: string | null | undefined, mode: PairMode = 'quick'): NamedModel {
+    const given = name || this.served[0]!.options.id;
     // Ollama's names may end in a tag; `latest` goes without saying.
-    const served = this.byName.get(name) ?? this.byName.get(name.replace(/:latest$/, '')) ?? this.fallback;
-    if (served !== null) return { name, served };
+    const entry = this.byName.get(given) ?? this.byName.get(given.replace(/:latest$/, ''));
+    const inMode = entry ?? this.pairMode(given) ?? this.fallback;
+    if (inMode !== null) {
+      const { served, preset, pair } = inMode;
+      const named = (inMode as Partial<PairEntry>).mode ?? mode;
+      return { name: given, preset, ...(pair === null ? { served, draft: null } : chosen(pair, named)) };
+    }
     const names = this.names.map((one) => JSON.stringify(one));
     const known = names.length > 8 ? `${names.slice(0, 8).join(', ')} and others are` : listed(names);
-    throw modelNotFound(`The model ${JSON.stringify(name.slice(0, 100))} is not served here; ${known}.`);
+    throw modelNotFound(`The model ${JSON.stringify(given.slice(0, 100))} is not served here; ${known}.`);
   }
 
   /** Takes the model of that name for a request; waits while it is loaded. Rejects with an ApiError where that cannot be. */
-  async use(name: string | null | undefined, signal?: AbortSignal): Promise<Held> {
-    const found = this.find(name);
-    return { ...found, release: await this.pool.use(found.served, signal) };
+  async use(name: string | null | undefined, signal?: AbortSignal, mode?: PairMode): Promise<Held> {
+    const found = this.find(name, mode);
+    const release = await this.pool.use(found.served, signal);
+    if (found.draft === null) return { ...found, release };
+    // Without its help the answer is the same.
+    const releaseDraft = await this.pool.useIfRoom(found.draft, signal);
+    if (releaseDraft === null) return { ...found, draft: null, release };
+    return {
+      ...found,
+      release: () => {
+        release();
+        releaseDraft();
+      },
+    };
+  }
+
+  /** Looks at the files of all models, one after the other; those at fault are noted in the log. */
+  async measure(): Promise<void> {
+    for (const { options } of this.served)
+      await options.memory?.().catch((error: unknown) => {
+        this.log.warn({ err: error, model: options.id }, 'this model cannot be loaded as it is');
+      });
   }
 
   close(): Promise<void> {
     return this.pool.close();
   }
 
-  private name(name: string, served: Served): void {
-    const before = this.byName.get(name);
-    if (before !== undefined && before !== served) throw nameTaken(name, before);
-    this.byName.set(name, served);
+  /** Gives a model a further name. Throws an ApiError where that is the name of a model that the server was started with. */
+  make(name: string, { served, preset }: Pick<NamedModel, 'served' | 'preset'>): void {
+    this.requireMade(name);
+    const made = [...this.byName.values()].filter(({ isMade }) => isMade).length;
+    if (made >= mostMade && !this.byName.has(name))
+      throw badRequest(
+        `${made} models were made, as many as there may be: delete one.`,
+        'model',
+        'too_many_models',
+      );
+    this.byName.set(name, { served, preset, pair: null, isMade: true });
   }
 
-  private known(name: string): Served {
-    const served = this.byName.get(name);
-    if (served !== undefined) return served;
+  /** Takes a name back. Throws an ApiError where there is none, or where it is one that the server was started with. */
+  unmake(name: string): void {
+    const known = [name, name.replace(/:latest$/, '')].find((one) => this.byName.has(one));
+    if (known === undefined) this.find(name);
+    this.requireMade(known ?? name);
+    this.byName.delete(known ?? name);
+  }
+
+  private requireMade(name: string): void {
+    if (this.byName.get(name)?.isMade !== false) return;
+    throw badRequest(
+      `${JSON.stringify(name.slice(0, 100))} is a model that this server was started with: choose another name.`,
+      'model',
+      'model_is_fixed',
+    );
+  }
+
+  private name(name: string, served: Served): void {
+    const before = this.byName.get(name)?.served;
+    if (before !== undefined && before !== served) throw nameTaken(name, before);
+    this.byName.set(name, plainEntry(served)!);
+  }
+
+  private alias(name: string, entry: Entry): void {
+    const before = this.byName.get(name);
+    if (before !== undefined) throw nameTaken(name, before.served);
+    this.byName.set(name, entry);
+  }
+
+  /** A pair by its name and one of its modes. */
+  private pairMode(name: string): PairEntry | null {
+    const colon = name.lastIndexOf(':');
+    const mode = pairModes.find((one) => one === name.slice(colon + 1));
+    const entry = this.byName.get(name.slice(0, Math.max(0, colon)));
+    return mode === undefined || !entry?.pair ? null : { ...entry, mode };
+  }
+
+  private known(name: string): Entry {
+    const entry = this.byName.get(name);
+    if (entry !== undefined) return entry;
     throw new OptionError({
-      what: 'alias',
-      given: `one for ${JSON.stringify(name)}, which is not served`,
+      what: 'alias or pair',
+      given: `one of ${JSON.stringify(name)}, which is not served`,
       expected: `the name of a model that is: ${this.names.join(', ')}`,
       todo: 'Serve that model as well, or choose another one.',
     });
   }
+}
+
+/** Names that clients may make. */
+const mostMade = 1000;
+
+function plainEntry(served: Served | undefined): Entry | null {
+  return served === undefined ? null : { served, preset: null, pair: null, isMade: false };
 }
 
 function nameTaken(name: string, { options }: Served): OptionError {

@@ -29,6 +29,8 @@ interface Waiter {
 
 /** How often a file is looked at, at most. */
 const CHECK_MS = 1000;
+/** So long a model is waited for that is of help but not needed. */
+const HELP_MS = 30_000;
 /** A timer of Node fires at once beyond this. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -102,6 +104,19 @@ export class ModelPool {
     return this.taken(served);
   }
 
+  /** As `use`, where it neither waits behind others nor has any model with requests go; else null, as when it fails. */
+  async useIfRoom(served: Served, signal?: AbortSignal): Promise<(() => void) | null> {
+    if (!this.mustWait(served)) return served.host.state.kind === 'ready' ? this.taken(served) : null;
+    const busy = this.all.filter((one) => one !== served && isLoaded(one) && one.users > 0);
+    const held = busy.reduce((sum, one) => sum + one.memoryBytes, 0);
+    const wanted = (await served.options.memory?.().catch(() => Number.POSITIVE_INFINITY)) ?? 0;
+    const hasRoom = busy.length < this.limits.maxLoaded && held + wanted <= this.limits.memoryBytes;
+    if (!hasRoom || this.waiters.length > 0 || this.bringing !== null) return null;
+    const patience = AbortSignal.timeout(HELP_MS);
+    const stop = signal === undefined ? patience : AbortSignal.any([signal, patience]);
+    return await this.use(served, stop).catch(() => null);
+  }
+
   /** Loads it for nobody, as at the start of the server; nobody waits for it meanwhile. Rejects where it cannot be loaded. */
   async start(served: Served): Promise<void> {
     served.version = (await served.options.version?.()) ?? null;
@@ -127,8 +142,10 @@ export class ModelPool {
     this.clearTimer(served);
     if (served.host.state.kind === 'unloaded' || this.isClosed) return;
     this.unloads++;
+    const { state } = served.host;
+    const engine = state.kind === 'ready' ? new WeakRef<object>(state.engine) : null;
     await served.host.unload();
-    reclaim();
+    if (engine !== null) reclaim(engine);
     this.pump();
   }
 

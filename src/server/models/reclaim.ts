@@ -1,14 +1,32 @@
-/** Gives the memory of an engine back at once: a process that rests collects nothing, and shared memory weighs little to V8. */
+/**
+ * Gives the memory of an engine that was closed back. A process that rests collects nothing, and shared memory weighs
+ * little to V8; what leads to the engine, such as the ends of its message ports, is itself let go of step by step.
+ */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
+const TRIES = 40;
+const BETWEEN_MS = 250;
+
 let collect: (() => void) | null = null;
 
-export function reclaim(): void {
-  if (collect === null) {
-    setFlagsFromString('--expose-gc');
-    const found: unknown = runInNewContext('gc');
-    collect = typeof found === 'function' ? (found as () => void) : () => undefined;
-  }
-  collect();
+function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const found: unknown = runInNewContext('gc');
+  return typeof found === 'function' ? (found as () => void) : () => undefined;
+}
+
+/** Collects until the engine is gone and its memory after it, or for some seconds. */
+export function reclaim(engine: WeakRef<object>): void {
+  collect ??= collector();
+  let left = TRIES;
+  const step = (): void => {
+    const isGone = engine.deref() === undefined;
+    collect!();
+    left--;
+    // Memory of WebAssembly goes in the collection after that of the object which had it.
+    if (isGone || left === 0) return;
+    setTimeout(step, BETWEEN_MS).unref();
+  };
+  setTimeout(step, 0).unref();
 }

@@ -7,35 +7,33 @@ import { askerOf } from '../embeddings/asker.js';
 import { clientSignal, parseBody } from '../http.js';
 import { list } from '../list.js';
 import { type Embedded, embed, mostInputs } from '../road/embed.js';
-
-/** Takes the model of that name for a request. */
-export type UseModel = (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  name: string | null | undefined,
-) => Promise<ServerContext>;
+import { useOllamaModel, type Wanted } from './use.js';
 
 const texts = z.union(
   [z.string(), list(z.string(), { most: mostInputs })],
   'expected a text or a list of texts',
 );
-const shared = { model: z.string(), truncate: z.boolean().nullish() } as const;
+const shared = {
+  model: z.string(),
+  truncate: z.boolean().nullish(),
+  keep_alive: z.union([z.number(), z.string()]).nullish(),
+} as const;
 const embedBody = z.object({ ...shared, input: texts.nullish(), dimensions: z.int().min(0).nullish() });
 const embeddingsBody = z.object({ ...shared, prompt: z.string().nullish() });
 
 /** Ollama's clients count nanoseconds. */
 const nanoseconds = (ms: number): number => Math.round(ms * 1e6);
 
-export function registerOllamaEmbed(scope: FastifyInstance, useModel: UseModel): void {
+export function registerOllamaEmbed(scope: FastifyInstance, all: ServerContext): void {
   const run = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    name: string,
+    wanted: Wanted,
     inputs: readonly string[],
     options: EmbedOptions,
     param: string,
   ): Promise<Embedded> => {
-    const context = await useModel(request, reply, name);
+    const context = await useOllamaModel(all, request, reply, wanted);
     // Nothing to embed loads the model.
     if (inputs.length === 0) return { embeddings: [], promptTokens: 0 };
     return await embed(
@@ -45,11 +43,12 @@ export function registerOllamaEmbed(scope: FastifyInstance, useModel: UseModel):
     );
   };
   scope.post('/api/embed', async (request, reply) => {
-    const { model, input, truncate, dimensions } = parseBody(embedBody, request.body);
+    const body = parseBody(embedBody, request.body);
+    const { model, input, truncate, dimensions } = body;
     const startMs = performance.now();
     const inputs = (typeof input === 'string' ? [input] : (input ?? [])).filter((text) => text !== '');
     const options = { truncate: truncate ?? true, ...(dimensions ? { dimensions } : {}) };
-    const { embeddings, promptTokens } = await run(request, reply, model, inputs, options, 'input');
+    const { embeddings, promptTokens } = await run(request, reply, body, inputs, options, 'input');
     return {
       model,
       embeddings: embeddings.map((vector) => Array.from(vector)),
@@ -59,11 +58,12 @@ export function registerOllamaEmbed(scope: FastifyInstance, useModel: UseModel):
     };
   });
   scope.post('/api/embeddings', async (request, reply) => {
-    const { model, prompt, truncate } = parseBody(embeddingsBody, request.body);
+    const body = parseBody(embeddingsBody, request.body);
+    const { prompt, truncate } = body;
     // As it was: not normalised.
     const options = { truncate: truncate ?? true, normalize: false };
     const inputs = prompt == null || prompt === '' ? [] : [prompt];
-    const { embeddings } = await run(request, reply, model, inputs, options, 'prompt');
+    const { embeddings } = await run(request, reply, body, inputs, options, 'prompt');
     return { embedding: Array.from(embeddings[0] ?? []) };
   });
 }

@@ -4,6 +4,7 @@ import type { Engine } from '../../runtime/types.js';
 import { factsOf } from '../models/facts.js';
 import type { NamedModel } from '../models/models.js';
 import type { ModelFacts, Served } from '../models/served.js';
+import { parameterLines, writeModelfile } from './modelfile.js';
 
 /** Of models that stay loaded. */
 const NEVER = '9999-12-31T23:59:59Z';
@@ -21,25 +22,31 @@ export async function listedModel({ name, served }: NamedModel) {
 }
 
 export async function runningModel(named: NamedModel, { info }: Engine) {
-  const { expiresMs } = named.served;
+  const { users, expiresMs, keepAliveMs } = named.served;
+  // One that is used stays so long after that.
+  const until = users > 0 && Number.isFinite(keepAliveMs) ? Date.now() + keepAliveMs : expiresMs;
   return {
     ...(await listedModel(named)),
     size: info.weightBytes + info.kvBytes,
-    expires_at: expiresMs === null ? NEVER : new Date(expiresMs).toISOString(),
+    expires_at: until === null ? NEVER : new Date(until).toISOString(),
     size_vram: 0,
     context_length: info.context,
   };
 }
 
-export async function shownModel({ served }: NamedModel) {
+export async function shownModel({ name, served, preset }: NamedModel) {
   const facts = await factsOf(served);
+  const parameters = preset?.parameters ?? {};
+  const system = preset?.system ?? null;
+  const from = preset?.from ?? name;
   const template = facts?.chatTemplate ?? '';
   return {
-    license: facts?.licence ?? '',
-    modelfile: '',
-    parameters: '',
+    license: preset?.licence ?? facts?.licence ?? '',
+    modelfile: writeModelfile({ from, system, parameters, template: null, licence: null }),
+    parameters: parameterLines(parameters).join('\n'),
     template,
-    details: details(facts),
+    ...(system !== null && { system }),
+    details: { ...details(facts), parent_model: preset?.from ?? '' },
     model_info: facts === null ? {} : modelInfo(facts),
     capabilities: [
       facts?.makesVectors === true ? 'embedding' : 'completion',

@@ -3,13 +3,16 @@
 import { z } from 'zod';
 import type {
   EngineInfo,
+  GenerateDefaults,
   GenerateOptions,
   Grammar,
   SamplingOptions,
   Tokenizer,
 } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
+import { parseBody } from '../http.js';
 import { list, mostTools, mostTurns, stopText } from '../list.js';
+import type { Preset } from '../models/preset.js';
 import type { CompletionPrompt, Message, Tool, ToolCall } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
 import { defaultTokens, drawn } from '../road/drawing.js';
@@ -39,7 +42,7 @@ const shared = {
   ...constraintFields,
   ...refusedFields,
   model: text,
-  /** 0 with nothing to answer takes the model out of memory at Ollama; here it stays. */
+  /** How long the model stays afterwards; 0 with nothing to answer takes it out of memory. */
   keep_alive: z.union([z.number(), text]).nullish(),
   stream: z.boolean().nullish(),
   format: z
@@ -95,6 +98,34 @@ export const chatBody = z.object({
   truncate: z.boolean().nullish(),
   tools: list(tool, { most: mostTools }).nullish(),
 });
+
+/**
+ * What parameters of a Modelfile stand for here; those that say how a model is loaded are passed over. Throws an ApiError on
+ * wrong values.
+ */
+export function presetOptions(parameters: Readonly<Record<string, unknown>>) {
+  const given = parseBody(options, parameters);
+  const { stop, num_predict: most } = given;
+  const defaults: GenerateDefaults = {
+    ...(most != null && most > 0 && { maxTokens: most }),
+    ...(given.temperature != null && { temperature: given.temperature }),
+    ...(given.top_k != null && { topK: given.top_k }),
+    ...(given.top_p != null && { topP: Math.max(given.top_p, Number.MIN_VALUE) }),
+    ...(given.min_p != null && { minP: given.min_p }),
+    ...(given.repeat_penalty != null && { repetitionPenalty: given.repeat_penalty }),
+    ...(given.presence_penalty != null && { presencePenalty: given.presence_penalty }),
+    ...(given.frequency_penalty != null && { frequencyPenalty: given.frequency_penalty }),
+    ...(given.seed != null && { seed: given.seed }),
+  };
+  return { defaults, stop: stop == null ? [] : [stop].flat() };
+}
+
+/** A body with the parameters of its model's Modelfile where it says nothing itself. */
+export function withPreset<T extends GenerateBody | ChatBody>(body: T, preset: Preset | null): T {
+  if (preset === null) return body;
+  const { stop: _, ...parameters } = preset.parameters;
+  return { ...body, options: { ...parseBody(options, parameters), ...body.options } };
+}
 
 export type GenerateBody = z.infer<typeof generateBody>;
 export type ChatBody = z.infer<typeof chatBody>;

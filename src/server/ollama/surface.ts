@@ -1,13 +1,10 @@
 /** Ollama's API: `/api/generate`, `/api/chat`, and what its clients ask about models. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
 import type { EncodeTurn } from '../../runtime/engine/texts.js';
 import type { Engine } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { ApiError } from '../errors.js';
 import { clientSignal, type ErrorFormat, parseBody, writeErrors } from '../http.js';
-import type { NamedModel } from '../models/models.js';
-import { useModel } from '../models/use.js';
 import { complete, requireRoom } from '../road/complete.js';
 import type { CompletionPrompt } from '../road/completion.js';
 import { promptIds } from '../road/prompt.js';
@@ -16,7 +13,7 @@ import { weighed } from '../road/weighed.js';
 import { type StreamForm, sendStream } from '../stream.js';
 import { type AnswerLine, answerLines, chatJson, generateJson, wholeLine } from './answer.js';
 import { registerOllamaEmbed } from './embed.js';
-import { listedModel, runningModel, shownModel } from './models.js';
+import { registerManagement } from './manage.js';
 import {
   type ChatBody,
   chatBody,
@@ -26,15 +23,19 @@ import {
   generateOptions,
   generatePrompt,
   requireThinking,
+  withPreset,
 } from './request.js';
+import { isUnload, namedModel, unloadModel, useOllamaModel } from './use.js';
 
 export function registerOllama(app: FastifyInstance, all: ServerContext): void {
-  const { models } = all;
   app.register((scope, _options, done) => {
     writeErrors(scope, () => ollamaError, all.log);
     scope.post('/api/generate', async (request, reply) => {
-      const body = parseBody(generateBody, request.body);
-      const context = await useOllamaModel(all, request, reply, body.model);
+      const given = parseBody(generateBody, request.body);
+      const { preset } = namedModel(all.models, given.model);
+      const body = withPreset(given, preset);
+      if (!body.prompt && !body.suffix && isUnload(body)) return unloaded(all, body.model, generateJson);
+      const context = await useOllamaModel(all, request, reply, body);
       const { tokenizer } = context.host.require();
       requireThinking(body.think, tokenizer.chatTemplate);
       const signal = clientSignal(request, reply);
@@ -44,8 +45,11 @@ export function registerOllama(app: FastifyInstance, all: ServerContext): void {
       return await answer(context, request, reply, { body, prompt, json: generateJson, signal });
     });
     scope.post('/api/chat', async (request, reply) => {
-      const body = parseBody(chatBody, request.body);
-      const context = await useOllamaModel(all, request, reply, body.model);
+      const given = parseBody(chatBody, request.body);
+      const { preset } = namedModel(all.models, given.model);
+      const body = withPreset(given, preset);
+      if (!body.messages?.length && isUnload(body)) return unloaded(all, body.model, chatJson);
+      const context = await useOllamaModel(all, request, reply, body);
       requireThinking(body.think, context.host.require().tokenizer.chatTemplate);
       const prompt = chatPrompt(body);
       const wanted = body.options?.num_predict ?? 0;
@@ -57,32 +61,9 @@ export function registerOllama(app: FastifyInstance, all: ServerContext): void {
           : await withoutOldTurns(context.host.require(), prompt, wanted > 0 ? wanted : null, turn);
       return await answer(context, request, reply, { body, prompt: shown, json: chatJson, signal });
     });
-    registerOllamaEmbed(scope, (request, reply, name) => useOllamaModel(all, request, reply, name));
+    registerOllamaEmbed(scope, all);
     scope.get('/api/version', () => ({ version: API_VERSION }));
-    scope.get('/api/tags', async () => ({
-      models: await Promise.all(models.names.map((name) => listedModel(models.find(name)))),
-    }));
-    scope.get('/api/ps', async () => ({
-      models: await Promise.all(
-        models.served.flatMap(({ options: { id }, host: { state } }) =>
-          state.kind === 'ready' ? [runningModel(models.find(id), state.engine)] : [],
-        ),
-      ),
-    }));
-    scope.post('/api/show', (request) => {
-      const { model, name } = parseBody(showBody, request.body);
-      return shownModel(ollamaModel(all, model ?? name));
-    });
-    scope.post('/api/pull', (request, reply) => {
-      const { model, name, stream } = parseBody(pullBody, request.body);
-      ollamaModel(all, model ?? name);
-      // It is there: clients ask before they start.
-      const last = { status: 'success' };
-      if (stream === false) return last;
-      return reply
-        .type(streamForm.contentType)
-        .send(`${JSON.stringify({ status: 'pulling manifest' })}\n${JSON.stringify(last)}\n`);
-    });
+    registerManagement(scope, all);
     for (const path of NOT_HERE) {
       scope.post(path, () => notHere(path));
       scope.delete(path, () => notHere(path));
@@ -91,28 +72,20 @@ export function registerOllama(app: FastifyInstance, all: ServerContext): void {
   });
 }
 
-/** What Ollama's clients can ask for and a server of one model does not do. */
-const NOT_HERE = ['push', 'create', 'copy', 'delete'].map((name) => `/api/${name}`);
+/** What Ollama's clients can ask for and this server does not do. */
+const NOT_HERE = ['push'].map((name) => `/api/${name}`);
 
 function notHere(path: string): never {
   throw new ApiError({
     status: 501,
     type: 'invalid_request_error',
     code: 'not_implemented',
-    message: `${path} is not served here: this server has one model, which makes text.`,
+    message: `${path} is not served here: the models of this server make text.`,
   });
 }
 
 /** Of Ollama's API that is spoken here; some clients refuse servers that are older than what they need. */
 const API_VERSION = '0.12.0';
-
-const pullBody = z.object({
-  model: z.string().nullish(),
-  name: z.string().nullish(),
-  stream: z.boolean().nullish(),
-});
-
-const showBody = z.object({ model: z.string().nullish(), name: z.string().nullish() });
 
 interface Asked {
   readonly body: GenerateBody | ChatBody;
@@ -130,18 +103,7 @@ async function answer(
 ): Promise<unknown> {
   const { info, tokenizer } = context.host.require();
   const model = body.model;
-  if (prompt === null) {
-    const line = {
-      model,
-      created_at: new Date().toISOString(),
-      text: '',
-      thinking: '',
-      calls: [],
-      logprobs: null,
-    };
-    const isUnload = body.keep_alive != null && Number.parseFloat(String(body.keep_alive)) === 0;
-    return { ...json({ ...line, end: null }), done: true, done_reason: isUnload ? 'unload' : 'load' };
-  }
+  if (prompt === null) return emptyAnswer(model, json, 'load');
   const wanted = {
     id: request.id,
     caller: request.caller.name,
@@ -155,6 +117,18 @@ async function answer(
     return json(await wholeLine(answerLines(weighed(completion, request.holding), head)));
   await sendStream(context, reply, jsonLines(answerLines(completion, head), json), streamForm);
   return reply;
+}
+
+async function unloaded(all: ServerContext, model: string, json: Asked['json']): Promise<object> {
+  await unloadModel(all, model);
+  return emptyAnswer(model, json, 'unload');
+}
+
+/** The answer to a request that is about the model alone. */
+function emptyAnswer(model: string, json: Asked['json'], reason: 'load' | 'unload'): object {
+  const created_at = new Date().toISOString();
+  const line = { model, created_at, text: '', thinking: '', calls: [], logprobs: null, end: null };
+  return { ...json(line), done: true, done_reason: reason };
 }
 
 /** The ids of a prompt behind those of the prompts and answers before, since the answer says them again. */
@@ -176,26 +150,6 @@ async function* jsonLines(
   json: (line: AnswerLine) => object,
 ): AsyncGenerator<string, void, void> {
   for await (const line of lines) yield `${JSON.stringify(json(line))}\n`;
-}
-
-/** The model of that name. Throws an ApiError in Ollama's words where there is none. */
-function ollamaModel({ models }: ServerContext, name: string | null | undefined): NamedModel {
-  try {
-    return models.find(name);
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    throw new ApiError({ ...error.facts, message: `model '${name?.slice(0, 100)}' not found` });
-  }
-}
-
-async function useOllamaModel(
-  all: ServerContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  name: string | null | undefined,
-): Promise<ServerContext> {
-  ollamaModel(all, name);
-  return (await useModel(all, request, reply, name)).context;
 }
 
 export const ollamaError: ErrorFormat = ({ facts: { message, overflow } }) => ({

@@ -19,7 +19,13 @@ import { chatLogprobs, fingerprint, newId, openAiStream, openAiUsage } from './s
 export function registerChat(app: FastifyInstance, all: ServerContext): void {
   const handle = async (request: FastifyRequest, reply: FastifyReply) => {
     const body = parseBody(chatBody, request.body);
-    const { context, model } = await useModel(all, request, reply, body.model);
+    const { context, model } = await useModel(
+      all,
+      request,
+      reply,
+      body.model,
+      body.stream === true ? openAiStream : null,
+    );
     const signal = clientSignal(request, reply);
     const { requests, tools } = await chatRequest(context, body, request.id, {
       owner: request.caller.name,

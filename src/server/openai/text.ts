@@ -17,7 +17,13 @@ import { textBody, textRequest } from './text-request.js';
 export function registerText(app: FastifyInstance, all: ServerContext): void {
   app.post('/v1/completions', async (request, reply) => {
     const body = parseBody(textBody, request.body);
-    const { context, model } = await useModel(all, request, reply, body.model);
+    const { context, model } = await useModel(
+      all,
+      request,
+      reply,
+      body.model,
+      body.stream === true ? openAiStream : null,
+    );
     const { tokenizer, info } = context.host.require();
     const asked = textRequest(body, info, request.id, request.caller.name);
     const { requests, made, sent } = asked;

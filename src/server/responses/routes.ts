@@ -2,10 +2,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ResponseObject } from '../../protocol/protocol.js';
+import { type ApiError, unavailable } from '../errors.js';
 import { clientSignal, counted } from '../http.js';
 import { leaseModel, useModel } from '../models/use.js';
 import { countTokens } from '../road/prompt.js';
-import { sendStream, sseContentType, ssePing } from '../stream.js';
+import type { EventWriter } from '../shared/event-log.js';
+import { type StreamForm, sendStream, sseContentType, ssePing } from '../stream.js';
 import { type CreateBody, createBody, parse } from './body.js';
 import { compactionItem, summaryRequest, summaryTokens } from './compact.js';
 import type { EventSink } from './events.js';
@@ -29,7 +31,8 @@ const idParams = z.looseObject({ id: z.string() });
 
 const streamQuery = z.looseObject({
   stream: z.string().optional(),
-  starting_after: z.coerce.number().int().optional(),
+  /** Number of the last event that the client has. */
+  starting_after: z.coerce.number().int().min(-1).default(-1),
 });
 
 export function registerResponses(app: FastifyInstance, service: ResponsesService): void {
@@ -40,6 +43,7 @@ export function registerResponses(app: FastifyInstance, service: ResponsesServic
   app.post('/v1/responses/input_tokens', counted, async (request, reply) => {
     const client = { owner: request.caller.name, signal: clientSignal(request, reply) };
     const body = parse(createBody, request.body);
+    await service.recall(body, client.owner);
     const used = await useModel(service.context, request, reply, body.model);
     const { request: prepared } = await service.prepare(body, used, client);
     const tokens = await countTokens(used.context.host.require(), prepared.prompt, client);
@@ -50,27 +54,34 @@ export function registerResponses(app: FastifyInstance, service: ResponsesServic
 
   app.get('/v1/responses/:id', async (request, reply) => {
     const id = idOf(request);
+    const caller = request.caller.name;
     const { stream, starting_after: after } = parse(streamQuery, request.query);
-    const owner = request.caller.name;
     if (stream === 'true') {
-      await sendEvents(service, reply, service.log(id, owner).read(after));
+      const pieces = await streamAgain(service, id, { caller, after });
+      await sendStream(service.context, reply, withDone(pieces), streamForm);
       return reply;
     }
-    const response = service.find(id, owner);
+    await service.recallResponse(id, caller);
+    const response = service.find(id, caller);
     if (response === null) throw responseNotFound(id);
     return response;
   });
 
-  app.delete('/v1/responses/:id', (request) => {
+  app.delete('/v1/responses/:id', async (request) => {
     const id = idOf(request);
-    if (!service.store.delete(id, request.caller.name)) throw responseNotFound(id);
+    if (!(await service.delete(id, request.caller.name))) throw responseNotFound(id);
     return { id, object: 'response', deleted: true };
   });
 
-  app.post('/v1/responses/:id/cancel', (request) => service.cancel(idOf(request), request.caller.name));
-
-  app.get('/v1/responses/:id/input_items', (request) => {
+  app.post('/v1/responses/:id/cancel', async (request) => {
     const id = idOf(request);
+    await service.recallResponse(id, request.caller.name);
+    return service.cancel(id, request.caller.name);
+  });
+
+  app.get('/v1/responses/:id/input_items', async (request) => {
+    const id = idOf(request);
+    await service.recallResponse(id, request.caller.name);
     const kept = service.store.get(id, request.caller.name);
     if (kept === null) throw responseNotFound(id);
     return listed(kept.input, parse(listQuery, request.query));
@@ -86,18 +97,25 @@ async function create(
   const caller = request.caller.name;
   const body = parse(createBody, request.body);
   const { stream } = body;
+  await service.recall(body, caller);
   if (body.background === true) return createInBackground(service, body, request, reply);
-  const used = await useModel(service.context, request, reply, body.model);
+  const used = await useModel(
+    service.context,
+    request,
+    reply,
+    body.model,
+    stream === true ? streamForm : null,
+  );
   const signal = clientSignal(request, reply);
   const prepared = await service.prepare(body, used, { owner: caller, signal });
   if (stream === true) {
     const events = new SseEvents();
     const run = await service.start({ caller, sink: events.sink, signal, holding, ...prepared });
-    await sendEvents(
-      service,
-      reply,
-      service.pieces(run, () => events.take()),
-    );
+    const pieces = service.pieces(run, () => events.take());
+    const { shared } = service.context;
+    const isShared = shared !== null && run.response.store;
+    const seen = isShared ? logged(pieces, shared.events.writer(run.id, caller)) : pieces;
+    await sendStream(service.context, reply, withDone(seen), streamForm);
     return reply;
   }
   const run = await service.start({ caller, sink: unseen, signal, holding, ...prepared });
@@ -114,7 +132,12 @@ async function createInBackground(
   reply: FastifyReply,
 ): Promise<ResponseObject | FastifyReply> {
   const caller = request.caller.name;
-  const { release, ...used } = await leaseModel(service.context, body.model, clientSignal(request, reply));
+  const { release, ...used } = await leaseModel(
+    service.context,
+    body.model,
+    clientSignal(request, reply),
+    body,
+  );
   const log = new EventLog(service.context.memory.hold(caller));
   let run: ResponseRun;
   try {
@@ -127,21 +150,8 @@ async function createInBackground(
   }
   void service.drive(run, () => null).finally(release);
   if (body.stream !== true) return { ...run.response, status: 'queued' };
-  await sendEvents(service, reply, log.read());
+  await sendStream(service.context, reply, withDone(log.read()), streamForm);
   return reply;
-}
-
-function sendEvents(
-  { context }: ResponsesService,
-  reply: FastifyReply,
-  pieces: AsyncIterable<string>,
-): Promise<void> {
-  return sendStream(context, reply, withDone(pieces), {
-    contentType: sseContentType,
-    ping: ssePing,
-    // Errors come as events before this could.
-    errorFrame: () => done,
-  });
 }
 
 /** Has the model sum the conversation up, and keeps what the user said last. */
@@ -152,6 +162,7 @@ async function compact(
 ): Promise<unknown> {
   const caller = request.caller.name;
   const { model, instructions, previous_response_id, input } = parse(createBody, request.body);
+  await service.recall(parse(createBody, request.body), caller);
   const own = inputItems(input, (id) => service.store.item(id, caller));
   const body = {
     model,
@@ -188,6 +199,51 @@ async function compact(
 }
 
 const done = 'data: [DONE]\n\n';
+
+const streamForm: StreamForm = {
+  contentType: sseContentType,
+  ping: ssePing,
+  // Of one that was begun before its response was: later ones are events of the response.
+  errorFrame: (error) => `${errorEvent(error)}${done}`,
+};
+
+function errorEvent({ facts: { code, message, param } }: ApiError): string {
+  return `event: error\ndata: ${JSON.stringify({ type: 'error', code, message, param: param ?? null, sequence_number: 0 })}\n\n`;
+}
+
+/** The pieces of a stream, which other replicas can go on with. */
+async function* logged(
+  pieces: AsyncIterable<string>,
+  writer: EventWriter,
+): AsyncGenerator<string, void, void> {
+  let isWhole = false;
+  try {
+    for await (const piece of pieces) {
+      writer.write(piece);
+      yield piece;
+    }
+    isWhole = true;
+  } finally {
+    writer.end(isWhole ? '' : errorEvent(cutOff('The client went before the response was complete.')));
+  }
+}
+
+function cutOff(message: string): ApiError {
+  return unavailable('response_cut_off', message, 1000);
+}
+
+/** A response from the event after one, made here in the background or at another replica. Rejects with an ApiError where it cannot be. */
+async function streamAgain(
+  service: ResponsesService,
+  id: string,
+  { caller, after }: { readonly caller: string; readonly after: number },
+): Promise<AsyncIterable<string>> {
+  const { shared } = service.context;
+  if (shared === null || service.findLog(id, caller) !== null) return service.log(id, caller).read(after);
+  if ((await shared.events.ownerOf(id)) !== caller) throw responseNotFound(id);
+  const lost = errorEvent(cutOff('The replica that made this response is gone: send the request again.'));
+  return shared.events.follow(id, after, lost);
+}
 
 async function* withDone(pieces: AsyncIterable<string>): AsyncGenerator<string, void, void> {
   yield* pieces;

@@ -94,6 +94,49 @@ export class ResponsesService {
     return { context, request, previous };
   }
 
+  /**
+   * Looks up what a body refers to where replicas share their responses, so that `prepare` finds it. Rejects with an
+   * ApiError where that cannot be asked for and is not known here either.
+   */
+  async recall({ previous_response_id: previous, input }: CreateBody, owner: string): Promise<void> {
+    if (this.context.shared === null) return;
+    if (typeof previous === 'string') await this.recallResponse(previous, owner);
+    const { responses } = this.context.shared;
+    for (const { type, role, id } of Array.isArray(input) ? input : []) {
+      if (
+        typeof id !== 'string' ||
+        !(type === 'item_reference' || (type === undefined && role === undefined))
+      )
+        continue;
+      if (this.store.item(id, owner) !== null) continue;
+      const kept = await responses.ofItem(id);
+      if (kept?.owner === owner) this.store.put(kept as KeptResponse);
+    }
+  }
+
+  /** Another replica may have made it, or have deleted it since. */
+  async recallResponse(id: string, owner: string): Promise<void> {
+    const { shared } = this.context;
+    if (shared === null || this.live.has(id)) return;
+    let kept: KeptResponse | null;
+    try {
+      kept = (await shared.responses.get(id)) as KeptResponse | null;
+    } catch (error) {
+      if (this.store.get(id, owner) !== null) return;
+      throw error;
+    }
+    if (kept === null) this.store.delete(id, owner);
+    else if (kept.owner === owner && this.store.get(id, owner) === null) this.store.put(kept);
+  }
+
+  /** Deletes a response, at all replicas; false where there is none. */
+  async delete(id: string, owner: string): Promise<boolean> {
+    await this.recallResponse(id, owner);
+    if (!this.store.delete(id, owner)) return false;
+    await this.context.shared?.responses.delete(id);
+    return true;
+  }
+
   /** Admits a response, for `drive` or `pieces` to run. Rejects with an ApiError where it cannot be taken. */
   async start({
     context,
@@ -179,10 +222,16 @@ export class ResponsesService {
     return this.conversations.require(typeof given === 'string' ? given : given.id, caller);
   }
 
-  /** The events of a response in the background. Throws an ApiError where it was not made there. */
-  log(id: string, owner: string): EventLog {
+  /** The events of a response that was made in the background here, or null. */
+  findLog(id: string, owner: string): EventLog | null {
     const live = this.live.get(id);
-    const log = live === undefined ? this.store.get(id, owner)?.log : live.caller === owner ? live.log : null;
+    if (live !== undefined) return live.caller === owner ? live.log : null;
+    return this.store.get(id, owner)?.log ?? null;
+  }
+
+  /** As `findLog`. Throws an ApiError where there are none. */
+  log(id: string, owner: string): EventLog {
+    const log = this.findLog(id, owner);
     if (log) return log;
     if (this.find(id, owner) === null) throw responseNotFound(id);
     throw badRequest('Only a response that was made in the background is streamed afterwards.', 'stream');
@@ -192,7 +241,12 @@ export class ResponsesService {
     this.live.delete(run.id);
     run.log?.end();
     const kept = run.kept();
-    if (run.response.store) this.store.put(kept);
+    if (run.response.store) {
+      this.store.put(kept);
+      // Its events are where it was made.
+      const { log: _, ...shared } = kept;
+      this.context.shared?.responses.put(shared);
+    }
     this.extend(kept);
     run.onEnd();
   }

@@ -69,7 +69,7 @@ async function admitted(
     requireRoom(engine, request.prompt, prompt.ids.length);
     calling = callingOf(engine.tokenizer, request.prompt, prompt.text ?? null, context.reasoning);
     ticket.queue(prompt.ids.length);
-    rates.take(caller, prompt.ids.length);
+    await rates.take(caller, prompt.ids.length);
   } catch (thrown) {
     ticket.release();
     if (!signal.aborted) throw thrown;

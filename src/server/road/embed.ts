@@ -62,7 +62,7 @@ async function admitted(
     for (const input of request.inputs) inputs.push(await idsOf(engine, request, input, signal));
     promptTokens = inputs.reduce((sum, ids) => sum + Math.min(ids.length, engine.info.context), 0);
     ticket.queue(promptTokens);
-    rates.take(keys.caller(caller), promptTokens);
+    await rates.take(keys.caller(caller), promptTokens);
   } catch (thrown) {
     ticket.release();
     throw signal.aborted ? clientGone() : thrown;

@@ -178,7 +178,9 @@ export class Peer {
       const caller = authorize();
       const steers = previousId === null ? [] : this.state.takePending(previousId);
       const checked = parse(createBody, withSteers(body, steers));
-      const used = await leaseModel(service.context, checked.model, stop.signal);
+      // What this connection has said is known to it.
+      if (previousId === null || this.state.find(previousId) === null) await service.recall(checked, caller);
+      const used = await leaseModel(service.context, checked.model, stop.signal, checked);
       try {
         const { signal } = stop;
         const prepared = await service.prepare(

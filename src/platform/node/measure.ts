@@ -1,0 +1,61 @@
+/** What a model takes and is, from its header: before it is loaded, and without loading it. */
+import { readdir, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { ModelShape } from '../../../models/model.js';
+import { parameterCount } from '../../../models/weights.js';
+import { prepare } from '../../runtime/open.js';
+import type { LoadOptions } from '../../runtime/types.js';
+import { openModelSource } from './file-source.js';
+
+export interface MeasuredModel {
+  /** Of memory, once it is loaded with these options. */
+  readonly bytes: number;
+  readonly name: string;
+  readonly architecture: string;
+  readonly shape: ModelShape;
+  readonly parameters: number;
+  readonly weightBytes: number;
+  readonly licence: string | null;
+  readonly chatTemplate: string | null;
+  /** Whether it can fill in the middle. */
+  readonly fills: boolean;
+  readonly vocabSize: number;
+}
+
+/** @throws FormatError, ModelError or OptionError where it could not be loaded */
+export async function measureModel(path: string, options: LoadOptions): Promise<MeasuredModel> {
+  const source = await openModelSource(path);
+  try {
+    const platform = { cores: availableParallelism(), isShared: true };
+    const { file, model, tokenizer, layout } = await prepare(source, options, platform);
+    return {
+      bytes: layout.arena.size(),
+      name: file.optional('general.name', 'string', null) ?? source.name,
+      architecture: model.architecture,
+      shape: model.shape,
+      parameters: parameterCount(model.ops),
+      weightBytes: layout.weightBytes,
+      licence: file.optional('general.license', 'string', null),
+      chatTemplate: tokenizer.chatTemplate,
+      fills: tokenizer.fim !== null,
+      vocabSize: tokenizer.vocabSize,
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+/** Changes when a model's file, or a file of its folder, has changed; null where it is gone. */
+export async function modelVersion(path: string): Promise<string | null> {
+  const found = await stat(path).catch(() => null);
+  if (found === null) return null;
+  if (!found.isDirectory()) return stampOf(found);
+  const names = await readdir(path).catch(() => []);
+  const files = await Promise.all(names.sort().map((name) => stat(join(path, name)).catch(() => null)));
+  return files.map((file) => (file === null ? '' : stampOf(file))).join(' ');
+}
+
+function stampOf({ ino, size, mtimeMs }: { ino: number; size: number; mtimeMs: number }): string {
+  return `${ino}:${size}:${mtimeMs}`;
+}

@@ -1,0 +1,53 @@
+/** Models by their names, in Ollama's words, and how long they stay. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ServerContext } from '../context.js';
+import { ApiError, badRequest } from '../errors.js';
+import { keepAliveOf } from '../models/keep-alive.js';
+import type { Models, NamedModel } from '../models/models.js';
+import { useModel } from '../models/use.js';
+
+/** The model of that name. Throws an ApiError in Ollama's words where there is none. */
+export function namedModel(models: Models, name: string | null | undefined): NamedModel {
+  try {
+    return models.find(name);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new ApiError({ ...error.facts, message: `model '${name?.slice(0, 100)}' not found` });
+  }
+}
+
+export interface Wanted {
+  readonly model: string;
+  readonly keep_alive?: number | string | null | undefined;
+}
+
+/** Takes a model for a request, which says how long it stays afterwards. */
+export async function useOllamaModel(
+  all: ServerContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  body: Wanted,
+): Promise<ServerContext> {
+  const { served } = namedModel(all.models, body.model);
+  const keepMs = keepMsOf(body);
+  const { context } = await useModel(all, request, reply, body.model);
+  if (keepMs !== null) all.models.pool.keep(served, keepMs);
+  return context;
+}
+
+/** Whether a request without a prompt wants nothing but the model's end. */
+export function isUnload(body: Wanted): boolean {
+  return keepMsOf(body) === 0;
+}
+
+/** Unloads a model when its requests are over; it need not be loaded for that. */
+export async function unloadModel({ models }: ServerContext, name: string): Promise<void> {
+  await models.pool.unload(namedModel(models, name).served);
+}
+
+function keepMsOf({ keep_alive }: Wanted): number | null {
+  if (keep_alive == null || keep_alive === '') return null;
+  const ms = keepAliveOf(keep_alive);
+  if (ms === null) throw badRequest(`keep_alive: expected a time such as "5m", or seconds`, 'keep_alive');
+  return ms;
+}
