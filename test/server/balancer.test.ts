@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { freePort, hasRedis, type Run, start, startRedis, until } from '../cli/capacity-runs.js';
 import { ROOT } from '../cli/cli.js';
-import { words } from './server.js';
+import { eventually, words } from './server.js';
 
 const hasBalancer = spawnSync('haproxy', ['-v']).status === 0;
 if (!hasBalancer) process.stderr.write('skipped: haproxy is not installed\n');
@@ -57,10 +57,7 @@ describe.skipIf(!hasRedis || !hasBalancer)('two replicas behind a balancer', () 
     );
     onTestFinished(() => void balancer.child.kill('SIGKILL'));
     const url = `http://127.0.0.1:${port}`;
-    await vi.waitFor(async () => expect((await fetch(`${url}/ready`)).status).toBe(200), {
-      timeout: 10_000,
-      interval: 100,
-    });
+    await eventually(async () => expect((await fetch(`${url}/ready`)).status).toBe(200));
     return { url, replicas };
   }
 
@@ -109,9 +106,7 @@ describe.skipIf(!hasRedis || !hasBalancer)('two replicas behind a balancer', () 
     expect(count('whole')).toBeGreaterThan(20);
     expect(count('broken') + count('error')).toBeGreaterThan(20);
     // The other one takes what comes next.
-    await vi.waitFor(async () => expect(await stream(url, 1000)).toEqual({ end: 'whole', text: answer }), {
-      timeout: 10_000,
-    });
+    await eventually(async () => expect(await stream(url, 1000)).toEqual({ end: 'whole', text: answer }));
   }, 60_000);
 
   it('lose nothing when one drains', async () => {

@@ -6,6 +6,7 @@ import { load } from '#src/index.js';
 import type { ModelOptions } from '#src/server/models/served.js';
 import { type RunningServer, type ServerOptions, startServer } from '#src/server/serve.js';
 import { NullEngine, type NullEngineOptions } from '#src/testing/null-engine.js';
+import { eventually } from './server.js';
 
 /** What was loaded and unloaded, in order, and how many were in memory at most. */
 class Record {
@@ -62,7 +63,7 @@ describe('three models with room for two', () => {
     for (const [i, { choices }] of answers.entries())
       expect(choices[0]?.text.trim().split(' ')).toHaveLength(1 + (i % 7));
     expect(record.most).toBe(2);
-    await vi.waitFor(() => expect(users(server)).toBe(0));
+    await eventually(() => expect(users(server)).toBe(0));
   });
 
   it('by number as well, and the one that was used longest ago goes', async () => {
@@ -81,10 +82,10 @@ describe('three models with room for two', () => {
       pool: { maxLoaded: 1 },
     });
     const long = ask(client, 'a', 120);
-    await vi.waitFor(() => expect(users(server)).toBe(1));
+    await eventually(() => expect(users(server)).toBe(1));
     const ended: string[] = [];
     const other = ask(client, 'b').then(() => ended.push('b'));
-    await vi.waitFor(() => expect(server.context.models.pool.waiting()).toBe(1));
+    await eventually(() => expect(server.context.models.pool.waiting()).toBe(1));
     const health = (await (await fetch(`${server.url}/health`)).json()) as { models: object[] };
     expect(health.models).toMatchObject([
       { id: 'a', status: 'ready', requests: 1, waiting: 0 },
@@ -124,13 +125,13 @@ describe('three models with room for two', () => {
       pool: { maxLoaded: 1 },
     });
     const long = ask(client, 'a', 150);
-    await vi.waitFor(() => expect(users(server)).toBe(1));
+    await eventually(() => expect(users(server)).toBe(1));
     const gone = new AbortController();
     const waits = client.completions.create({ model: 'b', prompt: 'a' }, { signal: gone.signal });
-    await vi.waitFor(() => expect(server.context.models.pool.waiting()).toBe(1));
+    await eventually(() => expect(server.context.models.pool.waiting()).toBe(1));
     gone.abort();
     await expect(waits).rejects.toThrow();
-    await vi.waitFor(() => expect(server.context.models.pool.waiting()).toBe(0));
+    await eventually(() => expect(server.context.models.pool.waiting()).toBe(0));
     await long;
     await ask(client, 'a');
     expect(record.events).toEqual(['load a']);
@@ -142,9 +143,9 @@ describe('three models with room for two', () => {
       pool: { maxLoaded: 1, maxWaiting: 1 },
     });
     const long = ask(client, 'a', 100);
-    await vi.waitFor(() => expect(users(server)).toBe(1));
+    await eventually(() => expect(users(server)).toBe(1));
     const waits = ask(client, 'b');
-    await vi.waitFor(() => expect(server.context.models.pool.waiting()).toBe(1));
+    await eventually(() => expect(server.context.models.pool.waiting()).toBe(1));
     await expect(ask(client, 'b')).rejects.toMatchObject({ status: 503, code: 'server_is_overloaded' });
     await Promise.all([long, waits]);
   });
@@ -158,7 +159,7 @@ describe('a model', () => {
     });
     await ask(client, 'b');
     const gone = () => record.events.filter((event) => event.startsWith('unload'));
-    await vi.waitFor(() => expect(gone()).toHaveLength(2), { timeout: 10_000 });
+    await eventually(() => expect(gone()).toHaveLength(2));
     expect((await fetch(`${server.url}/ready`)).status).toBe(200);
     await ask(client, 'a');
     expect(record.events.at(-1)).toBe('load a');
@@ -242,8 +243,8 @@ describe('a model', () => {
     const { client } = await serve([record.model('a'), { id: 'b', load }]);
     await ask(client, 'b');
     engines[0]!.break(new EngineError({ what: 'x', given: 'y', expected: 'z', todo: 'w' }));
-    await vi.waitFor(() => expect(engines).toHaveLength(2));
-    await vi.waitFor(() => ask(client, 'b'));
+    await eventually(() => expect(engines).toHaveLength(2));
+    await eventually(() => ask(client, 'b'));
   });
 });
 
@@ -263,7 +264,7 @@ describe('memory', () => {
     await client.completions.create({ model: 'glint', prompt: 'const a = 1;\n'.repeat(60), max_tokens: 8 });
     const during = rss();
     await pool.unload(served[1]!);
-    await vi.waitFor(() => expect(rss() - before).toBeLessThan(50), { timeout: 15_000, interval: 250 });
+    await eventually(() => expect(rss() - before).toBeLessThan(50));
     expect(during - before).toBeGreaterThan(20);
   }, 60_000);
 });

@@ -1,11 +1,12 @@
 /** What Ollama's own client does with models: which are loaded, for how long, and names that are made of them. */
 import { Ollama } from 'ollama';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { load } from '#src/index.js';
 import { keepAliveOf } from '#src/server/models/keep-alive.js';
 import { parseModelfile, writeModelfile } from '#src/server/ollama/modelfile.js';
 import { type RunningServer, startServer } from '#src/server/serve.js';
 import { NullEngine } from '#src/testing/null-engine.js';
+import { eventually } from './server.js';
 
 let server: RunningServer;
 let client: Ollama;
@@ -41,7 +42,7 @@ describe('keep_alive', () => {
     });
     expect(await loaded()).toEqual(['glint']);
     await client.generate({ model: 'null', prompt: 'a', options: { num_predict: 1 }, keep_alive: 0.05 });
-    await vi.waitFor(async () => expect(await loaded()).toEqual(['glint']));
+    await eventually(async () => expect(await loaded()).toEqual(['glint']));
   });
 
   it('gives the same text after the model was away', async () => {

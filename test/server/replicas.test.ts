@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hashKey } from '#src/server/gate/keys.js';
 import type { RunningServer, ServerOptions } from '#src/server/serve.js';
 import type { NullEngineOptions } from '#src/testing/null-engine.js';
 import { freePort, hasRedis, type Run, start, startRedis, until } from '../cli/capacity-runs.js';
-import { testServer } from './server.js';
+import { eventually, testServer } from './server.js';
 
 const REPLICA = join(import.meta.dirname, 'replica.mjs');
 
@@ -120,7 +120,7 @@ describe.skipIf(!hasRedis)('replicas', () => {
     const first = (await (await post(one.url, { input: 'first', max_output_tokens: 3 })).json()) as {
       id: string;
     };
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await fetch(`${two.url}/v1/responses/${first.id}`)).status).toBe(200),
     );
     const next = await post(two.url, {
@@ -189,7 +189,7 @@ describe.skipIf(!hasRedis)('replicas', () => {
     ).json()) as {
       id: string;
     };
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await fetch(`${two.url}/v1/responses/${first.id}`)).status).toBe(200),
     );
     const next = { input: 'b', previous_response_id: first.id, max_output_tokens: 2 };
@@ -214,7 +214,7 @@ describe.skipIf(!hasRedis)('replicas', () => {
     const startMs = performance.now();
     await expect(failure()).rejects.toMatchObject({ status: 503, message: expect.stringMatching(/in time/) });
     expect(performance.now() - startMs).toBeLessThan(4000);
-    await vi.waitFor(async () => expect(await ask(client)).toBe(200), { timeout: 5000 });
+    await eventually(async () => expect(await ask(client)).toBe(200));
     expect((await fetch(`${server.url}/v1/models`, { headers })).status).toBe(200);
   });
 
@@ -232,10 +232,7 @@ describe.skipIf(!hasRedis)('replicas', () => {
     expect((await fetch(`${two.url}/v1/responses/${id}`, { headers })).status).toBe(503);
     redis = await startRedis(port, folder);
     const three = await replica();
-    await vi.waitFor(async () => expect((await fetch(`${three.url}/v1/responses/${id}`)).status).toBe(200), {
-      timeout: 15_000,
-      interval: 200,
-    });
-    await vi.waitFor(async () => expect(await ask(clientOf(two, 'gone'))).toBe(200), { timeout: 10_000 });
+    await eventually(async () => expect((await fetch(`${three.url}/v1/responses/${id}`)).status).toBe(200));
+    await eventually(async () => expect(await ask(clientOf(two, 'gone'))).toBe(200));
   });
 });

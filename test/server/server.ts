@@ -1,5 +1,5 @@
 /** A server for a test, closed with it. */
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { type RunningServer, type ServerOptions, startServer } from '#src/server/serve.js';
 import { NullEngine, type NullEngineOptions, nullWord } from '#src/testing/null-engine.js';
 
@@ -24,6 +24,11 @@ export async function breakableServer(): Promise<RunningServer & { readonly brea
   const engine = new NullEngine({ tokensPerSecond: 50 });
   const server = await testServer({ load: () => Promise.resolve(engine) });
   return { ...server, breakEngine: () => engine.break(new Error('gone')) };
+}
+
+/** Waits for what comes soon, on a machine that may be busy with other tests. */
+export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: 20_000, interval: 20 });
 }
 
 /** The first `count` words that the null engine answers with. */
