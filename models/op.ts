@@ -104,8 +104,8 @@ export interface Window {
 
 export interface EmbeddingOp {
   readonly kind: 'embedding';
-  /** Row of the token, of its position, or always the same one. */
-  readonly index: 'token' | 'position' | number;
+  /** Row of the token, of its position, of the adapter that its sequence has chosen, or always the same one. */
+  readonly index: 'token' | 'position' | 'adapter' | number;
   readonly weight: WeightRef;
   /** Multiplies the row; 1 for none. */
   readonly scale: number;

@@ -71,6 +71,7 @@ export const ROWS_PICKED = 2;
 export const INDEX_TOKEN = 0;
 export const INDEX_POSITION = 1;
 export const INDEX_CONSTANT = 2;
+export const INDEX_ADAPTER = 3;
 
 export const NORM_RMS = 0;
 export const NORM_LAYER = 1;
@@ -117,4 +118,6 @@ export const CTL_PRIVATE_SCRATCH = 44;
 export const CTL_KV_VALUE_BYTES = 45;
 /** i32 per row: the address of its sequence's recurrent states. */
 export const CTL_STATES = 46;
+/** i32 per row: the choice of adapters of its sequence. */
+export const CTL_ADAPTERS = 47;
 export const CTL_WORDS = 64;

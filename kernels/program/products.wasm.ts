@@ -19,6 +19,7 @@ export function embeddingOp(i: usize, workers: i32): void {
     let row = operand(i, 6);
     if (index == L.INDEX_TOKEN) row = load<i32>(tokens + <usize>(m << 2));
     else if (index == L.INDEX_POSITION) row = positionOf(m);
+    else if (index == L.INDEX_ADAPTER) row = load<i32>(<usize>word(L.CTL_ADAPTERS) + <usize>(m << 2));
     embedding(operand(i, 1), <usize>operand(i, 0), row, columns, x);
     if (scale != 1) scaled(x, scale, 0, x, 0, columns);
   }

@@ -12,14 +12,18 @@ import { conv, linearAttention, scan, shift, wkv } from './states.js';
 import { weighStreams, writeStreams } from './streams.js';
 import { activation, add, arrange, embedding, headLinear, linear, norm, pool, scale } from './vectors.js';
 
-/** The logits after each of `ids`. `context`: positions that the engine is laid out for, which some rotations ask. */
+/**
+ * The logits after each of `ids`. `context`: positions that the engine is laid out for, which some rotations ask; `adapter`:
+ * the choice of adapters, 0 for none.
+ */
 export function interpret(
   ops: readonly Op[],
   tensors: Tensors,
   ids: readonly number[],
   context = ids.length,
+  adapter = 0,
 ): Float64Array[] {
-  const run = new Run(tensors, ids, context);
+  const run = new Run(tensors, ids, context, adapter);
   for (const op of ops) handle(KINDS, op, run);
   return run.logits;
 }
@@ -32,7 +36,7 @@ export function interpretEmbedding(
   how: PoolOp['how'],
 ): Float64Array {
   const { body, rows, tail, pooled, out } = embeddingParts(ops);
-  const run = new Run(tensors, ids, ids.length);
+  const run = new Run(tensors, ids, ids.length, 0);
   for (const op of [...body, { kind: 'pool', in: rows, how, out: pooled } as const, ...tail])
     handle(KINDS, op, run);
   return run.get(out)[0]!;

@@ -20,8 +20,12 @@ export class Run {
   /** Keys and values of each cache, a vector per position. */
   readonly caches = new Map<number, { readonly k: Vector[]; readonly v: Vector[] }>();
 
-  constructor(tensors: Tensors, ids: readonly number[], context: number) {
+  /** Number of the adapters' choice. */
+  readonly adapter: number;
+
+  constructor(tensors: Tensors, ids: readonly number[], context: number, adapter: number) {
     this.tensors = tensors;
+    this.adapter = adapter;
     this.ids = ids;
     this.context = context;
   }

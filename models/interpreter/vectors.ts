@@ -9,7 +9,10 @@ export function embedding(op: OpOf<'embedding'>, run: Run): void {
   const table = run.weight(op.weight);
   const n = op.out.features;
   run.set(op.out, (p) => {
-    const row = op.index === 'token' ? run.ids[p]! : op.index === 'position' ? p : op.index;
+    const row =
+      typeof op.index === 'number'
+        ? op.index
+        : { token: run.ids[p]!, position: p, adapter: run.adapter }[op.index];
     return table.slice(row * n, (row + 1) * n).map((x) => x * op.scale);
   });
 }

@@ -5,6 +5,7 @@ import {
   type KvType,
   kvTypes,
   type LoadOptions,
+  type LoraOption,
   type RopeScalingOption,
 } from '../runtime/types.js';
 import { readTextFile } from './text-file.js';
@@ -45,6 +46,8 @@ export interface EngineFlags {
   readonly workers?: number;
   readonly ropeScaling?: RopeScalingOption;
   readonly kvType?: KvType;
+  readonly lora?: readonly LoraOption[];
+  readonly loraMerge?: boolean;
   readonly chatTemplate?: string;
   readonly chatTemplateFile?: string;
   readonly quantize?: string;
@@ -70,6 +73,16 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
     // Said below.
   }
   throw new InvalidArgumentError('Expected a JSON object such as {"enable_thinking": false}.');
+}
+
+/** An adapter such as `style=style.gguf:0.5`. */
+function parseLora(text: string, list: readonly LoraOption[] = []): LoraOption[] {
+  const [, name, file, scale] = /^(?:([\w.-]+)=)?(.+?)(?::(-?[\d.]+(?:e-?\d+)?))?$/i.exec(text) ?? [];
+  if (file === undefined) throw new InvalidArgumentError('Expected [NAME=]FILE[:SCALE].');
+  return [
+    ...list,
+    { file, ...(name !== undefined && { name }), ...(scale !== undefined && { scale: parseNumber(scale) }) },
+  ];
 }
 
 const model =
@@ -104,6 +117,12 @@ function addLoadOptions(command: Command): Command {
       '--quantize <type>',
       'load matrices in this type, e.g. q8_0 or q4_k (default: as they are stored)',
     )
+    .option(
+      '--lora <[name=]file[:scale]>',
+      'LoRA adapter, a GGUF file or a PEFT folder; may be given several times, all work together',
+      parseLora,
+    )
+    .option('--lora-merge', 'add the adapters to the weights while they are loaded')
     .option('--workers <n>', 'threads that compute (default: one per core)', parseCount)
     .addOption(
       new Option('--kv-type <type>', 'how keys and values are kept (default: int16)').choices(kvTypes),
@@ -128,6 +147,8 @@ export async function loadOptions({
   ropeScaling,
   quantize,
   kvType,
+  lora,
+  loraMerge,
   chatTemplate,
   chatTemplateFile,
   chatTemplateKwargs,
@@ -142,6 +163,8 @@ export async function loadOptions({
     ...(ropeScaling !== undefined && { ropeScaling }),
     ...(quantize !== undefined && { quantize }),
     ...(kvType !== undefined && { kvType }),
+    ...(lora !== undefined && { lora }),
+    ...(loraMerge !== undefined && { loraMerge }),
   };
 }
 

@@ -7,6 +7,7 @@ import { GiB, MiB } from '../core/units.js';
 import { type LoadOptions, load } from '../index.js';
 import { type MeasuredModel, measureModel, modelVersion } from '../platform/node/measure.js';
 import { localModels } from '../platform/node/models.js';
+import { adapterName } from '../runtime/adapters.js';
 import { parseKeyFile, parseKeyList } from '../server/gate/key-file.js';
 import type { ApiKey } from '../server/gate/keys.js';
 import type { LogLevel } from '../server/log.js';
@@ -150,9 +151,19 @@ async function serve(flags: ServeFlags): Promise<void> {
     ...(flags.maxRunning !== undefined && { maxRunning: flags.maxRunning }),
     kvTokens: flags.kvTokens ?? Math.max(DEFAULT_KV_TOKENS, flags.context ?? 0),
   };
-  const [given, ...others] = paths.map((path) => fileModel(path, nameOf(path), options));
+  // Adapters are those of the first model.
+  const [given, ...others] = paths.map((path, i) =>
+    fileModel(path, nameOf(path), i === 0 ? options : { ...options, lora: [] }),
+  );
   const [id = given!.id, ...names] = flags.modelName ?? [];
-  const first = { ...given!, id, aliases: names, takesAnyName: flags.anyModelName === true };
+  const adapters = options.loraMerge ? [] : (options.lora ?? []).map(adapterName);
+  const first = {
+    ...given!,
+    id,
+    aliases: names,
+    takesAnyName: flags.anyModelName === true,
+    adapters,
+  };
   const keepAliveMs = keepAlive(flags.keepAlive ?? (others.length === 0 ? '-1' : '5m'));
   // Loaded when it is wanted: the other commands start without a web server's packages.
   const { startServer } = await import('../server/serve.js');

@@ -95,7 +95,10 @@ function joinTensors(parts: readonly GgufFile[], starts: readonly number[]): Map
 }
 
 /** Several sources as one, each behind the one before. */
-function joinSources(sources: readonly ByteSource[]): { source: ByteSource; starts: readonly number[] } {
+export function joinSources(sources: readonly ByteSource[]): {
+  source: ByteSource;
+  starts: readonly number[];
+} {
   const starts: number[] = [];
   let byteLength = 0;
   for (const source of sources) {

@@ -3,6 +3,11 @@ import { quantOf, type WeightType } from '../../kernels/quants/index.js';
 import { type BlockQuant, emptyBlock, isBlockQuant, valuesOf } from '../../kernels/quants/quant.js';
 import { OptionError } from '../core/errors.js';
 
+/** Whether values can be written as this type, and not only read. */
+export function isQuantizable(type: WeightType): boolean {
+  return quantOf(type).pack !== null;
+}
+
 /** x [n] in float32 -> bytes of weight type `type`; n is a whole number of blocks, else OptionError. */
 export function quantize(x: Float32Array, type: WeightType): Uint8Array<ArrayBuffer> {
   const { block, bytes, pack } = quantOf(type);

@@ -12,6 +12,7 @@ import { tensorType } from '../formats/tensor-types.js';
 import { createTokenizer } from '../formats/tokenizer.js';
 import { placeOnRectangle } from '../placement/place.js';
 import type { Plan } from '../placement/plan.js';
+import { type AdapterChoices, adapt, type OpenAdapter } from './adapters.js';
 import type { Crew } from './engine/crew.js';
 import { WaferEngine } from './engine/engine.js';
 import { checkNames, validateDefaults } from './engine/options.js';
@@ -44,6 +45,8 @@ export interface Platform {
   readonly isShared: boolean;
   readonly kernels: KernelBuilds;
   startCrew(init: LeaderInit): Promise<Crew>;
+  /** Opens the files of an adapter; left out where there are none. */
+  readonly openAdapter?: OpenAdapter;
   /** Compiles a grammar where it holds up nobody; left out where there is no such place. */
   readonly compileGrammar?: CompileElsewhere;
   /** Begins to encode long texts there, by what the model's file says; as above. */
@@ -65,7 +68,7 @@ export async function openEngine(
   const startMs = performance.now();
   const { signal } = options;
   signal?.throwIfAborted();
-  const { file, model, tokenizer, sampling, settings, layout, program } = await prepare(
+  const { file, model, parameters, adapters, tokenizer, sampling, settings, layout, program } = await prepare(
     source,
     options,
     platform,
@@ -132,7 +135,7 @@ export async function openEngine(
     name: file.optional('general.name', 'string', null) ?? source.name,
     architecture: model.architecture,
     config: shape,
-    parameters: parameterCount(model.ops),
+    parameters,
     weightBytes: layout.weightBytes,
     kvBytes: layout.kvBytes,
     kvBytesPerToken: layout.kvBytes / (layout.pages * kvPagePositions),
@@ -147,11 +150,13 @@ export async function openEngine(
       isOnly: !writesText(model),
       isRanker: model.isRanker,
     },
+    adapters: adapters.names,
     sampling,
   };
   const engine = new WaferEngine({
     info,
     tokenizer,
+    adapters,
     feed: new FeedReader(feed),
     crew,
     memory,
@@ -171,6 +176,9 @@ export async function openEngine(
 export interface Prepared {
   readonly file: GgufFile;
   readonly model: Model;
+  /** Without those of adapters. */
+  readonly parameters: number;
+  readonly adapters: AdapterChoices;
   readonly tokenizer: Tokenizer;
   readonly sampling: GenerateDefaults;
   readonly settings: Settings;
@@ -186,13 +194,16 @@ export interface Prepared {
 export async function prepare(
   source: ByteSource,
   options: LoadOptions,
-  platform: Pick<Platform, 'cores' | 'isShared'>,
+  platform: Pick<Platform, 'cores' | 'isShared' | 'openAdapter'>,
 ): Promise<Prepared> {
   if (options.quantize !== undefined) requireQuantisation(options.quantize);
-  const stored = await readGguf(source);
-  const file = options.quantize === undefined ? stored : await quantized(stored, options.quantize);
+  const given = await readGguf(source);
+  const plain = options.quantize === undefined ? given : await quantized(given, options.quantize);
   checkStretch(options);
-  const { model, tensors } = readModel(file, options.ropeScaling ?? null);
+  const stored = readModel(plain, options.ropeScaling ?? null);
+  const adapted = await adapt({ file: plain, stored }, options, platform.openAdapter);
+  const { file, adapters } = adapted;
+  const { model, tensors } = adapted.stored;
   const { shape } = model;
   const settings = checkOptions(options, model, platform);
   const blockElements = (tensor: string): number => tensorType(tensors.get(tensor)!.type).blockElements;
@@ -217,7 +228,8 @@ export async function prepare(
   });
   layout.arena.size();
   const program = planProgram(plan, layout);
-  return { file, model, tokenizer, sampling, settings, layout, program };
+  const parameters = parameterCount(stored.model.ops);
+  return { file, model, parameters, adapters, tokenizer, sampling, settings, layout, program };
 }
 
 interface Settings {
@@ -231,6 +243,8 @@ interface Settings {
 }
 
 const loadNames: Readonly<Record<keyof LoadOptions, true>> = {
+  lora: true,
+  loraMerge: true,
   context: true,
   workers: true,
   kvType: true,

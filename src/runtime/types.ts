@@ -31,7 +31,20 @@ export interface LoadProgress {
   readonly totalBytes: number;
 }
 
+/** A LoRA adapter: the path of a GGUF file or a PEFT folder, or the bytes of a GGUF file. */
+export interface LoraOption {
+  readonly file: string | Uint8Array;
+  /** By which requests choose it; default: the file's name. */
+  readonly name?: string;
+  /** Multiplies what it adds; default 1. */
+  readonly scale?: number;
+}
+
 export interface LoadOptions {
+  /** Adapters that requests choose from; who says nothing has all of them together. */
+  readonly lora?: readonly LoraOption[];
+  /** Adds all adapters to the weights when they are loaded: as fast as without any, and no request can choose. */
+  readonly loraMerge?: boolean;
   /** Tokens that the KV cache holds; default: the model's own context, at most 4096. */
   readonly context?: number;
   /** Threads that compute; default: the number of cores. */
@@ -116,6 +129,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly promptLookup?: boolean;
   /** A quicker model with the same tokens, whose guesses are checked several at a time. Never changes the answer. */
   readonly draft?: Engine;
+  /** Name of one of the adapters that the model was loaded with, null for none; default: all of them together. */
+  readonly adapter?: string | null;
   /** Only tokens that keep the answer a prefix of this language can be chosen. */
   readonly grammar?: Grammar;
   readonly signal?: AbortSignal;
@@ -207,6 +222,8 @@ export interface ScoreResult {
 export interface ScoreOptions {
   /** Reports each token's log-probability and those of the so many likeliest in its place, 0 to 20; default: none. */
   readonly top?: number;
+  /** As for `generate`. */
+  readonly adapter?: string | null;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -267,6 +284,8 @@ export interface EngineInfo {
   readonly loadMs: MeasuredMs;
   readonly licence: string | null;
   readonly embedding: EmbeddingInfo;
+  /** Names of the adapters that requests can choose. */
+  readonly adapters: readonly string[];
   /**
    * What the model's maker recommends, and the `defaults` that it was loaded with before that; empty if neither says
    * anything. Holds for calls that say nothing of how tokens are drawn.

@@ -47,6 +47,8 @@ export interface ServerContext {
   /** Of the model that the request is for; outside of requests, of the first one. */
   readonly host: EngineSource;
   readonly model: ServedModel;
+  /** Of its adapters the one that the request is for; null for none. */
+  readonly adapter: string | null;
   /** All that are served. */
   readonly models: Models;
   readonly keys: KeyRing;

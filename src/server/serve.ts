@@ -105,6 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const context: ServerContext = {
     host: first.host,
     model: first.model,
+    adapter: null,
     models,
     keys,
     lifecycle,

@@ -171,6 +171,7 @@ export class NullEngine implements Engine {
       loadMs: 0,
       licence: null,
       embedding: { dimensions: FEATURES, pooling: 'mean', isOnly: false, isRanker: false },
+      adapters: [],
       sampling: {},
     };
   }

@@ -4,7 +4,7 @@ import type { GenerateChunk, GenerateEnd, LoadOptions } from '#src/runtime/types
 
 /** Loads a model for the time of `use`. */
 export async function withEngine<T>(
-  path: string,
+  path: string | Uint8Array,
   options: LoadOptions,
   use: (engine: WaferEngine) => Promise<T>,
 ): Promise<T> {

@@ -8,7 +8,7 @@ import type { StoredTensor } from './safetensors.js';
 const kept = ['F32', 'F16', 'BF16'] as const;
 
 /** A tensor of single values as it lies there. Throws FormatError on another type. */
-function plain(tensor: StoredTensor): Matrix {
+export function plain(tensor: StoredTensor): Matrix {
   const what = nameOf(tensor);
   const type = kept.find((each) => each === tensor.dtype);
   if (type === undefined) {

@@ -3,9 +3,10 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FormatError, messageOf } from '../../core/errors.js';
 import { MiB } from '../../core/units.js';
-import { type FolderSource, openFolder, tooLarge } from '../../formats/folder/folder.js';
+import { type FolderFiles, type FolderSource, openFolder, tooLarge } from '../../formats/folder/folder.js';
 import { type GgufFile, readGguf } from '../../formats/gguf.js';
 import { type ByteSource, endOfSource } from '../../formats/source.js';
+import type { AdapterFiles } from '../../runtime/adapters.js';
 
 export interface FileSource extends ByteSource {
   /** Where it is a folder. */
@@ -33,45 +34,66 @@ export function fileError(path: string, thrown: unknown, expected = 'a readable 
 
 /** Opens a model, a file or a Hugging Face folder that is read as one; the caller closes it. Rejects with FormatError. */
 export async function openModelSource(path: string): Promise<FileSource> {
-  const isFolder = await stat(path).then(
+  return (await isDirectory(path)) ? openFolderSource(path) : openFileSource(path);
+}
+
+function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
     (found) => found.isDirectory(),
     () => false,
   );
-  return isFolder ? openFolderSource(path) : openFileSource(path);
 }
 
 async function openFolderSource(path: string): Promise<FileSource> {
-  const opened: FileSource[] = [];
-  const close = async (): Promise<void> => {
-    await Promise.all(opened.map((source) => source.close()));
-  };
+  const { files, close } = folderFiles(path);
   try {
-    const folder = await openFolder({
-      name: path,
-      async text(file, most) {
-        const full = join(path, file);
-        const read = async (): Promise<string> => {
-          const { size } = await stat(full);
-          if (size > most) throw tooLarge(full, size, most);
-          return readFile(full, 'utf8');
-        };
-        return read().catch((thrown: unknown) => {
-          const error = thrown instanceof FormatError ? thrown : fileError(full, thrown);
-          if (error.facts.given === 'no such file') return undefined;
-          throw error;
-        });
-      },
-      async open(file) {
-        const source = await openFileSource(join(path, file));
-        opened.push(source);
-        return source;
-      },
-    });
+    const folder = await openFolder(files);
     return { ...folder, folder, close };
   } catch (thrown) {
     await close();
     throw thrown;
   }
+}
+
+/** The files of a folder, and what closes those that were opened. */
+function folderFiles(path: string): { readonly files: FolderFiles; close(): Promise<void> } {
+  const opened: FileSource[] = [];
+  const files: FolderFiles = {
+    name: path,
+    async text(file, most) {
+      const full = join(path, file);
+      const read = async (): Promise<string> => {
+        const { size } = await stat(full);
+        if (size > most) throw tooLarge(full, size, most);
+        return readFile(full, 'utf8');
+      };
+      return read().catch((thrown: unknown) => {
+        const error = thrown instanceof FormatError ? thrown : fileError(full, thrown);
+        if (error.facts.given === 'no such file') return undefined;
+        throw error;
+      });
+    },
+    async open(file) {
+      const source = await openFileSource(join(path, file));
+      opened.push(source);
+      return source;
+    },
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.map((source) => source.close()));
+  };
+  return { files, close };
+}
+
+/** Opens a LoRA adapter: a GGUF file, or a folder as PEFT writes it, by its own name or that of a file in it. */
+export async function openAdapter(path: string): Promise<AdapterFiles> {
+  const folder = /[\\/]adapter_(config\.json|model\.safetensors)$/.test(path) ? dirname(path) : path;
+  if (!(await isDirectory(folder))) {
+    const gguf = await openFileSource(path);
+    return { gguf, close: () => gguf.close() };
+  }
+  const { files, close } = folderFiles(folder);
+  return { peft: files, close };
 }
 
 /** Opens a file for reading; the caller closes it. Rejects with FormatError when it cannot be read. */

@@ -9,7 +9,7 @@ import type { KernelBuilds } from '../../runtime/program/builds.js';
 import { type Engine, type LoadOptions, simdModes } from '../../runtime/types.js';
 import { blobSource } from '../blob-source.js';
 import { startCrew } from './crew.js';
-import { type FileSource, openModelSource } from './file-source.js';
+import { type FileSource, openAdapter, openModelSource } from './file-source.js';
 import { compileGrammar } from './grammar-helper.js';
 import { obtainModel } from './obtain.js';
 import { startTexts } from './text-helper.js';
@@ -33,6 +33,7 @@ const nodePlatform: Platform = {
   startCrew,
   compileGrammar,
   startTexts,
+  openAdapter,
 };
 
 /** A path or name, a hub reference or URL, or the bytes of a GGUF file. */

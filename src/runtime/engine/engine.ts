@@ -2,6 +2,7 @@
 import { EngineError, OptionError } from '../../core/errors.js';
 import type { EncodeOptions, Text } from '../../formats/tokenizer-types.js';
 import { simulate } from '../../timing/local-run.js';
+import type { AdapterChoices } from '../adapters.js';
 import { failureOf, unpackError } from '../failure.js';
 import { STAT } from '../feed.js';
 import { type CompiledGrammar, CompiledGrammars, type CompileElsewhere } from '../grammar/compiled.js';
@@ -45,6 +46,7 @@ const defaultMaxTokens = 128;
 export interface EngineParts extends LeaderLine {
   readonly info: EngineInfo;
   readonly tokenizer: Tokenizer;
+  readonly adapters: AdapterChoices;
   /** Tokens that the KV cache holds. */
   readonly kvTokens: number;
   /** Null where there is no other thread, as is the next. */
@@ -126,6 +128,7 @@ export class WaferEngine implements Engine {
     this.requireText();
     const grammar = options.grammar === undefined ? null : this.grammars.of(options.grammar);
     if (options.draft !== undefined) requireSameTokens(this, options.draft);
+    this.parts.adapters.numberOf(options.adapter);
     const promptIds = this.promptIds(prompt);
     this.requireRoom(promptIds.length, this.mostTokens - 1, 'prompt');
     return this.run({ promptIds, options, grammar, startMs });
@@ -248,6 +251,7 @@ export class WaferEngine implements Engine {
       sampling: { temperature: 0 },
       priority: 0,
       shareKey: '',
+      adapter: 0,
       allowed: 1,
       logprobs: null,
       prediction: null,
@@ -273,6 +277,7 @@ export class WaferEngine implements Engine {
     if (ids.length === 0) throw emptyPrompt('ids');
     const { leader } = this.parts.crew;
     const { signal, top } = options;
+    const adapter = this.parts.adapters.numberOf(options.adapter);
     const argmax: number[] = [];
     const nll: number[] = [];
     const logprobs: TokenLogprobs[] = [];
@@ -288,7 +293,7 @@ export class WaferEngine implements Engine {
       const cancel = (): void => this.calls.tell(leader.cancel(request));
       signal?.addEventListener('abort', cancel);
       try {
-        const asked = leader.score(request, window, top ?? null);
+        const asked = leader.score(request, window, top ?? null, adapter);
         const scores = await this.calls.ask(asked, { request, total: window.length });
         if (scores === null) signal?.throwIfAborted();
         else {
@@ -313,13 +318,14 @@ export class WaferEngine implements Engine {
     const { signal, pooling = embedding.pooling, priority = 0, shareKey = '' } = options;
     const ids = inputs.map((input, i) => this.embeddedIds(input, options.truncate === true, `input ${i}`));
     const { leader } = this.parts.crew;
+    const adapter = this.parts.adapters.numberOf(undefined);
     const vectors = await inTurn(ids, async (own) => {
       signal?.throwIfAborted();
       const request = this.requests++;
       const cancel = (): void => this.calls.tell(leader.cancel(request));
       signal?.addEventListener('abort', cancel);
       try {
-        const asked = leader.embed({ request, ids: own, priority, shareKey }, pooling);
+        const asked = leader.embed({ request, ids: own, priority, shareKey, adapter }, pooling);
         const vector = await this.calls.ask(asked, { request, total: own.length });
         if (vector === null) signal?.throwIfAborted();
         return vector!;
@@ -352,7 +358,9 @@ export class WaferEngine implements Engine {
     this.requireText();
     this.requireRoom(ids.length, this.mostTokens, 'ids');
     const request = this.requests++;
-    return await this.calls.ask(this.parts.crew.leader.logits(request, ids), { request, total: ids.length });
+    const { crew, adapters } = this.parts;
+    const asked = crew.leader.logits(request, ids, adapters.numberOf(undefined));
+    return await this.calls.ask(asked, { request, total: ids.length });
   }
 
   close(): Promise<void> {
@@ -403,6 +411,7 @@ export class WaferEngine implements Engine {
       sampling: samplingOf(withRecommended(options, this.info.sampling)),
       priority: options.priority ?? 0,
       shareKey: options.shareKey ?? '',
+      adapter: this.parts.adapters.numberOf(options.adapter),
       allowed: streamAhead,
       logprobs: options.logprobs ?? null,
       prediction:

@@ -129,6 +129,7 @@ const generateNames: Readonly<Record<keyof GenerateOptions, true>> = {
   prediction: true,
   promptLookup: true,
   draft: true,
+  adapter: true,
   grammar: true,
   signal: true,
   onQueue: true,

@@ -37,7 +37,7 @@ export interface LeaderInit extends StepperInit, SchedulerLimits {
 }
 
 /** An input to be embedded. */
-export type EmbedJob = Pick<Job, 'request' | 'priority' | 'shareKey'> & { readonly ids: readonly number[] };
+export type EmbedJob = Pick<Job, 'request' | 'priority' | 'shareKey' | 'adapter'> & { readonly ids: readonly number[] };
 
 /** A job's end, or what broke it and no other. */
 export type JobOutcome = JobResult | { readonly failure: PackedError };
@@ -49,9 +49,14 @@ export interface LeaderApi {
   /** Bytes of each token and the end tokens, before the first job with a grammar. */
   setVocabulary(vocabulary: readonly Uint8Array[], eosIds: readonly number[]): void;
   /** Scores up to `context` ids. Null if cancelled. */
-  score(request: number, ids: readonly number[], top: number | null): Promise<WindowScores | null>;
+  score(
+    request: number,
+    ids: readonly number[],
+    top: number | null,
+    adapter: number,
+  ): Promise<WindowScores | null>;
   /** The logits [vocabSize] after the last of `ids`. */
-  logits(request: number, ids: readonly number[]): Promise<Float32Array>;
+  logits(request: number, ids: readonly number[], adapter: number): Promise<Float32Array>;
   /** What the model makes of the pooled rows of `ids`. Null if cancelled. */
   embed(input: EmbedJob, pooling: Pooling): Promise<Float32Array | null>;
   /** Ends a request, wherever it is; one that is unknown or has ended is left alone. */
@@ -77,8 +82,8 @@ export function createLeader(init: LeaderInit): LeaderApi {
     warmUp: () => leader.warmUp(),
     generate: read((job) => leader.generate(job)),
     setVocabulary: read((vocabulary, eosIds) => leader.setVocabulary(vocabulary, eosIds)),
-    score: read((request, ids, top) => leader.score(request, ids, top)),
-    logits: read((request, ids) => leader.logits(request, ids)),
+    score: read((request, ids, top, adapter) => leader.score(request, ids, top, adapter)),
+    logits: read((request, ids, adapter) => leader.logits(request, ids, adapter)),
     embed: read((input, pooling) => leader.embed(input, pooling)),
     cancel: read((request) => leader.cancel(request)),
     allow: read((request, tokens) => leader.allow(request, tokens)),
@@ -133,7 +138,7 @@ class Leader {
   }
 
   generate(job: Job): Promise<JobOutcome> {
-    const { request, promptIds, priority, shareKey } = job;
+    const { request, promptIds, priority, shareKey, adapter } = job;
     let purpose: Purpose;
     try {
       purpose = this.purposeOf(job);
@@ -141,7 +146,8 @@ class Leader {
       return Promise.resolve({ failure: packError(failureOf(error)) });
     }
     return new Promise((resolve) => {
-      const sequence = this.submit({ request, ids: promptIds, purpose, priority, shareKey }, (outcome) => {
+      const facts = { request, ids: promptIds, purpose, priority, shareKey, adapter };
+      const sequence = this.submit(facts, (outcome) => {
         if (outcome instanceof Error) resolve({ failure: packError(failureOf(outcome)) });
         else resolve(sequence.result(outcome));
       });
@@ -162,7 +168,12 @@ class Leader {
     this.grammars = createGrammarCompiler(vocabulary, eosIds);
   }
 
-  score(request: number, ids: readonly number[], top: number | null): Promise<WindowScores | null> {
+  score(
+    request: number,
+    ids: readonly number[],
+    top: number | null,
+    adapter: number,
+  ): Promise<WindowScores | null> {
     const scores: WindowScores = {
       records: [],
       argmax: new Int32Array(ids.length),
@@ -170,17 +181,17 @@ class Leader {
     };
     const purpose: Purpose = { kind: 'score', scores, top };
     return new Promise((resolve, reject) => {
-      this.submit({ request, ids, purpose, priority: 0, shareKey: '' }, (outcome) => {
+      this.submit({ request, ids, purpose, priority: 0, shareKey: '', adapter }, (outcome) => {
         if (outcome instanceof Error) reject(outcome);
         else resolve(outcome === 'cancelled' ? null : scores);
       });
     });
   }
 
-  logits(request: number, ids: readonly number[]): Promise<Float32Array> {
+  logits(request: number, ids: readonly number[], adapter: number): Promise<Float32Array> {
     const purpose: Purpose = { kind: 'logits', logits: new Float32Array(0) };
     return new Promise((resolve, reject) => {
-      this.submit({ request, ids, purpose, priority: 0, shareKey: '' }, (outcome) => {
+      this.submit({ request, ids, purpose, priority: 0, shareKey: '', adapter }, (outcome) => {
         if (outcome instanceof Error) reject(outcome);
         else resolve(purpose.logits);
       });

@@ -222,7 +222,7 @@ export class Scheduler {
     const shareable = isGuess(sequence) ? Math.min(computed, sequence.promptTokens) : computed;
     while (own.length > 0 && (shared.length + 1) * kvPagePositions <= shareable) {
       const page = own.shift()!;
-      const node = this.pool.share(shared, sequence.ids, page, sequence.shareKey);
+      const node = this.pool.share(shared, sequence.ids, page, sequence.pageOwner);
       if (node.page !== page) this.stepper.setPage(sequence.slot, shared.length, node.page);
       shared.push(node);
     }
@@ -257,12 +257,12 @@ export class Scheduler {
   }
 
   private addRows({ sequence, rows }: Share): void {
-    const { slot, computed, ids, drafts } = sequence;
+    const { slot, computed, ids, drafts, adapter } = sequence;
     const last = computed + rows - 1;
     sequence.firstLogits = -1;
     for (let position = computed; position <= last; position++) {
       const id = ids[position] ?? drafts[position - ids.length]!;
-      const row = this.stepper.add(slot, id, position, sequence.wants(position));
+      const row = this.stepper.add(slot, id, position, sequence.wants(position), adapter);
       if (sequence.firstLogits < 0) sequence.firstLogits = row;
     }
     this.served.set(sequence.shareKey, (this.served.get(sequence.shareKey) ?? 0) + rows);
@@ -275,7 +275,7 @@ export class Scheduler {
       if (this.freeSlots.length === 0 && !this.makeRoom(next.priority)) return;
       const isReread = next.needsAllRows || !this.limits.isCausal;
       const cacheable = isReread ? 0 : Math.floor((next.ids.length - 1) / kvPagePositions);
-      const found = this.pool.find(next.ids, cacheable, next.shareKey);
+      const found = this.pool.find(next.ids, cacheable, next.pageOwner);
       const needed = Math.ceil((next.ids.length + 1) / kvPagePositions) - found.length;
       // A page for each running sequence, so that the newcomer does not push one out at once.
       if (this.running.length > 0 && needed + this.running.length > this.pool.available) {

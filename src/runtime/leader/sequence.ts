@@ -17,6 +17,8 @@ export interface Job {
   readonly sampling: SamplingOptions;
   readonly priority: number;
   readonly shareKey: string;
+  /** The choice of adapters; 0 for none. */
+  readonly adapter: number;
   /** Tokens that the answer may have before the reader has said that it took some. */
   readonly allowed: number;
   /** Likeliest tokens to report; null for no log-probabilities. */
@@ -73,6 +75,7 @@ export class Sequence {
   readonly promptTokens: number;
   readonly priority: number;
   readonly shareKey: string;
+  readonly adapter: number;
   /** Rank among all requests by time. */
   readonly order: number;
   /** Tokens whose keys and values are in the cache. */
@@ -112,6 +115,7 @@ export class Sequence {
       readonly purpose: Purpose;
       readonly priority: number;
       readonly shareKey: string;
+      readonly adapter: number;
       readonly order: number;
     },
     settled: (outcome: FinishReason | Error) => void,
@@ -122,9 +126,15 @@ export class Sequence {
     this.promptTokens = facts.ids.length;
     this.priority = facts.priority;
     this.shareKey = facts.shareKey;
+    this.adapter = facts.adapter;
     this.order = facts.order;
     if (facts.purpose.kind === 'generate') this.allowed = facts.purpose.job.allowed;
     this.settled = settled;
+  }
+
+  /** Whose pages it finds: those of the same key and the same choice of adapters. */
+  get pageOwner(): string {
+    return `${this.adapter} ${this.shareKey}`;
   }
 
   get pageCount(): number {

@@ -1,5 +1,6 @@
 /** Worker 0's hand on the kernels: a batch of rows in, logits out. */
 import {
+  CTL_ADAPTERS,
   CTL_ARGMAX,
   CTL_IMAGE,
   CTL_LOGIT_INDEX,
@@ -44,6 +45,7 @@ export class Stepper {
   private readonly words: Int32Array;
   private readonly tokens: number;
   private readonly positions: number;
+  private readonly adapters: number;
   private readonly pages: number;
   private readonly states: number;
   private readonly logitIndex: number;
@@ -64,6 +66,7 @@ export class Stepper {
     const at = (name: number): number => this.words[init.control / 4 + name]! >>> 2;
     this.tokens = at(CTL_TOKENS);
     this.positions = at(CTL_POSITIONS);
+    this.adapters = at(CTL_ADAPTERS);
     this.pages = at(CTL_PAGES);
     this.states = at(CTL_STATES);
     this.logitIndex = at(CTL_LOGIT_INDEX);
@@ -92,9 +95,10 @@ export class Stepper {
   }
 
   /** Adds a row; returns its logits row if its logits are wanted, else -1. */
-  add(slot: number, id: number, position: number, wantsLogits: boolean): number {
+  add(slot: number, id: number, position: number, wantsLogits: boolean, adapter = 0): number {
     const { words, rows } = this;
     words[this.tokens + rows] = id;
+    words[this.adapters + rows] = adapter;
     words[this.positions + rows] = position;
     words[this.pages + rows] = this.init.pageTable + 4 * slot * this.init.pagesPerSequence;
     words[this.states + rows] = this.init.states + slot * this.init.stateStride;

@@ -93,6 +93,8 @@ export interface Layout {
   readonly pagesPerSequence: number;
   readonly tokens: number;
   readonly positions: number;
+  /** Per row: the choice of adapters of its sequence. */
+  readonly rowAdapters: number;
   readonly rowPages: number;
   readonly logitIndex: number;
   readonly argmax: number;
@@ -210,6 +212,7 @@ export function layOut(
     control,
     tokens: perRow(maxRows),
     positions: perRow(maxRows),
+    rowAdapters: perRow(maxRows),
     rowPages: perRow(maxRows),
     rowStates: perRow(maxRows),
     logitIndex: perRow(maxRows),

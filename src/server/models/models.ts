@@ -12,6 +12,8 @@ import type { ModelOptions, Served } from './served.js';
 export interface NamedModel {
   readonly name: string;
   readonly served: Served;
+  /** The adapter that the name stands for; null for the model alone. */
+  readonly adapter: string | null;
   /** What was made of it under this name; null for the model as it is. */
   readonly preset: Preset | null;
   /** A quicker model that drafts for it, where there is room for both. */
@@ -22,6 +24,7 @@ export interface NamedModel {
 interface Entry {
   readonly served: Served;
   readonly preset: Preset | null;
+  readonly adapter: string | null;
   readonly pair: Pair | null;
   /** Whether a client gave the name, and may take it back. */
   readonly isMade: boolean;
@@ -62,10 +65,16 @@ export class Models {
     this.pool = new ModelPool(this.served, limits, log);
     for (const one of this.served) this.name(one.options.id, one);
     for (const one of this.served) for (const name of one.options.aliases ?? []) this.name(name, one);
+    for (const one of this.served) {
+      for (const name of one.options.adapters ?? []) {
+        if (this.byName.has(name)) throw nameTaken(name, this.byName.get(name)!.served);
+        this.byName.set(name, { served: one, preset: null, adapter: name, pair: null, isMade: false });
+      }
+    }
     for (const { name, quick, thorough, verifies = false } of pairs) {
       const pair = { quick: this.known(quick).served, thorough: this.known(thorough).served, verifies };
       if (this.byName.has(name)) throw nameTaken(name, pair.quick);
-      this.byName.set(name, { served: pair.quick, preset: null, pair, isMade: false });
+      this.byName.set(name, { served: pair.quick, preset: null, adapter: null, pair, isMade: false });
     }
     for (const [name, target] of Object.entries(aliases))
       if (name !== '*') this.alias(name, this.known(target));
@@ -88,9 +97,10 @@ export class Models {
     const entry = this.byName.get(given) ?? this.byName.get(given.replace(/:latest$/, ''));
     const inMode = entry ?? this.pairMode(given) ?? this.fallback;
     if (inMode !== null) {
-      const { served, preset, pair } = inMode;
+      const { served, preset, adapter, pair } = inMode;
       const named = (inMode as Partial<PairEntry>).mode ?? mode;
-      return { name: given, preset, ...(pair === null ? { served, draft: null } : chosen(pair, named)) };
+      const own = pair === null ? { served, draft: null } : chosen(pair, named);
+      return { name: given, preset, adapter, ...own };
     }
     const names = this.names.map((one) => JSON.stringify(one));
     const known = names.length > 8 ? `${names.slice(0, 8).join(', ')} and others are` : listed(names);
@@ -136,7 +146,7 @@ export class Models {
         'model',
         'too_many_models',
       );
-    this.byName.set(name, { served, preset, pair: null, isMade: true });
+    this.byName.set(name, { served, preset, adapter: null, pair: null, isMade: true });
   }
 
   /** Takes a name back. Throws an ApiError where there is none, or where it is one that the server was started with. */
@@ -192,7 +202,7 @@ export class Models {
 const mostMade = 1000;
 
 function plainEntry(served: Served | undefined): Entry | null {
-  return served === undefined ? null : { served, preset: null, pair: null, isMade: false };
+  return served === undefined ? null : { served, preset: null, adapter: null, pair: null, isMade: false };
 }
 
 function nameTaken(name: string, { options }: Served): OptionError {

@@ -24,6 +24,8 @@ export interface ModelOptions {
   readonly load: EngineLoader;
   /** Further names. */
   readonly aliases?: readonly string[];
+  /** Names of its LoRA adapters: who asks for one of them has the model with that one, all others have it without. */
+  readonly adapters?: readonly string[];
   /** Whether it answers to every name that no other model has. */
   readonly takesAnyName?: boolean;
   /** Bytes of memory that it takes once loaded; rejects where that cannot be told. Default: nothing is counted. */

@@ -4,6 +4,7 @@ import type {
   GenerateChunk,
   GenerateEnd,
   GenerateOptions,
+  ScoreOptions,
   TokenLogprobs,
 } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
@@ -100,6 +101,7 @@ async function admitted(
     priority: PRIORITIES[request.tier],
     shareKey: request.caller,
     onQueue: queue.push,
+    adapter: context.adapter,
     ...request.options,
     ...calling?.options,
     // The engine makes one token at least; it is dropped.
@@ -136,7 +138,12 @@ async function admitted(
     score:
       request.promptLogprobs === undefined
         ? null
-        : () => scoreOf(engine, prompt.ids, request.promptLogprobs!, stop.signal),
+        : () =>
+            scoreOf(engine, prompt.ids, {
+              top: request.promptLogprobs!,
+              adapter: context.adapter,
+              signal: stop.signal,
+            }),
   };
   return { promptTokens, cancel, [Symbol.asyncIterator]: () => eventsOf(run) };
 }
@@ -242,14 +249,13 @@ function endOf({ engine, ownStop, isPromptOnly, parser }: Run, end: GenerateEnd)
 async function scoreOf(
   engine: Engine,
   ids: readonly number[],
-  top: number,
-  signal: AbortSignal,
+  options: ScoreOptions & { readonly signal: AbortSignal },
 ): Promise<readonly TokenLogprobs[] | null> {
   try {
-    const { logprobs = [] } = await engine.score(ids, { top, signal });
+    const { logprobs = [] } = await engine.score(ids, options);
     return logprobs;
   } catch (thrown) {
-    if (signal.aborted) return null;
+    if (options.signal.aborted) return null;
     throw thrown;
   }
 }

@@ -71,8 +71,11 @@ export interface CompletionRequest {
   /** Who asks: the name of an API key, or the one anonymous caller. */
   readonly caller: string;
   readonly tier: ServiceTier;
-  /** `signal`, `priority`, `shareKey` and `onQueue` are set by `complete`. */
-  readonly options: Omit<GenerateOptions, 'signal' | 'priority' | 'shareKey' | 'onQueue' | 'onPrefill'>;
+  /** `signal`, `priority`, `shareKey`, `adapter` and `onQueue` are set by `complete`. */
+  readonly options: Omit<
+    GenerateOptions,
+    'signal' | 'priority' | 'shareKey' | 'adapter' | 'onQueue' | 'onPrefill'
+  >;
 }
 
 export interface CompletionUsage {

@@ -1,6 +1,7 @@
 /** Ops with matrices: embeddings and products. */
 import { scratchBytes } from '../../../../kernels/matmul/spec.js';
 import {
+  INDEX_ADAPTER,
   INDEX_CONSTANT,
   INDEX_POSITION,
   INDEX_TOKEN,
@@ -11,11 +12,14 @@ import { tensorType } from '../../../formats/tensor-types.js';
 import { floatBits } from '../image.js';
 import type { RuntimeKind } from './kind.js';
 
+const INDICES = { token: INDEX_TOKEN, position: INDEX_POSITION, adapter: INDEX_ADAPTER } as const;
+
 export const embedding: RuntimeKind<'embedding'> = {
   compile(op, image) {
     const { info, address, columns } = image.weight(op.weight);
-    const index = { token: INDEX_TOKEN, position: INDEX_POSITION }[op.index as string] ?? INDEX_CONSTANT;
-    const constant = typeof op.index === 'number' ? op.index : 0;
+    const isConstant = typeof op.index === 'number';
+    const index = isConstant ? INDEX_CONSTANT : INDICES[op.index as keyof typeof INDICES];
+    const constant = isConstant ? op.index : 0;
     image.touch([], [[op.out, 'tokens']]);
     const row = [index, constant, floatBits(op.scale)];
     image.emit(OP_EMBEDDING, address, tensorType(info.type).id, columns, ...image.buffer(op.out), ...row);
