@@ -95,7 +95,7 @@ async function readConfig(files: FolderFiles): Promise<Json> {
       throw wrong(`: ${key}`, JSON.stringify(value), accepted.map((one) => JSON.stringify(one)).join(' or '));
   }
   if (typeof config.lora_alpha !== 'number')
-    throw wrong(': lora_alpha', JSON.stringify(config.lora_alpha) ?? 'no such key', 'a number');
+    throw wrong(': lora_alpha', `${config.lora_alpha ?? 'no such key'}`, 'a number');
   return config;
 }
 
