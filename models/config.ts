@@ -178,12 +178,17 @@ export class Config {
   /** How an input's rows become one vector, where the file says it. */
   get pooling(): PoolOp['how'] | null {
     const key = this.isRanker ? 'classifier.pooling_type' : 'pooling_type';
-    return ([null, 'mean', 'first', 'last'] as const)[this.below(key, 4, 0)]!;
+    return ([null, 'mean', 'first', 'last'] as const)[this.poolingNumber(key, 4)]!;
   }
 
   /** Whether a classifier behind the pooled vector says how well two texts go together. */
   get isRanker(): boolean {
-    return this.below('pooling_type', 5, 0) === 4;
+    return this.poolingNumber('pooling_type', 5) === 4;
+  }
+
+  /** llama.cpp's number; -1, as 32 bits without a sign, says nothing. */
+  private poolingNumber(key: string, end: number): number {
+    return this.number(key, 0) === 0xffffffff ? 0 : this.below(key, end, 0);
   }
 
   /** Whether positions have parts for images: a token of text has the same in all, and turns halves. */

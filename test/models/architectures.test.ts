@@ -191,7 +191,12 @@ const models: readonly SmallModel[] = [
   { architecture: 'bloom', has: /attn_qkv|bias/ },
   { architecture: 'jais', has: /ffn_gate\.weight|bias/, keys: { 'attention.max_alibi_bias': float(8) } },
   { architecture: 'baichuan', has: gate },
-  { architecture: 'gptneox', has: /bias/, keys: { use_parallel_residual: true } },
+  // -1: the file does not say how to pool.
+  {
+    architecture: 'gptneox',
+    has: /bias/,
+    keys: { use_parallel_residual: true, pooling_type: 2 ** 32 - 1 },
+  },
   { architecture: 'gptneox', has: /bias/, keys: { use_parallel_residual: false, 'rope.dimension_count': 4 } },
   { architecture: 'falcon', has: /attn_norm_2\.weight|attn_qkv|norm\.bias/ },
   { architecture: 'falcon', has: /norm\.bias/, keys: { 'attention.head_count_kv': 1 } },
