@@ -25,7 +25,7 @@ export interface StateMixer {
 export const NO_MIXER: StateMixer = { kind: 'none', matrices: [], vectors: 0, stateBytes: 0, flops: 0 };
 
 /** Decay, outer product, and reading a recurrent state: multiply-adds per element of it, times two. */
-const FLOPS_PER_STATE = 6;
+export const FLOPS_PER_STATE = 6;
 
 function recurrent(elements: number, conv: number, kernel: number): Pick<StateMixer, 'stateBytes' | 'flops'> {
   return {

@@ -78,6 +78,12 @@ export interface LayerKind {
   /** Tokens that a query sees; null: all. */
   readonly window: number | null;
   readonly mlp: DenseMlp | MoeMlp;
+  /** What a model's ops say of such a layer, in place of what follows from its parts. */
+  readonly own?: {
+    readonly mixing: readonly Matrix[];
+    readonly mlp: readonly Matrix[];
+    readonly vectors: { readonly stored: number; readonly active: number };
+  };
 }
 
 /** What products are multiplied at; stored weights of any width are widened to one of these. */
@@ -114,12 +120,16 @@ export interface ModelCard {
   readonly headBias: boolean;
   /** Learned position vectors (GPT-2); 0: none. */
   readonly learnedPositions: number;
+  /** Parameters that lie in none of the other parts; absent: none. */
+  readonly otherParameters?: number;
   /** Experts were trained to be used equally by a bias on the router (DeepSeek-V3, arXiv:2408.15664). */
   readonly evenRouting: boolean;
   /** The width of the weights as published, and which of them have it (the rest is 16 bit). */
   readonly weightBits: Width;
   readonly quantized: Quantized;
   readonly storedBits: StoredBits;
+  /** Of all tensors that take part, as the file has them; absent where there is no file. */
+  readonly fileBytes?: number;
   /** Bits of the KV cache that the checkpoint was made for; null where it does not say. */
   readonly kvBits: number | null;
   readonly tag: Tag;
@@ -218,6 +228,7 @@ function attentionMatrices(card: ModelCard, kind: LayerKind): Matrix[] {
 
 /** The matrices of what mixes tokens in a layer: attention, or what stands in for it. */
 export function mixingMatrices(card: ModelCard, kind: LayerKind): readonly Matrix[] {
+  if (kind.own) return kind.own.mixing;
   if (kind.mixer === undefined) return attentionMatrices(card, kind);
   return kind.mixer.matrices.map((matrix) => ({
     ...matrix,
@@ -230,7 +241,8 @@ export function mixingMatrices(card: ModelCard, kind: LayerKind): readonly Matri
 }
 
 /** The matrices of a layer's MLP. */
-export function mlpMatrices(card: ModelCard, mlp: DenseMlp | MoeMlp): Matrix[] {
+export function mlpMatrices(card: ModelCard, { mlp, own }: LayerKind): readonly Matrix[] {
+  if (own) return own.mlp;
   const d = card.hiddenSize;
   const halves = mlp.gated ? 2 : 1;
   const pair = (
@@ -285,7 +297,7 @@ export function layerMatrices(card: ModelCard, kind: LayerKind): readonly Matrix
   }
   let matrices = byKind.get(kind);
   if (!matrices) {
-    matrices = [...mixingMatrices(card, kind), ...mlpMatrices(card, kind.mlp)];
+    matrices = [...mixingMatrices(card, kind), ...mlpMatrices(card, kind)];
     byKind.set(kind, matrices);
   }
   return matrices;
@@ -304,6 +316,7 @@ export function kindCounts(card: ModelCard): { readonly kind: LayerKind; readonl
 
 /** Weights of a layer that are vectors: norms, biases, sinks. */
 export function layerVectors(card: ModelCard, kind: LayerKind): { stored: number; active: number } {
+  if (kind.own) return kind.own.vectors;
   const a = attentionOf(card, kind);
   let n = card.normsPerLayer * card.hiddenSize * (card.normBias ? 2 : 1);
   if (kind.mixer) {
@@ -347,6 +360,7 @@ export function countParameters(card: ModelCard): ParameterCount {
   const by = { attention: 0, mlp: 0, experts: 0, head: 0 };
   let vectors =
     card.finalNorms * card.hiddenSize * (card.normBias ? 2 : 1) + (card.headBias ? card.vocabSize : 0);
+  vectors += card.otherParameters ?? 0;
   let active = vectors + card.vocabSize * card.hiddenSize;
   for (const { kind, count } of kindCounts(card)) {
     for (const m of layerMatrices(card, kind)) {

@@ -317,6 +317,7 @@ function toJson(card: ModelCard, results: readonly PlanResult[]): Record<string,
     model: card.name,
     parameters: parameters.total,
     activeParameters: parameters.active,
+    ...(card.fileBytes !== undefined && { fileBytes: card.fileBytes }),
     kvBytesPerToken: kvBytesPerToken(card, 2),
     cardTag: card.tag,
     notes: card.notes,
@@ -351,7 +352,7 @@ function report(card: ModelCard, results: readonly PlanResult[]): string {
   const billions = (count: number): string =>
     count >= 1e9 ? `${formatNumber(count / 1e9)} B` : `${formatNumber(count / 1e6)} M`;
   const lines = [
-    `${card.name}: ${billions(parameters.total)} parameters, ${billions(parameters.active)} active; KV cache ${formatBytes(kvBytesPerToken(card, 2))} per token in 16 bits; shape ${card.tag}`,
+    `${card.name}: ${billions(parameters.total)} parameters, ${billions(parameters.active)} active${card.fileBytes === undefined ? '' : `, ${formatBytes(card.fileBytes)} in the file`}; KV cache ${formatBytes(kvBytesPerToken(card, 2))} per token in 16 bits; shape ${card.tag}`,
     ...card.notes.map((note) => `  note: ${note}`),
     '',
     formatTable(

@@ -199,7 +199,7 @@ export function inBlock(card: ModelCard, matrix: Pick<Matrix, 'part'>): boolean 
 
 function mlp(card: ModelCard, kind: LayerKind, shape: LayerShape): WaferOp[] {
   const { grid, attention: small, expertBlocks, fused } = shape;
-  const matrices = mlpMatrices(card, kind.mlp);
+  const matrices = mlpMatrices(card, kind);
   const products = matrices.map((matrix, at) =>
     placeMatrix(matrix, inBlock(card, matrix) ? small : grid, expertBlocks, fused && at === 0 ? 1 : 0),
   );
