@@ -25,6 +25,9 @@ export interface RopeStretch {
 /** Largest value of any dimension: ggml's own int32 limit; keeps every product exact. */
 const maxDimension = 2 ** 31 - 1;
 
+/** Shorter contexts are no use. */
+const leastWhole = 1024;
+
 export class Config {
   readonly file: ModelFile;
   readonly architecture: string;
@@ -38,6 +41,8 @@ export class Config {
   private readonly headCounts: readonly number[];
   private readonly kvHeadCounts: readonly number[];
   private readonly ffnSizes: readonly number[];
+  /** The longest context in which every position is attended to. */
+  wholeUpTo: number = Number.POSITIVE_INFINITY;
 
   constructor(file: ModelFile, stretch: RopeStretch | null = null) {
     this.file = file;
@@ -237,13 +242,17 @@ export class Config {
     throw this.wrong(key, value, `0 to ${end - 1}`);
   }
 
-  /** @throws ModelError where an indexer would keep some of the positions away, which has no kernel here */
+  /**
+   * An indexer keeps so many positions: up to a context of as many it keeps all, and beyond there is no kernel here.
+   * @throws ModelError where that is too short for a text
+   */
   requireWhole(kept: number): void {
-    if (kept >= this.context) return;
+    this.wholeUpTo = Math.min(this.wholeUpTo, kept);
+    if (kept >= Math.min(this.context, leastWhole)) return;
     throw new ModelError({
       what: `${this.file.name}: metadata "${this.architecture}.attention.indexer.top_k"`,
       given: `attention to ${kept} of ${this.context} positions`,
-      expected: 'attention to all positions of the context',
+      expected: `attention to at least ${leastWhole}, or to all positions of the context`,
       todo: 'Choose a model without sparse attention.',
     });
   }

@@ -22,6 +22,8 @@ export interface Model {
   readonly architecture: string;
   readonly shape: ModelShape;
   readonly ops: readonly Op[];
+  /** The longest context that the ops are right for. */
+  readonly mostContext: number;
   /** Whether a position sees those before it alone. */
   readonly isCausal: boolean;
   /** How the file wants the rows of an input pooled; null where it does not say. */
@@ -73,6 +75,7 @@ export function modelOf(file: ModelFile, stretch: RopeStretch | null = null): Mo
       tieWordEmbeddings: !config.has('output.weight'),
     },
     ops,
+    mostContext: config.wholeUpTo,
     isCausal: ops.every((op) => op.kind !== 'attention' || op.causal),
     pooling: pool?.kind === 'pool' ? pool.how : config.pooling,
     isRanker: config.isRanker && pool !== undefined,

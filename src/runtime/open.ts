@@ -275,7 +275,7 @@ function checkStretch({ ropeScaling }: LoadOptions): void {
 
 function checkOptions(
   options: LoadOptions,
-  { shape, isCausal }: Model,
+  { shape, isCausal, mostContext }: Model,
   { cores, isShared }: Pick<Platform, 'cores' | 'isShared'>,
 ): Settings {
   checkNames(options, Object.keys(loadNames));
@@ -289,7 +289,8 @@ function checkOptions(
     });
   };
   const { ropeScaling } = options;
-  const trained = Math.floor(shape.maxPositionEmbeddings * (ropeScaling?.factor ?? 1));
+  const stretched = Math.floor(shape.maxPositionEmbeddings * (ropeScaling?.factor ?? 1));
+  const trained = Math.min(stretched, mostContext);
   const context = options.context ?? Math.min(trained, defaultContext);
   // A plan of several PEs is what the fabric computes too, and that keeps f32.
   const { kvType = options.rectangle ? 'f32' : 'int16', simd = 'auto' } = options;
@@ -311,9 +312,11 @@ function checkOptions(
     'context',
     context,
     trained,
-    ropeScaling
-      ? ', the trained context stretched by ropeScaling'
-      : ', the context that the model was trained for; ropeScaling stretches it',
+    trained < stretched
+      ? ', as far as its indexer keeps all positions'
+      : ropeScaling
+        ? ', the trained context stretched by ropeScaling'
+        : ', the context that the model was trained for; ropeScaling stretches it',
   );
   // Positions that see later ones are computed with them.
   const prefillChunk = isCausal ? chunk : Math.max(chunk, most);

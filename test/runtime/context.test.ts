@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { OptionError } from '#src/core/errors.js';
 import { load } from '#src/index.js';
 import type { LoadOptions } from '#src/runtime/types.js';
+import { smallModel } from '../helpers/architecture.js';
 import { bitsOf, endOf, withEngine } from '../helpers/engine.js';
 import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';
 
@@ -62,4 +63,26 @@ it('a context of 128k tokens: a long prompt, an answer, and the KV cache has the
     const tooLong = new Array<number>(context + 1).fill(5);
     await expect(engine.logits(tooLong)).rejects.toThrow(OptionError);
   });
+});
+
+it('an indexer that keeps some positions away bounds the context', async () => {
+  const sparse = (top: number) =>
+    smallModel({
+      architecture: 'deepseek32',
+      has: /ffn_gate\.weight|attn_k_b/,
+      keys: {
+        context_length: 4096,
+        'attention.kv_lora_rank': 24,
+        'attention.key_length_mla': 24,
+        'attention.value_length_mla': 12,
+        'rope.dimension_count': 8,
+        'attention.indexer.top_k': top,
+      },
+    });
+  const bytes = await sparse(1500);
+  await withEngine(bytes, { workers: 1 }, async ({ info }) => {
+    expect(info.context).toBe(1500);
+  });
+  await expect(load(bytes, { context: 1501 })).rejects.toThrow(/as far as its indexer keeps all positions/);
+  await expect(sparse(100)).rejects.toThrow(/attention to 100 of 4096 positions/);
 });
