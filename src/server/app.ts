@@ -1,6 +1,6 @@
 /** The HTTP application: hooks over every route, then the surfaces. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { messageOf } from '../core/errors.js';
 import { anthropicError, registerAnthropic } from './anthropic/surface.js';
@@ -64,6 +64,11 @@ function jsonOf(text: string): unknown {
   }
 }
 
+/** As they are written, for clients that do not know that their case says nothing. */
+function setHeaders(raw: ServerResponse, headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) raw.setHeader(name, value);
+}
+
 export function createApp(
   context: ServerContext,
   serverFactory: (handler: RequestListener) => Server,
@@ -107,11 +112,13 @@ export function createApp(
     request.holding = nothingHeld;
     const { origin } = request.headers;
     context.origins.check(request.headers);
-    reply.headers(context.origins.headers(origin));
+    setHeaders(reply.raw, context.origins.headers(origin));
     // A browser asks without the key whether it may send it.
     const asked = request.headers['access-control-request-headers'];
-    if (request.method === 'OPTIONS' && origin !== undefined)
-      return reply.code(200).headers(context.origins.preflightHeaders(asked)).send();
+    if (request.method === 'OPTIONS' && origin !== undefined) {
+      setHeaders(reply.raw, context.origins.preflightHeaders(asked));
+      return reply.code(200).send();
+    }
     if (request.routeOptions.config.isPublic !== true)
       request.caller = context.keys.authenticate(request.headers);
     // Before anybody reads a body that nobody wants.

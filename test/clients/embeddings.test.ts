@@ -136,3 +136,25 @@ describe('rerank', () => {
     expect(JSON.stringify(response.body)).toContain('documents');
   });
 });
+
+it('takes the forms of llama.cpp: texts in objects, and texts between token ids', async () => {
+  const [text] = texts;
+  const content = [
+    { type: 'text', text: text!.slice(0, 7) },
+    { type: 'text', text: text!.slice(7) },
+  ];
+  const { tokens } = (await post(`${server.url}/tokenize`, { content: text })).body as { tokens: number[] };
+  const [first, ...rest] = tokens;
+  const tail = ((await post(`${server.url}/detokenize`, { tokens: rest })).body as { content: string })
+    .content;
+  const answer = await post(`${server.url}/v1/embeddings`, {
+    input: [text, { prompt_string: text }, { content }, tokens, [first, tail]],
+  });
+  const { data } = answer.body as { data: { embedding: number[] }[] };
+  const [plain, object, parts, ids, mixed] = data.map(({ embedding }) => embedding);
+  expect(object).toEqual(plain);
+  expect(parts).toEqual(plain);
+  expect(mixed).toEqual(ids);
+  for (const input of [[], { content: 'x' }, { content: [{ type: 'image_url' }] }])
+    expect((await post(`${server.url}/v1/embeddings`, { input })).status).toBe(400);
+});

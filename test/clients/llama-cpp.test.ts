@@ -139,6 +139,10 @@ it('counts the tokens of a chat, and says at the end of its stream what it took'
   };
   expect(counted.body).toEqual({ object: 'response.input_tokens', input_tokens: usage.prompt_tokens });
   expect(system_fingerprint).toMatch(/^build_/);
+  const verbose = await post(`${url}/v1/chat/completions`, { messages, max_tokens: 1, verbose: true });
+  expect(verbose.body).toMatchObject({
+    __verbose: { prompt: expect.stringContaining('User: hi') as string },
+  });
   const stream = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     body: JSON.stringify({

@@ -10,4 +10,6 @@ mkdir -p "$work/tools/server"
 ln -s "$tree/models" "$work/models"; ln -s "$tree/tools/mtmd" "$work/tools/mtmd"
 cp -r "$tree/tools/server/tests" "$work/tools/server/tests"
 cd "$work/tools/server/tests"
+# What they would download, the same model for every name.
+mkdir -p tmp; ln -s "$model" tmp/stories15M-q4_0.gguf
 LLAMA_SERVER_BIN_PATH=$here/llama-server.mjs LLAMA_TEST_MODEL=$model PYTHONPATH=. python3 -m pytest -q --tb=line -p no:cacheprovider -m 'not slow' "$@"

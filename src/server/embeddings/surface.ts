@@ -1,27 +1,19 @@
 /** OpenAI's `POST /v1/embeddings` and llama.cpp's own `POST /embedding` and `/embeddings`. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { EmbedInput } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { clientSignal, parseBody } from '../http.js';
-import { list } from '../list.js';
 import { useModel } from '../models/use.js';
-import { embed, mostInputs } from '../road/embed.js';
+import { embed } from '../road/embed.js';
 import { askerOf } from './asker.js';
+import { embeddingInput, inputsOf } from './inputs.js';
 import { registerRerank } from './rerank.js';
 import { normalised, written } from './vectors.js';
 
-const ids = list(z.int().min(0), { least: 1 });
-const input = z.union(
-  [z.string(), ids, list(z.string(), { least: 1 }), list(ids, { least: 1 })],
-  'expected a string, token ids, or a list of either',
-);
-type Input = z.infer<typeof input>;
-
 const embeddingsBody = z.object({
   model: z.string().nullish(),
-  input,
+  input: embeddingInput,
   encoding_format: z.enum(['float', 'base64']).nullish(),
   dimensions: z.int().min(1).nullish(),
   user: z.string().nullish(),
@@ -29,8 +21,8 @@ const embeddingsBody = z.object({
 
 const nativeBody = z.object({
   model: z.string().nullish(),
-  content: input.nullish(),
-  input: input.nullish(),
+  content: embeddingInput.nullish(),
+  input: embeddingInput.nullish(),
   embd_normalize: z.number().nullish(),
 });
 
@@ -39,7 +31,8 @@ export function registerEmbeddings(app: FastifyInstance, all: ServerContext): vo
     const body = parseBody(embeddingsBody, request.body);
     const { context, model } = await useModel(all, request, reply, body.model);
     const options = body.dimensions == null ? {} : { dimensions: body.dimensions };
-    const asked = { ...askerOf(request), inputs: inputsOf(body.input, 'input'), options, param: 'input' };
+    const inputs = inputsOf(body.input, 'input', context.host.require().tokenizer);
+    const asked = { ...askerOf(request), inputs, options, param: 'input' };
     const { embeddings, promptTokens } = await embed(context, asked, clientSignal(request, reply));
     return {
       object: 'list',
@@ -61,7 +54,7 @@ export function registerEmbeddings(app: FastifyInstance, all: ServerContext): vo
       if (given == null) throw badRequest('Give the texts to embed as content.', 'content');
       const asked = {
         ...askerOf(request),
-        inputs: inputsOf(given, param),
+        inputs: inputsOf(given, param, context.host.require().tokenizer),
         options: { normalize: false },
         param,
       };
@@ -70,16 +63,4 @@ export function registerEmbeddings(app: FastifyInstance, all: ServerContext): vo
       return embeddings.map((vector, index) => ({ index, embedding: [normalised(vector, p)] }));
     });
   registerRerank(app, all);
-}
-
-function inputsOf(given: Input, param: string): EmbedInput[] {
-  const inputs: readonly EmbedInput[] =
-    typeof given === 'string' || typeof given[0] === 'number'
-      ? [given as EmbedInput]
-      : (given as EmbedInput[]);
-  if (inputs.length > mostInputs) throw badRequest(`${param}: expected at most ${mostInputs} inputs`, param);
-  const empty = inputs.findIndex(({ length }) => length === 0);
-  if (empty < 0) return [...inputs];
-  const what = inputs.length === 1 ? param : `${param}[${empty}]`;
-  throw badRequest(`${what}: expected a text that is not empty`, what);
 }

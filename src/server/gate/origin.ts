@@ -39,18 +39,18 @@ export class OriginPolicy {
   headers(origin: string | undefined): Record<string, string> {
     if (origin === undefined) return {};
     return {
-      'access-control-allow-origin': origin,
-      'access-control-expose-headers': '*',
-      vary: 'origin',
+      'Access-Control-Allow-Origin': origin,
+      'Access-Control-Expose-Headers': '*',
+      Vary: 'Origin',
     };
   }
 
   /** What answers a browser that asks first. */
   preflightHeaders(asked: string | undefined): Record<string, string> {
     return {
-      'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
-      'access-control-allow-headers': asked ?? 'authorization, content-type',
-      'access-control-max-age': '600',
+      'Access-Control-Allow-Methods': 'GET, POST, DELETE, OPTIONS',
+      'Access-Control-Allow-Headers': asked ?? 'authorization, content-type',
+      'Access-Control-Max-Age': '600',
     };
   }
 }

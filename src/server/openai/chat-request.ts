@@ -29,6 +29,8 @@ export const chatBody = z.object({
   /** Goes on with the last message, the assistant's, instead of beginning a new one. */
   /** Of llama.cpp: whether the usage of a stream says what it took. */
   timings_per_token: z.boolean().nullish(),
+  /** Of llama.cpp: whether a whole answer says what the model read. */
+  verbose: z.boolean().nullish(),
   continue_final_message: z.boolean().nullish(),
   add_generation_prompt: z.boolean().nullish(),
   max_tokens: maxTokensField.nullish(),

@@ -1,11 +1,13 @@
 /** `POST /v1/chat/completions`, whole and streamed. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { plain } from '../../formats/jinja/text.js';
 import type { Tokenizer } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { clientSignal, counted, parseBody } from '../http.js';
 import { useModel } from '../models/use.js';
 import type { ToolCall } from '../road/completion.js';
-import { countTokens } from '../road/prompt.js';
+import { countTokens, promptText } from '../road/prompt.js';
+import type { MessagesPrompt } from '../road/tools.js';
 import type { EndEvent } from '../road/usage.js';
 import { weighed } from '../road/weighed.js';
 import { sendStream } from '../stream.js';
@@ -48,7 +50,10 @@ export function registerChat(app: FastifyInstance, all: ServerContext): void {
       await sendStream(context, reply, chatChunks(events, head, tokenizer, options), openAiStream);
       return reply;
     }
-    return wholeAnswer(weighed(events, request.holding), head, tokenizer, requests.length);
+    const whole = await wholeAnswer(weighed(events, request.holding), head, tokenizer, requests.length);
+    if (body.verbose !== true) return whole;
+    const prompt = plain(promptText(tokenizer, requests[0]!.prompt as MessagesPrompt));
+    return { ...whole, __verbose: { prompt } };
   };
   // Clients differ in what they take for the base of all paths.
   for (const base of ['/v1/chat/completions', '/chat/completions']) {
