@@ -12,6 +12,7 @@ import { nothingHeld } from './gate/memory.js';
 import { quickBytes } from './gate/turns.js';
 import { weigh } from './gate/weight.js';
 import { type ErrorFormat, httpError, openAiError, writeErrors } from './http.js';
+import { llamaCppError, llamaCppRoutes } from './llama-cpp/errors.js';
 import { registerLlamaCpp } from './llama-cpp/surface.js';
 import { ollamaError, registerOllama } from './ollama/surface.js';
 import { registerOpenAi } from './openai/index.js';
@@ -46,6 +47,7 @@ export function requestId({ headers }: IncomingMessage): string {
 /** Where a request has no surface of its own, its form is that of the client. */
 function formatFor({ headers, url }: FastifyRequest): ErrorFormat {
   if (headers['anthropic-version'] !== undefined) return anthropicError;
+  if (llamaCppRoutes.has(url.split('?', 1)[0]!)) return llamaCppError;
   return url.startsWith('/api/') ? ollamaError : openAiError;
 }
 

@@ -54,6 +54,16 @@ describe('/completion', () => {
     expect(one.body).toMatchObject({ timings: { predicted_n: 1, predicted_per_second: 0 } });
   });
 
+  it('says of a prompt that is too long what its clients look for', async () => {
+    const { url } = await glint();
+    const { status, body } = await post(`${url}/completion`, { prompt: 'const a = 1;\n'.repeat(2000) });
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ error: { type: 'exceed_context_size_error', code: 400 } });
+    expect((body as { error: { message: string } }).error.message).toContain(
+      'exceeds the available context size',
+    );
+  });
+
   it('takes ids, text between them, and several prompts', async () => {
     const { url, seen } = await scriptedServer('ok');
     const prompts = ['ab', [97, 98], ['a', 98], { prompt_string: 'ab' }];
