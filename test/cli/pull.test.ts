@@ -262,17 +262,24 @@ describe('waferflow models', () => {
   });
 
   it('a repository of safetensors becomes a folder that runs, is listed, copied, quantised and removed', async () => {
-    const contents = smallFolder();
+    const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+    const contents = {
+      ...smallFolder(),
+      'modules.json': json([{ idx: 1, path: '1_Pooling', type: 'sentence_transformers.models.Pooling' }]),
+      '1_Pooling/config.json': json({ pooling_mode_mean_tokens: true }),
+    };
     const files = [...Object.keys(contents), 'README.md', 'consolidated.safetensors'];
     const server = await start({ contents, files });
     const args = ['run', 'hello', '-m', 'hf:owner/folder', '-n', '2', '--json', '--quantize', 'q8_0'];
     expect(await waferflow(args, { env: env(server.endpoint) })).toMatchObject({ code: 0, stderr: '' });
-    const fetched = await readdir(join(directory, 'owner', 'folder'));
-    expect(new Set(fetched)).toEqual(new Set(Object.keys(contents)));
+    const fetched = await readdir(join(directory, 'owner', 'folder'), { recursive: true });
+    expect(new Set(fetched)).toEqual(new Set([...Object.keys(contents), '1_Pooling']));
     // What says that the folder is whole is there last.
     const fetches = server.requests.filter((line) => line.startsWith('GET storage /blob/'));
     expect(fetches.at(-1)).toBe('GET storage /blob/config.json');
     expect(await waferflow(args, { env: env() })).toMatchObject({ code: 0 });
+    const embedded = await waferflow(['embed', 'hello', '-m', 'hf:owner/folder', '--json'], { env: env() });
+    expect(JSON.parse(embedded.stdout)).toMatchObject({ pooling: 'mean', dimensions: 32 });
     const listed = await waferflow(['list', '--json'], { env: env() });
     const { models } = JSON.parse(listed.stdout) as { models: { name: string; problem: string | null }[] };
     expect(models.find(({ name }) => name === 'hf:owner/folder')).toMatchObject({ problem: null });
