@@ -11,6 +11,8 @@ export interface SmallModel {
   readonly architecture: string;
   /** Keys without the architecture's name, besides the usual ones or in their place. */
   readonly keys?: Readonly<Record<string, GgufInput>>;
+  /** Keys as they are, the architecture's name not in front. */
+  readonly metadata?: Readonly<Record<string, GgufInput>>;
   /** Tensors that the file has and that an architecture asks for before it reads them: biases, fused tensors, heads. */
   readonly has?: RegExp;
   /** Tensors whose shape an architecture asks for, slowest dimension first. */
@@ -43,6 +45,7 @@ const plain = (value: GgufInput): unknown =>
 export async function smallModel({
   architecture,
   keys = {},
+  metadata: others = {},
   has,
   shapes = {},
   seed = 1,
@@ -78,7 +81,11 @@ export async function smallModel({
   );
   const tokenizer = [...vocabulary].filter(([key]) => key.startsWith('tokenizer.'));
   return writeGguf(
-    { ...Object.fromEntries(metadata), ...(Object.fromEntries(tokenizer) as Record<string, GgufInput>) },
+    {
+      ...others,
+      ...Object.fromEntries(metadata),
+      ...(Object.fromEntries(tokenizer) as Record<string, GgufInput>),
+    },
     tensors,
   );
 }

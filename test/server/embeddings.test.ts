@@ -77,4 +77,17 @@ describe('a model that makes vectors alone', () => {
       expect(relevance_score).toBeCloseTo(1 / (1 + Math.exp(-logit!)), 6);
     }
   });
+
+  it('puts query and document together as its file says', async () => {
+    const ranker = encoders.find(({ architecture }) => architecture === 'qwen3')!;
+    const metadata = { 'tokenizer.chat_template.rerank': 'Q: {query}\nD: {document}\n' };
+    const path = temporaryFile(await smallModel({ ...ranker, metadata }));
+    const server = await testServer({ load: () => load(path), model: { id: 'ranker' } });
+    const { body } = await post(`${server.url}/v1/rerank`, { query: 'a query', documents: ['one'] });
+    const [{ relevance_score }] = body.results as [{ relevance_score: number }];
+    await using engine = await load(path);
+    const ids = engine.tokenizer.encode('Q: a query\nD: one\n', { bos: false });
+    const [yes, no] = (await engine.embed([ids], { normalize: false })).embeddings[0]!;
+    expect(relevance_score).toBeCloseTo(1 / (1 + Math.exp(no! - yes!)), 5);
+  });
 });
