@@ -72,6 +72,10 @@ const words: readonly (readonly [x: number, codes: number])[] = [
 /** Long enough for the optimising compiler to take over from the baseline one. */
 const EXACT_MS = 2;
 const RATE_MS = 3;
+/** Turns that are taken even where other programs have the processor meanwhile. */
+const LEAST_TURNS = 12;
+/** Below that share of the plain way's rate a way is several instructions; the rest is other programs. */
+const LEAST_RATE = 0.6;
 /** About 10 microseconds of work. */
 const TIMES = 500;
 
@@ -82,7 +86,7 @@ export function tryVariants(probe: Probe | null): Trial {
   const rates = ratesOf(probe);
   // Products by fours serve every type, those by pairs only small codes. Where the engine has an instruction for them they
   // win by far in the kernels; a trial has to see only where it makes do with several.
-  const fastest = relaxed.findLast((name) => rates[ways[name].rate] > 0.9 * rates.rateOfPlain) ?? 'simd';
+  const fastest = relaxed.findLast((name) => rates[ways[name].rate] > LEAST_RATE * rates.rateOfPlain) ?? 'simd';
   return { exact: ['simd', ...relaxed], fastest };
 }
 
@@ -116,12 +120,14 @@ type RateName = 'rateOfPlain' | Way['rate'];
 function ratesOf(probe: Probe): Record<RateName, number> {
   const rates = { rateOfPlain: 0, rateOfPairs: 0, rateOfAdd: 0 };
   const end = performance.now() + RATE_MS;
+  let turns = 0;
   do {
     for (const name of Object.keys(rates) as RateName[]) {
       const start = performance.now();
       for (let i = 0; i < 4; i++) probe[name](1024, TIMES);
       rates[name] = Math.max(rates[name], 1 / (performance.now() - start));
     }
-  } while (performance.now() < end);
+    turns++;
+  } while (turns < LEAST_TURNS || performance.now() < end);
   return rates;
 }
