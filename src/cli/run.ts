@@ -29,6 +29,7 @@ interface RunFlags extends EngineFlags, SamplingFlags, FormFlags {
   readonly promptIds?: readonly number[];
   readonly system?: string;
   readonly raw?: boolean;
+  readonly draftModel?: string;
   readonly json?: boolean;
 }
 
@@ -53,6 +54,7 @@ export function registerRun(program: Command): void {
       temperature: 0,
     }),
   )
+    .option('--draft-model <path|name>', 'a quicker model with the same tokens, whose guesses are checked')
     .option('--json', 'print one JSON document on stdout instead of streaming')
     .addHelpText(
       'after',
@@ -75,16 +77,19 @@ async function run(argument: string | undefined, flags: RunFlags, signal: AbortS
   const path = await obtain(flags.model, signal);
   const given = flags.promptIds ?? (await readPrompt(argument));
   if (given === '') throw emptyPrompt();
+  const draftPath = flags.draftModel === undefined ? null : await obtain(flags.draftModel, signal);
   const engine = await loadWithProgress(path, flags, signal);
+  let draft: Engine | null = null;
   try {
+    if (draftPath !== null) draft = await loadWithProgress(draftPath, flags, signal);
     const { prompt, echo } = promptOf(engine, given, flags);
     const maxTokens = echo === null ? MAX_ANSWER_TOKENS : MAX_TOKENS;
-    const all = { maxTokens, ...options, ...(grammar && { grammar }), signal };
+    const all = { maxTokens, ...options, ...(grammar && { grammar }), ...(draft && { draft }), signal };
     const end = await generate(engine, prompt, all, flags.json ? null : (echo ?? ''));
     if (flags.json) printJson(toJson(engine, end));
     else console.error(`\n${figures(engine, end)}\n${simulatedFigures(end)}`);
   } finally {
-    await engine.close();
+    await Promise.all([engine.close(), draft?.close()]);
   }
 }
 
@@ -198,6 +203,9 @@ function figures({ info }: Engine, { timings }: GenerateEnd): string {
     info.name,
     `${timings.generatedTokens} tokens at ${formatNumber(timings.decodeTokensPerSecond)} tokens/s`,
     `prompt of ${timings.promptTokens} at ${formatNumber(timings.prefillTokensPerSecond)} tokens/s`,
+    ...(timings.draftTokens > 0
+      ? [`${timings.acceptedTokens} of ${timings.draftTokens} drafts accepted`]
+      : []),
     `first token after ${formatNumber(timings.ttftMs)} ms`,
     `loaded in ${formatNumber(info.loadMs)} ms`,
     `${info.workers} ${info.workers === 1 ? 'worker' : 'workers'}, ${simdNames[info.simd]}`,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';
 import { BINARY, waferflow } from './cli.js';
 
 interface Serving {
@@ -121,6 +122,34 @@ describe('serve', () => {
     expect(await ended()).toBe(130);
     for (const stream of streams) stream.controller.abort();
   });
+
+  it('serves several models by their names, and `ps` and `stop` tell and take what is loaded', async () => {
+    const path = temporaryFile(tinyModel(), 'tiny.gguf');
+    const names = ['--alias', 'gpt-4o=tiny', '--pair', 'both=glint,tiny'];
+    const { url, greeting } = await serve(['--model', 'glint', '--model', path, ...names]);
+    expect(greeting).toContain('serves glint, tiny at');
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
+    const ids = (await client.models.list()).data.map(({ id }) => id);
+    expect(ids).toEqual(['glint', 'tiny', 'both', 'gpt-4o']);
+    const asked = { model: 'gpt-4o', prompt: 'a', max_tokens: 1 };
+    expect(await client.completions.create(asked)).toMatchObject({ model: 'gpt-4o' });
+    const loaded = async (): Promise<string[]> => {
+      const { stdout } = await waferflow(['ps', '--url', url, '--json']);
+      return (JSON.parse(stdout) as { models: { name: string }[] }).models.map(({ name }) => name);
+    };
+    expect(await loaded()).toEqual(['glint', 'tiny']);
+    expect((await waferflow(['ps', '--url', url])).stdout).toMatch(/tiny .* 5 min/);
+    expect((await waferflow(['stop', 'gpt-4o', '--url', url])).code).toBe(0);
+    expect(await loaded()).toEqual(['glint']);
+    const unknown = await waferflow(['stop', 'other', '--url', url]);
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining("model 'other' not found") });
+    for (const wrong of [
+      ['--alias', 'x=other'],
+      ['--pair', 'x=glint'],
+      ['--redis', 'http://localhost'],
+    ])
+      expect((await waferflow(['serve', '--port', '0', ...wrong])).code).toBe(2);
+  }, 120_000);
 
   it('takes keys from the environment, and refuses what makes no sense', async () => {
     const { url, greeting } = await serve([], { WAFERFLOW_API_KEYS: 'me=a-long-secret' });
