@@ -163,6 +163,16 @@ describe.skipIf(!hasRedis)('replicas', () => {
     expect.fail('the stream was too short');
   });
 
+  it('go on with a response in the background, wherever it is made', async () => {
+    const [one, two] = [await replica({}, { tokensPerSecond: 100 }), await replica()];
+    const body = { input: 'a', max_output_tokens: 30, background: true };
+    const { id } = (await (await post(one.url, body)).json()) as { id: string };
+    await eventually(async () => expect((await again(two.url, id, -1)).status).toBe(200));
+    const [here, there] = await Promise.all([one, two].map(async ({ url }) => all(await again(url, id, 4))));
+    expect(there).toEqual(here);
+    expect(there?.at(-1)?.type).toBe('response.incomplete');
+  });
+
   it('tell who follows the stream of a replica that was killed that it is gone', async () => {
     const killed = await startReplica({ tokensPerSecond: 50 });
     const other = await replica();

@@ -112,9 +112,8 @@ async function create(
     const events = new SseEvents();
     const run = await service.start({ caller, sink: events.sink, signal, holding, ...prepared });
     const pieces = service.pieces(run, () => events.take());
-    const { shared } = service.context;
-    const isShared = shared !== null && run.response.store;
-    const seen = isShared ? logged(pieces, shared.events.writer(run.id, caller)) : pieces;
+    const writer = writerOf(service, run);
+    const seen = writer === null ? pieces : logged(pieces, writer);
     await sendStream(service.context, reply, withDone(seen), streamForm);
     return reply;
   }
@@ -149,6 +148,8 @@ async function createInBackground(
     throw thrown;
   }
   void service.drive(run, () => null).finally(release);
+  const writer = writerOf(service, run);
+  if (writer !== null) void shareLog(log, writer);
   if (body.stream !== true) return { ...run.response, status: 'queued' };
   await sendStream(service.context, reply, withDone(log.read()), streamForm);
   return reply;
@@ -230,6 +231,16 @@ async function* logged(
 
 function cutOff(message: string): ApiError {
   return unavailable('response_cut_off', message, 1000);
+}
+
+/** Takes the events of a response for other replicas, where there are some. */
+function writerOf({ context: { shared } }: ResponsesService, run: ResponseRun): EventWriter | null {
+  return shared !== null && run.response.store ? shared.events.writer(run.id, run.caller) : null;
+}
+
+async function shareLog(log: EventLog, writer: EventWriter): Promise<void> {
+  for await (const piece of log.read()) writer.write(piece);
+  writer.end();
 }
 
 /** A response from the event after one, made here in the background or at another replica. Rejects with an ApiError where it cannot be. */
