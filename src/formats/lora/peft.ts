@@ -7,17 +7,9 @@ import { FolderConfig, isJson, type Json } from '../folder/config.js';
 import { FAMILIES } from '../folder/families/index.js';
 import type { FolderFiles } from '../folder/folder.js';
 import { layTensors } from '../folder/layout.js';
-import {
-  elementsOf,
-  LastRun,
-  type Matrix,
-  readBytes,
-  rowBytes,
-  rowsOf,
-  transposed,
-} from '../matrix.js';
 import { readSafetensors, type StoredTensor } from '../folder/safetensors.js';
 import { plain } from '../folder/stored.js';
+import { elementsOf, LastRun, type Matrix, readBytes, rowBytes, rowsOf, transposed } from '../matrix.js';
 import { dequantize } from '../quantize.js';
 import { type Adapter, type AdapterBase, type LowRank, lowRank, otherModel } from './adapter.js';
 

@@ -37,7 +37,9 @@ export interface LeaderInit extends StepperInit, SchedulerLimits {
 }
 
 /** An input to be embedded. */
-export type EmbedJob = Pick<Job, 'request' | 'priority' | 'shareKey' | 'adapter'> & { readonly ids: readonly number[] };
+export type EmbedJob = Pick<Job, 'request' | 'priority' | 'shareKey' | 'adapter'> & {
+  readonly ids: readonly number[];
+};
 
 /** A job's end, or what broke it and no other. */
 export type JobOutcome = JobResult | { readonly failure: PackedError };

@@ -86,7 +86,8 @@ export function tryVariants(probe: Probe | null): Trial {
   const rates = ratesOf(probe);
   // Products by fours serve every type, those by pairs only small codes. Where the engine has an instruction for them they
   // win by far in the kernels; a trial has to see only where it makes do with several.
-  const fastest = relaxed.findLast((name) => rates[ways[name].rate] > LEAST_RATE * rates.rateOfPlain) ?? 'simd';
+  const fastest =
+    relaxed.findLast((name) => rates[ways[name].rate] > LEAST_RATE * rates.rateOfPlain) ?? 'simd';
   return { exact: ['simd', ...relaxed], fastest };
 }
 

@@ -25,7 +25,10 @@ export interface Lease extends Used {
 const contexts = new WeakMap<Served | Preset, ServerContext>();
 
 /** The context of a model, from that of any model of the same server. */
-function contextOf(context: ServerContext, { name, served, preset, adapter, draft }: NamedModel): ServerContext {
+function contextOf(
+  context: ServerContext,
+  { name, served, preset, adapter, draft }: NamedModel,
+): ServerContext {
   const { host, model } = served;
   if (draft !== null) return { ...context, host: draftedHost(host, draft.host), model };
   if (adapter !== null) return { ...context, host, model, adapter };
