@@ -208,7 +208,7 @@ function figures({ info }: Engine, { timings }: GenerateEnd): string {
       : []),
     `first token after ${formatNumber(timings.ttftMs)} ms`,
     `loaded in ${formatNumber(info.loadMs)} ms`,
-    `${info.workers} ${info.workers === 1 ? 'worker' : 'workers'}, ${simdNames[info.simd]}`,
+    `${info.workers} ${info.workers === 1 ? 'worker' : 'workers'}, ${simdNames[info.simd]}, KV ${info.kvType}`,
   ].join(' | ');
 }
 

@@ -142,6 +142,7 @@ export async function openEngine(
     context: layout.context,
     workers: layout.workers,
     simd,
+    kvType: settings.kvType,
     loadMs: performance.now() - startMs,
     licence: file.optional('general.license', 'string', null),
     embedding: {

@@ -281,6 +281,7 @@ export interface EngineInfo {
   readonly context: number;
   readonly workers: number;
   readonly simd: SimdMode;
+  readonly kvType: KvType;
   readonly loadMs: MeasuredMs;
   readonly licence: string | null;
   readonly embedding: EmbeddingInfo;

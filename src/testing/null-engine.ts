@@ -168,6 +168,7 @@ export class NullEngine implements Engine {
       context: this.options.context,
       workers: 0,
       simd: 'simd',
+      kvType: 'int16',
       loadMs: 0,
       licence: null,
       embedding: { dimensions: FEATURES, pooling: 'mean', isOnly: false, isRanker: false },
