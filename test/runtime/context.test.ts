@@ -54,8 +54,8 @@ it('a context of 128k tokens: a long prompt, an answer, and the KV cache has the
     prefillChunk: 256,
   } as const;
   await withEngine(path, options, async (engine) => {
-    // Keys and values, f32, one head of 16.
-    expect(engine.info.kvBytes).toBe(context * 2 * 16 * 4);
+    // Keys and values, one head of 16 in int16 and its scale.
+    expect(engine.info.kvBytes).toBe(context * 2 * (16 * 2 + 2));
     const long = Array.from({ length: 8000 }, (_, i) => 3 + ((i * 7919) % 300));
     const end = await endOf(engine.generate(long, { maxTokens: 40, ignoreEos: true }));
     expect(end.ids).toHaveLength(40);
