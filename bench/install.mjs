@@ -1,11 +1,26 @@
-/** Weighs and times a fresh install of the packed package: `npm run weigh`. Fails past the bounds. */
+/** Weighs and times fresh installs of the packed package and of the library alone: `npm run weigh`. Fails past the bounds. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const MOST_MEGABYTES = 45;
 const MOST_PACKAGES = 90;
+/** Of the library alone. */
+const MOST_LIBRARY_MEGABYTES = 20;
+const MOST_LIBRARY_PACKAGES = 10;
+
+const EXAMPLE = `
+import { load } from '@waferflow/library';
+import { ChatSession } from '@waferflow/library/chat';
+import { Mesh } from '@waferflow/library/fabric';
+const engine = await load();
+let ids = 0;
+for await (const piece of engine.generate('const a = ', { maxTokens: 8, ignoreEos: true })) if (piece.done) ids = piece.ids.length;
+const answer = await new ChatSession(engine).ask('hello', { maxTokens: 4 });
+console.log(ids, typeof answer === 'string' ? 'answered' : 'silent', Mesh.name);
+await engine.close();
+`;
 
 const home = mkdtempSync(join(tmpdir(), 'waferflow-install-'));
 const npm = (args, cwd) =>
@@ -34,6 +49,7 @@ try {
     [join(home, 'node_modules/waferflow/dist/src/cli/main.js'), 'run', 'const a = ', '-n', '8', '--json'],
     { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
   );
+  const library = weighLibrary();
   const report = {
     tarballMegabytes: size / 1e6,
     tarballFiles: entryCount,
@@ -43,11 +59,47 @@ try {
     megabytes,
     lightMyRequest: packages['node_modules/light-my-request']?.version,
     completes: JSON.parse(run).ids.length === 8,
+    library,
   };
   console.log(JSON.stringify(report, null, 2));
   const isLight =
     megabytes < MOST_MEGABYTES && report.packages < MOST_PACKAGES && doubles.length === 0 && report.completes;
-  if (!isLight) process.exitCode = 1;
+  const isLibraryLight =
+    library.megabytes < MOST_LIBRARY_MEGABYTES &&
+    library.packages < MOST_LIBRARY_PACKAGES &&
+    library.completes;
+  if (!isLight || !isLibraryLight) process.exitCode = 1;
 } finally {
   rmSync(home, { recursive: true, force: true });
+}
+
+/** Of `.github/pack-library.mjs`, installed from its tarball and asked for a completion, a session and a mesh. */
+function weighLibrary() {
+  const folder = join(home, 'packed');
+  const place = join(home, 'library');
+  execFileSync(process.execPath, [resolve(import.meta.dirname, '../.github/pack-library.mjs'), folder], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [{ filename, size }] = JSON.parse(npm(['pack', '--json', '--pack-destination', home], folder));
+  mkdirSync(place);
+  writeFileSync(join(place, 'package.json'), '{"private":true,"type":"module"}');
+  npm(
+    [
+      'install',
+      '--no-audit',
+      '--no-fund',
+      '--engine-strict',
+      join(home, filename.replace(/^@(.*)\//, '$1-')),
+    ],
+    place,
+  );
+  writeFileSync(join(place, 'try.js'), EXAMPLE);
+  const said = execFileSync(process.execPath, ['try.js'], { cwd: place, encoding: 'utf8' });
+  const { packages } = JSON.parse(readFileSync(join(place, 'node_modules/.package-lock.json'), 'utf8'));
+  return {
+    tarballMegabytes: size / 1e6,
+    packages: Object.keys(packages).length,
+    megabytes: bytesOf(join(place, 'node_modules')) / 1e6,
+    completes: said.trim() === '8 answered Mesh',
+  };
 }
