@@ -23,6 +23,7 @@ import { energyMeter } from '../platform/node/energy.js';
 import { localModels, resolveModel } from '../platform/node/models.js';
 import { openLlamaCpp } from '../platform/node/peer.js';
 import { provideWebGpu } from '../platform/node/webgpu.js';
+import { registerBenchModel } from './bench-model.js';
 import { registerBenchServe } from './bench-serve.js';
 import { toText } from './bench-text.js';
 import { commandLine } from './command-line.js';
@@ -114,6 +115,7 @@ export function registerBench(program: Command): Command {
     )
     .action((flags: BenchFlags) => interruptible((signal) => bench(flags, signal)));
   registerBenchServe(command);
+  registerBenchModel(command);
   return command;
 }
 

@@ -34,4 +34,27 @@ describe('waferflow bench', () => {
     expect(code).toBe(2);
     expect(stdout).toBe('');
   });
+
+  it('model: a line for each test, as llama-bench names them', async () => {
+    const args = ['bench', 'model', 'glint', '-p', '8', '-n', '4', '-d', '0,16', '-t', '1', '-r', '2'];
+    const { code, stdout } = await waferflow([...args, '--json']);
+    expect(code).toBe(0);
+    const { model, bytes, measured } = JSON.parse(stdout) as {
+      model: string;
+      bytes: number;
+      measured: { name: string; samples: number[]; tokensPerSecond: number }[];
+    };
+    expect({ model, isWhole: bytes > 1e6 }).toEqual({ model: 'glint', isWhole: true });
+    expect(measured.map(({ name }) => name)).toEqual(['pp8', 'tg4', 'pp8 @ d16', 'tg4 @ d16']);
+    for (const { samples, tokensPerSecond } of measured) {
+      expect(samples).toHaveLength(2);
+      expect(tokensPerSecond).toBeCloseTo((samples[0]! + samples[1]!) / 2, 6);
+    }
+    const table = await waferflow(['bench', 'model', '-p', '8', '-n', '0', '-r', '1', '-t', '1']);
+    expect(table.stdout).toMatch(/^\| model .*\n\| -+ .*\n\| glint .* \| pp8 +\| [\d.]+ ± 0\.00/);
+    const none = await waferflow(['bench', 'model', 'no-such-model']);
+    expect(none.code).not.toBe(0);
+    const wrong = await waferflow(['bench', 'model', '-p', 'many']);
+    expect(wrong.code).toBe(2);
+  });
 });
