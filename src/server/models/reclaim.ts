@@ -21,11 +21,13 @@ export function reclaim(engine: WeakRef<object>): void {
   collect ??= collector();
   let left = TRIES;
   const step = (): void => {
-    const isGone = engine.deref() === undefined;
+    // Before the look at it, which keeps it alive for the rest of this turn.
     collect!();
     left--;
+    if (left === 0) return;
+    const isGone = engine.deref() === undefined;
     // Memory of WebAssembly goes in the collection after that of the object which had it.
-    if (isGone || left === 0) return;
+    if (isGone) left = Math.min(left, 1);
     setTimeout(step, BETWEEN_MS).unref();
   };
   setTimeout(step, 0).unref();
