@@ -2,25 +2,16 @@
 import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { ModelShape } from '../../../models/model.js';
+import { writesText } from '../../../models/embedding.js';
 import { parameterCount } from '../../../models/weights.js';
 import { prepare } from '../../runtime/open.js';
 import type { LoadOptions } from '../../runtime/types.js';
+import type { ModelFacts } from '../../server/models/served.js';
 import { openModelSource } from './file-source.js';
 
-export interface MeasuredModel {
+export interface MeasuredModel extends ModelFacts {
   /** Of memory, once it is loaded with these options. */
   readonly bytes: number;
-  readonly name: string;
-  readonly architecture: string;
-  readonly shape: ModelShape;
-  readonly parameters: number;
-  readonly weightBytes: number;
-  readonly licence: string | null;
-  readonly chatTemplate: string | null;
-  /** Whether it can fill in the middle. */
-  readonly fills: boolean;
-  readonly vocabSize: number;
 }
 
 /** @throws FormatError, ModelError or OptionError where it could not be loaded */
@@ -40,6 +31,7 @@ export async function measureModel(path: string, options: LoadOptions): Promise<
       chatTemplate: tokenizer.chatTemplate,
       fills: tokenizer.fim !== null,
       vocabSize: tokenizer.vocabSize,
+      makesVectors: !writesText(model),
     };
   } finally {
     await source.close();
