@@ -1,6 +1,7 @@
 /** `waferflow bench model`: prefill and decode of one model, a line for each test, as llama-bench prints them. */
 import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
+import { OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import { readGguf } from '../formats/gguf.js';
 import { inspectModel } from '../formats/inspect.js';
@@ -39,6 +40,10 @@ export interface ModelBenchRow extends Test {
   readonly samples: readonly number[];
 }
 
+/** A list of threads, of which there is one at least. */
+const threads = (text: string): number[] => text.split(',').map((part) => parseCount(part.trim()));
+
+/** A list of tokens; 0 leaves a kind of test out. */
 const counts = (text: string): number[] =>
   text.split(',').map((part) => (part.trim() === '0' ? 0 : parseCount(part.trim())));
 
@@ -50,7 +55,7 @@ export function registerBenchModel(bench: Command): void {
     .option('-p, --prompt <tokens>', 'prompts to read; 0 for none', counts, [512])
     .option('-n, --gen <tokens>', 'tokens to generate; 0 for none', counts, [128])
     .option('-d, --depth <tokens>', 'tokens in the context before', counts, [0])
-    .option('-t, --workers <n>', 'threads that compute', counts, [availableParallelism()])
+    .option('-t, --workers <n>', 'threads that compute', threads, [availableParallelism()])
     .option('-r, --repetitions <n>', 'times that each test counts', parseCount, 5)
     .option('--json', 'print one JSON document on stdout')
     .addHelpText('after', '\nExample:\n  $ waferflow bench model -p 256 -n 64 -d 0,512 -t 1,2')
@@ -68,8 +73,16 @@ async function benchModel(
   flags: ModelBenchFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const path = await obtain(model, signal);
   const tests = testsOf(flags);
+  if (tests.length === 0) {
+    throw new OptionError({
+      what: 'options prompt and gen',
+      given: '0 tokens',
+      expected: 'tokens to read or to generate',
+      todo: 'Raise one of them, for example -n 128.',
+    });
+  }
+  const path = await obtain(model, signal);
   const longest = Math.max(
     ...tests.map(
       ({ promptTokens, generatedTokens, depth }) => depth + Math.max(1, promptTokens) + generatedTokens,
@@ -80,7 +93,7 @@ async function benchModel(
   let name = '';
   try {
     for (const workers of flags.workers) {
-      const engine = await load(path, { workers: Math.max(1, workers), context: longest + 1, signal });
+      const engine = await load(path, { workers, context: longest + 1, signal });
       name = engine.info.name;
       try {
         for (const test of tests) {

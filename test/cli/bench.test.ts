@@ -56,5 +56,12 @@ describe('waferflow bench', () => {
     expect(none.code).not.toBe(0);
     const wrong = await waferflow(['bench', 'model', '-p', 'many']);
     expect(wrong.code).toBe(2);
+    for (const args of [
+      ['-p', '0', '-n', '0'],
+      ['-t', '0'],
+    ]) {
+      const { code, stderr } = await waferflow(['bench', 'model', ...args]);
+      expect({ code, isTrace: stderr.includes('    at ') }).toEqual({ code: 2, isTrace: false });
+    }
   });
 });
