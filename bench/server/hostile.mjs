@@ -1,6 +1,7 @@
 /**
  * Many sockets on the embedded model while hostile clients do, in turn, all that once hurt a server: what the others'
- * streams, `/health` and the server's memory see of it. Exits with 1 where a bar is missed.
+ * streams, `/health`, the server's event loop and its memory see of it. The hostile clients run at the lowest priority,
+ * since they have machines of their own elsewhere. Exits with 1 where a bar is missed.
  *
  *     node bench/server/hostile.mjs [idle] [streaming] [tokens] [hostile] [seconds]
  */
@@ -16,9 +17,11 @@ const self = fileURLToPath(import.meta.url);
 const MiB = 1024 * 1024;
 const quantile = (values, q) => values.toSorted((a, b) => a - b)[Math.floor(q * (values.length - 1))] ?? 0;
 const rounded = (ms) => Number(ms.toFixed(1));
+const percent = (share) => `${Math.round(100 * share)} %`;
 
 /** Hostile clients side by side, each a reproduction further on, until they are told to stop. */
 async function attack(url, clients) {
+  os.setPriority(os.constants.priority.PRIORITY_LOW);
   const all = Object.entries(reproductions);
   const outcomes = {};
   let isOver = false;
@@ -122,20 +125,24 @@ async function main() {
     execArgv: ['--expose-gc'],
   });
   const [{ url }] = await once(server, 'message');
-  const memory = async () => {
-    server.send('memory');
-    const [bytes] = await once(server, 'message');
-    return bytes;
+  const look = async () => {
+    server.send('look');
+    const [seen] = await once(server, 'message');
+    await pause(20);
+    return seen;
   };
 
   // Each by itself: what it leaves behind.
   const left = {};
+  const stalls = {};
   for (const run of Object.values(reproductions).slice(0, 3)) await run(url);
   for (const [name, run] of Object.entries(reproductions)) {
-    const before = await memory();
+    const { bytes } = await look();
     await run(url).catch(() => undefined);
     await pause(100);
-    left[name] = ((await memory()) - before) / MiB;
+    const seen = await look();
+    left[name] = (seen.bytes - bytes) / MiB;
+    stalls[name] = seen.longestMs;
   }
 
   const idleSockets = await openMany(url, idle);
@@ -145,10 +152,12 @@ async function main() {
   const calm = { gaps: [], health: [] };
   await streamAll(busySockets, tokens, []);
   const stopCalm = start('probe', url);
+  await look();
   const texts = await streamAll(busySockets, tokens, calm.gaps);
+  const quiet = await look();
   calm.health = await stopCalm();
 
-  const before = await memory();
+  const before = await look();
   const stopAttack = start('attack', url, hostile);
   const stopProbe = start('probe', url);
   const under = { gaps: [], health: [] };
@@ -158,16 +167,20 @@ async function main() {
     const again = await streamAll(busySockets, tokens, under.gaps);
     other += again.filter((text, i) => text !== texts[i]).length;
   } while (performance.now() < endMs);
+  const busy = await look();
   under.health = await stopProbe();
   const outcomes = await stopAttack();
   await pause(1000);
-  const after = await memory();
+  const after = await look();
   const lostSockets = lost;
   for (const socket of [...idleSockets, ...busySockets]) socket.terminate();
   server.send('close');
   await once(server, 'exit');
 
-  const [worst, worstMiB] = Object.entries(left).sort((a, b) => b[1] - a[1])[0];
+  const most = (found) => Object.entries(found).sort((a, b) => b[1] - a[1])[0];
+  const [worst, worstMiB] = most(left);
+  const [slowest, slowestMs] = most(stalls);
+  const attacks = Object.values(outcomes).flatMap((each) => Object.values(each));
   const report = {
     machine: `${os.cpus()[0]?.model}, ${os.cpus().length} cores, node ${process.version}, load ${os.loadavg()[0].toFixed(1)}`,
     idle,
@@ -181,7 +194,12 @@ async function main() {
     healthMaxWithMs: rounded(Math.max(...under.health)),
     otherTexts: other,
     lostSockets,
-    memoryLeftMiB: rounded((after - before) / MiB),
+    attacks: attacks.reduce((sum, count) => sum + count, 0),
+    loopWithoutMs: `p99 ${rounded(quiet.p99Ms)}, most ${rounded(quiet.longestMs)}, busy ${percent(quiet.busyShare)}`,
+    loopWithMs: `p99 ${rounded(busy.p99Ms)}, most ${rounded(busy.longestMs)}, busy ${percent(busy.busyShare)}`,
+    loopLongestByOne: `${rounded(slowestMs)} ms by ${slowest}`,
+    stepMs: `${rounded(quiet.stepMs)} without, ${rounded(busy.stepMs)} with`,
+    memoryLeftMiB: rounded((after.bytes - before.bytes) / MiB),
     mostLeftByOne: `${rounded(worstMiB)} MiB by ${worst}`,
   };
   for (const [name, value] of Object.entries(report)) console.log(`${name.padEnd(20)} ${value}`);
@@ -193,7 +211,7 @@ async function main() {
     'memory back within 50 MiB': report.memoryLeftMiB < 50 && worstMiB < 50,
   };
   for (const [name, isMet] of Object.entries(bars)) console.log(`${isMet ? 'met   ' : 'MISSED'} ${name}`);
-  console.log(JSON.stringify({ ...report, outcomes, left }));
+  console.log(JSON.stringify({ ...report, outcomes, left, stalls }));
   process.exitCode = Object.values(bars).every(Boolean) ? 0 : 1;
 }
 

@@ -12,6 +12,8 @@ const server = await startServer({
 });
 const engine = await server.ready;
 const delay = monitorEventLoopDelay({ resolution: 2 });
+let lastLook = performance.eventLoopUtilization();
+let lastSteps = 0;
 let peakRunning = 0;
 let peakRssBytes = 0;
 setInterval(() => {
@@ -37,10 +39,26 @@ process.on('message', async (message) => {
       generatedTokens: engine.stats().generatedTokens,
     });
   }
-  if (message === 'memory') {
+  if (message === 'look') {
+    const [p99Ms, longestMs] = [delay.percentile(99) / 1e6, delay.max / 1e6];
+    const { idle, active } = performance.eventLoopUtilization(lastLook);
+    const steps = engine.stats().steps - lastSteps;
     globalThis.gc?.();
     const { heapUsed, external } = process.memoryUsage();
-    process.send(heapUsed + external);
+    process.send({
+      bytes: heapUsed + external,
+      p99Ms,
+      longestMs,
+      busyShare: active / (idle + active),
+      stepMs: (idle + active) / steps,
+    });
+    // Without the collection that was asked for here.
+    setTimeout(() => {
+      lastLook = performance.eventLoopUtilization();
+      lastSteps = engine.stats().steps;
+      delay.reset();
+      delay.enable();
+    }, 10);
   }
   if (message === 'close') {
     await server.close();

@@ -9,6 +9,7 @@ import { registerEmbeddings } from './embeddings/surface.js';
 import { ApiError, badRequest, errorHeaders, toApiError } from './errors.js';
 import { anonymous } from './gate/keys.js';
 import { nothingHeld } from './gate/memory.js';
+import { requireShape } from './gate/shape.js';
 import { quickBytes } from './gate/turns.js';
 import { weigh } from './gate/weight.js';
 import { type ErrorFormat, httpError, openAiError, writeErrors } from './http.js';
@@ -146,9 +147,15 @@ export function createApp(
   app.addContentTypeParser('*', { parseAs: 'string' }, async ({ holding }: FastifyRequest, body: string) => {
     // Clients name the type of a body that they do not send.
     if (body.trim() === '') return undefined;
-    if (body.length > quickBytes) await context.turns.next();
+    const isLarge = body.length > quickBytes;
+    if (isLarge) {
+      await context.turns.next();
+      requireShape(body);
+    }
     const value = jsonOf(body);
     holding.resize(Math.max(holding.bytes, weigh(value)));
+    // What its surface makes of it takes as long again, in a turn of its own.
+    if (isLarge) await context.turns.next();
     return value;
   });
   app.addContentTypeParser(/^multipart\//, (_request, _body, done) =>

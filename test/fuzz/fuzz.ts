@@ -45,6 +45,8 @@ export function target<T>(
     name,
     async () => {
       const end = performance.now() + budgetMs;
+      const bytesBefore = heldBytes();
+      let inputs = 0;
       let seed = budgetMs > 0 ? Date.now() % 2 ** 31 : 1;
       do {
         const result = await fc.check(fc.asyncProperty(input, timed), {
@@ -52,6 +54,7 @@ export function target<T>(
           numRuns: Math.ceil(fewRuns * share),
           ...(budgetMs > 0 && { interruptAfterTimeLimit: Math.max(1, end - performance.now()) }),
         });
+        inputs += result.numRuns;
         // Time that ran out before the first input is no failure.
         if (result.failed && result.counterexample !== null) {
           keep(folder, seed, result.counterexample?.[0]);
@@ -59,9 +62,19 @@ export function target<T>(
         }
         seed += 1;
       } while (performance.now() < end);
+      if (budgetMs === 0) return;
+      const mebibytes = [bytesBefore, heldBytes()].map((bytes) => Math.round(bytes / 2 ** 20));
+      process.stdout.write(`${name}: ${inputs} inputs, memory ${mebibytes.join(' to ')} MiB\n`);
     },
     budgetMs + 300_000,
   );
+}
+
+/** Of this process, when nothing is left to collect where that can be asked for. */
+function heldBytes(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /** Where a failure can be run again from; only in a long run, whose finds are to become tests. */

@@ -26,6 +26,8 @@ const chat = (content: string) => ({ messages: [{ role: 'user', content }], max_
 const deep = { deep: true };
 const deepText = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
 const many = <T>(count: number, each: T): T[] => new Array<T>(count).fill(each);
+const biases = (count: number): object =>
+  Object.fromEntries(Array.from({ length: count }, (_, id) => [id, 1]));
 const call = { type: 'function_call', call_id: 'c', name: 'f', arguments: '{}' };
 
 it.each<[string, string, object | string]>([
@@ -39,6 +41,9 @@ it.each<[string, string, object | string]>([
   ['a list of what is no item', '/v1/responses', `{"input":[${many(2_000_000, '1').join()}]}`],
   ['a list of what is no prompt', '/v1/completions', `{"prompt":[${many(1_000_000, '{}').join()}]}`],
   ['brackets without end', '/v1/completions', `{"prompt":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}`],
+  ['a bias for too many tokens', '/v1/chat/completions', { ...chat('a'), logit_bias: biases(16_385) }],
+  ['objects without number', '/v1/responses', { input: 'a', metadata: { a: many(200_000, {}) } }],
+  ['values without number', '/v1/completions', { prompt: many(600_000, 1) }],
   ['too many turns', '/v1/chat/completions', { messages: many(10_001, { role: 'user', content: '' }) }],
   ['too many calls', '/v1/responses', { input: many(10_001, call) }],
   ['too many tools', '/v1/responses', { input: 'a', tools: many(1_001, { type: 'function', name: 'f' }) }],

@@ -1,6 +1,6 @@
 /** What the messages of Anthropic's API are made of, checked, and the text that a model of text sees of it. */
 import { z } from 'zod';
-import { list } from '../list.js';
+import { anyObject, list } from '../list.js';
 import { leftOut } from '../road/parts.js';
 
 const text = z.string();
@@ -9,7 +9,7 @@ const toolUse = z.object({
   type: z.literal('tool_use'),
   id: text,
   name: text,
-  input: z.record(text, z.unknown()),
+  input: anyObject,
 });
 /** Documents are read where they are text; of all else only the type is looked at. */
 const documentBlock = z.object({

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { EngineInfo, GenerateOptions } from '../../runtime/types.js';
 import { ApiError } from '../errors.js';
-import { list, mostTools, mostTurns, stopText } from '../list.js';
+import { anyObject, list, mostTools, mostTurns, stopText } from '../list.js';
 import type { CompletionRequest, Message } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
 import { drawn } from '../road/drawing.js';
@@ -19,7 +19,7 @@ const message = z.object({
   content: z.union([text, list(block)]),
 });
 
-const format = z.object({ type: z.literal('json_schema'), schema: z.record(text, z.unknown()) });
+const format = z.object({ type: z.literal('json_schema'), schema: anyObject });
 
 /** What counts as prompt, and so stands in the body of `count_tokens` as well. */
 export const promptBody = z.object({

@@ -1,6 +1,7 @@
 /** The tools of Anthropic's API: those of the client, and those whose schema only the model's maker has written down. */
 import { z } from 'zod';
 import { badRequest } from '../errors.js';
+import { anyObject } from '../list.js';
 import type { Tool, ToolChoice } from '../road/completion.js';
 
 const text = z.string();
@@ -10,7 +11,7 @@ const custom = z.object({
   type: z.literal('custom').nullish(),
   name,
   description: text.nullish(),
-  input_schema: z.record(text, z.unknown()),
+  input_schema: anyObject,
 });
 /** With a version in its type, e.g. `bash_20250124`. */
 const versioned = z.object({

@@ -2,19 +2,19 @@
 import { z } from 'zod';
 import type { EmbedInput, Tokenizer } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
-import { list } from '../list.js';
+import { isTokenId, list, mostTurns } from '../list.js';
 import { mostInputs } from '../road/embed.js';
 
 const text = z.string();
 const textPart = z.object({ type: z.literal('text', 'this model reads text only'), text });
 const one = z.union([
   text,
-  list(z.union([z.int().min(0), text]), { least: 1 }),
+  list(z.union([z.int().min(0), text]), { least: 1, quick: isTokenId }),
   z.object({ prompt_string: text }),
   z.object({ content: list(textPart, { least: 1 }) }),
 ]);
 export const embeddingInput = z.union(
-  [one, list(one, { least: 1 })],
+  [one, list(one, { least: 1, most: mostTurns })],
   'expected a string, token ids, or a list of either',
 );
 type One = z.infer<typeof one>;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { EncodeTurn } from '../../runtime/engine/texts.js';
 import type { Engine, EngineInfo, GenerateOptions, SamplingOptions, Tokenizer } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
-import { list, mostTools, mostTurns } from '../list.js';
+import { isTokenId, list, mostBiases, mostTools, mostTurns } from '../list.js';
 import { isGiven, samplingFields, samplingOptions } from '../openai/sampling.js';
 import { requireRoom } from '../road/complete.js';
 import type { CompletionPrompt } from '../road/completion.js';
@@ -16,7 +16,7 @@ const bias = z.union([z.number(), z.literal(false)]);
 /** Text and token ids may be mixed. */
 const onePrompt = z.union([
   text,
-  list(z.union([text, ids]), { least: 1 }),
+  list(z.union([text, ids]), { least: 1, quick: isTokenId }),
   z.object({ prompt_string: text, multimodal_data: z.undefined('this model reads text only').optional() }),
 ]);
 type OnePrompt = z.infer<typeof onePrompt>;
@@ -28,7 +28,7 @@ const shared = {
   /** Of tokens by their ids or their texts. */
   logit_bias: z
     .union(
-      [z.record(text, bias), list(z.tuple([z.union([ids, text]), bias]))],
+      [z.record(text, bias), list(z.tuple([z.union([ids, text]), bias]), { most: mostBiases })],
       'expected tokens and their biases',
     )
     .nullish(),

@@ -5,12 +5,12 @@ import type { EmbedOptions } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { askerOf } from '../embeddings/asker.js';
 import { clientSignal, parseBody } from '../http.js';
-import { list } from '../list.js';
+import { isText, list } from '../list.js';
 import { type Embedded, embed, mostInputs } from '../road/embed.js';
 import { useOllamaModel, type Wanted } from './use.js';
 
 const texts = z.union(
-  [z.string(), list(z.string(), { most: mostInputs })],
+  [z.string(), list(z.string(), { most: mostInputs, quick: isText })],
   'expected a text or a list of texts',
 );
 const shared = {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { parseBody } from '../http.js';
+import { anyObject } from '../list.js';
 import type { Models, NamedModel } from '../models/models.js';
 import type { Preset } from '../models/preset.js';
 import { parseModelfile } from './modelfile.js';
@@ -21,7 +22,7 @@ const createBody = pullBody.extend({
   system: text.nullish(),
   template: text.nullish(),
   license: z.union([text, z.array(text)]).nullish(),
-  parameters: z.record(text, z.unknown()).nullish(),
+  parameters: anyObject.nullish(),
   /** As older clients send it. */
   modelfile: text.nullish(),
 });

@@ -11,7 +11,7 @@ import type {
 } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import { parseBody } from '../http.js';
-import { list, mostTools, mostTurns, stopText } from '../list.js';
+import { anyObject, list, mostTools, mostTurns, stopText, tokenIds } from '../list.js';
 import type { Preset } from '../models/preset.js';
 import type { CompletionPrompt, Message, Tool, ToolCall } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
@@ -22,7 +22,7 @@ import { thinkingVariables } from '../road/thinking.js';
 import type { MessagesPrompt } from '../road/tools.js';
 
 const text = z.string();
-const images = list(z.unknown(), { most: mostTurns }).nullish();
+const images = list(z.unknown(), { most: mostTurns, quick: () => true }).nullish();
 
 /** Options that say how a model is loaded are Ollama's business: the server's model is loaded. */
 const options = z.object({
@@ -45,9 +45,7 @@ const shared = {
   /** How long the model stays afterwards; 0 with nothing to answer takes it out of memory. */
   keep_alive: z.union([z.number(), text]).nullish(),
   stream: z.boolean().nullish(),
-  format: z
-    .union([z.enum(['json', '']), z.record(text, z.unknown())], 'expected "json" or a JSON schema')
-    .nullish(),
+  format: z.union([z.enum(['json', '']), anyObject], 'expected "json" or a JSON schema').nullish(),
   options: options.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
@@ -63,7 +61,7 @@ export const generateBody = z.object({
   images,
   template: z.undefined('the template of the model cannot be replaced').optional(),
   /** Ids of the prompts and answers before. */
-  context: list(z.int().min(0)).nullish(),
+  context: tokenIds().nullish(),
 });
 
 const message = z.object({
@@ -73,7 +71,7 @@ const message = z.object({
   tool_calls: list(
     z.object({
       id: text.nullish(),
-      function: z.object({ name: text, arguments: z.record(text, z.unknown()) }),
+      function: z.object({ name: text, arguments: anyObject }),
     }),
     { most: mostTurns },
   ).nullish(),
@@ -87,7 +85,7 @@ const tool = z.object({
   function: z.object({
     name: text.min(1),
     description: text.nullish(),
-    parameters: z.record(text, z.unknown()).nullish(),
+    parameters: anyObject.nullish(),
   }),
 });
 

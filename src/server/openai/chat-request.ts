@@ -4,7 +4,7 @@ import type { EncodeTurn } from '../../runtime/engine/texts.js';
 import type { Engine, GenerateOptions } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
-import { list } from '../list.js';
+import { anyObject, list } from '../list.js';
 import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
 import { defaultTokens } from '../road/drawing.js';
 import { longestTokenBytes } from '../road/prompt.js';
@@ -37,7 +37,7 @@ export const chatBody = z.object({
   max_completion_tokens: maxTokensField.nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
-  chat_template_kwargs: z.record(text, z.unknown()).nullish(),
+  chat_template_kwargs: anyObject.nullish(),
   enable_thinking: z.boolean().nullish(),
   reasoning_effort: text.max(32).nullish(),
   /** Of OpenRouter and Ollama. */

@@ -1,7 +1,7 @@
 /** The tools of OpenAI's chat API, checked, and as the server's own kind; with those of the time before, `functions`. */
 import { z } from 'zod';
 import { badRequest } from '../errors.js';
-import { list, mostTools } from '../list.js';
+import { anyObject, list, mostTools } from '../list.js';
 import type { Tool, ToolChoice } from '../road/completion.js';
 import { customTool } from '../road/custom.js';
 
@@ -10,7 +10,7 @@ const functionName = text.regex(/^[\w-]{1,64}$/, 'expected up to 64 letters, dig
 const functionFields = z.object({
   name: functionName,
   description: text.nullish(),
-  parameters: z.record(text, z.unknown()).nullish(),
+  parameters: anyObject.nullish(),
 });
 const customFields = z.object({
   name: functionName,

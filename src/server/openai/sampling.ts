@@ -1,7 +1,7 @@
 /** The fields by which OpenAI's chat and text completions steer a generation, and what the engine makes of them. */
 import { z } from 'zod';
 import type { EngineInfo, GenerateOptions, SamplingOptions } from '../../runtime/types.js';
-import { list, stopText } from '../list.js';
+import { list, mostBiases, stopText } from '../list.js';
 import type { ServiceTier } from '../road/completion.js';
 import { constraintFields, constraintOf } from '../road/constraint.js';
 import { drawn } from '../road/drawing.js';
@@ -34,7 +34,7 @@ export const samplingFields = {
     .union([
       z.record(z.string().regex(/^\d{1,9}$/, 'expected token ids as keys'), bias),
       // Of llama.cpp: pairs of id and bias, where `false` forbids the token.
-      list(z.tuple([z.int().min(0), z.union([bias, z.literal(false)])])),
+      list(z.tuple([z.int().min(0), z.union([bias, z.literal(false)])]), { most: mostBiases }),
     ])
     .nullish(),
   stream: z.boolean().nullish(),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { EngineInfo, GenerateOptions } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
-import { list } from '../list.js';
+import { isText, list, mostTurns, tokenIds } from '../list.js';
 import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
 import {
   isGiven,
@@ -18,7 +18,7 @@ const MAX_PROMPTS = 64;
 /** What the API takes where a client says nothing. */
 const DEFAULT_MAX_TOKENS = 16;
 
-const ids = list(z.int().min(0), { least: 1 });
+const ids = tokenIds({ least: 1 });
 const tooMany = `expected at most ${MAX_PROMPTS} prompts`;
 
 export const textBody = z.object({
@@ -28,8 +28,8 @@ export const textBody = z.object({
       z.string(),
       ids,
       // How many of them are taken is said below, where the answer can be about their number alone.
-      list(z.string(), { least: 1 }),
-      list(ids, { least: 1 }),
+      list(z.string(), { least: 1, quick: isText }),
+      list(ids, { least: 1, most: mostTurns }),
     ],
     'expected a string, token ids, or a list of either',
   ),

@@ -5,7 +5,7 @@ import type { Tokenizer } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { clientSignal, counted, parseBody } from '../http.js';
-import { list } from '../list.js';
+import { tokenIds } from '../list.js';
 import { useModel } from '../models/use.js';
 import { mostCounted, promptIds, promptLength } from '../road/prompt.js';
 import { messages, toMessages } from './chat-messages.js';
@@ -29,7 +29,7 @@ const tokenizeBody = z.object({
 
 const detokenizeBody = z.object({
   model: z.string().nullish(),
-  tokens: list(z.int().min(0), { most: MAX_TEXT }),
+  tokens: tokenIds({ most: MAX_TEXT }),
 });
 
 export function registerTokens(app: FastifyInstance, all: ServerContext): void {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { badRequest } from '../errors.js';
 import { firstIssue, pathOf } from '../http.js';
-import { list, mostTools, mostTurns } from '../list.js';
+import { anyObject, list, mostTools, mostTurns } from '../list.js';
 import { constraintFields } from '../road/constraint.js';
 import { refusedFields, seedField, topKField } from '../road/fields.js';
 
@@ -41,8 +41,6 @@ const toolChoice = z.union([
   }),
 ]);
 
-const jsonObject = z.record(z.string(), z.unknown());
-
 const textFormat = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('text') }),
   z.looseObject({ type: z.literal('json_object') }),
@@ -50,14 +48,14 @@ const textFormat = z.discriminatedUnion('type', [
     type: z.literal('json_schema'),
     name: z.string().regex(/^[\w-]{1,64}$/, 'letters, digits, _ and -, at most 64'),
     description: optional(text),
-    schema: jsonObject,
+    schema: anyObject,
     strict: optional(z.boolean()),
   }),
 ]);
 
-export const metadata = z
-  .record(z.string().max(64), z.string().max(512))
-  .refine((value) => Object.keys(value).length <= 16, 'at most 16 pairs');
+export const metadata = anyObject
+  .refine((value) => Object.keys(value).length <= 16, { error: 'at most 16 pairs', abort: true })
+  .pipe(z.record(z.string().max(64), z.string().max(512)));
 
 export const createBody = z.looseObject({
   ...constraintFields,
@@ -120,7 +118,7 @@ export const namespaceTool = z.looseObject({
 export const functionTool = z.looseObject({
   name: z.string().regex(/^[\w.-]{1,128}$/, 'letters, digits, _, . and -, at most 128'),
   description: optional(text),
-  parameters: optional(jsonObject),
+  parameters: optional(anyObject),
   strict: optional(z.boolean()),
 });
 

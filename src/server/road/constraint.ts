@@ -5,12 +5,11 @@
 import { z } from 'zod';
 import type { Grammar } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
-import { list } from '../list.js';
+import { anyObject, isText, list } from '../list.js';
 
 const text = z.string();
-const object = z.record(text, z.unknown());
-const schema = z.union([text, object, z.boolean()], 'expected a JSON schema');
-const choice = list(text, { least: 1 });
+const schema = z.union([text, anyObject, z.boolean()], 'expected a JSON schema');
+const choice = list(text, { least: 1, quick: isText });
 
 const responseFormat = z.discriminatedUnion(
   'type',

@@ -19,12 +19,28 @@ export interface PromptIds {
 /** What is needed of an engine to make tokens of a prompt. */
 export type Encoder = Pick<Engine, 'tokenizer' | 'encode'>;
 
+/** Of prompts whose requests go on: their choices, and those who look whether there is room, share the ids. */
+const made = new WeakMap<
+  CompletionPrompt,
+  { readonly tokenizer: Tokenizer; readonly ids: Promise<PromptIds> }
+>();
+
 /** Rejects with OptionError or ApiError on messages that the template refuses, and on infill without such tokens. */
-export async function promptIds(
+export function promptIds(
   engine: Encoder,
   prompt: CompletionPrompt,
   turn: EncodeTurn = {},
 ): Promise<PromptIds> {
+  const { tokenizer } = engine;
+  const known = made.get(prompt);
+  if (known?.tokenizer === tokenizer) return known.ids;
+  const ids = idsOf(engine, prompt, turn);
+  made.set(prompt, { tokenizer, ids });
+  ids.catch(() => made.delete(prompt));
+  return ids;
+}
+
+async function idsOf(engine: Encoder, prompt: CompletionPrompt, turn: EncodeTurn): Promise<PromptIds> {
   const { tokenizer } = engine;
   switch (prompt.kind) {
     case 'ids':

@@ -4,7 +4,10 @@ import { unpackFrame } from '../../protocol/msgpack.js';
 import type { SessionEvent } from '../../protocol/protocol.js';
 import type { Socket } from '../../protocol/ws.js';
 import type { ApiError } from '../errors.js';
+import { requireFrameShape } from '../gate/frame-shape.js';
 import type { Holding } from '../gate/memory.js';
+import { requireShape } from '../gate/shape.js';
+import { quickBytes } from '../gate/turns.js';
 import { BinaryWire } from './binary.js';
 import type { Channel } from './connection.js';
 import type { SocketLimits } from './limits.js';
@@ -12,6 +15,8 @@ import type { Peer, PeerOptions } from './peer.js';
 import { JsonWire, toAll } from './wire.js';
 
 export type MakePeer = (wire: PeerOptions['wire']) => Peer;
+
+type ClientFrame = [frame: number, received: number, ...events: unknown[]];
 
 const utf8 = new TextDecoder();
 
@@ -39,8 +44,14 @@ export class JsonChannel implements Channel {
     return this.peer.holding;
   }
 
-  receive(data: Buffer): boolean {
-    return this.peer.receive(JSON.parse(utf8.decode(data)) as unknown);
+  read(data: Buffer): unknown {
+    const text = utf8.decode(data);
+    if (text.length > quickBytes) requireShape(text);
+    return JSON.parse(text) as unknown;
+  }
+
+  receive(message: unknown): boolean {
+    return this.peer.receive(message);
   }
 
   refuse(error: ApiError): void {
@@ -128,7 +139,11 @@ export class Session {
         return session.heldBytes;
       },
       holding: session.peer.holding,
-      receive: (data) => session.receive(data),
+      read: (data) => {
+        if (data.length > quickBytes) requireFrameShape(data);
+        return clientFrame(unpackFrame(data));
+      },
+      receive: (frame) => session.receive(frame as ClientFrame),
       refuse: (error) => session.peer.refuse(error),
       event: (event) => session.wire.unnumbered(event),
       lost: (isOver) => session.lost(socket, isOver),
@@ -143,8 +158,7 @@ export class Session {
     this.hooks.onEnd(this);
   }
 
-  private receive(data: Buffer): boolean {
-    const [number, received, ...events] = clientFrame(unpackFrame(data));
+  private receive([number, received, ...events]: ClientFrame): boolean {
     const { wire } = this;
     wire.acknowledge(received);
     if (number > 0) {
@@ -173,9 +187,9 @@ export class Session {
 }
 
 /** Throws where it is no frame. Not a schema's work: there is one for every request. */
-function clientFrame(value: unknown): [frame: number, received: number, ...events: unknown[]] {
+function clientFrame(value: unknown): ClientFrame {
   if (!Array.isArray(value) || !isNumber(value[0]) || !isNumber(value[1])) throw new Error('no frame');
-  return value as [number, number, ...unknown[]];
+  return value as ClientFrame;
 }
 
 function isNumber(value: unknown): boolean {

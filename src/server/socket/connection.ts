@@ -25,8 +25,10 @@ export interface Channel {
   /** These, and all else that is held for the client. */
   readonly heldBytes: number;
   readonly holding: Holding;
-  /** Takes a message. Returns false where it made no sense to the peer; throws where it is no message at all. */
-  receive(data: Buffer): boolean;
+  /** What a message says. Throws an ApiError where there is more in it than may be, and anything else where it is none. */
+  read(data: Buffer): unknown;
+  /** Takes what a message says. Returns false where it made no sense to the peer. */
+  receive(message: unknown): boolean;
   /** No response is begun any more. */
   refuse(error: ApiError): void;
   /** Says something that belongs to no response. */
@@ -39,6 +41,11 @@ export interface Channel {
 const mostAtOnce = 32;
 /** Messages that waited are taken for so long, then others have their turn. */
 const sliceMs = 1;
+
+/** What a message of the client says, which may be anything. */
+interface Said {
+  readonly message: unknown;
+}
 
 interface Message {
   readonly data: Buffer;
@@ -96,7 +103,7 @@ export class Connection implements SocketHandlers {
     const isFirst = this.waiting.length === 0;
     if (isFirst && data.length <= quickBytes && this.taken < mostAtOnce) {
       if (this.taken++ === 0) setImmediate(this.turnEnd);
-      this.take(data, isBinary);
+      this.take(this.read(data, isBinary));
       return;
     }
     this.waiting.push({ data, isBinary });
@@ -106,13 +113,19 @@ export class Connection implements SocketHandlers {
   }
 
   private async takeByTurns(): Promise<void> {
+    const { turns } = this.hooks;
     while (this.waiting.length > 0) {
-      await this.hooks.turns.next();
+      await turns.next();
       const endMs = performance.now() + sliceMs;
       while (this.waiting.length > 0) {
-        const { data, isBinary } = this.waiting.shift()!;
-        this.take(data, isBinary);
-        if (data.length > quickBytes || performance.now() > endMs) break;
+        const { data, isBinary } = this.waiting[0]!;
+        const said = this.read(data, isBinary);
+        const isLarge = data.length > quickBytes;
+        // What the peer makes of it takes as long again.
+        if (isLarge) await turns.next();
+        // The socket may have gone meanwhile.
+        if (this.waiting.shift() !== undefined) this.take(said);
+        if (isLarge || performance.now() > endMs) break;
       }
     }
     this.socket.resume();
@@ -128,21 +141,28 @@ export class Connection implements SocketHandlers {
     return bytes;
   }
 
-  private take(data: Buffer, isBinary: boolean): void {
+  /** What a message says, or null where the client was told that it makes no sense. */
+  private read(data: Buffer, isBinary: boolean): Said | null {
     if (isBinary !== this.channel.isBinary) {
       this.socket.close(closeCode.unsupported, isBinary ? 'send text frames' : 'send binary frames');
-      return;
+      return null;
     }
-    let isGood = false;
     try {
-      isGood = this.channel.receive(data);
-    } catch {
-      if (isBinary) {
-        this.socket.close(closeCode.invalid, 'this is no frame of the protocol');
-        return;
-      }
-      this.channel.event(requestError(badRequest('This frame is no JSON.', undefined, 'invalid_json')));
+      return { message: this.channel.read(data) };
+    } catch (thrown) {
+      const error = thrown instanceof ApiError ? thrown : null;
+      if (isBinary)
+        this.socket.close(closeCode.invalid, error?.message ?? 'this is no frame of the protocol');
+      else
+        this.channel.event(
+          requestError(error ?? badRequest('This frame is no JSON.', undefined, 'invalid_json')),
+        );
+      return null;
     }
+  }
+
+  private take(said: Said | null): void {
+    const isGood = said !== null && this.channel.receive(said.message);
     if (this.channel.waitingBytes + this.socket.bufferedBytes > this.limits.waitingBytes) {
       this.socket.terminate();
       return;
