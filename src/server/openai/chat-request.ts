@@ -7,7 +7,7 @@ import { badRequest } from '../errors.js';
 import { anyObject, list } from '../list.js';
 import type { CompletionPrompt, CompletionRequest } from '../road/completion.js';
 import { defaultTokens } from '../road/drawing.js';
-import { longestTokenBytes } from '../road/prompt.js';
+import { fewestTokens } from '../road/prompt.js';
 import { thinkingVariables } from '../road/thinking.js';
 import { messages, toMessages } from './chat-messages.js';
 import { type ChatTools, toChatTools, toolFields } from './chat-tools.js';
@@ -134,7 +134,7 @@ function textOf(content: string | readonly { readonly text: string }[]): string 
 /** Once for all choices. Rejects with an ApiError on a prediction that no answer can be as long as. */
 async function predictedIds(text: string, engine: Engine, turn: EncodeTurn): Promise<readonly number[]> {
   const { context } = engine.info;
-  if (text.length > context * longestTokenBytes(engine.tokenizer))
+  if (fewestTokens(engine.tokenizer, text.length, context) > context)
     throw badRequest(`A prediction of ${text.length} characters is longer than any answer.`, 'prediction');
   return (await engine.encode(text, { bos: false, ...turn })).slice(0, context);
 }

@@ -18,7 +18,7 @@ import type {
   ServiceTier,
 } from './completion.js';
 import { Observer, observed } from './observe.js';
-import { longestTokenBytes, type PromptIds, promptIds, promptLength } from './prompt.js';
+import { fewestTokens, type PromptIds, promptIds, promptLength } from './prompt.js';
 import { type Calling, callingOf } from './tool-parser.js';
 import type { EndEvent } from './usage.js';
 
@@ -313,11 +313,8 @@ function stopList(stop: GenerateOptions['stop']): readonly string[] {
 export function requireRoom(
   { info: { context }, tokenizer }: Engine,
   prompt: CompletionPrompt,
-  tokens: number = promptLength(prompt) / longestTokenBytes(tokenizer),
+  tokens: number = fewestTokens(tokenizer, promptLength(prompt), context),
 ): void {
   if (tokens >= context)
-    throw contextOverflow(
-      { tokens: Math.floor(tokens), context },
-      prompt.kind === 'messages' ? 'messages' : 'prompt',
-    );
+    throw contextOverflow({ tokens, context }, prompt.kind === 'messages' ? 'messages' : 'prompt');
 }

@@ -5,7 +5,7 @@ import { clientGone, contextOverflow, toApiError } from '../errors.js';
 import { PRIORITIES } from './complete.js';
 import type { ServiceTier } from './completion.js';
 import { Observer } from './observe.js';
-import { longestTokenBytes } from './prompt.js';
+import { fewestTokens, longestTokenBytes } from './prompt.js';
 
 export interface EmbedRequest {
   /** Stands in logs and headers. */
@@ -107,12 +107,11 @@ async function idsOf(
 ): Promise<readonly number[]> {
   const { context } = engine.info;
   const isCut = options.truncate === true;
-  const most = longestTokenBytes(engine.tokenizer) * context;
+  const tokens = typeof input === 'string' ? fewestTokens(engine.tokenizer, input.length, context) : 0;
   // What is certain to be too long is not encoded.
-  if (typeof input === 'string' && input.length > most) {
-    if (!isCut)
-      throw contextOverflow({ tokens: Math.floor(input.length / (most / context)), context }, param);
-    return engine.encode(input.slice(0, most), { owner, signal });
+  if (typeof input === 'string' && tokens > context) {
+    if (!isCut) throw contextOverflow({ tokens, context }, param);
+    return engine.encode(input.slice(0, longestTokenBytes(engine.tokenizer) * context), { owner, signal });
   }
   const ids = typeof input === 'string' ? await engine.encode(input, { owner, signal }) : input;
   if (ids.length > context && !isCut) throw contextOverflow({ tokens: ids.length, context }, param);

@@ -109,7 +109,7 @@ export function longestTokenBytes(tokenizer: Tokenizer): number {
   let longest = longestTokens.get(tokenizer);
   if (longest === undefined) {
     // Control tokens have no bytes of their own, but a template writes their names.
-    longest = 64;
+    longest = usualBytes;
     for (let id = 0; id < tokenizer.vocabSize; id++)
       longest = Math.max(longest, tokenizer.bytesOf(id).length);
     longestTokens.set(tokenizer, longest);
@@ -118,6 +118,14 @@ export function longestTokenBytes(tokenizer: Tokenizer): number {
 }
 
 const longestTokens = new WeakMap<Tokenizer, number>();
+/** No token of most vocabularies is longer. */
+const usualBytes = 64;
+
+/** The fewest tokens that a text of so many UTF-16 units can have; 0 where that is no more than `most` at first sight. */
+export function fewestTokens(tokenizer: Tokenizer, length: number, most: number): number {
+  // To look at every token takes a quarter of a second in large vocabularies, and few texts are so long.
+  return length > most * usualBytes ? Math.floor(length / longestTokenBytes(tokenizer)) : 0;
+}
 
 /** The length in UTF-16 units of all text in a prompt, a lower bound of its bytes. */
 export function promptLength(prompt: CompletionPrompt): number {

@@ -2,7 +2,7 @@
 import type { EncodeTurn } from '../../runtime/engine/texts.js';
 import type { Engine } from '../../runtime/types.js';
 import type { CompletionPrompt } from './completion.js';
-import { longestTokenBytes, promptIds, promptLength } from './prompt.js';
+import { fewestTokens, promptIds, promptLength } from './prompt.js';
 
 /** Room that is left for an answer of unknown length, where that is no more than a quarter of the context. */
 const answerTokens = 256;
@@ -18,7 +18,7 @@ export async function leavesRoom(
 ): Promise<boolean> {
   const { context } = engine.info;
   // Certain without encoding it, which takes as long as the text is.
-  if (promptLength(prompt) > context * longestTokenBytes(engine.tokenizer)) return false;
+  if (fewestTokens(engine.tokenizer, promptLength(prompt), context) > context) return false;
   const room = Math.min(maxTokens ?? answerTokens, context >> 2);
   return (await promptIds(engine, prompt, turn)).ids.length + room <= context;
 }
