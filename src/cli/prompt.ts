@@ -40,15 +40,22 @@ async function readStdin(silenceMs: number | null): Promise<string> {
   const { stdin } = process;
   const chunks: Buffer[] = [];
   let timer: NodeJS.Timeout | undefined;
-  if (silenceMs !== null) timer = setTimeout(() => stdin.destroy(), silenceMs);
-  try {
-    for await (const chunk of stdin) {
+  await new Promise<void>((done, fail) => {
+    // Not every runtime ends a wait for the next piece when the stream is destroyed, nor can let go of it otherwise.
+    const giveUp = () => {
+      stdin.pause();
+      stdin.unref?.();
+      stdin.destroy();
+      done();
+    };
+    if (silenceMs !== null) timer = setTimeout(giveUp, silenceMs);
+    stdin.on('data', (chunk: Buffer) => {
       clearTimeout(timer);
-      chunks.push(chunk as Buffer);
-    }
-  } catch (thrown) {
-    if (!stdin.destroyed || chunks.length > 0) throw thrown;
-  }
+      chunks.push(chunk);
+    });
+    stdin.once('end', done);
+    stdin.once('error', fail);
+  });
   clearTimeout(timer);
   return decodeUtf8(Buffer.concat(chunks), 'standard input');
 }
