@@ -2,6 +2,7 @@
 import { type Crew, startThreads } from '../../runtime/engine/crew.js';
 import { createLeader, type LeaderApi, type LeaderInit } from '../../runtime/leader/leader.js';
 import { connect, expose } from '../../runtime/link.js';
+import { turns } from './turn.js';
 import type { WorkerData } from './worker-entry.js';
 
 /** A Web Worker that runs worker-entry.ts; only who bundles a page knows where that file ends up. */
@@ -46,7 +47,7 @@ export function startCrew(init: LeaderInit, startWorker: StartWorker): Promise<C
 /** One worker on the engine's own thread, for pages whose threads cannot share memory. */
 export function startAlone(init: LeaderInit): Promise<Crew> {
   const { port1, port2 } = new MessageChannel();
-  expose(createLeader(init), port2);
+  expose(createLeader(init, turns()), port2);
   const stop = (): Promise<void> => {
     port1.close();
     return Promise.resolve();

@@ -3,6 +3,7 @@
 import { createLeader, type LeaderInit } from '../../runtime/leader/leader.js';
 import { expose } from '../../runtime/link.js';
 import { instantiateKernels } from '../../runtime/program/kernels.js';
+import { turns } from './turn.js';
 
 export interface WorkerData {
   readonly worker: number;
@@ -16,7 +17,7 @@ self.addEventListener(
   ({ data }: MessageEvent<WorkerData>) => {
     const { worker, init, port } = data;
     if (port !== null) {
-      expose(createLeader(init), port);
+      expose(createLeader(init, turns()), port);
       return;
     }
     const kernels = instantiateKernels(init.module, init.memory);

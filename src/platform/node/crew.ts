@@ -2,13 +2,14 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { type Crew, startThreads } from '../../runtime/engine/crew.js';
 import type { LeaderInit } from '../../runtime/leader/leader.js';
+import { endpointOf } from './endpoint.js';
 import type { WorkerData } from './worker-entry.js';
 
 const todo = 'Load the model again.';
 
 export function startCrew(init: LeaderInit): Promise<Crew> {
   const { port1, port2 } = new MessageChannel();
-  return startThreads(port1, (lost) => {
+  return startThreads(endpointOf(port1), (lost) => {
     const threads = Array.from({ length: init.workers }, (_, worker) => {
       const port = worker === 0 ? port2 : null;
       const workerData: WorkerData = { worker, init, port };

@@ -2,6 +2,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { EngineError, ModelError } from '../../core/errors.js';
 import { connect, type Remote } from '../../runtime/link.js';
+import { endpointOf } from './endpoint.js';
 import type { SweepThreadApi } from './sweep-thread.js';
 
 export interface SweepPool {
@@ -77,7 +78,7 @@ function startThread(): Thread {
   });
   failed.catch(() => undefined);
   return {
-    api: connect<SweepThreadApi>(port1),
+    api: connect<SweepThreadApi>(endpointOf(port1)),
     failed,
     key: null,
     stop: () => {

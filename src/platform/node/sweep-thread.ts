@@ -9,6 +9,7 @@ import {
   type SweepJob,
 } from '../../fleet/search/sweep.js';
 import { expose } from '../../runtime/link.js';
+import { endpointOf } from './endpoint.js';
 
 /** A result, or why there is none: comlink would lose the class of an error. */
 export type ThreadAnswer =
@@ -38,5 +39,5 @@ expose<SweepThreadApi>(
       }
     },
   },
-  port,
+  endpointOf(port),
 );

@@ -1,8 +1,6 @@
 /** What runs in a worker thread of Node: worker 0 leads, the others help. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { createLeader, type LeaderInit } from '../../runtime/leader/leader.js';
-import { expose } from '../../runtime/link.js';
-import { instantiateKernels } from '../../runtime/program/kernels.js';
+import type { LeaderInit } from '../../runtime/leader/leader.js';
 
 export interface WorkerData {
   readonly worker: number;
@@ -13,8 +11,15 @@ export interface WorkerData {
 
 const { worker, init, port } = workerData as WorkerData;
 if (port !== null) {
-  expose(createLeader(init), port);
+  const [{ createLeader }, { expose }, { endpointOf }] = await Promise.all([
+    import('../../runtime/leader/leader.js'),
+    import('../../runtime/link.js'),
+    import('./endpoint.js'),
+  ]);
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  expose(createLeader(init, turn), endpointOf(port));
 } else {
+  const { instantiateKernels } = await import('../../runtime/program/kernels.js');
   const kernels = instantiateKernels(init.module, init.memory);
   kernels.attach(init.control, worker);
   parentPort?.postMessage('ready');

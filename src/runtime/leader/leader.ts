@@ -24,7 +24,7 @@ const warmUpTokens = 8;
 const draftMaskSteps = 500;
 /** Turns of the event loop within which a message that was announced arrives. */
 const mailTurns = 50;
-/** Turns by a channel of one's own are quick, but Node hands out many of them before it looks at another channel. */
+/** Later ones take a millisecond, for a sender that has lost its core. */
 const quickTurns = 4;
 
 /** What worker 0 needs to know of the layout. */
@@ -35,6 +35,9 @@ export interface LeaderInit extends StepperInit, SchedulerLimits {
   /** Records for copies of recurrent states, behind those of the running sequences. */
   readonly stateCopies: number;
 }
+
+/** One turn of the event loop, in which calls that have arrived are read. */
+export type Pause = () => Promise<void>;
 
 /** An input to be embedded. */
 export type EmbedJob = Pick<Job, 'request' | 'priority' | 'shareKey' | 'adapter'> & {
@@ -72,8 +75,8 @@ export interface LeaderApi {
 }
 
 /** The functions of worker 0; nothing else of it is exposed. */
-export function createLeader(init: LeaderInit): LeaderApi {
-  const leader = new Leader(init);
+export function createLeader(init: LeaderInit, pause: Pause): LeaderApi {
+  const leader = new Leader(init, pause);
   const read = <A extends unknown[], R>(call: (...args: A) => R): ((...args: A) => R) => {
     return (...args) => {
       leader.onMessage();
@@ -104,7 +107,7 @@ class Leader {
   private readonly feed: FeedWriter;
   private readonly scheduler: Scheduler;
   private readonly scratch: SamplerScratch;
-  private readonly channel = new MessageChannel();
+  private readonly pause: Pause;
   private grammars: GrammarCompiler | null = null;
   private isLooping: boolean = false;
   private hasSettled: boolean = false;
@@ -112,8 +115,9 @@ class Leader {
   /** Embeddings whose rows are all there. */
   private readonly finished: Sequence[] = [];
 
-  constructor(init: LeaderInit) {
+  constructor(init: LeaderInit, pause: Pause) {
     this.init = init;
+    this.pause = pause;
     this.stepper = new Stepper(init);
     this.feed = new FeedWriter(init.feed);
     const copies = init.stateStride > 0 ? new StateCopies(init.maxRunning, init.stateCopies) : null;
@@ -317,14 +321,6 @@ class Leader {
   onMessage(): void {
     this.messages++;
     this.missing = Math.min(this.missing, Math.max(0, this.feed.mail - this.messages));
-  }
-
-  /** One turn of the event loop. */
-  private pause(): Promise<void> {
-    return new Promise((resolve) => {
-      this.channel.port1.onmessage = () => resolve();
-      this.channel.port2.postMessage(null);
-    });
   }
 
   /** Takes what the step computed for a sequence. */
