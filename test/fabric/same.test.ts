@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Rng } from '#src/core/rng.js';
 import type { HopObserver } from '#src/fabric/cores/core.js';
+import { PORT_COUNT, type Point } from '#src/fabric/geometry.js';
 import { PROGRAMS } from '#src/fabric/programs/index.js';
 import { simulate } from '#src/fabric/simulate.js';
 import { findWafer } from '#src/machine/wafers.js';
@@ -44,15 +45,25 @@ function see(name: string, size: Size, core: 'fast' | 'plain', observed: boolean
   });
   prepared.load(new Rng(7));
   let moves = 0n;
+  let routers: readonly Point[] = [];
   const keep = (...facts: number[]): void => {
     moves += BigInt(hashOf(facts));
   };
   const observer: HopObserver = {
-    hop: (...facts) => keep(0, ...facts),
+    hop(cycle, link, ...facts) {
+      const { x, y } = routers[Math.floor(link / PORT_COUNT)]!;
+      keep(0, cycle, x, y, link % PORT_COUNT, ...facts);
+    },
     put: (...facts) => keep(1, ...facts),
     take: (...facts) => keep(2, ...facts),
   };
-  const result = simulate(prepared.mesh, observed ? { core, observer } : { core });
+  const result = simulate(prepared.mesh, {
+    core,
+    ...(observed && { observer }),
+    onTables(tables) {
+      ({ routers } = tables);
+    },
+  });
   return {
     cycles: result.cycles,
     wavelets: result.wavelets,
