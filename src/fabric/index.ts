@@ -10,7 +10,7 @@ export * from './collectives/shift.js';
 export { MARK, type Mark } from './cores/core.js';
 export type { Point, Port } from './geometry.js';
 export { elementWork, matmulWork, matvecWork } from './local/work.js';
-export { Mesh, type Route, type RouterColor } from './mesh.js';
+export { Mesh, type Route, type RouteShape } from './mesh.js';
 export {
   Buffer,
   type Color,

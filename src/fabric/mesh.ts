@@ -6,7 +6,7 @@ import { MachineError } from '../core/errors.js';
 import type { WaferMachine, WaferNumbers } from '../machine/wafers.js';
 import { waferNumbers } from '../machine/wafers.js';
 import type { Point, Port } from './geometry.js';
-import { formatPoint, neighbour, opposite } from './geometry.js';
+import { formatPoint, neighbour, opposite, PORT_COUNT, PORTS, portNumber, RAMP } from './geometry.js';
 import { type Color, Pe, type Sram } from './pe.js';
 
 /** What a router does with a color in one switch position: take from any of `rx`, give to all of `tx`. */
@@ -15,16 +15,18 @@ export interface Route {
   readonly tx: readonly Port[];
 }
 
-/** The route of one color at one router, up to four switch positions advanced by control wavelets. */
-export interface RouterColor {
-  readonly at: Point;
-  readonly color: Color;
+/** A route with its switch positions, as ports and as bits of them; PEs that route alike share one. */
+export interface RouteShape {
   readonly positions: readonly Route[];
+  readonly rx: readonly number[];
+  readonly tx: readonly number[];
   /** After the last position comes the first again; otherwise the last one stays. */
   readonly ring: boolean;
-  /** Number in the order in which the layout painted its routes. */
-  readonly order: number;
 }
+
+/** How far a search for circles has come with a route. */
+const ON_WAY = 1;
+const DONE = 2;
 
 /** The largest ones, so that the message says what to make smaller. */
 const SHOWN_BUFFERS = 4;
@@ -36,9 +38,16 @@ export class Mesh implements Sram {
   readonly height: number;
   readonly colors: Color[] = [];
   readonly pes = new Map<number, Pe>();
-  readonly routes = new Map<number, RouterColor>();
   /** Data and code of the fullest PE; known once the layout has been checked. */
   sramHighWaterBytes = 0;
+  /** Every route that differs from the others; one wafer has a few dozen. */
+  readonly shapes: RouteShape[] = [];
+  private readonly shapeIds = new Map<string | number, number>();
+  /** By PE and color: the number of its shape + 1, 0 for none. */
+  private readonly shapeAt: Uint16Array;
+  /** By PE: its colors in the order in which the layout painted them, and how many. */
+  private readonly painted: Uint8Array;
+  private readonly paintedCount: Uint8Array;
   private words = 0;
   private sram: ArrayBuffer | null = null;
 
@@ -58,6 +67,10 @@ export class Mesh implements Sram {
         todo: 'Choose a rectangle that fits the fabric, or a larger machine.',
       });
     }
+    const pes = size.width * size.height;
+    this.shapeAt = new Uint16Array(pes * this.numbers.colors);
+    this.painted = new Uint8Array(pes * this.numbers.colors);
+    this.paintedCount = new Uint8Array(pes);
   }
 
   /** The next free color; `MachineError` when the machine has no more. */
@@ -83,7 +96,30 @@ export class Mesh implements Sram {
     options: { ring?: boolean } = {},
   ): void {
     const list = 'rx' in positions ? [positions] : positions;
-    this.assertInside(at, `route of color "${color.name}"`);
+    if (!this.inside(at)) throw this.outside(at, `route of color "${color.name}"`);
+    const place = this.index(at);
+    const key = place * this.numbers.colors + color.id;
+    const shape = this.shapeOf(at, color, list, options.ring ?? false);
+    const present = this.shapeAt[key]!;
+    if (present === 0) {
+      this.shapeAt[key] = shape + 1;
+      this.painted[place * this.numbers.colors + this.paintedCount[place]!++] = color.id;
+    } else if (present !== shape + 1) {
+      throw this.wrongRoute(
+        at,
+        color,
+        `a second route, ${formatRoutes(list)}, beside ${formatRoutes(this.shapes[present - 1]!.positions)}`,
+        'one route per color and PE',
+      );
+    }
+  }
+
+  /** The number of a route's shape, which is checked when it is seen first. */
+  private shapeOf(at: Point, color: Color, list: readonly Route[], ring: boolean): number {
+    const codes = list.map(({ rx, tx }) => (bitsOf(rx) << PORT_COUNT) | bitsOf(tx));
+    const key = codes.length === 1 ? codes[0]! : `${codes.join()}${ring ? ' ring' : ''}`;
+    const known = this.shapeIds.get(key);
+    if (known !== undefined) return known;
     if (list.length < 1 || list.length > this.numbers.switchPositions) {
       throw this.wrongRoute(
         at,
@@ -93,30 +129,24 @@ export class Mesh implements Sram {
       );
     }
     for (const { rx, tx } of list) {
+      const stranger = [...rx, ...tx].find((port) => !PORTS.includes(port));
+      if (stranger !== undefined)
+        throw this.wrongRoute(at, color, `port ${JSON.stringify(stranger)}`, PORTS.join(', '));
       const back = rx.find((port) => tx.includes(port));
       if (back !== undefined || rx.length === 0 || tx.length === 0) {
         throw this.wrongRoute(at, color, `${rx.join('+')} to ${tx.join('+')}`, 'distinct inputs and outputs');
       }
     }
-    const key = this.index(at) * this.numbers.colors + color.id;
-    const present = this.routes.get(key);
-    const route = { at, color, positions: list, ring: options.ring ?? false, order: this.routes.size };
-    const same = (other: RouterColor): boolean =>
-      other.ring === route.ring && JSON.stringify(other.positions) === JSON.stringify(list);
-    if (present !== undefined && !same(present)) {
-      throw this.wrongRoute(
-        at,
-        color,
-        `a second route, ${formatRoutes(list)}, beside ${formatRoutes(present.positions)}`,
-        'one route per color and PE',
-      );
-    }
-    if (present === undefined) this.routes.set(key, route);
+    const positions = list.map(({ rx, tx }) => ({ rx: [...rx], tx: [...tx] }));
+    const [rx, tx] = [positions.map((route) => bitsOf(route.rx)), positions.map((route) => bitsOf(route.tx))];
+    const id = this.shapes.push({ positions, rx, tx, ring }) - 1;
+    this.shapeIds.set(key, id);
+    return id;
   }
 
   /** The PE at a point, made on first use; PEs never asked for cost nothing. */
   pe(at: Point): Pe {
-    this.assertInside(at, 'PE');
+    if (!this.inside(at)) throw this.outside(at, 'PE');
     const index = this.index(at);
     let pe = this.pes.get(index);
     if (pe === undefined) {
@@ -137,8 +167,19 @@ export class Mesh implements Sram {
     return y * this.width + x;
   }
 
-  routeAt(at: Point, color: Color): RouterColor | undefined {
-    return this.routes.get(this.index(at) * this.numbers.colors + color.id);
+  routeAt(at: Point, { id }: Color): RouteShape | undefined {
+    return this.shapes[this.shapeNumber(this.index(at), id)];
+  }
+
+  /** The number of a color's shape at the PE with that index, -1 for none. */
+  shapeNumber(place: number, color: number): number {
+    return this.shapeAt[place * this.numbers.colors + color]! - 1;
+  }
+
+  /** The colors that have a route at the PE with that index, in the order of the layout. */
+  colorsAt(place: number): Uint8Array {
+    const first = place * this.numbers.colors;
+    return this.painted.subarray(first, first + this.paintedCount[place]!);
   }
 
   /** Takes words of the simulator's memory for a buffer; the budget of the PE is checked in `check`. */
@@ -175,12 +216,38 @@ export class Mesh implements Sram {
         todo: 'Use more PEs, smaller tiles or a smaller element type.',
       });
     }
-    for (const route of this.routes.values()) {
-      for (const { tx } of route.positions) {
-        for (const port of tx) this.checkOutput(route, port);
+    const places = this.width * this.height;
+    const colors = this.numbers.colors;
+    for (let place = 0; place < places; place++) {
+      for (let k = 0; k < this.paintedCount[place]!; k++) {
+        const color = this.painted[place * colors + k]!;
+        for (const tx of this.shapes[this.shapeNumber(place, color)]!.tx) {
+          for (let port = 0; port < RAMP; port++) if (tx & (1 << port)) this.checkOutput(place, color, port);
+        }
       }
     }
     this.checkCircles();
+  }
+
+  /** The index of the PE behind a port, -1 for one outside the rectangle. */
+  indexBehind(place: number, port: number): number {
+    const x = place % this.width;
+    switch (port) {
+      case NORTH:
+        return place >= this.width ? place - this.width : -1;
+      case EAST:
+        return x + 1 < this.width ? place + 1 : -1;
+      case SOUTH:
+        return place + this.width < this.width * this.height ? place + this.width : -1;
+      case WEST:
+        return x > 0 ? place - 1 : -1;
+      default:
+        return place;
+    }
+  }
+
+  private pointAt(place: number): Point {
+    return { x: place % this.width, y: Math.floor(place / this.width) };
   }
 
   /**
@@ -188,78 +255,73 @@ export class Mesh implements Sram {
    * to it is kept, so that the error can name the circle.
    */
   private checkCircles(): void {
-    const done = new Set<RouterColor>();
-    for (const start of this.routes.values()) {
-      const way: { readonly route: RouterColor; readonly next: RouterColor[] }[] = [];
-      const onWay = new Set<RouterColor>();
-      const enter = (route: RouterColor): void => {
-        if (done.has(route)) return;
-        if (onWay.has(route)) {
-          const circle = way
-            .slice(way.findIndex((step) => step.route === route))
-            .map((step) => step.route.at);
+    const colors = this.numbers.colors;
+    const state = new Uint8Array(this.shapeAt.length);
+    const way: number[] = [];
+    const ports: number[] = [];
+    for (let start = 0; start < state.length; start++) {
+      if (this.shapeAt[start] === 0 || state[start] !== 0) continue;
+      state[start] = ON_WAY;
+      way.push(start);
+      ports.push(0);
+      while (way.length > 0) {
+        const key = way.at(-1)!;
+        const [place, color] = [Math.floor(key / colors), key % colors];
+        const { tx } = this.shapes[this.shapeAt[key]! - 1]!;
+        const port = ports[ports.length - 1]!++;
+        if (port === RAMP || tx.length > 1) {
+          state[key] = DONE;
+          way.pop();
+          ports.pop();
+          continue;
+        }
+        if ((tx[0]! & (1 << port)) === 0) continue;
+        const next = this.indexBehind(place, port) * colors + color;
+        if (state[next] === ON_WAY) {
+          const circle = [...way.slice(way.indexOf(next)), next].map((each) =>
+            this.pointAt(Math.floor(each / colors)),
+          );
           throw this.wrongRoute(
-            route.at,
-            route.color,
-            `a circle: ${[...circle, route.at].map((at) => formatPoint(at)).join(' to ')}`,
+            circle[0]!,
+            this.colors[color]!,
+            `a circle: ${circle.map((at) => formatPoint(at)).join(' to ')}`,
             'a way that ends at ramps',
           );
         }
-        onWay.add(route);
-        way.push({ route, next: this.onlyWaysOn(route) });
-      };
-      enter(start);
-      for (let last = way.at(-1); last !== undefined; last = way.at(-1)) {
-        const next = last.next.pop();
-        if (next !== undefined) enter(next);
-        else {
-          way.pop();
-          onWay.delete(last.route);
-          done.add(last.route);
-        }
+        if (state[next] === DONE) continue;
+        state[next] = ON_WAY;
+        way.push(next);
+        ports.push(0);
       }
     }
   }
 
-  /** Where a color goes on from a router, if no switch can ever change that. */
-  private onlyWaysOn({ at, color, positions }: RouterColor): RouterColor[] {
-    if (positions.length > 1) return [];
-    return positions[0]!.tx.flatMap((port) => {
-      const there = port === 'RAMP' ? undefined : this.routeAt(neighbour(at, port), color);
-      return there === undefined ? [] : [there];
-    });
-  }
-
-  private checkOutput({ at, color }: RouterColor, port: Port): void {
-    if (port === 'RAMP') return;
-    const next = neighbour(at, port);
-    if (!this.inside(next)) {
-      throw this.wrongRoute(
-        at,
-        color,
-        `${port} to ${formatPoint(next)}`,
-        `PEs of the ${this.width} x ${this.height} rectangle`,
-      );
-    }
-    const there = this.routeAt(next, color);
-    const from = opposite(port);
-    if (there?.positions.some(({ rx }) => rx.includes(from)) !== true) {
-      throw this.wrongRoute(
-        at,
-        color,
-        `${port} to ${formatPoint(next)}, which does not take it from ${from}`,
-        'a route that goes on',
-      );
-    }
+  private checkOutput(place: number, color: number, port: number): void {
+    const next = this.indexBehind(place, port);
+    const from = opposite(PORTS[port]!);
+    const bit = 1 << portNumber(from);
+    const shape = next < 0 ? -1 : this.shapeNumber(next, color);
+    if (shape >= 0 && this.shapes[shape]!.rx.some((rx) => rx & bit)) return;
+    const at = this.pointAt(place);
+    const there = `${PORTS[port]} to ${formatPoint(neighbour(at, PORTS[port]!))}`;
+    throw next < 0
+      ? this.wrongRoute(at, this.colors[color]!, there, `PEs of the ${this.width} x ${this.height} rectangle`)
+      : this.wrongRoute(
+          at,
+          this.colors[color]!,
+          `${there}, which does not take it from ${from}`,
+          'a route that goes on',
+        );
   }
 
   private inside({ x, y }: Point): boolean {
-    return x >= 0 && y >= 0 && x < this.width && y < this.height;
+    return (
+      Number.isInteger(x) && Number.isInteger(y) && x >= 0 && y >= 0 && x < this.width && y < this.height
+    );
   }
 
-  private assertInside(at: Point, what: string): void {
-    if (Number.isInteger(at.x) && Number.isInteger(at.y) && this.inside(at)) return;
-    throw new MachineError({
+  private outside(at: Point, what: string): MachineError {
+    return new MachineError({
       what,
       given: formatPoint(at),
       expected: `a PE of the ${this.width} x ${this.height} rectangle`,
@@ -275,6 +337,19 @@ export class Mesh implements Sram {
       todo: 'Correct the layout of the mesh program.',
     });
   }
+}
+
+const [NORTH, EAST, SOUTH, WEST] = [0, 1, 2, 3];
+
+/** Negative, like no real one, if there is no such port. */
+function bitsOf(ports: readonly Port[]): number {
+  let bits = 0;
+  for (const port of ports) {
+    const number = portNumber(port);
+    if (number < 0) return -1;
+    bits |= 1 << number;
+  }
+  return bits;
 }
 
 function formatRoutes(positions: readonly Route[]): string {

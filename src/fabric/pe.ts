@@ -186,6 +186,7 @@ export class Pe {
   /** Number among the PEs of a run that have a program; -1 for none. */
   ce = -1;
   readonly buffers: Buffer[] = [];
+  private dataBytes = 0;
   /** What runs from cycle 0. */
   main: Program | null = null;
   private executor: Executor | null = null;
@@ -215,12 +216,13 @@ export class Pe {
     }
     const buffer = new Buffer(this.mesh, this.at, name, type, length);
     this.buffers.push(buffer);
+    this.dataBytes += buffer.bytes;
     return buffer;
   }
 
   /** Data and code, in bytes. */
   get sramBytes(): number {
-    return this.buffers.reduce((sum, buffer) => sum + buffer.bytes, this.mesh.numbers.reservedBytesPerPe);
+    return this.dataBytes + this.mesh.numbers.reservedBytesPerPe;
   }
 
   attach(executor: Executor | null): void {

@@ -11,7 +11,7 @@ import { FastCore } from './cores/fast.js';
 import { PlainCore } from './cores/plain.js';
 import type { Tables } from './cores/tables.js';
 import { compile } from './cores/tables.js';
-import { formatPoint, RAMP } from './geometry.js';
+import { formatPoint, PORT_COUNT, RAMP } from './geometry.js';
 import type { Mesh } from './mesh.js';
 import type { Color, Executor, Operation, Pe, Program, Task, Work } from './pe.js';
 import { Pending } from './pe.js';
@@ -113,11 +113,13 @@ class Simulation implements Executor {
     this.inputNode = new Int32Array(this.pes.length * colors).fill(-1);
     this.outputNode = new Int32Array(this.pes.length * colors).fill(-1);
     this.taker = new Int32Array(this.pes.length * colors);
-    for (const [id, { router, color, inputs, outputs }] of this.tables.nodes.entries()) {
-      const ce = this.tables.ceOfRouter[router]!;
+    const { nodes, ceOfRouter } = this.tables;
+    for (let id = 0; id < nodes.count; id++) {
+      const ce = ceOfRouter[nodes.router[id]!]!;
       if (ce < 0) continue;
-      if (outputs[RAMP]! >= 0) this.inputNode[ce * colors + color] = id;
-      if (inputs[RAMP]! >= 0) this.outputNode[ce * colors + color] = id;
+      const place = ce * colors + nodes.color[id]!;
+      if (nodes.outputs[id * PORT_COUNT + RAMP]! >= 0) this.inputNode[place] = id;
+      if (nodes.inputs[id * PORT_COUNT + RAMP]! >= 0) this.outputNode[place] = id;
     }
     this.free = new Uint8Array(this.pes.length).fill((1 << microthreads) - 1);
     options.onTables?.(this.tables);

@@ -126,7 +126,7 @@ function describeTask({ pe, name }: { readonly pe: Pe; readonly name: string }):
 
 function describeQueues(tables: Tables, core: FabricCore): string[] {
   return core.contents().map(({ node, where, words }: QueueContent) => {
-    const { router, color } = tables.nodes[node]!;
+    const [router, color] = [tables.nodes.router[node]!, tables.nodes.color[node]!];
     const place = where === 'CE' ? 'CE input' : `input ${PORTS[where]}`;
     const shown = words.slice(0, 3).map((word) => `0x${(word >>> 0).toString(16).padStart(8, '0')}`);
     const more = words.length > shown.length ? ', ...' : '';

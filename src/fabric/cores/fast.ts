@@ -7,19 +7,20 @@
  * A queue is one cache line of 16 words, the wavelets of a link's queue among them; a router is another line.
  */
 
-import { RAMP } from '../geometry.js';
+import { PORT_COUNT, RAMP } from '../geometry.js';
 import { foldWord } from '../local/f16.js';
 import type { CoreOptions, Counters, FabricCore, HopObserver, QueueContent, VectorOp } from './core.js';
 import { FOLD, MARK, THREADS } from './core.js';
 import { Leaper } from './leap.js';
 import { contents, counters, inFlight, linkLoads, type Packed, pack } from './packed.js';
-import type { Tables } from './tables.js';
+import { shapeOf, type Tables } from './tables.js';
 import {
   ALU_COUNT,
   ALU_USED,
   AWAKE,
   CAPACITY,
   CE_LINE,
+  FAN_LINE,
   FIRST_QUEUE,
   FOLDING,
   GROUPS,
@@ -38,12 +39,14 @@ import {
   POPS,
   PUSHES,
   RAMP_USED,
+  READY,
   RING,
   SENDER,
   SHUT,
   STORE,
   TAKER,
   THREAD_MASK,
+  WAITERS,
   WRAP,
 } from './words.js';
 
@@ -74,7 +77,7 @@ export class FastCore implements FabricCore {
   /** Rows of 8: how many queues, and their offsets. */
   readonly fan: Int32Array;
   private readonly packed: Packed;
-  private readonly position: Int32Array;
+  private readonly position: Uint8Array;
   /** When observed: the number of the wavelet in each place of `q`. */
   private readonly identity: Float64Array;
   private readonly sent: Float64Array;
@@ -91,7 +94,8 @@ export class FastCore implements FabricCore {
   private eventCount = 0;
   /** Not 0 when something waits that may move next cycle, so that the last step may not repeat. */
   private restless = 1;
-  private readonly leaper: Leaper;
+  /** Made when there is something to leap over. */
+  private leaper: Leaper | null = null;
   private patience = 0;
   private failures = 0;
 
@@ -113,13 +117,13 @@ export class FastCore implements FabricCore {
     this.ces = packed.ces;
     this.ops = packed.ops;
     this.fan = packed.fan;
-    this.position = new Int32Array(tables.nodes.length);
-    for (let node = 0; node < tables.nodes.length; node++) this.openInputs(node);
+    const { count } = tables.nodes;
+    this.position = new Uint8Array(count);
+    for (let node = 0; node < count; node++) if (packed.rowOf[node]! >= 0) this.openInputs(node);
     this.identity = new Float64Array(this.observer === null ? 0 : packed.q.length);
     this.sent = new Float64Array(this.observer === null ? 0 : tables.ces);
-    const lines = packed.tableOf.length;
+    const lines = tables.queues.count;
     this.events = new Int32Array(lines + tables.ces * THREADS);
-    this.leaper = new Leaper(this, lines, tables.ces);
     this.routerList = new Int32Array(tables.routers.length);
     this.routerNext = new Int32Array(tables.routers.length);
     this.ceList = new Int32Array(tables.ces + 1);
@@ -127,12 +131,11 @@ export class FastCore implements FabricCore {
   }
 
   start(slot: number, op: VectorOp): void {
-    const { nodes } = this.tables;
+    const { inputs, outputs } = this.tables.nodes;
     const { ops } = this;
-    const { offsetOf } = this.packed;
     const o = slot * CE_LINE;
-    ops[o + INPUT] = op.input < 0 ? -1 : offsetOf[nodes[op.input]!.outputs[RAMP]!]!;
-    ops[o + OUTPUT] = op.output < 0 ? -1 : offsetOf[nodes[op.output]!.inputs[RAMP]!]!;
+    ops[o + INPUT] = op.input < 0 ? -1 : outputs[op.input * PORT_COUNT + RAMP]! * LINE;
+    ops[o + OUTPUT] = op.output < 0 ? -1 : inputs[op.output * PORT_COUNT + RAMP]! * LINE;
     ops[o + OFFSET] = op.offset;
     ops[o + LEFT] = op.count;
     ops[o + FOLDING] = op.fold;
@@ -141,6 +144,7 @@ export class FastCore implements FabricCore {
     this.restless = 1;
     const c = (slot >> 3) * CE_LINE;
     this.ces[c + THREAD_MASK]! |= 1 << (slot & 7);
+    this.ces[c + READY]! |= 1 << (slot & 7);
     if (this.ces[c + AWAKE] === 0) this.wakeCe(c);
   }
 
@@ -160,6 +164,7 @@ export class FastCore implements FabricCore {
       this.patience--;
       return 0;
     }
+    this.leaper ??= new Leaper(this, this.tables.queues.count, this.tables.ces);
     const cycles = this.leaper.leap(this.events, this.eventCount, this.now, most);
     if (cycles === 0) {
       this.failures = Math.min(this.failures + 1, MAX_PATIENCE);
@@ -258,10 +263,12 @@ export class FastCore implements FabricCore {
     }
     q[i + POPS] = pops + 1;
     q[i + POPPED] = now;
-    if (pops + 1 === q[i + PUSHES]) routers[r + MASK + (place >> 5)]! &= ~(1 << (place & 31));
-    this.wakeSender(q[i + SENDER]!);
+    const held = q[i + PUSHES]! - pops;
+    if (held === 1) routers[r + MASK + (place >> 5)]! &= ~(1 << (place & 31));
+    // Only a full queue has somebody waiting for a place.
+    if (held >= q[i + CAPACITY]!) this.wakeSender(i);
     this.events[this.eventCount++] = i;
-    if ((stamp & 3) !== 0) this.turn(this.tables.queues[this.packed.tableOf[i >> 4]!]!.node);
+    if ((stamp & 3) !== 0) this.turn(this.tables.queues.node[i >> 4]!);
     return MOVED;
   }
 
@@ -286,7 +293,7 @@ export class FastCore implements FabricCore {
     } else {
       const ready = now + q[o + LATENCY]!;
       if (ready > this.lastReady) this.lastReady = ready;
-      if (this.ces[-1 - taker + AWAKE] === 0) this.wakeCe(-1 - taker);
+      if (q[o + WAITERS] !== 0) this.wakeThreads(o, -1 - taker);
     }
     if (this.observer !== null && from >= 0) this.observe(o, at, from, word);
   }
@@ -302,7 +309,7 @@ export class FastCore implements FabricCore {
     let moved = 0;
     for (let n = 0; n < count; n++) {
       const c = list[n]!;
-      const active = ces[c + THREAD_MASK]!;
+      const active = ces[c + READY]!;
       let answer = ASLEEP;
       const turn = now & 7;
       const early = (active >>> turn) << turn;
@@ -334,7 +341,7 @@ export class FastCore implements FabricCore {
     let at = 0;
     if (input >= 0) {
       const pops = q[input + POPS]!;
-      if (pops === q[input + PUSHES]) return ASLEEP;
+      if (pops === q[input + PUSHES]) return this.sleep(c, thread, input);
       at = q[input + RING]! + ((pops & q[input + WRAP]!) << 1);
       if (q[at + 1]! >> 2 > now) return SOON;
     }
@@ -343,7 +350,7 @@ export class FastCore implements FabricCore {
       const held = q[output + PUSHES]! - q[output + POPS]!;
       if (q[output + POPPED] === now) {
         if (held + 1 >= q[output + CAPACITY]!) return SOON;
-      } else if (held >= q[output + CAPACITY]!) return ASLEEP;
+      } else if (held >= q[output + CAPACITY]!) return this.sleep(c, thread, output);
     }
     if (fold !== FOLD.copy) {
       if (ces[c + ALU_USED] === now) return SOON;
@@ -362,9 +369,10 @@ export class FastCore implements FabricCore {
       }
       if (ops[s + STORE] !== 0) words[offset] = word;
       if (this.observer !== null) this.observeTake(c, input, at);
-      q[input + POPS]!++;
+      const pops = q[input + POPS]!;
+      q[input + POPS] = pops + 1;
       q[input + POPPED] = now;
-      this.wakeSender(q[input + SENDER]!);
+      if (q[input + PUSHES]! - pops >= q[input + CAPACITY]!) this.wakeSender(input);
     } else {
       word = words[offset]!;
     }
@@ -381,20 +389,36 @@ export class FastCore implements FabricCore {
     this.events[this.eventCount++] = -1 - s;
     if (left === 0) {
       ces[c + THREAD_MASK]! &= ~(1 << thread);
+      ces[c + READY]! &= ~(1 << thread);
       this.ended.push(c + thread);
     }
     return MOVED;
   }
 
-  private wakeSender(sender: number): void {
-    if (sender >= 0) {
-      if (this.routers[sender + AWAKE] === 0) {
-        this.routers[sender + AWAKE] = 1;
-        this.routerNext[this.routerNextCount++] = sender;
-      }
-    } else if (this.ces[-1 - sender + AWAKE] === 0) {
-      this.wakeCe(-1 - sender);
-    }
+  /** A thread waits for something to come into a queue, or for a place in it. */
+  private sleep(c: number, thread: number, queue: number): number {
+    this.ces[c + READY]! &= ~(1 << thread);
+    this.q[queue + WAITERS]! |= 1 << thread;
+    return ASLEEP;
+  }
+
+  private wakeThreads(queue: number, c: number): void {
+    this.ces[c + READY]! |= this.q[queue + WAITERS]!;
+    this.q[queue + WAITERS] = 0;
+    if (this.ces[c + AWAKE] === 0) this.wakeCe(c);
+  }
+
+  /** Whoever fills a queue that has a place again. */
+  private wakeSender(queue: number): void {
+    const sender = this.q[queue + SENDER]!;
+    if (sender >= 0) this.wakeRouter(sender);
+    else if (this.q[queue + WAITERS] !== 0) this.wakeThreads(queue, -1 - sender);
+  }
+
+  private wakeRouter(r: number): void {
+    if (this.routers[r + AWAKE] !== 0) return;
+    this.routers[r + AWAKE] = 1;
+    this.routerNext[this.routerNextCount++] = r;
   }
 
   private wakeCe(c: number): void {
@@ -404,21 +428,24 @@ export class FastCore implements FabricCore {
 
   turn(node: number): void {
     this.restless = 1;
-    const { rx, ring, router } = this.tables.nodes[node]!;
+    const { rx, ring } = shapeOf(this.tables, node);
     const next = this.position[node]! + 1;
     this.position[node] = next < rx.length ? next : ring ? 0 : rx.length - 1;
-    this.openInputs(node);
+    if (this.packed.rowOf[node]! >= 0) this.openInputs(node);
     // A queue that was shut may be open now.
-    this.wakeSender(router * LINE);
+    this.wakeRouter(this.tables.nodes.router[node]! * LINE);
   }
 
+  /** Lets the inputs of a node's switch position through, and shuts the others. */
   private openInputs(node: number): void {
-    const { rx, inputs } = this.tables.nodes[node]!;
+    const { inputs } = this.tables.nodes;
     const position = this.position[node]!;
-    const row = node * 4 + position;
-    const out = this.fan[row * 8] === 1 ? this.fan[row * 8 + 1]! : -2 - row;
-    for (const [port, id] of inputs.entries()) {
-      if (id >= 0) this.q[this.packed.offsetOf[id]! + OUT] = rx[position]! & (1 << port) ? out : SHUT;
+    const row = this.packed.rowOf[node]! + position;
+    const out = this.fan[row * FAN_LINE] === 1 ? this.fan[row * FAN_LINE + 1]! : -2 - row;
+    const open = shapeOf(this.tables, node).rx[position]!;
+    for (let port = 0; port < PORT_COUNT; port++) {
+      const queue = inputs[node * PORT_COUNT + port]!;
+      if (queue >= 0) this.q[queue * LINE + OUT] = open & (1 << port) ? out : SHUT;
     }
   }
 
@@ -437,13 +464,14 @@ export class FastCore implements FabricCore {
   }
 
   private colorOf(queue: number): number {
-    return this.tables.nodes[this.tables.queues[this.packed.tableOf[queue / LINE]!]!.node]!.color;
+    const { nodes, queues } = this.tables;
+    return nodes.color[queues.node[queue / LINE]!]!;
   }
 
   private observe(o: number, at: number, from: number, word: number): void {
-    const { node, link } = this.tables.queues[this.packed.tableOf[o / LINE]!]!;
+    const link = this.tables.queues.link[o / LINE]!;
     this.identity[at] = this.identity[from]!;
-    this.observer?.hop(this.now, link, this.tables.nodes[node]!.color, word, this.identity[from]!);
+    this.observer?.hop(this.now, link, this.colorOf(o), word, this.identity[from]!);
   }
 
   aluCycles(ce: number): number {
@@ -464,7 +492,7 @@ export class FastCore implements FabricCore {
   }
 
   inFlight(): number {
-    return inFlight(this.packed);
+    return inFlight(this.tables, this.packed);
   }
 
   contents(): QueueContent[] {

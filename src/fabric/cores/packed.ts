@@ -1,15 +1,16 @@
 /** The tables of a mesh packed into the typed arrays of the fast core, and what can be read out of them. */
 
-import { PORT_COUNT } from '../geometry.js';
+import { PORT_COUNT, RAMP } from '../geometry.js';
 import type { Counters, QueueContent } from './core.js';
 import { THREADS } from './core.js';
 import type { Tables } from './tables.js';
-import { CE_PORT } from './tables.js';
+import { CE_PORT, shapeOf } from './tables.js';
 import {
   ALU_USED,
   AWAKE,
   CAPACITY,
   CE_LINE,
+  FAN_LINE,
   FIRST_QUEUE,
   GROUPS,
   LATENCY,
@@ -17,6 +18,7 @@ import {
   LINK,
   MASK,
   NEVER,
+  OUT,
   OWN_RING,
   PLACE,
   POPPED,
@@ -25,8 +27,10 @@ import {
   RAMP_USED,
   RING,
   SENDER,
+  SHUT,
   TAKER,
   USED,
+  WAITERS,
   WRAP,
 } from './words.js';
 
@@ -36,15 +40,22 @@ export interface Packed {
   readonly routers: Int32Array;
   readonly ces: Int32Array;
   readonly ops: Int32Array;
-  /** Rows of 8, one per node and switch position: how many queues wavelets go to, and their offsets. */
+  /** Rows of 8, one per switch position of a node with several or with several outputs: how many queues, and their offsets. */
   readonly fan: Int32Array;
-  /** Offset of each queue of the tables, and the other way round by line. */
-  readonly offsetOf: Int32Array;
-  readonly tableOf: Int32Array;
+  /** First of a node's rows, -1 for a node that gives to one queue for ever. */
+  readonly rowOf: Int32Array;
 }
 
+/** Queues that a CE fills or empties keep who waits for them where others have their ring. */
+const isAtCe = (port: number): boolean => port === RAMP || port === CE_PORT;
+
+const ringWords = (capacity: number): number => 2 << (32 - Math.clz32(capacity - 1));
+
+const fitsLine = (capacity: number, port: number): boolean => capacity <= 2 && !isAtCe(port);
+
 export function pack(tables: Tables): Packed {
-  const { queues, nodes, ceOfRouter, queuesOfRouter } = tables;
+  const { queues, nodes, ceOfRouter, firstQueue } = tables;
+  const { rowOf, fan } = fansOf(tables);
   const routers = new Int32Array(tables.routers.length * LINE).fill(NEVER);
   // One CE more than there are: the sink of ramps behind which no program runs.
   const ces = new Int32Array((tables.ces + 1) * CE_LINE);
@@ -52,103 +63,127 @@ export function pack(tables: Tables): Packed {
     ces[ce * CE_LINE + RAMP_USED] = NEVER;
     ces[ce * CE_LINE + ALU_USED] = NEVER;
   }
-
-  // Queues of one router stand side by side; those of the CEs come last.
-  const offsetOf = new Int32Array(queues.length);
-  const tableOf = new Int32Array(queues.length);
-  let lines = 0;
-  const settle = (id: number): void => {
-    offsetOf[id] = lines * LINE;
-    tableOf[lines++] = id;
-  };
-  for (const [router, own] of queuesOfRouter.entries()) {
+  for (let router = 0; router < tables.routers.length; router++) {
     const r = router * LINE;
     routers[r + AWAKE] = 0;
-    routers[r + FIRST_QUEUE] = lines;
-    routers[r + GROUPS] = Math.ceil(own.length / 32);
+    routers[r + FIRST_QUEUE] = firstQueue[router]!;
+    routers[r + GROUPS] = Math.ceil((firstQueue[router + 1]! - firstQueue[router]!) / 32);
     routers.fill(0, r + MASK, r + LINE);
-    for (const id of own) settle(id);
   }
-  for (const [id, { port }] of queues.entries()) if (port === CE_PORT) settle(id);
 
-  const sizes = queues.map(({ capacity }) => 2 ** Math.ceil(Math.log2(capacity)));
-  const pool = sizes.reduce((sum, size) => sum + (size > 2 ? size * 2 : 0), 0);
-  const q = new Int32Array(lines * LINE + pool);
-  let ring = lines * LINE;
-  for (const [id, queue] of queues.entries()) {
-    const i = offsetOf[id]!;
-    const { router } = nodes[queue.node]!;
-    const ce = ceOfRouter[router]! < 0 ? tables.ces : ceOfRouter[router]!;
-    const behindCe = -1 - ce * CE_LINE;
-    const size = sizes[id]!;
+  let pool = 0;
+  for (let id = 0; id < queues.count; id++) {
+    if (!fitsLine(queues.capacity[id]!, queues.port[id]!)) pool += ringWords(queues.capacity[id]!);
+  }
+  const q = new Int32Array(queues.count * LINE + pool);
+  let ring = queues.count * LINE;
+  for (let id = 0; id < queues.count; id++) {
+    const i = id * LINE;
+    const [node, port, capacity, link] = [
+      queues.node[id]!,
+      queues.port[id]!,
+      queues.capacity[id]!,
+      queues.link[id]!,
+    ];
+    const router = nodes.router[node]!;
+    const ce = ceOfRouter[router]!;
+    const behindCe = -1 - (ce < 0 ? tables.ces : ce) * CE_LINE;
     q[i + POPPED] = NEVER;
-    q[i + CAPACITY] = queue.capacity;
-    q[i + WRAP] = size - 1;
-    q[i + LINK] = queue.link < 0 ? 0 : linkWord(queue.link);
-    q[i + TAKER] = queue.port === CE_PORT ? behindCe : router * LINE;
-    q[i + PLACE] = i / LINE - routers[router * LINE + FIRST_QUEUE]!;
-    q[i + LATENCY] = queue.latency;
-    q[i + SENDER] = queue.link < 0 ? behindCe : Math.floor(queue.link / PORT_COUNT) * LINE;
-    q[i + RING] = size > 2 ? ring : i + OWN_RING;
-    if (size > 2) ring += size * 2;
+    q[i + CAPACITY] = capacity;
+    q[i + WRAP] = ringWords(capacity) / 2 - 1;
+    q[i + LINK] = link < 0 ? 0 : linkWord(link);
+    q[i + TAKER] = port === CE_PORT ? behindCe : router * LINE;
+    q[i + PLACE] = port === CE_PORT ? 0 : id - firstQueue[router]!;
+    q[i + LATENCY] = queues.latency[id]!;
+    q[i + SENDER] = link < 0 ? behindCe : Math.floor(link / PORT_COUNT) * LINE;
+    if (fitsLine(capacity, port)) q[i + RING] = i + OWN_RING;
+    else {
+      q[i + RING] = ring;
+      ring += ringWords(capacity);
+      q[i + WAITERS] = 0;
+    }
+    if (port !== CE_PORT) q[i + OUT] = rowOf[node]! < 0 ? onlyOutput(tables, node) : SHUT;
   }
+  return { q, routers, ces, ops: new Int32Array(tables.ces * THREADS * CE_LINE), fan, rowOf };
+}
 
-  const fan = new Int32Array(nodes.length * 4 * 8);
-  for (const [node, { tx, outputs }] of nodes.entries()) {
-    for (const [position, mask] of tx.entries()) {
-      const row = (node * 4 + position) * 8;
+function onlyOutput({ nodes }: Tables, node: number): number {
+  for (let port = 0; port < PORT_COUNT; port++) {
+    const queue = nodes.outputs[node * PORT_COUNT + port]!;
+    if (queue >= 0) return queue * LINE;
+  }
+  return SHUT;
+}
+
+function fansOf(tables: Tables): Pick<Packed, 'fan' | 'rowOf'> {
+  const { nodes, shapes } = tables;
+  const simple = shapes.map(({ tx }) => tx.length === 1 && (tx[0]! & (tx[0]! - 1)) === 0);
+  const rowOf = new Int32Array(nodes.count).fill(-1);
+  let rows = 0;
+  for (let node = 0; node < nodes.count; node++) {
+    const shape = nodes.shape[node]!;
+    if (simple[shape]) continue;
+    rowOf[node] = rows;
+    rows += shapes[shape]!.tx.length;
+  }
+  const fan = new Int32Array(rows * FAN_LINE);
+  for (let node = 0; node < nodes.count; node++) {
+    if (rowOf[node]! < 0) continue;
+    for (const [position, mask] of shapeOf(tables, node).tx.entries()) {
+      const row = (rowOf[node]! + position) * FAN_LINE;
       for (let port = 0; port < PORT_COUNT; port++) {
-        if (mask & (1 << port)) fan[row + ++fan[row]!] = offsetOf[outputs[port]!]!;
+        if (mask & (1 << port)) fan[row + ++fan[row]!] = nodes.outputs[node * PORT_COUNT + port]! * LINE;
       }
     }
   }
-  return { q, routers, ces, ops: new Int32Array(tables.ces * THREADS * CE_LINE), fan, offsetOf, tableOf };
+  return { fan, rowOf };
 }
 
 function linkWord(link: number): number {
   return Math.floor(link / PORT_COUNT) * LINE + USED + (link % PORT_COUNT);
 }
 
-export function linkLoads(tables: Tables, { q, offsetOf }: Packed): Float64Array {
+export function linkLoads(tables: Tables, { q }: Packed): Float64Array {
   const loads = new Float64Array(tables.routers.length * PORT_COUNT);
-  for (const [id, { link }] of tables.queues.entries()) {
-    if (link >= 0) loads[link]! += q[offsetOf[id]! + PUSHES]!;
-  }
+  const { count, link } = tables.queues;
+  for (let id = 0; id < count; id++) if (link[id]! >= 0) loads[link[id]!]! += q[id * LINE + PUSHES]!;
   return loads;
 }
 
-export function counters(tables: Tables, { q, offsetOf }: Packed): Counters {
+export function counters({ queues }: Tables, { q }: Packed): Counters {
   let injected = 0;
   let delivered = 0;
   let forwarded = 0;
   let hops = 0;
   let ramps = 0;
-  for (const [id, { link, port }] of tables.queues.entries()) {
-    const i = offsetOf[id]!;
-    if (link < 0) injected += q[i + PUSHES]!;
-    else if (port === CE_PORT) ramps += q[i + PUSHES]!;
-    else hops += q[i + PUSHES]!;
-    if (port === CE_PORT) delivered += q[i + POPS]!;
-    else forwarded += q[i + POPS]!;
+  for (let id = 0; id < queues.count; id++) {
+    const [pushes, pops] = [q[id * LINE + PUSHES]!, q[id * LINE + POPS]!];
+    if (queues.link[id]! < 0) injected += pushes;
+    else if (queues.port[id] === CE_PORT) ramps += pushes;
+    else hops += pushes;
+    if (queues.port[id] === CE_PORT) delivered += pops;
+    else forwarded += pops;
   }
   return { injected, delivered, hops, copied: hops + ramps - forwarded };
 }
 
-export function inFlight({ q, offsetOf }: Packed): number {
+export function inFlight({ queues }: Tables, { q }: Packed): number {
   let held = 0;
-  for (const i of offsetOf) held += q[i + PUSHES]! - q[i + POPS]!;
+  for (let i = 0; i < queues.count * LINE; i += LINE) held += q[i + PUSHES]! - q[i + POPS]!;
   return held;
 }
 
-export function contents(tables: Tables, { q, offsetOf }: Packed): QueueContent[] {
+export function contents({ queues }: Tables, { q }: Packed): QueueContent[] {
   const found: QueueContent[] = [];
-  for (const [id, { node, port }] of tables.queues.entries()) {
-    const i = offsetOf[id]!;
+  for (let id = 0; id < queues.count; id++) {
+    const i = id * LINE;
     const words: number[] = [];
     for (let n = q[i + POPS]!; n < q[i + PUSHES]!; n++) {
       words.push(q[q[i + RING]! + ((n & q[i + WRAP]!) << 1)]!);
     }
-    if (words.length > 0) found.push({ node, where: port === CE_PORT ? 'CE' : port, words });
+    const port = queues.port[id]!;
+    if (words.length > 0)
+      found.push({ node: queues.node[id]!, where: port === CE_PORT ? 'CE' : port, words });
   }
   return found;
 }

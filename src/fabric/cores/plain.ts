@@ -8,8 +8,7 @@ import { PORT_COUNT, RAMP } from '../geometry.js';
 import { foldWord } from '../local/f16.js';
 import type { CoreOptions, Counters, FabricCore, QueueContent, VectorOp } from './core.js';
 import { FOLD, MARK, THREADS } from './core.js';
-import type { NodeTable, Tables } from './tables.js';
-import { CE_PORT } from './tables.js';
+import { CE_PORT, shapeOf, type Tables } from './tables.js';
 
 interface Wavelet {
   readonly word: number;
@@ -27,7 +26,15 @@ interface Queue {
   readonly wavelets: Wavelet[];
 }
 
-interface Node extends NodeTable {
+interface Node {
+  readonly router: number;
+  readonly color: number;
+  readonly rx: readonly number[];
+  readonly tx: readonly number[];
+  readonly ring: boolean;
+  /** Queue before each input port and behind each output port, or -1. */
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
   position: number;
 }
 
@@ -67,8 +74,23 @@ export class PlainCore implements FabricCore {
     this.tables = tables;
     this.options = options;
     this.words = new Int32Array(memory);
-    this.nodes = tables.nodes.map((node) => ({ ...node, position: 0 }));
-    this.queues = tables.queues.map((queue) => ({ ...queue, wavelets: [] }));
+    const { nodes, queues } = tables;
+    this.nodes = Array.from({ length: nodes.count }, (_, id) => ({
+      ...shapeOf(tables, id),
+      router: nodes.router[id]!,
+      color: nodes.color[id]!,
+      inputs: [...nodes.inputs.subarray(id * PORT_COUNT, (id + 1) * PORT_COUNT)],
+      outputs: [...nodes.outputs.subarray(id * PORT_COUNT, (id + 1) * PORT_COUNT)],
+      position: 0,
+    }));
+    this.queues = Array.from({ length: queues.count }, (_, id) => ({
+      node: queues.node[id]!,
+      port: queues.port[id]!,
+      capacity: queues.capacity[id]!,
+      latency: queues.latency[id]!,
+      link: queues.link[id]!,
+      wavelets: [],
+    }));
     this.visits = Int32Array.from(tables.routers, (_, router) => router);
     this.loads = new Float64Array(tables.routers.length * PORT_COUNT);
     this.alu = new Float64Array(tables.ces);
@@ -121,8 +143,9 @@ export class PlainCore implements FabricCore {
   private decideRouter(router: number): Move[] {
     const moves: Move[] = [];
     const links = new Set<number>();
-    for (const id of this.inTurn(this.tables.queuesOfRouter[router]!, 32)) {
-      const from = this.queues[id]!;
+    const { firstQueue } = this.tables;
+    const own = this.queues.slice(firstQueue[router], firstQueue[router + 1]);
+    for (const from of this.inTurn(own, 32)) {
       const node = this.nodes[from.node]!;
       const head = from.wavelets[0];
       if (head === undefined || head.ready > this.now) continue;

@@ -21,6 +21,8 @@ export const SENDER = 10;
 /** Offset of the wavelets: pairs of payload and `ready cycle * 4 + mark`. */
 export const RING = 11;
 export const OWN_RING = 12;
+/** Where a CE fills or empties the queue, so that its ring lies elsewhere: bits of the threads that wait for it. */
+export const WAITERS = 12;
 export const SHUT = -1;
 export const LINE = 16;
 
@@ -38,6 +40,8 @@ export const THREAD_MASK = 1;
 export const RAMP_USED = 2;
 export const ALU_USED = 3;
 export const ALU_COUNT = 4;
+/** Bits of the threads that may act: those that do not wait for a queue. */
+export const READY = 5;
 export const CE_LINE = 8;
 export const INPUT = 0;
 export const OUTPUT = 1;
@@ -46,5 +50,8 @@ export const LEFT = 3;
 export const FOLDING = 4;
 export const STORE = 5;
 export const LAST_MARK = 6;
+
+/** Words of a row of the multicast table: how many queues, and their offsets. */
+export const FAN_LINE = 8;
 
 export const NEVER = -1;

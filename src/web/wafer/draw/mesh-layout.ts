@@ -1,7 +1,7 @@
 /** What stands still while a mesh program runs: queues, routes, and what lies in the SRAM of every PE. */
 
 import type { Tables } from '../../../fabric/cores/tables.js';
-import { CE_PORT } from '../../../fabric/cores/tables.js';
+import { CE_PORT, shapeOf } from '../../../fabric/cores/tables.js';
 import { PORT_COUNT } from '../../../fabric/geometry.js';
 import type { Mesh } from '../../../fabric/mesh.js';
 import type { ElementType } from '../../../fabric/pe.js';
@@ -51,13 +51,17 @@ export function layoutOf(mesh: Mesh, tables: Tables): Layout {
   });
   const colors = tables.colors.length;
   const capacities = new Uint16Array(tables.routers.length * PLACES * colors);
-  for (const { node, port, capacity } of tables.queues) {
-    const { router, color } = tables.nodes[node]!;
+  const { nodes, queues } = tables;
+  for (let queue = 0; queue < queues.count; queue++) {
+    const [node, port] = [queues.node[queue]!, queues.port[queue]!];
     // Ports of inputs are 0 to 4, the queue before the CE is the sixth place.
-    const place = router * PLACES + (port === CE_PORT ? PORT_COUNT : port);
-    capacities[place * colors + color] = capacity;
+    const place = nodes.router[node]! * PLACES + (port === CE_PORT ? PORT_COUNT : port);
+    capacities[place * colors + nodes.color[node]!] = queues.capacity[queue]!;
   }
-  const routes = tables.nodes.map(({ router, color, rx, tx }) => ({ router, color, rx, tx }));
+  const routes = Array.from({ length: nodes.count }, (_, node) => {
+    const { rx, tx } = shapeOf(tables, node);
+    return { router: nodes.router[node]!, color: nodes.color[node]!, rx, tx };
+  });
   return {
     clockHz,
     rampLatencyCycles,
