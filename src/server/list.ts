@@ -1,5 +1,6 @@
 /** Lists in bodies, which tell of their first wrong element alone: an issue takes hundreds of times its bytes. */
 import { z } from 'zod';
+import { badRequest } from './errors.js';
 import { mostNames } from './gate/shape.js';
 
 export interface ListBounds {
@@ -65,6 +66,13 @@ export const anyObject = z.custom<Record<string, unknown>>(
 /** Turns of a conversation, and tools: both are looked through for each other. */
 export const mostTurns = 10_000;
 export const mostTools = 1_000;
+
+/** Throws an ApiError for a conversation of so many, what is kept of it included. */
+export function requireTurns(count: number, param: string): void {
+  if (count > mostTurns)
+    throw badRequest(`The conversation has ${count} items, at most ${mostTurns}: begin a new one.`, param);
+}
+
 /** Pairs of a token and its bias, as many as names in an object. */
 export const mostBiases = mostNames;
 /** UTF-16 units of one stop string: each takes some hundred bytes while the answer runs. */

@@ -92,7 +92,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const models = new Models(
     [{ ...options.model, load: options.load }, ...(options.models ?? [])],
     options,
-    { ...DEFAULT_POOL, maxWaiting: admission.interactive.maxInFlight, ...options.pool },
+    { ...DEFAULT_POOL, maxWaiting: admission.interactive.maxInFlight, parts: keys.parts, ...options.pool },
     log,
   );
   const first = models.served[0]!;
@@ -115,7 +115,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     origins,
     metrics: createMetrics(models),
     turns: new Turns(),
-    memory: new Memory(limits.memoryBytes, (options.keys?.length ?? 0) > 1 ? 2 : 1),
+    memory: new Memory(limits.memoryBytes, keys.parts),
     limits,
     log,
     reasoning: options.reasoning ?? 'split',

@@ -43,9 +43,9 @@ export function registerRerank(app: FastifyInstance, all: ServerContext): void {
       const { isRanker } = engine.info.embedding;
       const asker = askerOf(request);
       const signal = clientSignal(request, reply);
-      const inputs = isRanker
-        ? await pairs(engine, body.query, texts, { owner: asker.caller, signal })
-        : [body.query, ...texts];
+      const { query } = body;
+      if (isRanker) requirePairs(query, texts, context.limits.bodyBytes);
+      const inputs = isRanker ? (turn: EncodeTurn) => pairs(engine, query, texts, turn) : [query, ...texts];
       const asked = { ...asker, inputs, options: { normalize: !isRanker }, param };
       const { embeddings, promptTokens } = await embed(context, asked, signal);
       const scores = isRanker ? embeddings.map(classified) : similarities(embeddings);
@@ -70,6 +70,16 @@ export function registerRerank(app: FastifyInstance, all: ServerContext): void {
         })),
       };
     });
+}
+
+/** Throws an ApiError where the query beside each text comes to more than a body may have. */
+function requirePairs(query: string, texts: readonly string[], most: number): void {
+  const length = texts.reduce((sum, text) => sum + query.length + text.length, 0);
+  if (length > most)
+    throw badRequest(
+      `query: beside each of ${texts.length} documents it comes to ${length} characters, at most ${most}: send fewer documents, or a shorter query`,
+      'query',
+    );
 }
 
 /** Query and each document as one input, in the model's own form, else both ended as the model ends a text. Rejects where they are too long. */

@@ -6,6 +6,7 @@ import { badRequest } from '../errors.js';
 import { clientSignal, parseBody } from '../http.js';
 import { useModel } from '../models/use.js';
 import { embed } from '../road/embed.js';
+import { vectorAnswer } from './answer.js';
 import { askerOf } from './asker.js';
 import { embeddingInput, inputsOf } from './inputs.js';
 import { registerRerank } from './rerank.js';
@@ -31,19 +32,16 @@ export function registerEmbeddings(app: FastifyInstance, all: ServerContext): vo
     const body = parseBody(embeddingsBody, request.body);
     const { context, model } = await useModel(all, request, reply, body.model);
     const options = body.dimensions == null ? {} : { dimensions: body.dimensions };
-    const inputs = inputsOf(body.input, 'input', context.host.require().tokenizer);
+    const inputs = inputsOf(body.input, 'input');
     const asked = { ...askerOf(request), inputs, options, param: 'input' };
     const { embeddings, promptTokens } = await embed(context, asked, clientSignal(request, reply));
-    return {
-      object: 'list',
-      data: embeddings.map((vector, index) => ({
-        object: 'embedding',
-        index,
-        embedding: written(vector, body.encoding_format ?? 'float'),
-      })),
-      model,
-      usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
-    };
+    const form = body.encoding_format ?? 'float';
+    const usage = { prompt_tokens: promptTokens, total_tokens: promptTokens };
+    return vectorAnswer(context, request, reply, {
+      vectors: embeddings,
+      write: (vector, index) => ({ object: 'embedding', index, embedding: written(vector, form) }),
+      around: { name: 'data', others: { object: 'list', model, usage } },
+    });
   });
   for (const path of ['/embedding', '/embeddings'])
     app.post(path, async (request, reply) => {
@@ -54,13 +52,17 @@ export function registerEmbeddings(app: FastifyInstance, all: ServerContext): vo
       if (given == null) throw badRequest('Give the texts to embed as content.', 'content');
       const asked = {
         ...askerOf(request),
-        inputs: inputsOf(given, param, context.host.require().tokenizer),
+        inputs: inputsOf(given, param),
         options: { normalize: false },
         param,
       };
       const { embeddings } = await embed(context, asked, clientSignal(request, reply));
       const p = body.embd_normalize ?? 2;
-      return embeddings.map((vector, index) => ({ index, embedding: [normalised(vector, p)] }));
+      return vectorAnswer(context, request, reply, {
+        vectors: embeddings,
+        write: (vector, index) => ({ index, embedding: [normalised(vector, p)] }),
+        around: null,
+      });
     });
   registerRerank(app, all);
 }

@@ -36,6 +36,11 @@ export class KeyRing {
     return this.keys.length === 0;
   }
 
+  /** One of several keys may have one of so many parts of what all have. */
+  get parts(): number {
+    return this.keys.length > 1 ? 2 : 1;
+  }
+
   /** The caller of that name. Throws an ApiError with status 401 when there is none. */
   caller(name: string): Caller {
     const found = this.isOpen ? anonymous : this.keys.find((key) => key.name === name);

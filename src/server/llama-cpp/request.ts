@@ -1,6 +1,6 @@
 /** The bodies of llama.cpp's own `POST /completion` and `POST /infill`, checked, and the completions that they ask for. */
 import { z } from 'zod';
-import type { EncodeTurn } from '../../runtime/engine/texts.js';
+import { type EncodeTurn, mostQuickLength } from '../../runtime/engine/texts.js';
 import type { Engine, EngineInfo, GenerateOptions, SamplingOptions, Tokenizer } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
 import { isTokenId, list, mostBiases, mostTools, mostTurns } from '../list.js';
@@ -117,6 +117,12 @@ function biasesOf(
   tokenizer: Tokenizer,
 ): [number, number | false][] {
   const pairs = Array.isArray(given) ? given : Object.entries(given);
+  const length = pairs.reduce((sum, [token]) => sum + (typeof token === 'string' ? token.length : 0), 0);
+  if (length > mostQuickLength)
+    throw badRequest(
+      `logit_bias: its texts have ${length} characters, at most ${mostQuickLength}: name tokens by their ids`,
+      'logit_bias',
+    );
   return pairs.flatMap(([token, value]) => {
     const isId = typeof token === 'number' || /^\d+$/.test(token);
     const tokens = isId ? [Number(token)] : tokenizer.encode(token, { bos: false });

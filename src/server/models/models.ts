@@ -1,7 +1,10 @@
 /** The models that are served, by their names. */
 import { OptionError } from '../../core/errors.js';
+import { KiB } from '../../core/units.js';
 import { EngineHost } from '../engine-host.js';
 import { badRequest, modelNotFound } from '../errors.js';
+import type { Holding, Memory } from '../gate/memory.js';
+import { sizeOf } from '../gate/weight.js';
 import type { Log } from '../log.js';
 import { chosen, type Pair, type PairMode, type PairOptions, pairModes } from './pair.js';
 import { ModelPool, type PoolLimits } from './pool.js';
@@ -26,13 +29,30 @@ interface Entry {
   readonly preset: Preset | null;
   readonly adapter: string | null;
   readonly pair: Pair | null;
-  /** Whether a client gave the name, and may take it back. */
-  readonly isMade: boolean;
+  /** Who gave the name, and may take it back; null for the server itself. */
+  readonly owner: string | null;
+  /** What the server holds for it. */
+  readonly holding?: Holding;
 }
 
 /** A model that a request has, to be released when it is over. */
 export interface Held extends NamedModel {
   release(): void;
+}
+
+/** Who makes a model, and what for. */
+export interface Maker {
+  readonly owner: string;
+  /** One owner may make one of so many parts of all. */
+  readonly parts: number;
+  readonly memory: Memory;
+}
+
+export interface UseOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly mode?: PairMode | undefined;
+  /** Who asks. */
+  readonly owner?: string | undefined;
 }
 
 /** A pair in one of its modes. */
@@ -68,13 +88,13 @@ export class Models {
     for (const one of this.served) {
       for (const name of one.options.adapters ?? []) {
         if (this.byName.has(name)) throw nameTaken(name, this.byName.get(name)!.served);
-        this.byName.set(name, { served: one, preset: null, adapter: name, pair: null, isMade: false });
+        this.byName.set(name, { served: one, preset: null, adapter: name, pair: null, owner: null });
       }
     }
     for (const { name, quick, thorough, verifies = false } of pairs) {
       const pair = { quick: this.known(quick).served, thorough: this.known(thorough).served, verifies };
       if (this.byName.has(name)) throw nameTaken(name, pair.quick);
-      this.byName.set(name, { served: pair.quick, preset: null, adapter: null, pair, isMade: false });
+      this.byName.set(name, { served: pair.quick, preset: null, adapter: null, pair, owner: null });
     }
     for (const [name, target] of Object.entries(aliases))
       if (name !== '*') this.alias(name, this.known(target));
@@ -108,12 +128,12 @@ export class Models {
   }
 
   /** Takes the model of that name for a request; waits while it is loaded. Rejects with an ApiError where that cannot be. */
-  async use(name: string | null | undefined, signal?: AbortSignal, mode?: PairMode): Promise<Held> {
+  async use(name: string | null | undefined, { signal, mode, owner }: UseOptions = {}): Promise<Held> {
     const found = this.find(name, mode);
-    const release = await this.pool.use(found.served, signal);
+    const release = await this.pool.use(found.served, signal, owner);
     if (found.draft === null) return { ...found, release };
     // Without its help the answer is the same.
-    const releaseDraft = await this.pool.useIfRoom(found.draft, signal);
+    const releaseDraft = await this.pool.useIfRoom(found.draft, signal, owner);
     if (releaseDraft === null) return { ...found, draft: null, release };
     return {
       ...found,
@@ -136,29 +156,49 @@ export class Models {
     return this.pool.close();
   }
 
-  /** Gives a model a further name. Throws an ApiError where that is the name of a model that the server was started with. */
-  make(name: string, { served, preset }: Pick<NamedModel, 'served' | 'preset'>): void {
-    this.requireMade(name);
-    const made = [...this.byName.values()].filter(({ isMade }) => isMade).length;
-    if (made >= mostMade && !this.byName.has(name))
+  /**
+   * Gives a model a further name. Throws an ApiError where that is the name of a model that the server was started with or
+   * that another key made, and where there is no room for one more.
+   */
+  make(name: string, { served, preset }: Pick<NamedModel, 'served' | 'preset'>, maker: Maker): void {
+    const { owner, parts, memory } = maker;
+    this.requireMade(name, owner);
+    const made = [...this.byName.values()].filter((one) => one.owner !== null);
+    const own = made.filter((one) => one.owner === owner).length;
+    if ((made.length >= mostMade || own * parts >= mostMade) && !this.byName.has(name))
       throw badRequest(
-        `${made} models were made, as many as there may be: delete one.`,
+        `${own} models were made, as many as there may be: delete one.`,
         'model',
         'too_many_models',
       );
-    this.byName.set(name, { served, preset, adapter: null, pair: null, isMade: true });
+    const bytes = sizeOf(preset);
+    if (bytes > mostMadeBytes)
+      throw badRequest(
+        `What makes a model takes ${bytes} bytes, at most ${mostMadeBytes}: shorten its texts.`,
+      );
+    const holding = memory.hold(owner, bytes);
+    this.byName.get(name)?.holding?.release();
+    this.byName.set(name, { served, preset, adapter: null, pair: null, owner, holding });
   }
 
-  /** Takes a name back. Throws an ApiError where there is none, or where it is one that the server was started with. */
-  unmake(name: string): void {
+  /** Takes a name back. Throws an ApiError where there is none, or where it is not the owner's. */
+  unmake(name: string, owner: string): void {
     const known = [name, name.replace(/:latest$/, '')].find((one) => this.byName.has(one));
     if (known === undefined) this.find(name);
-    this.requireMade(known ?? name);
+    this.requireMade(known ?? name, owner);
+    this.byName.get(known ?? name)?.holding?.release();
     this.byName.delete(known ?? name);
   }
 
-  private requireMade(name: string): void {
-    if (this.byName.get(name)?.isMade !== false) return;
+  private requireMade(name: string, owner: string): void {
+    const known = this.byName.get(name);
+    if (known === undefined || known.owner === owner) return;
+    if (known.owner !== null)
+      throw badRequest(
+        `${JSON.stringify(name.slice(0, 100))} was made with another key: choose another name.`,
+        'model',
+        'model_is_of_another_key',
+      );
     throw badRequest(
       `${JSON.stringify(name.slice(0, 100))} is a model that this server was started with: choose another name.`,
       'model',
@@ -200,9 +240,11 @@ export class Models {
 
 /** Names that clients may make. */
 const mostMade = 1000;
+/** Of the texts and parameters of one. */
+const mostMadeBytes = 256 * KiB;
 
 function plainEntry(served: Served | undefined): Entry | null {
-  return served === undefined ? null : { served, preset: null, adapter: null, pair: null, isMade: false };
+  return served === undefined ? null : { served, preset: null, adapter: null, pair: null, owner: null };
 }
 
 function nameTaken(name: string, { options }: Served): OptionError {

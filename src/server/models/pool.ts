@@ -17,12 +17,15 @@ export interface PoolLimits {
   readonly memoryBytes: number;
   /** Requests that wait for models. */
   readonly maxWaiting: number;
+  /** One owner may have one of so many parts of those places; default 1. */
+  readonly parts?: number;
   /** A model stays so long without a request; infinite for ever. */
   readonly keepAliveMs: number;
 }
 
 interface Waiter {
   readonly served: Served;
+  readonly owner: string;
   readonly grant: () => void;
   readonly refuse: (error: unknown) => void;
 }
@@ -66,14 +69,16 @@ export class ModelPool {
    * Takes a model for a request, until the function that is returned is called. Waits while it is being brought in;
    * rejects with an ApiError where that cannot be, and with the signal's reason.
    */
-  async use(served: Served, signal?: AbortSignal): Promise<() => void> {
+  async use(served: Served, signal?: AbortSignal, owner = ''): Promise<() => void> {
     if (await this.hasChanged(served)) {
       this.log.warn({ model: served.options.id }, 'the file has changed; loading it again');
       await this.unload(served);
     }
     if (!this.mustWait(served)) return this.taken(served);
-    if (this.waiters.length >= this.limits.maxWaiting) {
-      const message = `${this.waiters.length} requests wait for models to be loaded. Try again soon.`;
+    const { maxWaiting, parts = 1 } = this.limits;
+    const own = this.waiters.filter((one) => one.owner === owner).length;
+    if (this.waiters.length >= maxWaiting || own * parts >= maxWaiting) {
+      const message = `${this.waiters.length} requests wait for models to be loaded, ${own} of them of this key. Try again soon.`;
       throw unavailable('server_is_overloaded', message, 5000);
     }
     await new Promise<void>((resolve, reject) => {
@@ -85,6 +90,7 @@ export class ModelPool {
       const onAbort = (): void => waiter.refuse(signal?.reason);
       const waiter: Waiter = {
         served,
+        owner,
         grant: () => {
           leave();
           served.users++;
@@ -105,7 +111,7 @@ export class ModelPool {
   }
 
   /** As `use`, where it neither waits behind others nor has any model with requests go; else null, as when it fails. */
-  async useIfRoom(served: Served, signal?: AbortSignal): Promise<(() => void) | null> {
+  async useIfRoom(served: Served, signal?: AbortSignal, owner = ''): Promise<(() => void) | null> {
     if (!this.mustWait(served)) return served.host.state.kind === 'ready' ? this.taken(served) : null;
     const busy = this.all.filter((one) => one !== served && isLoaded(one) && one.users > 0);
     const held = busy.reduce((sum, one) => sum + one.memoryBytes, 0);
@@ -114,7 +120,7 @@ export class ModelPool {
     if (!hasRoom || this.waiters.length > 0 || this.bringing !== null) return null;
     const patience = AbortSignal.timeout(HELP_MS);
     const stop = signal === undefined ? patience : AbortSignal.any([signal, patience]);
-    return await this.use(served, stop).catch(() => null);
+    return await this.use(served, stop, owner).catch(() => null);
   }
 
   /** Loads it for nobody, as at the start of the server; nobody waits for it meanwhile. Rejects where it cannot be loaded. */

@@ -17,6 +17,12 @@ export interface Used {
   readonly context: ServerContext;
 }
 
+/** Who wants a model, and until when. */
+export interface Asking {
+  readonly owner: string;
+  readonly signal: AbortSignal;
+}
+
 /** To be released when the request is over. */
 export interface Lease extends Used {
   release(): void;
@@ -80,10 +86,10 @@ function draftedHost(host: EngineSource, draft: EngineSource): EngineSource {
 export async function leaseModel(
   context: ServerContext,
   name: string | null | undefined,
-  signal: AbortSignal,
+  { signal, owner }: Asking,
   body: unknown,
 ): Promise<Lease> {
-  const held = await context.models.use(name, signal, modeOf(body));
+  const held = await context.models.use(name, { signal, owner, mode: modeOf(body) });
   return { model: held.name, context: contextOf(context, held), release: held.release };
 }
 
@@ -98,7 +104,12 @@ export async function useModel(
   name: string | null | undefined,
   stream: StreamForm | null = null,
 ): Promise<Used> {
-  const leased = leaseModel(context, name, clientSignal(request, reply), request.body);
+  const leased = leaseModel(
+    context,
+    name,
+    { owner: request.caller.name, signal: clientSignal(request, reply) },
+    request.body,
+  );
   const clock =
     stream === null
       ? undefined

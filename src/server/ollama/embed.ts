@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { EmbedOptions } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
+import { vectorAnswer } from '../embeddings/answer.js';
 import { askerOf } from '../embeddings/asker.js';
 import { clientSignal, parseBody } from '../http.js';
 import { isText, list } from '../list.js';
@@ -49,13 +50,17 @@ export function registerOllamaEmbed(scope: FastifyInstance, all: ServerContext):
     const inputs = (typeof input === 'string' ? [input] : (input ?? [])).filter((text) => text !== '');
     const options = { truncate: truncate ?? true, ...(dimensions ? { dimensions } : {}) };
     const { embeddings, promptTokens } = await run(request, reply, body, inputs, options, 'input');
-    return {
+    const others = {
       model,
-      embeddings: embeddings.map((vector) => Array.from(vector)),
       total_duration: nanoseconds(performance.now() - startMs),
       load_duration: 0,
       prompt_eval_count: promptTokens,
     };
+    return vectorAnswer(all, request, reply, {
+      vectors: embeddings,
+      write: (vector) => Array.from(vector),
+      around: { name: 'embeddings', others },
+    });
   });
   scope.post('/api/embeddings', async (request, reply) => {
     const body = parseBody(embeddingsBody, request.body);

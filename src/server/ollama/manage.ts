@@ -1,11 +1,11 @@
 /** What Ollama's clients ask about the models and do with them: list, show, pull, copy, create, delete. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ServerContext } from '../context.js';
 import { badRequest } from '../errors.js';
 import { parseBody } from '../http.js';
 import { anyObject } from '../list.js';
-import type { Models, NamedModel } from '../models/models.js';
+import type { Maker, Models, NamedModel } from '../models/models.js';
 import type { Preset } from '../models/preset.js';
 import { parseModelfile } from './modelfile.js';
 import { listedModel, runningModel, shownModel } from './models.js';
@@ -30,7 +30,11 @@ const createBody = pullBody.extend({
 /** What makes another model of the weights, which is not done while serving. */
 const OTHER_WEIGHTS = ['files', 'adapters', 'quantize', 'messages'] as const;
 
-export function registerManagement(scope: FastifyInstance, { models }: ServerContext): void {
+export function registerManagement(
+  scope: FastifyInstance,
+  { models, keys: { parts }, memory }: ServerContext,
+): void {
+  const makerOf = ({ caller }: FastifyRequest): Maker => ({ owner: caller.name, parts, memory });
   scope.get('/api/tags', async () => ({
     models: await Promise.all(models.names.map((one) => listedModel(models.find(one)))),
   }));
@@ -53,18 +57,18 @@ export function registerManagement(scope: FastifyInstance, { models }: ServerCon
   });
   scope.post('/api/copy', (request, reply) => {
     const { source, destination } = parseBody(copyBody, request.body);
-    models.make(destination, namedModel(models, source));
+    models.make(destination, namedModel(models, source), makerOf(request));
     return reply.code(200).send();
   });
   scope.post('/api/create', (request, reply) => {
     const body = parseBody(createBody, request.body);
-    create(models, body, request.body as object);
+    create(models, body, request.body as object, makerOf(request));
     return statuses(reply, body.stream, ['parsing parameters', 'writing manifest']);
   });
   scope.delete('/api/delete', (request, reply) => {
     const body = parseBody(named, request.body);
     const { name: wanted } = namedModel(models, body.model ?? body.name);
-    models.unmake(wanted);
+    models.unmake(wanted, request.caller.name);
     return reply.code(200).send();
   });
 }
@@ -81,7 +85,7 @@ function statuses(
   return reply.type('application/x-ndjson').send(lines.join(''));
 }
 
-function create(models: Models, body: z.infer<typeof createBody>, whole: object): void {
+function create(models: Models, body: z.infer<typeof createBody>, whole: object, maker: Maker): void {
   const refused = OTHER_WEIGHTS.find((field) => Object.hasOwn(whole, field));
   if (refused !== undefined)
     throw badRequest(`\`${refused}\` is not taken here: a model is made of one that is served.`, refused);
@@ -105,7 +109,7 @@ function create(models: Models, body: z.infer<typeof createBody>, whole: object)
     ...presetOptions(parameters),
     licence: licence === '' ? null : licence,
   };
-  models.make(wanted, { served: base.served, preset });
+  models.make(wanted, { served: base.served, preset }, maker);
 }
 
 /** Templates of Ollama are in another language than those of the models' files. */

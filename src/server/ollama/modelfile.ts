@@ -17,14 +17,16 @@ const LISTS: ReadonlySet<string> = new Set(['stop']);
 export function parseModelfile(source: string): Modelfile {
   const texts: Record<string, string | null> = { from: null, system: null, template: null, license: null };
   const parameters: Record<string, unknown> = {};
-  for (let rest = source; rest.trim() !== ''; ) {
-    const line = rest.split('\n', 1)[0]!;
+  // Each character is looked at a few times at most: a file may be as long as a body.
+  for (let at = 0; at < source.length; ) {
+    const end = lineEnd(source, at);
+    const line = source.slice(at, end);
     const [head, word = ''] = INSTRUCTION.exec(line) ?? [];
     if (line.trim() === '' || line.trimStart().startsWith('#')) {
-      rest = rest.slice(line.length + 1);
+      at = end + 1;
       continue;
     }
-    const { value, length } = argumentOf(rest.slice(head?.length ?? 0));
+    const { value, next } = argumentAt(source, at + (head?.length ?? 0), end);
     const name = word.toLowerCase();
     if (name === 'parameter') {
       const [, key = '', text = ''] = /^(\S+)\s+(.*)$/s.exec(value) ?? [];
@@ -33,19 +35,29 @@ export function parseModelfile(source: string): Modelfile {
       add(parameters, key, plainValue(text));
     } else if (name in texts) texts[name] = value;
     else throw badRequest(`Modelfile: this cannot be followed here: ${cut(line)}`, 'modelfile');
-    rest = rest.slice((head?.length ?? 0) + length);
+    at = next;
   }
   const { from, system, template, license } = texts;
   return { from: from!, system: system!, template: template!, licence: license!, parameters };
 }
 
-/** An argument up to the end of its line, or of its triple quotes. */
-function argumentOf(text: string): { readonly value: string; readonly length: number } {
-  const quoted = /^(?:(\S+\s+)?)"""(.*?)"""[^\n]*\n?/s.exec(text);
-  const line = text.split('\n', 1)[0]!;
-  if (quoted && quoted.index === 0 && line.includes('"""'))
-    return { value: `${quoted[1] ?? ''}${quoted[2]}`, length: quoted[0].length };
-  return { value: unquoted(line.trim()), length: line.length + 1 };
+/** An argument up to the end of its line, or of its triple quotes; `next` is where the line behind it begins. */
+function argumentAt(
+  source: string,
+  start: number,
+  end: number,
+): { readonly value: string; readonly next: number } {
+  const line = source.slice(start, end);
+  const [opening, word = ''] = /^(\S+\s+)?"""/.exec(line) ?? [];
+  const from = start + (opening?.length ?? 0);
+  const close = opening === undefined ? -1 : source.indexOf('"""', from);
+  if (close < 0) return { value: unquoted(line.trim()), next: end + 1 };
+  return { value: word + source.slice(from, close), next: lineEnd(source, close) + 1 };
+}
+
+function lineEnd(source: string, at: number): number {
+  const end = source.indexOf('\n', at);
+  return end < 0 ? source.length : end;
 }
 
 function unquoted(text: string): string {
@@ -59,8 +71,10 @@ function plainValue(text: string): string | number | boolean {
 }
 
 function add(parameters: Record<string, unknown>, name: string, value: string | number | boolean): void {
+  const before = parameters[name];
   if (!LISTS.has(name)) parameters[name] = value;
-  else parameters[name] = [...((parameters[name] as unknown[] | undefined) ?? []), String(value)];
+  else if (Array.isArray(before)) before.push(String(value));
+  else parameters[name] = [String(value)];
 }
 
 /** A Modelfile that says the same. */

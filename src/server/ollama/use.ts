@@ -31,7 +31,8 @@ export async function useOllamaModel(
   const { served } = namedModel(all.models, body.model);
   const keepMs = keepMsOf(body);
   const { context } = await useModel(all, request, reply, body.model);
-  if (keepMs !== null) all.models.pool.keep(served, keepMs);
+  // With several keys nobody has a model go or stay for all others.
+  if (keepMs !== null && all.keys.parts === 1) all.models.pool.keep(served, keepMs);
   return context;
 }
 
@@ -40,8 +41,18 @@ export function isUnload(body: Wanted): boolean {
   return keepMsOf(body) === 0;
 }
 
-/** Unloads a model when its requests are over; it need not be loaded for that. */
-export async function unloadModel({ models }: ServerContext, name: string): Promise<void> {
+/**
+ * Unloads a model when its requests are over; it need not be loaded for that. Rejects with an ApiError with status 403 where
+ * it is that of several keys.
+ */
+export async function unloadModel({ models, keys }: ServerContext, name: string): Promise<void> {
+  if (keys.parts > 1)
+    throw new ApiError({
+      status: 403,
+      type: 'permission_error',
+      code: 'model_is_shared',
+      message: 'The models are those of several keys: none of them unloads one for all others.',
+    });
   await models.pool.unload(namedModel(models, name).served);
 }
 

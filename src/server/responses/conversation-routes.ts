@@ -40,7 +40,7 @@ export function registerConversations(app: FastifyInstance, service: ResponsesSe
 
   app.post('/v1/conversations/:id', (request) => {
     const conversation = of(request);
-    conversation.metadata = parse(updateBody, request.body).metadata;
+    conversations.describe(conversation, parse(updateBody, request.body).metadata);
     return shown(conversation);
   });
 

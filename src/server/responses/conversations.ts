@@ -2,6 +2,7 @@
 import { ApiError, badRequest } from '../errors.js';
 import { type Holding, Memory } from '../gate/memory.js';
 import { sizeOf } from '../gate/weight.js';
+import { requireTurns } from '../list.js';
 import { newId } from './ids.js';
 import type { Item } from './items.js';
 import type { StoreLimits } from './store.js';
@@ -18,6 +19,9 @@ export interface Conversation {
   bytes: number;
   readonly holding: Holding;
 }
+
+/** What one takes beside its items and metadata, about. */
+const emptyBytes = 512;
 
 export class ConversationStore {
   private readonly limits: StoreLimits;
@@ -51,8 +55,19 @@ export class ConversationStore {
       holding,
     };
     this.kept.set(made.id, made);
-    this.add(made, items);
+    try {
+      this.grow(made, emptyBytes + sizeOf(metadata));
+      this.add(made, items);
+    } catch (error) {
+      this.delete(made);
+      throw error;
+    }
     return made;
+  }
+
+  describe(conversation: Conversation, metadata: Metadata): void {
+    this.grow(conversation, sizeOf(metadata) - sizeOf(conversation.metadata));
+    conversation.metadata = metadata;
   }
 
   /** Throws an ApiError with status 404 where there is none. */
@@ -72,6 +87,7 @@ export class ConversationStore {
   add(conversation: Conversation, items: readonly Item[]): void {
     const { responses: most, bytes: mostBytes } = this.limits;
     const size = sizeOf(items);
+    requireTurns(conversation.items.length + items.length, 'conversation');
     if ((conversation.bytes + size) * this.parts > mostBytes)
       throw badRequest('The conversation is longer than what is kept of one.', 'conversation');
     conversation.items = [...conversation.items, ...items];

@@ -9,17 +9,32 @@ export class EventLog {
   private size = 0;
   private readonly holding: Holding;
   private isOver: boolean = false;
+  private isFull: boolean = false;
   private readonly waiting = new Set<() => void>();
 
-  /** @param holding for its bytes, until it has ended */
+  /** @param holding for its bytes, until it has ended; an event that finds no room throws an ApiError, the one of that end does not */
   constructor(holding: Holding) {
     this.holding = holding;
     this.sink = jsonSink((type, json) => {
+      this.take(2 * json.length + 64);
       this.entries.push(`event: ${type}\ndata: ${json}\n\n`);
-      this.size += 2 * json.length + 64;
-      holding.set(this.size);
       this.wake();
     });
+  }
+
+  private take(bytes: number): void {
+    this.size += bytes;
+    if (this.isFull) {
+      this.holding.set(this.size);
+      return;
+    }
+    try {
+      this.holding.resize(this.size);
+    } catch (error) {
+      this.isFull = true;
+      this.size -= bytes;
+      throw error;
+    }
   }
 
   /** About what it takes. */

@@ -3,6 +3,7 @@
 import type { InputItem, ResponseObject, TextFormat } from '../../protocol/protocol.js';
 import type { EngineInfo, GenerateOptions, Grammar } from '../../runtime/types.js';
 import { badRequest } from '../errors.js';
+import { requireTurns } from '../list.js';
 import type { CompletionPrompt, ServiceTier } from '../road/completion.js';
 import { constraintOf } from '../road/constraint.js';
 import { drawn } from '../road/drawing.js';
@@ -70,6 +71,7 @@ export async function responseRequest(
     parallelToolCalls: body.parallel_tool_calls ?? true,
     ...thinkingVariables({ effort: body.reasoning?.effort }),
   });
+  requireTurns(history.length + input.length, 'input');
   requireCalls(history, input);
   const items = [...history, ...input];
   const joined = joinedBefore ?? leadingSystem(items);

@@ -134,20 +134,30 @@ async function createInBackground(
   const { release, ...used } = await leaseModel(
     service.context,
     body.model,
-    clientSignal(request, reply),
+    { owner: caller, signal: clientSignal(request, reply) },
     body,
   );
-  const log = new EventLog(service.context.memory.hold(caller));
+  const { memory } = service.context;
+  // Its body stays when its connection is done with it.
+  const held = memory.hold(caller);
+  const log = new EventLog(memory.hold(caller));
   let run: ResponseRun;
   try {
+    held.resize(request.holding.bytes);
     const { signal } = new AbortController();
     const prepared = await service.prepare(body, used, { owner: caller, signal });
     run = await service.start({ caller, sink: log.sink, signal, log, ...prepared });
   } catch (thrown) {
+    held.release();
     release();
     throw thrown;
   }
-  void service.drive(run, () => null).finally(release);
+  void service
+    .drive(run, () => null)
+    .finally(() => {
+      held.release();
+      release();
+    });
   const writer = writerOf(service, run);
   if (writer !== null) void shareLog(log, writer);
   if (body.stream !== true) return { ...run.response, status: 'queued' };
@@ -162,8 +172,9 @@ async function compact(
   reply: FastifyReply,
 ): Promise<unknown> {
   const caller = request.caller.name;
-  const { model, instructions, previous_response_id, input } = parse(createBody, request.body);
-  await service.recall(parse(createBody, request.body), caller);
+  const asked = parse(createBody, request.body);
+  const { model, instructions, previous_response_id, input } = asked;
+  await service.recall(asked, caller);
   const own = inputItems(input, (id) => service.store.item(id, caller));
   const body = {
     model,

@@ -59,7 +59,7 @@ export class ResponsesService {
   constructor(context: ServerContext, limits: Partial<StoreLimits> = {}) {
     this.context = context;
     const { keys, memory } = context;
-    const parts = keys.isOpen ? 1 : 2;
+    const { parts } = keys;
     // Half of the memory: what is under way has room beside them.
     const all = { responses: mostResponses, bytes: context.limits.memoryBytes / 2, ...limits };
     this.store = new ResponseStore(all, parts, memory);

@@ -115,9 +115,18 @@ function itemsOf({ input, response }: KeptResponse): readonly Item[] {
   return [...input, ...response.output];
 }
 
+/** Items by their ids, of conversations that were asked for one: a request may refer to thousands. */
+const indexes = new WeakMap<KeptResponse, ReadonlyMap<unknown, Item>>();
+
 /** An item of the conversation that a response stands at the end of. */
-export function itemIn({ conversation }: KeptResponse, id: string): Item | null {
-  return conversation.find((item) => item.id === id) ?? null;
+export function itemIn(kept: KeptResponse, id: string): Item | null {
+  let index = indexes.get(kept);
+  if (index === undefined) {
+    // The first of several with one id.
+    index = new Map(kept.conversation.toReversed().map((item) => [item.id, item]));
+    indexes.set(kept, index);
+  }
+  return index.get(id) ?? null;
 }
 
 export function responseNotFound(id: string): ApiError {

@@ -1,5 +1,6 @@
 /** The road of inputs that become vectors: checked, admitted, counted and noted as completions are. */
-import type { EmbedInput, EmbedOptions, Engine } from '../../runtime/types.js';
+import type { EncodeTurn } from '../../runtime/engine/texts.js';
+import type { EmbedOptions, Engine } from '../../runtime/types.js';
 import type { ServerContext } from '../context.js';
 import { clientGone, contextOverflow, toApiError } from '../errors.js';
 import { PRIORITIES } from './complete.js';
@@ -7,10 +8,14 @@ import type { ServiceTier } from './completion.js';
 import { Observer } from './observe.js';
 import { fewestTokens, longestTokenBytes } from './prompt.js';
 
+/** A text, token ids, or both mixed. */
+export type Input = string | readonly (string | number)[];
+
 export interface EmbedRequest {
   /** Stands in logs and headers. */
   readonly id: string;
-  readonly inputs: readonly EmbedInput[];
+  /** Or what makes their ids, called once the request has its place. */
+  readonly inputs: readonly Input[] | ((turn: EncodeTurn) => Promise<readonly (readonly number[])[]>);
   readonly options: Pick<EmbedOptions, 'dimensions' | 'normalize' | 'truncate'>;
   readonly caller: string;
   readonly tier: ServiceTier;
@@ -59,7 +64,9 @@ async function admitted(
   let promptTokens = 0;
   try {
     rates.require(keys.caller(caller));
-    for (const input of request.inputs) inputs.push(await idsOf(engine, request, input, signal));
+    const given = request.inputs;
+    const all = typeof given === 'function' ? await given({ owner: caller, signal }) : given;
+    for (const input of all) inputs.push(await idsOf(engine, request, input, signal));
     promptTokens = inputs.reduce((sum, ids) => sum + Math.min(ids.length, engine.info.context), 0);
     ticket.queue(promptTokens);
     await rates.take(keys.caller(caller), promptTokens);
@@ -102,18 +109,32 @@ async function admitted(
 async function idsOf(
   engine: Engine,
   { options, param, caller: owner }: EmbedRequest,
-  input: EmbedInput,
+  input: Input,
   signal: AbortSignal,
 ): Promise<readonly number[]> {
   const { context } = engine.info;
   const isCut = options.truncate === true;
-  const tokens = typeof input === 'string' ? fewestTokens(engine.tokenizer, input.length, context) : 0;
+  const turn = { owner, signal };
+  const length =
+    typeof input === 'string'
+      ? input.length
+      : input.reduce<number>((sum, part) => sum + (typeof part === 'string' ? part.length : 0), 0);
+  const tokens = fewestTokens(engine.tokenizer, length, context);
   // What is certain to be too long is not encoded.
-  if (typeof input === 'string' && tokens > context) {
-    if (!isCut) throw contextOverflow({ tokens, context }, param);
-    return engine.encode(input.slice(0, longestTokenBytes(engine.tokenizer) * context), { owner, signal });
+  if (tokens > context && !(isCut && typeof input === 'string'))
+    throw contextOverflow({ tokens, context }, param);
+  let ids: readonly number[];
+  if (typeof input === 'string') {
+    const most = tokens > context ? longestTokenBytes(engine.tokenizer) * context : length;
+    ids = await engine.encode(input.slice(0, most), turn);
+  } else {
+    const mixed: number[] = [];
+    for (const part of input) {
+      if (typeof part === 'number') mixed.push(part);
+      else for (const id of await engine.encode(part, { ...turn, bos: false })) mixed.push(id);
+    }
+    ids = mixed;
   }
-  const ids = typeof input === 'string' ? await engine.encode(input, { owner, signal }) : input;
   if (ids.length > context && !isCut) throw contextOverflow({ tokens: ids.length, context }, param);
   return ids;
 }

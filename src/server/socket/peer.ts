@@ -180,7 +180,12 @@ export class Peer {
       const checked = parse(createBody, withSteers(body, steers));
       // What this connection has said is known to it.
       if (previousId === null || this.state.find(previousId) === null) await service.recall(checked, caller);
-      const used = await leaseModel(service.context, checked.model, stop.signal, checked);
+      const used = await leaseModel(
+        service.context,
+        checked.model,
+        { owner: caller, signal: stop.signal },
+        checked,
+      );
       try {
         const { signal } = stop;
         const prepared = await service.prepare(
