@@ -164,11 +164,24 @@ function drawn(given: object, seed: number): string | null {
 }
 
 const ajv = new Ajv({ strict: false });
+
+/** Null where the judge itself breaks: it calls `valueOf` and `toString` of what it compares, which may be names like others. */
+function judged(given: object, value: unknown): boolean | null {
+  try {
+    return ajv.compile(given)(value) as boolean;
+  } catch (error) {
+    if (error instanceof TypeError && error.message.endsWith('is not a function')) return null;
+    throw error;
+  } finally {
+    // It keeps them all.
+    ajv.removeSchema(given);
+  }
+}
+
 target('a schema against Ajv', fc.tuple(schema, fc.nat()), ([given, seed]) => {
   const text = drawn(given, seed);
   if (text === null) return;
-  const validate = ajv.compile(given);
-  expect(validate(JSON.parse(text)), `${text} by ${JSON.stringify(given)}`).toBe(true);
+  expect(judged(given, JSON.parse(text)), `${text} by ${JSON.stringify(given)}`).not.toBe(false);
 });
 
 const machines = ['wse-2', 'wse-3', 'h100', 'b200', 'l4'].map(findMachine);
