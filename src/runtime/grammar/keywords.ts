@@ -27,6 +27,7 @@ const keywordsOf = {
     'additionalProperties',
     'unevaluatedProperties',
     'propertyNames',
+    'patternProperties',
     'minProperties',
     'maxProperties',
   ],

@@ -152,12 +152,22 @@ export function areDisjoint(a: Schema, b: Schema, budget: Budget): boolean {
   );
 }
 
+/** A constant, whose type says what it has anyway. */
+function isPlain({ type, const: value }: SchemaObject): boolean {
+  return value !== undefined && (type === undefined || type === typeof value);
+}
+
 /** The JSON texts of the values that a schema lists. */
 export function constantsOf(schema: Schema): ReadonlySet<string> | null {
   if (!isObject(schema)) return null;
   if ('const' in schema) return new Set([JSON.stringify(schema.const)]);
   if (Array.isArray(schema.enum)) return new Set(schema.enum.map((value) => JSON.stringify(value)));
-  return null;
+  const binding = Object.keys(schema).filter((keyword) => !annotations.has(keyword));
+  if (!Array.isArray(schema.anyOf) || binding.length > 1) return null;
+  const listed = schema.anyOf.map((one: unknown) =>
+    isObject(one) && isPlain(one) ? constantsOf(one) : null,
+  );
+  return listed.includes(null) ? null : new Set(listed.flatMap((values) => [...values!]));
 }
 
 /** The schema of a property; names like "constructor" are everywhere but not its own. */

@@ -68,6 +68,8 @@ import { parseRegex, searchRegex } from './regex.js';
 import { seemWithin } from './samples.js';
 
 const mostDepth = 100;
+/** Different values whose order is free; each doubles what has to be known of those that came. */
+const mostShuffled = 6;
 const unbounded = Number.POSITIVE_INFINITY;
 
 /** Throws OptionError on text that is no JSON schema, and on what it cannot keep. */
@@ -140,8 +142,8 @@ class SchemaCompiler {
   }
 
   private object(given: SchemaObject, path: string): Expr {
-    refuseUnkept(given, path);
-    const schema = evaluated(given, path);
+    const schema = asRecord(evaluated(given, path));
+    refuseUnkept(schema, path);
     const { $ref: ref, allOf, anyOf, oneOf, ...rest } = schema;
     if (ref !== undefined) {
       if (typeof ref !== 'string')
@@ -329,7 +331,7 @@ class SchemaCompiler {
     return seq(text('['), space, elements, space, text(']'));
   }
 
-  /** Different values in the order in which the schema lists them. */
+  /** Different values: few of them in any order, many in the order in which the schema lists them. */
   private uniqueItems(schema: SchemaObject, least: number, path: string): Expr {
     const items = schema.items === undefined ? null : this.dereferenced(schema.items, path);
     const isBoolean =
@@ -340,7 +342,30 @@ class SchemaCompiler {
     const item = this.value(items, `${path}/items`);
     if (item === nothing) return least > 0 ? nothing : seq(text('['), space, text(']'));
     const most = count(schema, 'maxItems', path) ?? values.size;
-    return seq(text('['), space, this.some([...values].map(text), least, most), space, text(']'));
+    const parts = [...values].map(text);
+    const some =
+      parts.length <= mostShuffled ? this.shuffled(parts, least, most) : this.some(parts, least, most);
+    return seq(text('['), space, some, space, text(']'));
+  }
+
+  /** Some of the parts in any order, between `least` and `most` of them, with commas between. */
+  private shuffled(parts: readonly Expr[], least: number, most: number): Expr {
+    const made = new Map<number, Expr>();
+    const after = (taken: number, size: number): Expr => {
+      let known = made.get(taken);
+      if (known === undefined) {
+        this.budget.spend(8 * parts.length);
+        const next = parts.flatMap((part, i) =>
+          taken & (1 << i) || size === most
+            ? []
+            : [seq(size === 0 ? empty : comma, part, after(taken | (1 << i), size + 1))],
+        );
+        known = this.shared(alt(...(size >= least ? [empty] : []), ...next));
+        made.set(taken, known);
+      }
+      return known;
+    };
+    return after(0, 0);
   }
 
   /** Some of the parts in their order, between `least` and `most` of them, with commas between. */
@@ -484,7 +509,26 @@ class SchemaCompiler {
   }
 
   private merge(a: Schema, b: Schema, path: string): Schema {
+    // It decides of which names the others' `additionalProperties` speak.
+    for (const [one, other] of [
+      [a, b],
+      [b, a],
+    ])
+      if (isObject(one) && one.patternProperties !== undefined && isObject(other) && doesBind(other))
+        throw schemaError(path, '"patternProperties" beside another schema', 'one of them');
     return mergeSchemas(a, b, path, this.budget);
+  }
+
+  /** The part of a schema that calls itself by this name, `$id`. */
+  private named(part: unknown, id: string): SchemaObject | undefined {
+    if (typeof part !== 'object' || part === null) return undefined;
+    this.budget.spend(4);
+    if (isObject(part) && part.$id === id) return part;
+    for (const inner of Object.values(part)) {
+      const found = this.named(inner, id);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   private resolve(pointer: string): Schema {
@@ -497,6 +541,8 @@ class SchemaCompiler {
         'a JSON pointer to a part of this schema, like #/$defs/name',
       );
     };
+    const found = pointer.startsWith('#') ? undefined : this.named(this.root, pointer);
+    if (found !== undefined) return found;
     if (!/^#(?:\/|$)/.test(pointer)) return missing();
     for (const part of pointer.split('/').slice(1)) {
       let key = part;
@@ -539,6 +585,16 @@ function evaluated(given: SchemaObject, path: string): SchemaObject {
       items: rest.items ?? unevaluatedItems,
     }),
   };
+}
+
+/** An object of names of one pattern as what it is where nothing else is said of names. */
+function asRecord(schema: SchemaObject): SchemaObject {
+  const { patternProperties, properties, propertyNames, required, additionalProperties, ...rest } = schema;
+  const others = [properties, propertyNames, required].some((keyword) => keyword !== undefined);
+  if (!isObject(patternProperties) || others || additionalProperties === true) return schema;
+  const [[pattern, value] = [], ...more] = Object.entries(patternProperties);
+  if (pattern === undefined || more.length > 0) return schema;
+  return { ...rest, propertyNames: { type: 'string', pattern }, additionalProperties: value };
 }
 
 const anyPlain = repeat(plainCharacter, 0, unbounded);
