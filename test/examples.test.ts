@@ -1,16 +1,15 @@
 /** Every program of examples/ (those of examples/fabric in test/fabric) runs as it stands and says what it promises. */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { build } from 'vite';
-import { afterAll, expect, it, onTestFinished } from 'vitest';
+import { build, preview } from 'vite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { load } from '#src/index.js';
 import { launchBrowser } from './helpers/browser.js';
 import { endOf } from './helpers/engine.js';
+import { unpackedApp } from './helpers/packed.js';
 
 const SAYS: Readonly<Record<string, RegExp>> = {
   'chat.mjs': /^user: .*\nmodel: \S.*\(\d+ of \d+ prompt.*user: .*\nmodel: \S.*\([1-9]\d* of \d+ prompt/s,
@@ -32,41 +31,64 @@ it.each(readdirSync('examples').filter((name) => name.endsWith('.mjs')))('exampl
 const browser = await launchBrowser();
 afterAll(() => browser?.close());
 
-const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
 const GLINT = 'models/glint/glint-q8_0.gguf';
 
-it.skipIf(browser === null)(
-  'examples/browser, bundled by Vite, gives the ids that Node.js gives',
-  async () => {
-    const app = mkdtempSync(join(tmpdir(), 'waferflow-example-'));
-    onTestFinished(() => rmSync(app, { recursive: true }));
+describe.skipIf(browser === null)('examples/browser, the packed library built by Vite', () => {
+  let app = '';
+  beforeAll(async () => {
+    app = unpackedApp();
     cpSync('examples/browser', app, { recursive: true });
-    mkdirSync(join(app, 'node_modules'));
-    symlinkSync(process.cwd(), join(app, 'node_modules/waferflow'));
-    await build({
+    mkdirSync(join(app, 'public'));
+    cpSync(GLINT, join(app, 'public/model.gguf'));
+    await build({ root: app, logLevel: 'error' });
+  }, 300_000);
+  afterAll(() => rmSync(app, { recursive: true }));
+
+  /** What the page shows once the model has answered. */
+  async function shown(headers: Readonly<Record<string, string>> | undefined) {
+    const port = 20_000 + (process.pid % 20_000) + (headers === undefined ? 0 : 1);
+    const server = await preview({
       root: app,
       logLevel: 'error',
-      build: { target: 'esnext', assetsInlineLimit: 0 },
-      worker: { format: 'es' },
+      preview: { port, host: '127.0.0.1', ...(headers && { headers }) },
     });
-    const server = createServer((request, response) => {
-      const path = (request.url ?? '/').replace(/^\/$/, '/index.html');
-      response.setHeader('content-type', TYPES[extname(path)] ?? 'application/octet-stream');
-      response.end(readFileSync(path === '/model.gguf' ? GLINT : join(app, 'dist', path)));
-    });
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const page = await browser!.newPage();
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    const ids = page.locator('pre[data-ids]');
-    await ids.waitFor();
+    const page = await browser!.newPage({ viewport: { width: 700, height: 400 } });
+    const errors: string[] = [];
+    page.on('pageerror', ({ message }) => errors.push(message));
+    try {
+      await page.goto(`http://127.0.0.1:${(server.httpServer.address() as AddressInfo).port}/`);
+      const text = page.locator('pre[data-ids]');
+      await text.waitFor();
+      if (process.env.SCREENSHOTS)
+        await page.screenshot({ path: join(process.env.SCREENSHOTS, `example-${port}.png`) });
+      return {
+        said: await page.locator('p').textContent(),
+        ids: await text.getAttribute('data-ids'),
+        text: await text.textContent(),
+        errors,
+      };
+    } finally {
+      await page.close();
+      await server.close();
+    }
+  }
+
+  it.each([
+    ['with threads, by its own headers', undefined, /^glint, \d+ threads, \d+ tokens\/s in this tab$/],
+    [
+      'without, where the page is not isolated',
+      { 'Cross-Origin-Opener-Policy': 'unsafe-none' },
+      /^glint, one thread, \d+ tokens\/s in this tab$/,
+    ],
+  ])('gives the ids that Node.js gives: %s', async (_, headers, says) => {
+    const { said, ids, text, errors } = await shown(headers);
+    expect(errors).toEqual([]);
+    expect(said).toMatch(says);
+    const prompt = 'export function add(';
     const engine = await load();
-    const end = await endOf(engine.generate('hello', { maxTokens: 8 }));
+    const end = await endOf(engine.generate(prompt, { maxTokens: 40 }));
     await engine.close();
-    expect(await ids.getAttribute('data-ids')).toBe(end.ids.join());
-    expect(await ids.textContent()).toBe(end.text);
-  },
-);
+    expect(ids).toBe(end.ids.join());
+    expect(text).toBe(prompt + end.text);
+  });
+});

@@ -1,19 +1,10 @@
 /** The packed library on the oldest Node that it promises, those since, Bun and Deno: the same text from all. */
-import { execFile, execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { unpackedApp } from './helpers/packed.js';
 
 const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
   'Node 20.19': ['node-20/bin/node'],
@@ -41,33 +32,16 @@ for (const ms of [0, 5, 60]) {
 console.log(phases.join());
 `;
 
-const app = mkdtempSync(join(tmpdir(), 'waferflow-runtimes-'));
-const library = join(app, 'node_modules/waferflow');
-afterAll(() => rmSync(app, { recursive: true }));
+let app = '';
+let main = '';
 
-/** An empty folder that the tarball was installed in, without asking a registry. */
 beforeAll(() => {
-  const [{ filename }] = JSON.parse(
-    execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', app], {
-      encoding: 'utf8',
-    }),
-  ) as [{ filename: string }];
-  mkdirSync(library, { recursive: true });
-  execFileSync('tar', ['-xzf', join(app, filename), '-C', library, '--strip-components=1']);
-  const { dependencies } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8')) as {
-    dependencies: Readonly<Record<string, string>>;
-  };
-  for (const name of Object.keys(dependencies)) {
-    mkdirSync(dirname(join(app, 'node_modules', name)), { recursive: true });
-    symlinkSync(resolve('node_modules', name), join(app, 'node_modules', name));
-  }
+  app = unpackedApp();
+  main = join(app, 'node_modules/waferflow/dist/src/cli/main.js');
   for (const program of PROGRAMS) cpSync(join('examples', program), join(app, program));
   writeFileSync(join(app, 'close.mjs'), CLOSE);
-  writeFileSync(
-    join(app, 'package.json'),
-    JSON.stringify({ type: 'module', dependencies: { waferflow: `file:${filename}` } }),
-  );
 }, 300_000);
+afterAll(() => rmSync(app, { recursive: true }));
 
 /** What a program prints, without what the clock says. */
 async function printed(runtime: readonly string[], program: readonly string[]): Promise<string> {
@@ -79,7 +53,6 @@ async function printed(runtime: readonly string[], program: readonly string[]): 
   return stdout.replace(/^measured: .*$/m, '');
 }
 
-const main = join(library, 'dist/src/cli/main.js');
 const here = new Map<string, Promise<string>>();
 /** What this very Node prints, asked once. */
 function printedHere(program: readonly string[]): Promise<string> {
@@ -108,3 +81,11 @@ for (const [name, [file, ...args]] of Object.entries(RUNTIMES)) {
     });
   });
 }
+
+it('no file of the package names a source map that is not in it', () => {
+  const root = join(app, 'node_modules/waferflow/dist');
+  const naming = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.(js|css)$/.test(path))
+    .filter((path) => readFileSync(join(root, path), 'utf8').includes('\n//# sourceMappingURL='));
+  expect(naming).toEqual([]);
+});

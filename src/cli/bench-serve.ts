@@ -1,7 +1,6 @@
 /** `waferflow bench serve`: load on a server, measured as vLLM's `bench serve` does. */
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { messageOf, OptionError } from '../core/errors.js';
+import { OptionError } from '../core/errors.js';
 import { parseTrace, type Trace } from '../fleet/requests/traces.js';
 import { formatLoad } from '../load/report.js';
 import { runLoad } from '../load/run.js';
@@ -11,6 +10,7 @@ import { PromptWriter, workload } from '../load/workload.js';
 import { interruptible } from './interrupt.js';
 import { parseCount, parseNumber } from './options.js';
 import { printJson, progressBar } from './output.js';
+import { readTextFile } from './text-file.js';
 
 interface LoadFlags {
   readonly url: string;
@@ -99,7 +99,7 @@ async function benchServe(flags: LoadFlags, signal: AbortSignal): Promise<void> 
   const { url, api, rate, concurrency } = flags;
   const apiKey = flags.apiKey ?? null;
   if (!URL.canParse(url)) throw optionError('--url', url, 'an address such as http://127.0.0.1:8080');
-  const trace = flags.trace === undefined ? null : await readTrace(flags.trace);
+  const trace = flags.trace === undefined ? null : parseTrace(await readTextFile(flags.trace), flags.trace);
   if (flags.speed !== undefined && (trace === null || rate !== undefined))
     throw optionError('--speed', `${flags.speed}`, 'a trace and no --rate with it');
   const isReplay =
@@ -153,16 +153,6 @@ async function benchServe(flags: LoadFlags, signal: AbortSignal): Promise<void> 
   } finally {
     progress.end();
   }
-}
-
-async function readTrace(file: string): Promise<Trace> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw optionError('--trace', messageOf(error), 'a file that can be read');
-  }
-  return parseTrace(text, file);
 }
 
 /** Requests per second over the first ones of a trace. */

@@ -1,8 +1,8 @@
 /** `waferflow capacity`: how many machines of which kind a workload needs under an SLO, and what they cost. */
-import { readFileSync, statSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ModelCard } from '../../models/card.js';
-import { FormatError, messageOf, OptionError } from '../core/errors.js';
+import { OptionError } from '../core/errors.js';
+import { MiB } from '../core/units.js';
 import { CODING_TASK } from '../fleet/requests/agents.js';
 import type { WorkloadSpec } from '../fleet/requests/workload.js';
 import type { MachineRequest } from '../fleet/search/candidates.js';
@@ -21,6 +21,7 @@ import { machineOf, parsePrices } from './plan.js';
 import { writeReports } from './reports.js';
 import { parseSlo } from './slo.js';
 import { startSweep } from './sweep-run.js';
+import { readTextFileSync } from './text-file.js';
 
 interface CapacityFlags {
   readonly model?: string;
@@ -259,7 +260,7 @@ function workloadOf(flags: CapacityFlags, card: ModelCard): WorkloadSpec {
     return {
       kind: 'trace',
       file: flags.trace,
-      text: readTrace(flags.trace),
+      text: readTextFileSync(flags.trace, 'a trace', MAX_TRACE_BYTES),
       requests: flags.requests ?? null,
       rateScale,
       batchShare,
@@ -309,25 +310,7 @@ function workloadOf(flags: CapacityFlags, card: ModelCard): WorkloadSpec {
 }
 
 /** A day of a busy service; more belongs into a sample. */
-const MAX_TRACE_BYTES = 512 * 1024 * 1024;
-
-function readTrace(path: string): string {
-  try {
-    const { size } = statSync(path);
-    if (size <= MAX_TRACE_BYTES) return readFileSync(path, 'utf8');
-    throw new Error(`${size} bytes`);
-  } catch (error) {
-    throw new FormatError(
-      {
-        what: path,
-        given: messageOf(error),
-        expected: `a trace of at most ${MAX_TRACE_BYTES} bytes`,
-        todo: 'Check the path.',
-      },
-      { cause: error },
-    );
-  }
-}
+const MAX_TRACE_BYTES = 512 * MiB;
 
 function conflict(what: string, given: string, expected: string): OptionError {
   return new OptionError({ what, given, expected, todo: 'Leave the option out or add such a machine.' });

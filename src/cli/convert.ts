@@ -1,5 +1,7 @@
 /** `waferflow convert` and `waferflow quantize`: a Hugging Face folder or a GGUF file, perhaps in parts, as one GGUF file. */
+import { existsSync, realpathSync } from 'node:fs';
 import type { Command } from 'commander';
+import { OptionError } from '../core/errors.js';
 import { readGguf } from '../formats/gguf.js';
 import { readModel } from '../formats/model-file.js';
 import { quantisations, quantized, requireQuantisation } from '../formats/requantize.js';
@@ -49,7 +51,9 @@ async function convert(
   signal: AbortSignal,
 ): Promise<void> {
   if (type !== null) requireQuantisation(type);
-  const source = await openModelSource(resolveModel(model));
+  const from = resolveModel(model);
+  requireOther(from, out);
+  const source = await openModelSource(from);
   try {
     const file = await readGguf(source);
     // What disagrees with itself is not written.
@@ -60,4 +64,15 @@ async function convert(
   } finally {
     await source.close();
   }
+}
+
+/** A model is not written over itself. */
+function requireOther(from: string, out: string): void {
+  if (!existsSync(from) || !existsSync(out) || realpathSync(from) !== realpathSync(out)) return;
+  throw new OptionError({
+    what: 'file to write',
+    given: JSON.stringify(out),
+    expected: 'another file than the model that is read',
+    todo: 'Write to another path; it can take the place of the first one afterwards.',
+  });
 }

@@ -1,6 +1,7 @@
 /** `waferflow embed`: texts as vectors, and how near they are to each other. */
-import { type Command, CommanderError } from 'commander';
+import type { Command } from 'commander';
 import type { EmbedResult, Engine, Pooling } from '../index.js';
+import { usageError } from './failure.js';
 import { interruptible } from './interrupt.js';
 import { addEngineOptions, type EngineFlags, parseCount } from './options.js';
 import { printJson } from './output.js';
@@ -40,8 +41,7 @@ async function embed(given: readonly string[], flags: EmbedFlags, signal: AbortS
   const fromFile = lines === undefined ? [] : (await readTextFile(lines)).split('\n');
   const texts = [...given, ...fromFile.filter((line) => line !== '')];
   if (texts.length === 0) {
-    console.error('error: give texts, or --lines FILE');
-    throw new CommanderError(2, 'waferflow.embedInput', 'texts expected');
+    throw usageError('give texts, or --lines FILE');
   }
   const path = await obtain(flags.model, signal);
   const engine = await loadWithProgress(path, flags, signal);

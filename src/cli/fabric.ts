@@ -1,9 +1,9 @@
 /** `waferflow fabric`: a mesh program on the cycle-level wafer, and what the closed forms say it costs. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { messageOf, OptionError } from '../core/errors.js';
+import { FormatError, messageOf, OptionError } from '../core/errors.js';
 import { Rng } from '../core/rng.js';
 import { formatBytes } from '../core/units.js';
 import { Mesh } from '../fabric/mesh.js';
@@ -13,10 +13,12 @@ import type { FabricResult } from '../fabric/result.js';
 import { MAX_CYCLES, simulate } from '../fabric/simulate.js';
 import { Recorder, type Watch } from '../fabric/trace.js';
 import { parseWafer } from '../machine/custom.js';
-import { findWafer, WAFERS, type WaferMachine } from '../machine/wafers.js';
+import { findWafer, WAFERS, type WaferMachine, waferNumbers } from '../machine/wafers.js';
+import { writeFileAtomic } from '../platform/node/write-file.js';
 import { predictMeshProgram } from '../timing/mesh/programs.js';
 import { parseCount, parseNumber } from './options.js';
 import { formatNumber, formatTable, printJson } from './output.js';
+import { readTextFileSync } from './text-file.js';
 
 interface Size {
   readonly width: number;
@@ -49,18 +51,19 @@ function parseWatch(text: string): Watch {
 /** A wafer by name or from a JSON file. */
 function machineOf(name: string): WaferMachine {
   if (!name.endsWith('.json')) return findWafer(name);
-  let text: string;
-  try {
-    text = readFileSync(name, 'utf8');
-  } catch (error) {
-    throw new OptionError({
-      what: 'machine file',
-      given: JSON.stringify(name),
-      expected: 'a file that can be read',
-      todo: `Check the path: ${error instanceof Error ? error.message : String(error)}.`,
-    });
-  }
-  return parseWafer(text, name);
+  return parseWafer(readTextFileSync(name), name);
+}
+
+/** Throws OptionError for a rectangle that the machine has no room for: the flag is wrong, no program failed. */
+function requireFit({ width, height }: Size, machine: WaferMachine): void {
+  const { usableColumns, usableRows } = waferNumbers(machine);
+  if (width <= usableColumns && height <= usableRows) return;
+  throw new OptionError({
+    what: 'option pes',
+    given: `${width}x${height}`,
+    expected: `at most ${usableColumns}x${usableRows} on ${machine.name}`,
+    todo: 'Choose a rectangle that fits, or a larger machine.',
+  });
 }
 
 interface Flags {
@@ -143,15 +146,15 @@ function list(json: boolean): void {
 /** The program of that name, or what the module at that path exports. */
 async function prepareOf(name: string, size: ProgramSize): Promise<ReturnType<OwnProgram> | Prepared> {
   if (!/[./\\]/.test(name)) return findProgram(name).prepare(size);
-  const wrong = (given: string, todo: string): OptionError =>
-    new OptionError({
+  const wrong = (given: string, todo: string): FormatError =>
+    new FormatError({
       what: `mesh program ${JSON.stringify(name)}`,
       given,
       expected: 'a module whose default export is a function that lays a mesh out for a size',
       todo,
     });
   if (!existsSync(name))
-    throw wrong('no file', 'Check the path; `waferflow fabric list` names the built-in ones.');
+    throw wrong('no such file', 'Check the path; `waferflow fabric list` names the built-in ones.');
   let loaded: { readonly default?: unknown };
   try {
     loaded = (await import(pathToFileURL(resolve(name)).href)) as typeof loaded;
@@ -170,6 +173,7 @@ async function prepareOf(name: string, size: ProgramSize): Promise<ReturnType<Ow
 async function run(name: string, flags: Flags): Promise<void> {
   const machine = machineOf(flags.machine);
   const { elements, type } = flags;
+  requireFit(flags.pes, machine);
   const size: ProgramSize = { machine, ...flags.pes, elements, type };
   const own = await prepareOf(name, size);
   const prepared = own instanceof Mesh ? { mesh: own } : own;
@@ -189,7 +193,10 @@ async function run(name: string, flags: Flags): Promise<void> {
     },
   });
   const wallMs = performance.now() - start;
-  if (recorder !== null && flags.trace !== undefined) writeTrace(recorder, flags.trace);
+  if (recorder !== null && flags.trace !== undefined) {
+    const { trace } = flags;
+    await writeFileAtomic(trace, trace.endsWith('.wfl') ? recorder.eventLog() : recorder.chromeJson());
+  }
   if (recorder !== null && flags.watch !== undefined) {
     for (const line of recorder.lines()) process.stderr.write(`${line}\n`);
   }
@@ -217,19 +224,6 @@ async function run(name: string, flags: Flags): Promise<void> {
   };
   if (flags.json === true) printJson(report);
   else process.stdout.write(describe(report, prepared.mesh.numbers.clockHz));
-}
-
-function writeTrace(recorder: Recorder, file: string): void {
-  try {
-    writeFileSync(file, file.endsWith('.wfl') ? recorder.eventLog() : recorder.chromeJson());
-  } catch (error) {
-    throw new OptionError({
-      what: 'trace file',
-      given: JSON.stringify(file),
-      expected: 'a path that can be written',
-      todo: `Choose another path: ${error instanceof Error ? error.message : String(error)}.`,
-    });
-  }
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

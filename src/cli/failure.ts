@@ -43,6 +43,12 @@ export function reportFailure(thrown: unknown, command: Command | null, bugs?: s
   return 1;
 }
 
+/** What was typed does not go together; said as commander says that of a single flag. */
+export function usageError(message: string): CommanderError {
+  console.error(`error: ${message}\nAdd --help to see what the command takes.`);
+  return new CommanderError(2, 'waferflow.usage', message);
+}
+
 /** Packages that few commands need and nobody gets unasked, as they are large: charts, GPU baseline, queue, sandbox. */
 export const optionalPackages = [
   { name: 'echarts', use: 'for the charts of --html and --md' },

@@ -1,6 +1,7 @@
 /** `--format`, `--json-schema` and `--grammar`: the form that an answer is held to. */
-import { type Command, CommanderError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Grammar } from '../runtime/types.js';
+import { usageError } from './failure.js';
 import { readTextFile } from './text-file.js';
 
 export interface FormFlags {
@@ -22,8 +23,7 @@ export function addFormOptions(command: Command): Command {
 /** The grammar that the flags ask for, or null. */
 export async function grammarOf({ format, jsonSchema, grammar }: FormFlags): Promise<Grammar | null> {
   if ([format, jsonSchema, grammar].filter((flag) => flag !== undefined).length > 1) {
-    console.error('error: give one of --format, --json-schema and --grammar');
-    throw new CommanderError(2, 'waferflow.twoForms', 'one form expected');
+    throw usageError('give one of --format, --json-schema and --grammar');
   }
   if (jsonSchema !== undefined) {
     const isSchema = /^\s*(\{|true\s*$|false\s*$)/.test(jsonSchema);

@@ -1,5 +1,4 @@
 /** `waferflow plan`: one model on one or several kinds of machines, side by side. */
-import { existsSync, readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { countParameters, kvBytesPerToken, type ModelCard } from '../../models/card.js';
 import { OptionError } from '../core/errors.js';
@@ -33,6 +32,7 @@ import {
 } from './plan-sweep.js';
 import { writeReports } from './reports.js';
 import { parseSlo } from './slo.js';
+import { readTextFileSync } from './text-file.js';
 
 interface PlanFlags {
   readonly model?: string;
@@ -243,8 +243,8 @@ function reportOf(
 
 /** A known name, or a JSON file of either kind. */
 export function machineOf(name: string): Machine {
-  if (!name.endsWith('.json') || !existsSync(name)) return findMachine(name);
-  const text = readFileSync(name, 'utf8');
+  if (!name.endsWith('.json')) return findMachine(name);
+  const text = readTextFileSync(name);
   return parseMachineJson(text, name).kind === 'gpu' ? parseGpu(text, name) : parseWafer(text, name);
 }
 

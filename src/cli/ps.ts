@@ -1,6 +1,6 @@
 /** `waferflow ps` and `stop`: what a running server has loaded, and taking a model out of its memory. */
 import type { Command } from 'commander';
-import { messageOf, WaferflowError } from '../core/errors.js';
+import { messageOf, OptionError, WaferflowError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import { formatTable, printJson } from './output.js';
 
@@ -77,7 +77,14 @@ async function running(url: string): Promise<readonly RunningModel[]> {
 async function ask(given: string, path: string, body?: object): Promise<object> {
   const url = given.replace(/\/+$/, '');
   const key = process.env.WAFERFLOW_API_KEY;
-  if (!URL.canParse(url)) throw refusal(url, path, 'no address');
+  if (!URL.canParse(url)) {
+    throw new OptionError({
+      what: 'option url',
+      given: JSON.stringify(given),
+      expected: 'the address of a server',
+      todo: 'Write, for example, http://127.0.0.1:8080.',
+    });
+  }
   const response = await fetch(`${url}${path}`, {
     ...(body && { method: 'POST', body: JSON.stringify(body) }),
     headers: key ? { authorization: `Bearer ${key}` } : {},

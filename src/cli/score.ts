@@ -1,7 +1,8 @@
 /** `waferflow score`: how well a model predicts a text, token by token. */
-import { type Command, CommanderError } from 'commander';
+import type { Command } from 'commander';
 import { OptionError } from '../core/errors.js';
 import type { Engine, ScoreResult } from '../index.js';
+import { usageError } from './failure.js';
 import { interruptible } from './interrupt.js';
 import { addEngineOptions, type EngineFlags, parseIds } from './options.js';
 import { formatNumber, printJson, progressBar } from './output.js';
@@ -30,8 +31,7 @@ export function registerScore(program: Command): void {
 
 async function score(flags: ScoreFlags, signal: AbortSignal): Promise<void> {
   if ((flags.text === undefined) === (flags.ids === undefined)) {
-    console.error('error: give either --text FILE or --ids 1,2,3');
-    throw new CommanderError(2, 'waferflow.scoreInput', 'one input expected');
+    throw usageError('give either --text FILE or --ids 1,2,3');
   }
   const path = await obtain(flags.model, signal);
   const text = flags.text === undefined ? null : await readTextFile(flags.text);

@@ -1,8 +1,8 @@
 /** `waferflow template`: the prompt that a conversation becomes, and the message that a model's output is. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { type Command, CommanderError } from 'commander';
-import { messageOf } from '../core/errors.js';
+import type { Command } from 'commander';
+import { FormatError, ModelError, messageOf, OptionError } from '../core/errors.js';
 import { type Answer, readAnswer } from '../formats/answer/answer.js';
 import { promptEndOf } from '../formats/answer/prompt-end.js';
 import { compileTemplate, renderTemplate } from '../formats/chat/template.js';
@@ -15,8 +15,10 @@ import { Dict, orElse, type Value } from '../formats/jinja/values.js';
 import { createTokenizer } from '../formats/tokenizer.js';
 import { openFileSource } from '../platform/node/file-source.js';
 import { resolveModel } from '../platform/node/models.js';
+import { usageError } from './failure.js';
 import { printJson } from './output.js';
 import { readPrompt } from './prompt.js';
+import { readTextFileSync } from './text-file.js';
 
 interface TemplateFlags {
   readonly model?: string;
@@ -81,7 +83,7 @@ async function answer(file: string | undefined, flags: TemplateFlags, run: Verb)
     }
     return;
   }
-  const text = file === undefined || file === '-' ? await readPrompt('-') : readFileSync(file, 'utf8');
+  const text = file === undefined || file === '-' ? await readPrompt('-') : readTextFileSync(file);
   const request = requestOf(text);
   const made = run(request, lineSource(request, source));
   if (flags.json || !('text' in made)) printJson(made);
@@ -89,24 +91,37 @@ async function answer(file: string | undefined, flags: TemplateFlags, run: Verb)
 }
 
 function requestOf(text: string): Dict {
-  const request = readJson(text);
+  let request: Value;
+  try {
+    request = readJson(text);
+  } catch (thrown) {
+    throw refusal(messageOf(thrown));
+  }
   if (request instanceof Dict) return request;
-  throw new TypeError('the request has to be a JSON object');
+  throw refusal('something else');
+}
+
+function refusal(given: string, expected = 'a JSON object'): FormatError {
+  return new FormatError({ what: 'request', given, expected, todo: 'Correct it; --help has an example.' });
 }
 
 async function sourceOf({ model, file }: TemplateFlags): Promise<Source | null> {
   if (model !== undefined && file !== undefined) {
-    console.error('error: give one of --model and --file');
-    throw new CommanderError(2, 'waferflow.templateInput', 'one template expected');
+    throw usageError('give one of --model and --file');
   }
-  if (file !== undefined) return { template: readFileSync(file, 'utf8'), bos: '<s>', eos: '</s>' };
+  if (file !== undefined) return { template: readTextFileSync(file), bos: '<s>', eos: '</s>' };
   if (model === undefined) return null;
   const source = await openFileSource(resolveModel(model));
   try {
     const gguf = await readGguf(source);
     const tokenizer = createTokenizer(gguf);
     if (tokenizer.chatTemplate === null)
-      throw new TypeError('this model has no chat template: give one with --file');
+      throw new ModelError({
+        what: `chat template of ${model}`,
+        given: 'none',
+        expected: 'a template in the model',
+        todo: 'Give one with --file.',
+      });
     const textOf = (key: string): string => {
       const id = gguf.optional(key, 'number', null);
       return id === null ? '' : tokenizer.textOf(id);
@@ -124,7 +139,7 @@ function lineSource(request: Dict, source: Source | null): Source {
   if (given !== null) {
     const isPath = !given.includes('\n') && !given.includes('{') && existsSync(given);
     return {
-      template: isPath ? readFileSync(given, 'utf8') : given,
+      template: isPath ? readTextFileSync(given) : given,
       bos: '<s>',
       eos: '</s>',
       ...(source && { bos: source.bos, eos: source.eos }),
@@ -132,7 +147,12 @@ function lineSource(request: Dict, source: Source | null): Source {
   }
   const hasTools = orElse(request.get('tools'), null) !== null;
   if (source !== null) return hasTools && source.tools ? { ...source, template: source.tools } : source;
-  throw new TypeError('there is no template: give --model, --file, or "template" in the line');
+  throw new OptionError({
+    what: 'template',
+    given: 'none',
+    expected: 'one of --model, --file, or "template" in the request',
+    todo: 'Give one of them.',
+  });
 }
 
 function textOf(value: Value | undefined): string | null {
@@ -170,7 +190,7 @@ function render(request: Dict, { template, bos, eos }: Source): { readonly text:
 function clock(text: string | null): Date | null {
   if (text === null) return null;
   const match = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?/.exec(text);
-  if (match === null) throw new TypeError('"now" has to be a time such as 2025-07-26T12:34:56');
+  if (match === null) throw refusal(`"now": ${JSON.stringify(text)}`, 'a time such as 2025-07-26T12:34:56');
   const [year, month, day, hour, minute, second] = match
     .slice(1)
     .map((part: string | undefined) => Number(part ?? 0));
@@ -179,6 +199,7 @@ function clock(text: string | null): Date | null {
 
 function parse(request: Dict, { template }: Source): Answer {
   const json = JSON.parse(textOfJson(request)) as Readonly<Record<string, unknown>>;
+  if (typeof json.output !== 'string') throw refusal('"output" that is no text', 'a text');
   return readAnswer({ ...json, prompt_end: promptEndOf(request, template, compile) }, template);
 }
 

@@ -1,12 +1,13 @@
 /** `waferflow tokenize`: the ids of a text, or the text of ids; of a model only its vocabulary is read. */
 import { createInterface } from 'node:readline';
-import { type Command, CommanderError } from 'commander';
+import type { Command } from 'commander';
 import { messageOf } from '../core/errors.js';
 import { readGguf } from '../formats/gguf.js';
 import { createTokenizer } from '../formats/tokenizer.js';
 import type { Tokenizer } from '../formats/tokenizer-types.js';
 import { openModelSource } from '../platform/node/file-source.js';
 import { resolveModel } from '../platform/node/models.js';
+import { usageError } from './failure.js';
 import { parseIds } from './options.js';
 import { printJson } from './output.js';
 import { readPrompt } from './prompt.js';
@@ -43,8 +44,7 @@ export function registerTokenize(program: Command): void {
 
 async function tokenize(text: string | undefined, flags: TokenizeFlags): Promise<void> {
   if ([text, flags.ids, flags.jsonl].filter((input) => input !== undefined).length > 1) {
-    console.error('error: give one of a text, --ids and --jsonl');
-    throw new CommanderError(2, 'waferflow.tokenizeInput', 'one input expected');
+    throw usageError('give one of a text, --ids and --jsonl');
   }
   const tokenizer = await readTokenizer(flags.model);
   for (const warning of tokenizer.warnings) console.error(`waferflow: ${warning}`);

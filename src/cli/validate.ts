@@ -1,13 +1,13 @@
 /** `waferflow validate`: predicted beside published, with the error of every row. */
-import { readFileSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { FormatError, messageOf } from '../core/errors.js';
+import { MiB } from '../core/units.js';
 import { cardOfHubName } from '../platform/node/cards.js';
 import { findMachine } from '../timing/local-run.js';
 import { type Point, pointGroups, validatePoints } from '../timing/validation/points.js';
 import { PUBLISHED_GPU_CASES, PUBLISHED_WAFER_CASES } from '../timing/validation/published-cases.js';
 import { type Validation, validate } from '../timing/validation/validation.js';
 import { formatNumber, formatTable, printJson } from './output.js';
+import { readTextFileSync } from './text-file.js';
 
 interface ValidateFlags {
   readonly wafer?: string;
@@ -43,7 +43,12 @@ export function registerValidate(program: Command): void {
 }
 
 function pointsOf(path: string): Point[] {
-  return validatePoints(readText(path), path, cardOfHubName, findMachine);
+  return validatePoints(
+    readTextFileSync(path, 'a CSV file', MAX_CSV_BYTES),
+    path,
+    cardOfHubName,
+    findMachine,
+  );
 }
 
 function run({ wafer, gpu, points }: ValidateFlags): Validation {
@@ -57,30 +62,12 @@ function run({ wafer, gpu, points }: ValidateFlags): Validation {
     );
   }
   const file = (path: string | undefined): { text: string; file: string } | null =>
-    path === undefined ? null : { text: readText(path), file: path };
+    path === undefined ? null : { text: readTextFileSync(path, 'a CSV file', MAX_CSV_BYTES), file: path };
   return validate(file(wafer), file(gpu), cardOfHubName);
 }
 
 /** Published tables are small; a larger file is something else. */
-const MAX_CSV_BYTES = 64 * 1024 * 1024;
-
-function readText(path: string): string {
-  try {
-    const { size } = statSync(path);
-    if (size <= MAX_CSV_BYTES) return readFileSync(path, 'utf8');
-    throw new Error(`${size} bytes`);
-  } catch (error) {
-    throw new FormatError(
-      {
-        what: path,
-        given: messageOf(error),
-        expected: `a CSV file of at most ${MAX_CSV_BYTES} bytes`,
-        todo: 'Check the path.',
-      },
-      { cause: error },
-    );
-  }
-}
+const MAX_CSV_BYTES = 64 * MiB;
 
 const percent = (value: number): string => `${value >= 0 ? '+' : ''}${value.toFixed(1)} %`;
 

@@ -2,8 +2,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { formatBytes, MiB } from '../core/units.js';
 import type { GgufFile } from '../formats/gguf.js';
-import { fileError } from '../platform/node/file-source.js';
-import { replaceable } from '../platform/node/write-file.js';
+import { replaceable, writeError } from '../platform/node/write-file.js';
 import { printJson, progressBar } from './output.js';
 
 const chunkBytes = 16 * MiB;
@@ -19,7 +18,7 @@ export async function writeGgufFile(
   const bar = progressBar('writing', 'bytes');
   try {
     const target = await open(partial, 'w').catch((thrown: unknown) => {
-      throw fileError(partial, thrown, 'a file that can be written');
+      throw writeError(partial, thrown);
     });
     try {
       const buffer = new Uint8Array(Math.min(chunkBytes, source.byteLength));

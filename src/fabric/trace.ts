@@ -3,7 +3,7 @@
  * JSON, which Perfetto opens, or as the compact event log of docs/fabric-trace.md; or print what one PE, color or
  * wavelet did.
  */
-import { MachineError } from '../core/errors.js';
+import { MachineError, OptionError } from '../core/errors.js';
 import type { HopObserver } from './cores/core.js';
 import { THREADS } from './cores/core.js';
 import type { Tables } from './cores/tables.js';
@@ -58,13 +58,13 @@ export class Recorder implements HopObserver, SpanObserver {
   private readonly nameIds = new Map<string, number>();
   private lastCycle = 0;
 
-  /** Keeps everything, or only what `watch` names; `MachineError` beyond `mostMoves`. */
+  /** Keeps everything, or only what `watch` names, `OptionError` if that is not there; `MachineError` beyond `mostMoves`. */
   constructor(mesh: Mesh, watch: Watch | null = null, mostMoves = MAX_MOVES) {
     this.mesh = mesh;
     this.watch = watch;
     this.mostMoves = mostMoves;
     if (watch !== null && 'color' in watch && !mesh.colors.some((color) => color.name === watch.color)) {
-      throw new MachineError({
+      throw new OptionError({
         what: 'watched color',
         given: JSON.stringify(watch.color),
         expected: `one of ${mesh.colors.map((color) => color.name).join(', ')}`,
@@ -72,7 +72,7 @@ export class Recorder implements HopObserver, SpanObserver {
       });
     }
     if (watch !== null && 'pe' in watch && (watch.pe.x >= mesh.width || watch.pe.y >= mesh.height)) {
-      throw new MachineError({
+      throw new OptionError({
         what: 'watched PE',
         given: formatPoint(watch.pe),
         expected: `a PE of the ${mesh.width} x ${mesh.height} rectangle`,

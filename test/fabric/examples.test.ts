@@ -21,7 +21,7 @@ it.each(EXAMPLES)('examples/fabric/%s gives the right numbers', async (file) => 
 });
 
 it.each([
-  ['missing.mjs', null, /no file/],
+  ['missing.mjs', null, /no such file/],
   ['empty.mjs', 'export const x = 1;', /default export of type undefined/],
   ['broken.mjs', 'export default (', /Correct the module/],
   ['no-mesh.mjs', 'export default () => 3;', /gives no mesh/],

@@ -67,7 +67,7 @@ describe('waferflow bench serve', () => {
     ['a rate of nothing', ['--rate', '0'], 2, /above 0/],
     ['an odd goal', ['--goodput', 'speed:3'], 2, /ttft/],
     ['an unknown API', ['--api', 'smoke'], 2, /msgpack/],
-    ['a trace that is not there', ['--trace', 'nowhere.csv'], 2, /--trace/],
+    ['a trace that is not there', ['--trace', 'nowhere.csv'], 1, /nowhere\.csv: got no such file/],
     ['speed without a trace', ['--speed', '2'], 2, /--speed/],
   ])('says what is wrong: %s', async (_, args, code, message) => {
     const outcome = await waferflow(['bench', 'serve', ...args]);

@@ -34,7 +34,7 @@ const MAX_CARD_BYTES = 4 * 1024 * 1024;
 export function loadCard(model: string): ModelCard {
   const packaged = CARD_NAMES.find((name) => name === model.toLowerCase());
   if (packaged) return cardFromJson(readJson(join(CARDS, `${packaged}.json`)), packaged);
-  if (!existsSync(model)) {
+  if (!existsSync(model) && !/\.(gguf|json)$/.test(model)) {
     throw new OptionError({
       what: 'model',
       given: JSON.stringify(model),
@@ -42,7 +42,7 @@ export function loadCard(model: string): ModelCard {
       todo: 'Pass one of these names.',
     });
   }
-  if (!statSync(model).isDirectory()) return cardFromJson(readJson(model), model);
+  if (!existsSync(model) || !statSync(model).isDirectory()) return cardFromJson(readJson(model), model);
   const config = readJson(join(model, 'config.json'));
   // NVIDIA's Model Optimizer says what it did in a file beside the config.
   const beside = join(model, 'hf_quant_config.json');

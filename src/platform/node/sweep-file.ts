@@ -5,6 +5,7 @@
  */
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { FormatError, messageOf } from '../../core/errors.js';
+import { writeError } from './write-file.js';
 
 interface Line {
   readonly job: string;
@@ -127,14 +128,6 @@ function onDisk<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    throw new FormatError(
-      {
-        what: path,
-        given: messageOf(error),
-        expected: 'a file that can be written',
-        todo: 'Free space or pass another path.',
-      },
-      { cause: error },
-    );
+    throw writeError(path, error);
   }
 }

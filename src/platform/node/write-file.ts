@@ -18,17 +18,17 @@ const reasons: Readonly<Record<string, readonly [given: string, todo: string]>> 
 };
 
 /**
- * Writes a text file through a temporary one beside it: what was there stays until the new one is whole.
+ * Writes a file through a temporary one beside it: what was there stays until the new one is whole.
  *
  * @throws WriteError, and the old file is as it was
  */
-export async function writeFileAtomic(path: string, text: string): Promise<void> {
+export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
   const target = await replaceable(path);
   const aside = join(dirname(target), `.${basename(target)}.${process.pid}.part`);
   try {
     const file = await open(aside, 'w');
     try {
-      await file.writeFile(text);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();
@@ -36,11 +36,19 @@ export async function writeFileAtomic(path: string, text: string): Promise<void>
     await rename(aside, target);
   } catch (thrown) {
     await rm(aside, { force: true }).catch(() => undefined);
-    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
-    const [given, todo] = reasons[code] ?? [messageOf(thrown), 'Choose another path.'];
-    const facts = { what: path, given, expected: 'room for the new file; the old one is as it was', todo };
-    throw new WriteError(facts, { cause: thrown });
+    throw writeError(path, thrown, 'room for the new file; the old one is as it was');
   }
+}
+
+/** Why a file cannot be written. */
+export function writeError(
+  path: string,
+  thrown: unknown,
+  expected = 'a file that can be written',
+): WriteError {
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  const [given, todo] = reasons[code] ?? [messageOf(thrown), 'Choose another path.'];
+  return new WriteError({ what: path, given, expected, todo }, { cause: thrown });
 }
 
 /**
