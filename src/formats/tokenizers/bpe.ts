@@ -4,7 +4,7 @@
  */
 import { byteTokenText } from './byte-tokens.js';
 import { type MergeTable, mergeSymbols } from './merger.js';
-import { PairTable } from './pair-table.js';
+import { PairMemory } from './pair-table.js';
 import { type SplitStep, splitWords } from './splitter.js';
 import { SymbolRow, Symbols } from './symbols.js';
 import { WordCache } from './word-cache.js';
@@ -57,7 +57,7 @@ export interface BpeSettings {
 export class Bpe implements MergeTable {
   private readonly settings: BpeSettings;
   private readonly symbols: Symbols;
-  private readonly pairs: PairTable;
+  private readonly pairs: PairMemory;
   /** By rank: the symbol that a merge makes, found when first asked for. */
   private readonly results: Int32Array;
   private readonly byteSymbols: readonly number[];
@@ -67,22 +67,21 @@ export class Bpe implements MergeTable {
   constructor(settings: BpeSettings) {
     this.settings = settings;
     const { merges } = settings;
+    const ranks = new Map<string, number>();
+    // Of a merge that is listed twice, the first counts.
+    for (let rank = merges.length - 1; rank >= 0; rank--) ranks.set(merges[rank]!, rank);
     this.symbols = new Symbols(settings.idOf, settings.texts);
     this.byteSymbols = byteToChar.map((char) => this.symbols.of(char));
-    this.pairs = new PairTable(merges.length);
+    this.pairs = new PairMemory((left, right) => {
+      const text = this.symbols.textOf(left);
+      // The border is the first space behind the first character.
+      return text.indexOf(' ', 1) < 0 ? ranks.get(`${text} ${this.symbols.textOf(right)}`) : undefined;
+    });
     this.results = new Int32Array(merges.length).fill(unasked);
-    for (const [rank, merge] of merges.entries()) {
-      const border = merge.indexOf(' ', 1);
-      if (border < 0) continue;
-      const left = merge.slice(0, border);
-      const right = merge.slice(border + 1);
-      // Of a merge that is listed twice, the first counts.
-      this.pairs.add(this.symbols.of(left), this.symbols.of(right), rank);
-    }
   }
 
   find(left: number, right: number): number {
-    return this.pairs.get(left, right);
+    return this.pairs.find(left, right);
   }
 
   rankOf(merge: number): number {

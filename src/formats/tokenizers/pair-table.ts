@@ -53,3 +53,28 @@ export class PairTable {
     this.size = 0;
   }
 }
+
+/** Pairs that are remembered; hostile text has far more than real text. */
+const maxPairs = 1_000_000;
+
+/** What pairs merge to, looked up in a vocabulary when first asked for: a text has few of them, and a file many. */
+export class PairMemory {
+  /** 0 where they do not merge, else the merge plus one. */
+  private readonly known = new PairTable(16_384);
+  private readonly look: (left: number, right: number) => number | undefined;
+
+  constructor(look: (left: number, right: number) => number | undefined) {
+    this.look = look;
+  }
+
+  /** The merge of a pair, or -1. */
+  find(left: number, right: number): number {
+    let known = this.known.get(left, right);
+    if (known < 0) {
+      known = (this.look(left, right) ?? -1) + 1;
+      if (this.known.size >= maxPairs) this.known.clear();
+      this.known.add(left, right, known);
+    }
+    return known - 1;
+  }
+}

@@ -4,8 +4,8 @@
  */
 import { byteTokenText } from './byte-tokens.js';
 import { type MergeTable, mergeSymbols } from './merger.js';
-import { PairTable } from './pair-table.js';
-import { SymbolRow, Symbols } from './symbols.js';
+import { PairMemory } from './pair-table.js';
+import { SymbolRow, Symbols, type TokenIds } from './symbols.js';
 import { tokenKind, type Vocabulary } from './vocabulary.js';
 import { WordCache } from './word-cache.js';
 
@@ -14,18 +14,14 @@ export const metaSpace = '\u2581';
 const metaSpaceUnit = metaSpace.charCodeAt(0);
 const newline = 10;
 
-/** Pairs that are remembered; hostile text has far more than real text. */
-const maxPairs = 1_000_000;
-
 const utf8 = new TextEncoder();
 
 export class SentencePiece implements MergeTable {
-  private readonly idOf: ReadonlyMap<string, number>;
   private readonly symbols: Symbols;
   /** By token: its place in the order of merging. */
   private readonly order: Int32Array;
-  /** By pair of symbols: 0 where they do not merge, else the token that they become, plus one. */
-  private readonly pairs = new PairTable(16_384);
+  /** The token that two symbols become. */
+  private readonly pairs: PairMemory;
   /** The token of each byte, the unknown token where it is missing, -1 where that is missing too. */
   private readonly byteIds: readonly number[];
   /** UTF-16 units after which a space, and before or after which a newline, goes on with the same token. */
@@ -38,11 +34,19 @@ export class SentencePiece implements MergeTable {
   constructor({ idOf, fileKinds, scores, texts, unknownId }: Vocabulary) {
     // Text never merges into a control token: that would let a prompt forge one.
     const merging = new Set<number>([tokenKind.normal, tokenKind.userDefined, tokenKind.unused]);
-    this.idOf = new Map([...idOf].filter(([, id]) => merging.has(fileKinds[id]!)));
-    this.symbols = new Symbols(this.idOf, texts);
+    const mergingIds: TokenIds = {
+      get(text) {
+        const id = idOf.get(text);
+        return id !== undefined && merging.has(fileKinds[id]!) ? id : undefined;
+      },
+    };
+    this.symbols = new Symbols(mergingIds, texts);
+    this.pairs = new PairMemory((left, right) =>
+      mergingIds.get(this.symbols.textOf(left) + this.symbols.textOf(right)),
+    );
     this.order = orderOf(scores);
     this.byteIds = Array.from({ length: 256 }, (_, byte) => idOf.get(byteTokenText(byte)) ?? unknownId ?? -1);
-    for (const text of this.idOf.keys()) this.noteBorders(text);
+    for (let id = 0; id < texts.length; id++) if (merging.has(fileKinds[id]!)) this.noteBorders(texts[id]!);
   }
 
   private noteBorders(text: string): void {
@@ -55,14 +59,7 @@ export class SentencePiece implements MergeTable {
   }
 
   find(left: number, right: number): number {
-    let known = this.pairs.get(left, right);
-    if (known < 0) {
-      const merged = this.idOf.get(this.symbols.textOf(left) + this.symbols.textOf(right));
-      known = merged === undefined ? 0 : merged + 1;
-      if (this.pairs.size >= maxPairs) this.pairs.clear();
-      this.pairs.add(left, right, known);
-    }
-    return known - 1;
+    return this.pairs.find(left, right);
   }
 
   rankOf(merged: number): number {
@@ -120,13 +117,19 @@ export class SentencePiece implements MergeTable {
 function orderOf(scores: Float32Array): Int32Array {
   const keys = scores.map((score) => (Number.isNaN(score) ? Infinity : -score));
   const falling = keys.slice().sort();
-  return Int32Array.from(keys, (key) => {
-    let low = 0;
-    for (let high = falling.length; low < high; ) {
+  const order = new Int32Array(keys.length);
+  for (let id = 0; id < keys.length; id++) {
+    const key = keys[id]!;
+    // Most vocabularies are written in this order, but for a few tokens.
+    let low = id > 0 && keys[id - 1]! < key ? order[id - 1]! : 0;
+    let high = keys.length;
+    if (falling[low + 1]! >= key && falling[low]! < key) high = ++low;
+    while (low < high) {
       const middle = (low + high) >> 1;
       if (falling[middle]! < key) low = middle + 1;
       else high = middle;
     }
-    return low;
-  });
+    order[id] = low;
+  }
+  return order;
 }

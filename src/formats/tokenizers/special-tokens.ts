@@ -9,10 +9,12 @@ const utf8 = new TextEncoder();
 
 /** Longest in bytes first, as llama.cpp goes about it, so that a token wins over another one inside it. */
 function longestFirst(vocabulary: Vocabulary, kinds: readonly number[]): readonly number[] {
-  const { texts } = vocabulary;
+  const { texts, kinds: kindOf } = vocabulary;
   const found: { readonly id: number; readonly length: number }[] = [];
-  for (const [id, kind] of vocabulary.kinds.entries())
-    if (kinds.includes(kind) && texts[id] !== '') found.push({ id, length: utf8.encode(texts[id]).length });
+  // There are hundreds of thousands of tokens, and few of these.
+  for (let id = 0; id < kindOf.length; id++)
+    if (kinds.includes(kindOf[id]!) && texts[id] !== '')
+      found.push({ id, length: utf8.encode(texts[id]).length });
   return found.sort((a, b) => b.length - a.length || a.id - b.id).map(({ id }) => id);
 }
 

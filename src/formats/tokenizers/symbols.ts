@@ -1,12 +1,15 @@
 /** Numbers for texts: the id of a token, and numbers past the vocabulary for parts of tokens that are none themselves. */
 
+/** The id of a text that is a token. */
+export type TokenIds = Pick<ReadonlyMap<string, number>, 'get'>;
+
 export class Symbols {
-  private readonly idOf: ReadonlyMap<string, number>;
+  private readonly idOf: TokenIds;
   private readonly texts: readonly string[];
   private readonly others = new Map<string, number>();
   private readonly otherTexts: string[] = [];
 
-  constructor(idOf: ReadonlyMap<string, number>, texts: readonly string[]) {
+  constructor(idOf: TokenIds, texts: readonly string[]) {
     this.idOf = idOf;
     this.texts = texts;
   }

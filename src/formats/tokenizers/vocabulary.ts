@@ -95,7 +95,8 @@ export function readVocabulary(gguf: GgufFile): Vocabulary {
 
 function idsByText(gguf: GgufFile, texts: readonly string[], kinds: Uint8Array): Map<string, number> {
   const idOf = new Map<string, number>();
-  for (const [id, text] of texts.entries()) {
+  for (let id = 0; id < texts.length; id++) {
+    const text = texts[id]!;
     if (text === '') continue;
     const first = idOf.get(text);
     if (first === undefined) idOf.set(text, id);
