@@ -1,5 +1,5 @@
 /**
- * Fills the table of docs/architectures.md: every file of models/architectures with the names it answers to, its lines and
+ * Fills the table of docs/architectures.md, and the number of README.md: every file of models/architectures with the names it answers to, its lines and
  * what its first sentence says. Run from the repository root after `npm run build`:  node bench/architectures-docs.mjs
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -41,3 +41,7 @@ const page = readFileSync(path, 'utf8');
 const [open, close] = ['<!-- architectures -->', '<!-- /architectures -->'];
 const from = page.indexOf(open) + open.length;
 writeFileSync(path, `${page.slice(0, from)}\n\n${table}\n\n${page.slice(page.indexOf(close))}`);
+
+// The README says how many there are.
+const readme = readFileSync('README.md', 'utf8');
+writeFileSync('README.md', readme.replace(/\[(many|\d+) architectures\]/, `[${count} architectures]`));

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import asc from 'assemblyscript/asc';
+import { AGREEMENT } from '#kernels/agreement.js';
 import { QUANTS } from '#kernels/quants/index.js';
 import { dispatchSource } from './quants/dispatch.js';
 
@@ -33,6 +34,7 @@ function generated(variant, isEmulated) {
       `import { ${variant} } from './variants';`,
       `export const VARIANT: i32 = ${variant};`,
       `export const IS_EMULATED: bool = ${isEmulated};`,
+      `export function agreement(): i32 { return ${AGREEMENT}; }`,
     ].join('\n'),
     'kernels/quants/dispatch.ts': dispatchSource(QUANTS, (folder) =>
       existsSync(join(quants, folder, 'wasm.ts')),

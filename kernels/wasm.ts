@@ -14,6 +14,7 @@ export { attach, serve, step } from './program/wasm';
 export { quantize, quantizedBytes } from './quantize/wasm';
 export { groupBytes, matmul, matvec, pack, place, row as embedding } from './quants/dispatch';
 export { decoded } from './quants/wasm';
+export { agreement } from './quants/variant';
 export { residual } from './residual/wasm';
 export { rmsnorm } from './rmsnorm/wasm';
 export { rope, ropeHalves, ropeLlama3Factors, ropeTable, ropeYarnFactors } from './rope/wasm';

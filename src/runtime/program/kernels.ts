@@ -2,6 +2,7 @@
  * The WebAssembly kernels module from TypeScript: its exports, its builds, and which of them to run.
  * Addresses are byte offsets into the one shared memory.
  */
+import { AGREEMENT } from '../../../kernels/agreement.js';
 import { EngineError } from '../../core/errors.js';
 import type { SimdMode } from '../types.js';
 import type { KernelBuilds } from './builds.js';
@@ -9,6 +10,7 @@ import { instantiateProbe, type Trial, tryVariants } from './trial.js';
 
 /** What kernels/wasm.ts exports; the meaning of every argument stands there. */
 export interface KernelExports {
+  agreement(): number;
   activation(
     ...args: [
       act: number,
@@ -342,7 +344,7 @@ export interface CompiledKernels {
   readonly module: WebAssembly.Module;
 }
 
-/** A kernels instance on `memory`. Throws EngineError when the engine cannot make it. */
+/** A kernels instance on `memory`. Throws EngineError when the engine cannot make it, or when it is of another build. */
 export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
   const instance = new WebAssembly.Instance(module, {
     env: {
@@ -358,7 +360,16 @@ export function instantiateKernels(module: WebAssembly.Module, memory: WebAssemb
       },
     },
   });
-  return instance.exports as unknown as KernelExports;
+  const kernels = instance.exports as unknown as Partial<KernelExports>;
+  if (kernels.agreement?.() !== AGREEMENT) {
+    throw new EngineError({
+      what: 'kernels',
+      given: 'kernels-*.wasm of another version than the program',
+      expected: 'those that were built with it',
+      todo: 'Install waferflow again; in a clone, run npm run build.',
+    });
+  }
+  return kernels as KernelExports;
 }
 
 /** Compiles the build to run: `auto` is the fastest of those that are exact here. */
