@@ -159,7 +159,7 @@ it('has room for so many bytes of bodies at a time, announced ones too', async (
 });
 
 it('cuts off a socket whose client sends and does not read', async () => {
-  const { url } = await testServer({ limits: { sockets: { waitingBytes: 4 * MiB } } });
+  const { url, context } = await testServer({ limits: { sockets: { waitingBytes: 4 * MiB } } });
   const client = await connect(url);
   client.ws.pause();
   const event = JSON.stringify({
@@ -171,6 +171,8 @@ it('cuts off a socket whose client sends and does not read', async () => {
     client.ws.send(event);
     await setTimeout(20);
   }
+  // A paused socket does not learn of its end, and one that reads too soon is no slow one.
+  await vi.waitFor(() => expect(context.metrics.sockets.connections()).toBe(0), { timeout: 60_000 });
   client.ws.resume();
   expect((await client.closed).code).toBe(1006);
 });

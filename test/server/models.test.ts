@@ -1,4 +1,7 @@
 /** Several models behind one address: brought in when they are asked for, in turns where there is room for fewer. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import OpenAI from 'openai';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { EngineError, FormatError } from '#src/core/errors.js';
@@ -7,6 +10,7 @@ import { load } from '#src/index.js';
 import type { ModelOptions } from '#src/server/models/served.js';
 import { type RunningServer, type ServerOptions, startServer } from '#src/server/serve.js';
 import { NullEngine, type NullEngineOptions } from '#src/testing/null-engine.js';
+import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';
 import { eventually } from './server.js';
 
 /** What was loaded and unloaded, in order, and how many were in memory at most. */
@@ -288,6 +292,25 @@ describe('memory', () => {
     expect(during - before).toBeGreaterThan(100);
   }, 60_000);
 });
+
+it('gives a model of more than 100 MB back to the system, in a process that rests', async () => {
+  const path = temporaryFile(
+    tinyModel({
+      hiddenSize: 1024,
+      numHiddenLayers: 4,
+      numAttentionHeads: 8,
+      numKeyValueHeads: 8,
+      intermediateSize: 2816,
+      vocabSize: 2048,
+      weightType: 'F16',
+    }),
+  );
+  const script = fileURLToPath(new URL('unload.mjs', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, path]);
+  const { before, during, after } = JSON.parse(stdout) as { before: number; during: number; after: number };
+  expect(during - before).toBeGreaterThan(100);
+  expect(after - before).toBeLessThan(50);
+}, 120_000);
 
 describe('names', () => {
   it('choose the model: its own, further ones, and the one for all others', async () => {

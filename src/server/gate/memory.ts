@@ -22,9 +22,12 @@ export const nothingHeld: Holding = {
   release: () => undefined,
 };
 
+/** Forgets something that is kept for an owner, or for anybody; returns false where there is nothing. */
+export type Forget = (owner: string | null) => boolean;
+
 export class Memory {
-  /** Forgets something that is kept for an owner, or for anybody; returns false where there is nothing. */
-  reclaim: (owner: string | null) => boolean = () => false;
+  /** Those who keep what may go, in the order in which they are asked. */
+  private readonly keepers: Forget[] = [];
   private readonly most: number;
   private readonly mostOfOne: number;
   private held = 0;
@@ -38,6 +41,11 @@ export class Memory {
 
   get heldBytes(): number {
     return this.held;
+  }
+
+  /** What is kept by this keeper gives way to what is under way, after that of the keepers before. */
+  addKeeper(forget: Forget): void {
+    this.keepers.push(forget);
   }
 
   /** Throws an ApiError with status 503 where there is no room. */
@@ -70,7 +78,8 @@ export class Memory {
     const isOwnFull = (): boolean => (this.ofOwner.get(owner) ?? 0) + more > this.mostOfOne;
     const isFull = (): boolean => this.held + more > this.most;
     while (isOwnFull() || isFull()) {
-      if (this.reclaim(isOwnFull() ? owner : null)) continue;
+      const whose = isOwnFull() ? owner : null;
+      if (this.keepers.some((forget) => forget(whose))) continue;
       const message =
         'The requests under way hold as much memory as they may. Try again when some have ended.';
       throw unavailable('server_is_overloaded', message, 1000);

@@ -38,8 +38,7 @@ export class ConversationStore {
     this.limits = limits;
     this.parts = parts;
     this.memory = memory;
-    const { reclaim } = memory;
-    memory.reclaim = (owner) => reclaim(owner) || this.deleteOldest(owner);
+    memory.addKeeper((owner) => this.deleteOldest(owner));
   }
 
   create(owner: string, metadata: Metadata, items: readonly Item[]): Conversation {

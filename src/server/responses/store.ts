@@ -46,7 +46,7 @@ export class ResponseStore {
     this.limits = limits;
     this.parts = parts;
     this.memory = memory;
-    memory.reclaim = (owner) => this.removeOldest(owner);
+    memory.addKeeper((owner) => this.removeOldest(owner));
   }
 
   get size(): number {
