@@ -25,6 +25,7 @@ interface Report {
     readonly installed: number;
     readonly missing: readonly string[];
     readonly webgpu: string;
+    readonly webgpuLoads: boolean;
   };
   readonly platform: string;
   readonly cpu: string;
@@ -84,7 +85,7 @@ async function examine(): Promise<Report> {
     optional: {
       installed: optionalPackages.length - missingPackages.length,
       missing: missingPackages,
-      webgpu: await webgpuState(),
+      ...(await webgpuState()),
     },
     platform: `${process.platform} ${process.arch}`,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -107,10 +108,10 @@ function isInstalled(name: string): boolean {
   }
 }
 
-async function webgpuState(): Promise<string> {
+async function webgpuState(): Promise<{ readonly webgpu: string; readonly webgpuLoads: boolean }> {
   const gpu = await provideWebGpu();
   gpu.release();
-  return gpu.adapter ?? gpu.reason;
+  return { webgpu: gpu.adapter ?? gpu.reason, webgpuLoads: gpu.adapter !== null };
 }
 
 async function examineSimd(): Promise<Report['simd']> {
@@ -137,7 +138,7 @@ function isAtLeast(version: string, required: string): boolean {
 function print(report: Report): void {
   const { node, embeddedModel } = report;
   const lines: [string, string][] = [
-    ['Node.js', `${node.version} (${node.required} or later)`],
+    ['Node.js', `${node.version} (${node.required} or later)${hostOf(process.versions)}`],
     ['system', `${report.platform}, ${report.cpu}, ${report.cores} cores`],
     ['memory', `${formatBytes(report.memory.freeBytes)} free of ${formatBytes(report.memory.totalBytes)}`],
     ['SIMD', simdLine(report.simd)],
@@ -151,14 +152,22 @@ function print(report: Report): void {
   ];
   for (const [label, value] of lines) console.log(`${label.padEnd(16)}${value}`);
   for (const { what, todo } of report.problems) console.log(`\nmissing: ${what}. ${todo}`);
-  const { missing } = report.optional;
+  const { missing, webgpuLoads } = report.optional;
   for (const { name, use } of optionalPackages)
     if (missing.includes(name))
       console.log(`\noptional: ${name}, ${use}. Install it beside waferflow: npm install ${name}`);
   if (report.problems.length === 0)
     console.log(
-      missing.length === 0 ? '\nNothing is missing.' : '\nNothing that running models needs is missing.',
+      missing.length === 0 && webgpuLoads
+        ? '\nNothing is missing.'
+        : '\nNothing that running models needs is missing.',
     );
+}
+
+/** What stands in for Node.js here, if something does. */
+function hostOf({ bun, deno }: NodeJS.ProcessVersions): string {
+  if (bun !== undefined) return `, by Bun ${bun}`;
+  return deno === undefined ? '' : `, by Deno ${deno}`;
 }
 
 function simdLine({ available, chosen }: Report['simd']): string {
