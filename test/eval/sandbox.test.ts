@@ -58,6 +58,69 @@ describe('programs', () => {
   });
 });
 
+describe('tests', () => {
+  const tests = `assert.strictEqual(number(), 2);
+    assert.deepStrictEqual(list(), [1, [2, { a: 3 }]]);
+    assert.deepEqual(map(), new Map([[1, 2]]));
+    assert.deepEqual(set(), new Set([7]));
+    assert.strictEqual(JSON.stringify(list()), JSON.stringify([1, [2, { a: 3 }]]));`;
+  /** Each function right, but the one that is named. */
+  const program = (wrong: string): string =>
+    Object.entries({
+      number: ['2', '1'],
+      list: ['[1, [2, { a: 3 }]]', '[0, [0, { a: 0 }]]'],
+      map: ['new Map([[1, 2]])', 'new Map([[1, 3]])'],
+      set: ['new Set([7])', 'new Set([8])'],
+    })
+      .map(([name, [right, other]]) => `function ${name}() { return ${name === wrong ? other : right}; }`)
+      .join('\n');
+
+  it('pass what is right and refuse what is wrong', async () => {
+    expect((await sandbox.run({ source: program(''), tests })).kind).toBe('done');
+    for (const wrong of ['number', 'list', 'map', 'set'])
+      expect((await sandbox.run({ source: program(wrong), tests })).kind).toBe('threw');
+  });
+
+  const none = 'function* () {}';
+  it.each([
+    ['number', `Array.prototype[Symbol.iterator] = ${none};`],
+    ['list', 'Object.getPrototypeOf([][Symbol.iterator]()).next = () => ({ done: true });'],
+    ['map', `Map.prototype[Symbol.iterator] = Map.prototype.entries = ${none};`],
+    ['map', 'try { Object.defineProperty(Map, Symbol.hasInstance, { value: () => false }) } catch {}'],
+    [
+      'map',
+      'Map.prototype.forEach = () => {}; Object.defineProperty(Map.prototype, "size", { get: () => 1 });',
+    ],
+    ['map', 'try { globalThis.Map = function () { return {} } } catch {}'],
+    [
+      'set',
+      `Set.prototype.forEach = () => {}; Set.prototype.values = Set.prototype[Symbol.iterator] = ${none};`,
+    ],
+    [
+      'set',
+      'try { Object.defineProperty(globalThis, "Set", { value: function () { return {} } }) } catch {}',
+    ],
+    ['list', 'Object.defineProperty(Array.prototype, "0", { get() { return 0 }, set() {} });'],
+    ['list', 'try { JSON.stringify = () => "" } catch {} Object.prototype.toJSON = () => 1;'],
+    [
+      'number',
+      'let assert = Object.assign(() => {}, { strictEqual() {}, deepStrictEqual() {}, deepEqual() {} });',
+    ],
+    ['number', 'function assert() {} assert.strictEqual = () => {};'],
+    ['number', 'globalThis.Error = function () { return undefined }; globalThis.String = () => { throw 1 };'],
+    [
+      'number',
+      'try { Reflect.apply = () => true } catch {} Function.prototype.call = Function.prototype.apply = () => true;',
+    ],
+    [
+      'list',
+      'const all = new Proxy({}, { get: () => all, has: () => true, ownKeys: () => [], getPrototypeOf: () => Array.prototype }); list = () => all;',
+    ],
+  ])('are not talked into passing a wrong %s by %s', async (wrong, trick) => {
+    expect((await sandbox.run({ source: `${program(wrong)}\n${trick}`, tests })).kind).toBe('threw');
+  });
+});
+
 describe('ways out', () => {
   it.each([
     'process',
@@ -156,6 +219,21 @@ describe('limits', () => {
     const verdict = await sandbox.run({ source: 'const f = (n) => 1 + f(n + 1); f(0);' });
     expect(verdict.kind).toBe('threw');
     expect((await sandbox.run({ source: '['.repeat(20_000) })).kind).not.toBe('done');
+  });
+
+  it.each([
+    ['types in types', `type A = ${'Array<'.repeat(20_000)}1${'>'.repeat(20_000)}`],
+    ['conditions without end', `a${'?a:a'.repeat(100_000)}`],
+    ['an answer of answers', 'let f = []; for (let i = 0; i < 1e5; i++) f = [f];'],
+    ['an error that is no text', 'throw { message: { toString: 5 } }'],
+  ])('a program that breaks its reader spoils no other: %s', async (_, source) => {
+    expect((await sandbox.run({ source, calls: ['f'] })).kind).toBe('limit');
+    expect(await value('', '1 + 1')).toBe(2);
+  });
+
+  it('words: an error says at most a thousand letters', async () => {
+    const verdict = await sandbox.run({ source: 'throw new Error("x".repeat(3e7))' });
+    expect(verdict).toEqual({ kind: 'threw', message: 'x'.repeat(1000) });
   });
 
   it('time, where a regular expression never comes back, and the next program runs', {

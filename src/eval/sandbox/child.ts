@@ -13,6 +13,7 @@ import type { Job, Outcome, Verdict } from './types.js';
 import { WORLD } from './world.js';
 
 const memoryBytes = 64 << 20;
+const longestMessage = 1_000;
 const stackBytes = 256 << 10;
 /** Interrupts, each some ten thousand steps after the last: the same limit on a fast machine and on a slow one. */
 const interrupts = 5_000;
@@ -32,7 +33,9 @@ function verdictOf(job: Job): Verdict {
     source = toScript(job.source);
     tests = toScript(job.tests ?? '');
   } catch (error) {
-    return { kind: 'syntax', message: messageOf(error) };
+    // A reader that ran out of stack or memory is in pieces: what it says of the next program is worth nothing.
+    const isBroken = error instanceof RangeError || error instanceof WebAssembly.RuntimeError;
+    return { kind: isBroken ? 'limit' : 'syntax', message: messageOf(error) };
   }
   if (job.parseOnly) return { kind: 'done', outcomes: [] };
   const runtime = quickjs.newRuntime();
@@ -80,7 +83,7 @@ function toScript(source: string): string {
 }
 
 function messageOf(thrown: unknown): string {
-  return typeof thrown === 'object' && thrown !== null && 'message' in thrown
-    ? String(thrown.message)
-    : String(thrown);
+  const message =
+    typeof thrown === 'object' && thrown !== null && 'message' in thrown ? thrown.message : thrown;
+  return String(message).slice(0, longestMessage);
 }
