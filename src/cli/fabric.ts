@@ -49,7 +49,7 @@ function parseWatch(text: string): Watch {
 }
 
 /** A wafer by name or from a JSON file. */
-function machineOf(name: string): WaferMachine {
+export function machineOf(name: string): WaferMachine {
   if (!name.endsWith('.json')) return findWafer(name);
   return parseWafer(readTextFileSync(name), name);
 }
@@ -66,9 +66,12 @@ function requireFit({ width, height }: Size, machine: WaferMachine): void {
   });
 }
 
-interface Flags {
+/** The flags of `waferflow fabric`. */
+export interface FabricFlags {
   readonly pes: Size;
   readonly elements: number;
+  readonly ffn?: number;
+  readonly context?: number;
   readonly type: NumberType;
   readonly machine: string;
   readonly core: 'fast' | 'plain';
@@ -76,6 +79,7 @@ interface Flags {
   readonly maxCycles: number;
   readonly trace?: string;
   readonly watch?: Watch;
+  readonly cyclesOnly?: boolean;
   readonly json?: boolean;
 }
 
@@ -104,8 +108,9 @@ interface FabricReport {
   };
 }
 
-export function registerFabric(program: Command): void {
-  program
+/** The command, for those under it. */
+export function registerFabric(program: Command): Command {
+  return program
     .command('fabric')
     .description('run a mesh program on the cycle-level wafer, or `list` the programs')
     .argument('<program>', 'name of a mesh program, the path of a module of your own, or `list`')
@@ -115,6 +120,8 @@ export function registerFabric(program: Command): void {
         .default({ width: 8, height: 8 }, '8x8'),
     )
     .option('--elements <n>', 'elements per PE; for gemv and gemm the side of the matrix', parseCount, 64)
+    .option('--ffn <n>', 'intermediate size of a layer, by default 8/3 of its elements', parseCount)
+    .option('--context <n>', 'positions of decode-layer, by default as many as its elements', parseCount)
     .addOption(new Option('--type <type>', 'element type').choices(['f32', 'f16']).default('f32'))
     .option('--machine <name>', `${WAFERS.map(({ name }) => name).join(', ')}, or a JSON file`, 'wse-2')
     .option('--trace <file>', 'Chrome JSON for Perfetto, or the compact event log if it ends in .wfl')
@@ -126,10 +133,18 @@ export function registerFabric(program: Command): void {
     .addOption(new Option('--core <core>', 'which simulation').choices(['fast', 'plain']).default('fast'))
     .option('--seed <n>', 'seed of the inputs', parseNumber, 1)
     .option('--max-cycles <n>', 'give up after so many cycles', parseCount, MAX_CYCLES)
+    .option(
+      '--cycles-only',
+      'the same cycles without numbers, line by line: for decode-layer at the size of a wafer',
+    )
     .option('--json', 'print one JSON document')
-    .addHelpText('after', '\nExample:\n  waferflow fabric gemv --pes 8x8 --elements 64 --json')
-    .action(async (name: string, flags: Flags) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  waferflow fabric gemv --pes 8x8 --elements 64 --json\n  waferflow fabric decode-layer --pes 660x660 --elements 4096 --ffn 14336 --type f16 --cycles-only',
+    )
+    .action(async (name: string, flags: FabricFlags) => {
       if (name === 'list') list(flags.json === true);
+      else if (flags.cyclesOnly === true) countCycles(name, flags);
       else await run(name, flags);
     });
 }
@@ -170,11 +185,11 @@ async function prepareOf(name: string, size: ProgramSize): Promise<ReturnType<Ow
   return prepared;
 }
 
-async function run(name: string, flags: Flags): Promise<void> {
+async function run(name: string, flags: FabricFlags): Promise<void> {
   const machine = machineOf(flags.machine);
-  const { elements, type } = flags;
   requireFit(flags.pes, machine);
-  const size: ProgramSize = { machine, ...flags.pes, elements, type };
+  const { elements, type, ffn, context } = flags;
+  const size: ProgramSize = { machine, ...flags.pes, elements, type, ffn, context };
   const own = await prepareOf(name, size);
   const prepared = own instanceof Mesh ? { mesh: own } : own;
   prepared.load?.(new Rng(flags.seed));
@@ -224,6 +239,51 @@ async function run(name: string, flags: Flags): Promise<void> {
   };
   if (flags.json === true) printJson(report);
   else process.stdout.write(describe(report, prepared.mesh.numbers.clockHz));
+}
+
+/** Cycles of a program that can tell them without its numbers. */
+function countCycles(name: string, flags: FabricFlags): void {
+  const machine = machineOf(flags.machine);
+  requireFit(flags.pes, machine);
+  const { elements, type, ffn, context } = flags;
+  const size: ProgramSize = { machine, ...flags.pes, elements, type, ffn, context };
+  const program = findProgram(name);
+  if (program.cycles === undefined) {
+    throw new OptionError({
+      what: '--cycles-only',
+      given: name,
+      expected: `one of ${PROGRAMS.flatMap((each) => (each.cycles === undefined ? [] : [each.name])).join(', ')}`,
+      todo: 'Leave --cycles-only out, or choose one of them.',
+    });
+  }
+  const start = performance.now();
+  const counted = program.cycles(size);
+  const wallMs = performance.now() - start;
+  const numbers = waferNumbers(machine);
+  const predictedCycles = predictMeshProgram(name, size, numbers);
+  const pes = `${size.width}x${size.height}`;
+  if (flags.json === true) {
+    printJson({
+      program: name,
+      machine: machine.name,
+      pes,
+      elements,
+      type,
+      ...counted,
+      predictedCycles,
+      measured: { wallMs },
+    });
+    return;
+  }
+  const { cycles, lines, simulated } = counted;
+  const microseconds = formatNumber((cycles / numbers.clockHz) * 1e6);
+  const predicted =
+    predictedCycles === null
+      ? ''
+      : `, closed form ${formatNumber(Math.round(predictedCycles))} (${((100 * predictedCycles) / cycles - 100).toFixed(1)} %)`;
+  console.log(
+    `${name} on ${pes} PEs of ${machine.name}: ${formatNumber(cycles)} cycles, ${microseconds} µs at ${numbers.clockHz / 1e9} GHz${predicted}; ${formatNumber(simulated)} of ${formatNumber(lines)} lines simulated in ${formatNumber(wallMs / 1000)} s`,
+  );
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -7,7 +7,7 @@ import type { WaferMachine, WaferNumbers } from '../machine/wafers.js';
 import { waferNumbers } from '../machine/wafers.js';
 import type { Point, Port } from './geometry.js';
 import { formatPoint, neighbour, opposite, PORT_COUNT, PORTS, portNumber, RAMP } from './geometry.js';
-import { type Color, Pe, type Sram } from './pe.js';
+import { type Color, type MemoryViews, Pe, type Sram } from './pe.js';
 
 /** What a router does with a color in one switch position: take from any of `rx`, give to all of `tx`. */
 export interface Route {
@@ -48,8 +48,11 @@ export class Mesh implements Sram {
   /** By PE: its colors in the order in which the layout painted them, and how many. */
   private readonly painted: Uint8Array;
   private readonly paintedCount: Uint8Array;
-  private words = 0;
+  /** Routes painted so far. */
+  routeCount = 0;
+  private reserved = 0;
   private sram: ArrayBuffer | null = null;
+  private views: MemoryViews | null = null;
 
   /** `MachineError` for a rectangle that is empty or larger than the machine's usable fabric. */
   constructor(machine: WaferMachine, size: { readonly width: number; readonly height: number }) {
@@ -103,6 +106,7 @@ export class Mesh implements Sram {
     const present = this.shapeAt[key]!;
     if (present === 0) {
       this.shapeAt[key] = shape + 1;
+      this.routeCount++;
       this.painted[place * this.numbers.colors + this.paintedCount[place]!++] = color.id;
     } else if (present !== shape + 1) {
       throw this.wrongRoute(
@@ -185,8 +189,8 @@ export class Mesh implements Sram {
   /** Takes words of the simulator's memory for a buffer; the budget of the PE is checked in `check`. */
   reserve(words: number): number {
     if (this.sram !== null) throw new RangeError('buffers are laid out before the host loads data');
-    const offset = this.words;
-    this.words += words;
+    const offset = this.reserved;
+    this.reserved += words;
     return offset;
   }
 
@@ -194,9 +198,23 @@ export class Mesh implements Sram {
   get memory(): ArrayBuffer {
     if (this.sram === null) {
       this.check();
-      this.sram = new ArrayBuffer(this.words * 4);
+      this.sram = new ArrayBuffer(this.reserved * 4);
     }
     return this.sram;
+  }
+
+  get words(): MemoryViews {
+    if (this.views === null) {
+      const { memory } = this;
+      this.views = {
+        f32: new Float32Array(memory),
+        i32: new Int32Array(memory),
+        u32: new Uint32Array(memory),
+        u16: new Uint16Array(memory),
+        i16: new Int16Array(memory),
+      };
+    }
+    return this.views;
   }
 
   /** `MachineError` for a PE over its SRAM, a route that leaves the rectangle, or one that leads nowhere. */

@@ -7,9 +7,11 @@ import { MachineError } from '../core/errors.js';
 import type { WaferNumbers } from '../machine/wafers.js';
 import type { FoldCode, Mark } from './cores/core.js';
 import { FOLD, MARK } from './cores/core.js';
+import { ELEMENTS_PER_WORD, type ElementType, elementsPerWord, INTEGERS } from './element.js';
 import type { Point } from './geometry.js';
 import { formatPoint } from './geometry.js';
 import { floatToHalf, halfToFloat } from './local/f16.js';
+import { type FoldName, foldOf } from './local/folds.js';
 
 /** A virtual channel: the same number all over the rectangle, with a route of its own at every router. */
 export interface Color {
@@ -23,12 +25,20 @@ export interface Sram {
   readonly width: number;
   readonly height: number;
   readonly memory: ArrayBuffer;
+  /** All of the memory, as words and as halves of words. */
+  readonly words: MemoryViews;
   /** Room for `words` words; their first. */
   reserve(words: number): number;
 }
 
-/** How an arriving element meets the one in memory; `or` joins parts whose other bits are zero. */
-export type FoldName = 'add' | 'max' | 'or';
+/** One memory, read as each type. */
+export interface MemoryViews {
+  readonly f32: Float32Array;
+  readonly i32: Int32Array;
+  readonly u32: Uint32Array;
+  readonly u16: Uint16Array;
+  readonly i16: Int16Array;
+}
 
 /** What a program waits for. */
 export class Pending {
@@ -49,10 +59,8 @@ export interface Task {
 
 export type Program = () => Generator<Pending, void, void>;
 
-/** Elements of a type in a word, which is what a wavelet carries; `bytes` never travel. */
-const ELEMENTS_PER_WORD = { f32: 1, f16: 2, bytes: 4 } as const;
-
-export type ElementType = keyof typeof ELEMENTS_PER_WORD;
+export { type ElementType, elementsPerWord } from './element.js';
+export type { FoldName } from './local/folds.js';
 
 /** Local work of the CE: its cycles, and what they were spent on for the energy account. */
 export interface Work {
@@ -94,33 +102,109 @@ export class Buffer {
     return this.words * 4;
   }
 
-  /** The buffer itself as floats; only for `f32`. */
+  /** The buffer itself as floats; `MachineError` for another type than `f32`. */
   get f32(): Float32Array {
+    this.assertType('f32');
     return new Float32Array(this.mesh.memory, this.offset * 4, this.length);
   }
 
+  /** The buffer itself as integers; `MachineError` for another type than `i32`. */
+  get i32(): Int32Array {
+    this.assertType('i32');
+    return new Int32Array(this.mesh.memory, this.offset * 4, this.length);
+  }
+
+  /** The buffer itself as integers; `MachineError` for another type than `u32`. */
+  get u32(): Uint32Array {
+    this.assertType('u32');
+    return new Uint32Array(this.mesh.memory, this.offset * 4, this.length);
+  }
+
+  /** All bytes of the buffer, whatever its type. */
   get u8(): Uint8Array {
     return new Uint8Array(this.mesh.memory, this.offset * 4, this.bytes);
   }
 
-  private get u16(): Uint16Array {
-    return new Uint16Array(this.mesh.memory, this.offset * 4, this.words * 2);
-  }
-
-  /** A copy of the elements, widened to f32. */
+  /** A copy of the elements as f32; `MachineError` for types that f32 does not hold exactly. */
   read(): Float32Array {
-    return this.type === 'f16'
-      ? Float32Array.from(this.u16.subarray(0, this.length), halfToFloat)
-      : this.f32.slice();
+    const { offset, length } = this;
+    const into = new Float32Array(length);
+    const { f32, u16, i16 } = this.mesh.words;
+    switch (this.type) {
+      case 'f32':
+        for (let i = 0; i < length; i++) into[i] = f32[offset + i]!;
+        return into;
+      case 'f16':
+        for (let i = 0; i < length; i++) into[i] = halfToFloat(u16[offset * 2 + i]!);
+        return into;
+      case 'i16':
+        for (let i = 0; i < length; i++) into[i] = i16[offset * 2 + i]!;
+        return into;
+      case 'u16':
+        for (let i = 0; i < length; i++) into[i] = u16[offset * 2 + i]!;
+        return into;
+      default:
+        throw this.wrongPart(
+          `a copy in f32 of its ${this.type}`,
+          'f32, f16, i16 or u16: take `.i32`, `.u32` or `.u8`',
+        );
+    }
   }
 
-  /** Stores elements from `first` on, rounded to the type; `MachineError` where they do not fit. */
+  /** Stores elements from `first` on, floats rounded to the type; `MachineError` for what does not fit. */
   write(values: ArrayLike<number>, first = 0): void {
     this.assertWithin('a write of', first, values.length);
-    const target = this.type === 'f16' ? this.u16 : this.f32;
-    for (let i = 0; i < values.length; i++) {
-      target[first + i] = this.type === 'f16' ? floatToHalf(values[i]!) : values[i]!;
+    this.store(values, 0, values.length, first);
+  }
+
+  /** Stores `values[from, end)` from `first` on, as `write` does. */
+  writePart(values: ArrayLike<number>, from: number, end: number, first: number): void {
+    this.assertWithin('a write of', first, end - from);
+    this.store(values, from, end, first);
+  }
+
+  private store(values: ArrayLike<number>, from: number, end: number, first: number): void {
+    const range = INTEGERS[this.type];
+    if (range !== undefined) this.assertIntegers(values, from, end, range);
+    const { f32, i32, u16 } = this.mesh.words;
+    switch (this.type) {
+      case 'f32': {
+        const at = this.offset + first - from;
+        for (let i = from; i < end; i++) f32[at + i] = values[i]!;
+        return;
+      }
+      case 'i32':
+      case 'u32': {
+        const at = this.offset + first - from;
+        for (let i = from; i < end; i++) i32[at + i] = values[i]!;
+        return;
+      }
+      case 'bytes':
+        throw this.wrongPart('a write of numbers', 'bytes, written through `.u8`');
+      default: {
+        const at = this.offset * 2 + first - from;
+        const half = this.type === 'f16';
+        for (let i = from; i < end; i++) u16[at + i] = half ? floatToHalf(values[i]!) : values[i]!;
+      }
     }
+  }
+
+  private assertIntegers(
+    values: ArrayLike<number>,
+    from: number,
+    end: number,
+    [least, greatest]: readonly [number, number],
+  ): void {
+    for (let i = from; i < end; i++) {
+      const value = values[i]!;
+      if (Number.isInteger(value) && value >= least && value <= greatest) continue;
+      throw this.wrongPart(`a write of ${value}`, `a whole number from ${least} to ${greatest}`);
+    }
+  }
+
+  private assertType(type: ElementType): void {
+    if (this.type === type) return;
+    throw this.wrongPart(`a look at it as ${type}`, `its own type, ${this.type}`);
   }
 
   /**
@@ -156,10 +240,6 @@ export class Buffer {
   }
 }
 
-export function elementsPerWord(type: ElementType): number {
-  return ELEMENTS_PER_WORD[type];
-}
-
 /** One vector operation as a program asks for it: from a color or memory, to a color or memory or both. */
 export interface Operation {
   readonly input: Color | null;
@@ -178,6 +258,7 @@ export interface Executor {
   /** Starts a flow of control; `now` is one that is running already, forked off another. */
   spawn(pe: Pe, name: string, program: Program, how: 'now' | 'task' | 'daemon'): Pending;
   turn(pe: Pe, color: Color): void;
+  readonly cycle: number;
 }
 
 export class Pe {
@@ -245,7 +326,7 @@ export class Pe {
       input,
       output: null,
       view,
-      fold: foldCode(view, fold),
+      fold: codeOf(view, fold),
       store: true,
       lastMark: MARK.none,
     });
@@ -253,7 +334,7 @@ export class Pe {
 
   /** Sends `view (fold) wavelets` on while they arrive: one link of a chain. Memory stays as it is. */
   relayFold(input: Color, view: View, output: Color, fold: FoldName, lastMark: Mark = MARK.none): Pending {
-    return this.issue({ input, output, view, fold: foldCode(view, fold), store: false, lastMark });
+    return this.issue({ input, output, view, fold: codeOf(view, fold), store: false, lastMark });
   }
 
   /** Keeps what arrives and passes it on. */
@@ -281,6 +362,11 @@ export class Pe {
     this.running().turn(this, color);
   }
 
+  /** The cycle counter: how many cycles the run has taken up to now. */
+  get cycle(): number {
+    return this.running().cycle;
+  }
+
   /** Runs `program` for every wavelet of a color, the wavelet's word in `cell`. */
   onWavelet(input: Color, cell: Buffer, program: Program): void {
     const { mesh } = this;
@@ -304,20 +390,15 @@ export class Pe {
   }
 }
 
-const FOLDS: Readonly<Record<FoldName, { readonly f32: FoldCode; readonly f16: FoldCode }>> = {
-  add: { f32: FOLD.addF32, f16: FOLD.addF16 },
-  max: { f32: FOLD.maxF32, f16: FOLD.maxF16 },
-  or: { f32: FOLD.or, f16: FOLD.or },
-};
-
-function foldCode({ buffer }: View, fold: FoldName): FoldCode {
-  if (!Object.hasOwn(FOLDS, fold)) {
-    throw new MachineError({
-      what: `fold into buffer "${buffer.name}"`,
-      given: JSON.stringify(fold),
-      expected: `one of ${Object.keys(FOLDS).join(', ')}`,
-      todo: 'Choose one of them, or receive into a buffer of its own and compute.',
-    });
-  }
-  return FOLDS[fold][buffer.type === 'f16' ? 'f16' : 'f32'];
+/** The code of a fold into a view; `MachineError` for one that the machine or the type does not have. */
+function codeOf({ buffer }: View, fold: FoldName): FoldCode {
+  const known = foldOf(buffer.type);
+  const code = Object.hasOwn(known, fold) ? known[fold] : undefined;
+  if (code !== undefined) return code;
+  throw new MachineError({
+    what: `fold into buffer "${buffer.name}"`,
+    given: `${JSON.stringify(fold)} of ${buffer.type}`,
+    expected: `one of ${Object.keys(known).join(', ')}`,
+    todo: 'Choose one of them, or receive into a buffer of its own and compute.',
+  });
 }

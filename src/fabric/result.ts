@@ -4,9 +4,10 @@ import type { Tables } from './cores/tables.js';
 import { PORT_COUNT, RAMP } from './geometry.js';
 import type { Mesh } from './mesh.js';
 
-/** What the local work of one CE added up to. */
+/** What the local work of the CEs added up to. */
 export interface LocalTotals {
-  busyCycles: number;
+  /** By CE. */
+  readonly busyCycles: Float64Array;
   macs: number;
   sramBytes: number;
 }
@@ -33,7 +34,7 @@ export function account(
   mesh: Mesh,
   { workers }: Tables,
   core: FabricCore,
-  totals: readonly LocalTotals[],
+  totals: LocalTotals,
   cycles: number,
 ): FabricResult {
   const { injected, copied, delivered, hops } = core.counters();
@@ -46,17 +47,14 @@ export function account(
   }
   let busy = 0;
   let busiestPe = 0;
-  let macs = 0;
   let folds = 0;
-  let sramBytes = 0;
-  for (const [ce, own] of totals.entries()) {
+  for (const [ce, local] of totals.busyCycles.entries()) {
     const folded = core.aluCycles(ce);
-    busy += own.busyCycles + folded;
-    busiestPe = Math.max(busiestPe, own.busyCycles + folded);
-    macs += own.macs;
+    busy += local + folded;
+    busiestPe = Math.max(busiestPe, local + folded);
     folds += folded;
-    sramBytes += own.sramBytes;
   }
+  const { macs, sramBytes } = totals;
   const { energyPjPerHop, energyPjPerMacF16, energyPjPerMacF32, energyPjPerSramByte } = mesh.numbers;
   const half = workers.some((pe) => pe.buffers.some((buffer) => buffer.type === 'f16'));
   const perMac = half ? energyPjPerMacF16 : energyPjPerMacF32;
@@ -68,7 +66,7 @@ export function account(
     copied,
     hops,
     linkUtilisation: { mean: share(hops, links * cycles), max: share(busiest, cycles) },
-    peUtilisation: { mean: share(busy, totals.length * cycles), max: share(busiestPe, cycles) },
+    peUtilisation: { mean: share(busy, totals.busyCycles.length * cycles), max: share(busiestPe, cycles) },
     sramHighWaterBytes: mesh.sramHighWaterBytes,
     macs,
     energyPj: hops * energyPjPerHop + (macs + folds) * perMac + sramBytes * energyPjPerSramByte,

@@ -59,15 +59,6 @@ interface LocalWork {
   readonly pending: Pending;
 }
 
-interface CeState {
-  readonly waiting: LocalWork[];
-  current: LocalWork | null;
-  startCycle: number;
-  endCycle: number;
-  /** Arithmetic cycles that vector operations had taken when `endCycle` was last set. */
-  aluSeen: number;
-}
-
 /**
  * Runs to the end of all programs and of all traffic. `MachineError` for a deadlock, for wavelets that nobody
  * takes, for a ninth microthread on one CE, and past `maxCycles`.
@@ -82,7 +73,13 @@ class Simulation implements Executor {
   private readonly tables: Tables;
   private readonly core: FabricCore;
   private readonly pes: readonly Pe[];
-  private readonly ces: CeState[];
+  /** By CE: the local work under way and what waits for it, when it began and is to end. */
+  private readonly current: (LocalWork | null)[];
+  private readonly waiting: (LocalWork[] | null)[];
+  private readonly startCycle: Int32Array;
+  private readonly endCycle: Int32Array;
+  /** By CE: arithmetic cycles that vector operations had taken when `endCycle` was last set. */
+  private readonly aluSeen: Int32Array;
   /** By slot. */
   private readonly ops: (ActiveOp | undefined)[];
   /** Node by CE and color, where it takes from the ramp and where it leads to it; -1 where not. */
@@ -91,8 +88,8 @@ class Simulation implements Executor {
   /** By CE and color: the slot + 1 of the operation that takes it, 0 for none. */
   private readonly taker: Int32Array;
   private readonly free: Uint8Array;
-  private readonly ends: EndHeap = new EndHeap();
-  private readonly totals: LocalTotals[];
+  private readonly ends = new Calendar();
+  private readonly totals: LocalTotals;
   private readonly live = new Set<Task>();
 
   constructor(mesh: Mesh, options: SimulateOptions) {
@@ -105,8 +102,13 @@ class Simulation implements Executor {
         ? new PlainCore(this.tables, memory, options)
         : new FastCore(this.tables, memory, options);
     this.pes = this.tables.workers;
-    this.ces = this.pes.map(() => ({ waiting: [], current: null, startCycle: 0, endCycle: 0, aluSeen: 0 }));
-    this.totals = this.pes.map(() => ({ busyCycles: 0, macs: 0, sramBytes: 0 }));
+    const count = this.pes.length;
+    this.current = Array<LocalWork | null>(count).fill(null);
+    this.waiting = Array<LocalWork[] | null>(count).fill(null);
+    this.startCycle = new Int32Array(count);
+    this.endCycle = new Int32Array(count);
+    this.aluSeen = new Int32Array(count);
+    this.totals = { busyCycles: new Float64Array(count), macs: 0, sramBytes: 0 };
     const { microthreads } = mesh.numbers;
     this.ops = Array<ActiveOp | undefined>(this.pes.length * THREADS).fill(undefined);
     const colors = mesh.colors.length;
@@ -134,7 +136,7 @@ class Simulation implements Executor {
     try {
       for (const pe of this.pes) if (pe.main !== null) this.spawn(pe, 'main', pe.main, 'now');
       for (;;) {
-        while (ends.nextCycle() <= core.now) this.endWork(ends.pop());
+        while (ends.nextCycle() <= core.now) for (const ce of ends.pop()) this.endWork(ce);
         const moved = core.step();
         for (const slot of core.ended) this.endOp(slot);
         if (moved > 0 || core.now <= core.lastReady) {
@@ -164,6 +166,10 @@ class Simulation implements Executor {
   }
 
   private lastCycle = 0;
+
+  get cycle(): number {
+    return this.core.now;
+  }
 
   private account(): FabricResult {
     return account(this.mesh, this.tables, this.core, this.totals, this.lastCycle);
@@ -283,7 +289,7 @@ class Simulation implements Executor {
     if (input !== null) this.taker[pe.ce * this.mesh.colors.length + input.id] = 0;
     // A word from memory is read, a kept result written; copies in and out do one of the two.
     const reads = fold !== FOLD.copy || input === null ? 4 : 0;
-    this.totals[pe.ce]!.sramBytes += words * (reads + (store ? 4 : 0));
+    this.totals.sramBytes += words * (reads + (store ? 4 : 0));
     this.lastCycle = this.core.now;
     this.options.spans?.span(pe, nameOf(input, output, fold), startCycle, this.core.now, {
       input,
@@ -301,9 +307,9 @@ class Simulation implements Executor {
     if (!(work.cycles >= 0 && work.cycles <= MAX_CYCLES)) throw this.wrongWork(pe, name, work.cycles);
     const pending = new Pending();
     const local: LocalWork = { pe, work, action, name, pending };
-    const state = this.ces[pe.ce]!;
-    if (state.current === null) this.startWork(state, local);
-    else state.waiting.push(local);
+    if (this.current[pe.ce] === null) this.startWork(local);
+    else if (this.waiting[pe.ce] === null) this.waiting[pe.ce] = [local];
+    else this.waiting[pe.ce]!.push(local);
     return pending;
   }
 
@@ -316,37 +322,38 @@ class Simulation implements Executor {
     });
   }
 
-  private startWork(state: CeState, local: LocalWork): void {
-    state.current = local;
-    state.startCycle = this.core.now;
-    state.endCycle = this.core.now + Math.ceil(local.work.cycles);
-    state.aluSeen = this.core.aluCycles(local.pe.ce);
-    this.ends.push(state.endCycle, local.pe.ce);
+  private startWork(local: LocalWork): void {
+    const { ce } = local.pe;
+    const end = this.core.now + Math.ceil(local.work.cycles);
+    this.current[ce] = local;
+    this.startCycle[ce] = this.core.now;
+    this.endCycle[ce] = end;
+    this.aluSeen[ce] = this.core.aluCycles(ce);
+    this.ends.add(end, ce);
   }
 
   private endWork(ce: number): void {
-    const state = this.ces[ce]!;
-    const local = state.current!;
+    const local = this.current[ce]!;
     // Every cycle in which a vector operation had the arithmetic was lost to the local work.
-    const stolen = this.core.aluCycles(ce) - state.aluSeen;
-    if (stolen > 0 && state.endCycle > state.startCycle) {
-      state.aluSeen += stolen;
-      state.endCycle += stolen;
-      this.ends.push(state.endCycle, ce);
+    const stolen = this.core.aluCycles(ce) - this.aluSeen[ce]!;
+    if (stolen > 0 && this.endCycle[ce]! > this.startCycle[ce]!) {
+      this.aluSeen[ce]! += stolen;
+      this.endCycle[ce]! += stolen;
+      this.ends.add(this.endCycle[ce]!, ce);
       return;
     }
     const { work } = local;
-    const totals = this.totals[ce]!;
-    totals.busyCycles += Math.ceil(work.cycles);
+    const { totals } = this;
+    totals.busyCycles[ce]! += Math.ceil(work.cycles);
     totals.macs += work.macs ?? 0;
     totals.sramBytes += work.sramBytes ?? 0;
     this.lastCycle = this.core.now;
     local.action?.();
     if (work.cycles > 0)
-      this.options.spans?.span(local.pe, local.name, state.startCycle, this.core.now, null);
-    state.current = null;
-    const next = state.waiting.shift();
-    if (next !== undefined) this.startWork(state, next);
+      this.options.spans?.span(local.pe, local.name, this.startCycle[ce]!, this.core.now, null);
+    this.current[ce] = null;
+    const next = this.waiting[ce]?.shift();
+    if (next !== undefined) this.startWork(next);
     this.settle(local.pending);
   }
 }
@@ -360,47 +367,45 @@ function nameOf(input: Color | null, output: Color | null, fold: FoldCode): stri
 /** Later than any cycle that a run can reach, and a small integer to the engine. */
 const NO_CYCLE = 2 ** 30 - 1;
 
-/** A binary heap of (cycle, CE), the earliest first; equal cycles by CE, though their order cannot matter. */
-class EndHeap {
-  private readonly cycles: number[] = [];
-  private readonly ces: number[] = [];
+/** Which CEs end local work in which cycle: a binary heap of the cycles, and the CEs of each. */
+class Calendar {
+  private readonly heap: number[] = [];
+  private readonly ces = new Map<number, number[]>();
 
   nextCycle(): number {
-    return this.cycles[0] ?? NO_CYCLE;
+    return this.heap[0] ?? NO_CYCLE;
   }
 
-  push(cycle: number, ce: number): void {
-    let i = this.cycles.length;
-    this.cycles.push(cycle);
-    this.ces.push(ce);
-    while (i > 0 && this.before(i, (i - 1) >> 1)) {
-      this.swap(i, (i - 1) >> 1);
-      i = (i - 1) >> 1;
+  add(cycle: number, ce: number): void {
+    const same = this.ces.get(cycle);
+    if (same !== undefined) {
+      same.push(ce);
+      return;
+    }
+    this.ces.set(cycle, [ce]);
+    const { heap } = this;
+    let i = heap.push(cycle) - 1;
+    for (let up = (i - 1) >> 1; i > 0 && heap[i]! < heap[up]!; up = (i - 1) >> 1) {
+      [heap[i], heap[up]] = [heap[up]!, heap[i]!];
+      i = up;
     }
   }
 
-  pop(): number {
-    const ce = this.ces[0]!;
-    this.swap(0, this.cycles.length - 1);
-    this.cycles.pop();
-    this.ces.pop();
+  /** Those of the next cycle. */
+  pop(): readonly number[] {
+    const { heap } = this;
+    const cycle = heap[0]!;
+    const last = heap.pop()!;
+    if (heap.length > 0) heap[0] = last;
     for (let i = 0; ; ) {
-      const left = 2 * i + 1;
-      if (left >= this.cycles.length) return ce;
-      const child = left + 1 < this.cycles.length && this.before(left + 1, left) ? left + 1 : left;
-      if (!this.before(child, i)) return ce;
-      this.swap(i, child);
+      let child = 2 * i + 1;
+      if (child + 1 < heap.length && heap[child + 1]! < heap[child]!) child++;
+      if (child >= heap.length || heap[child]! >= heap[i]!) break;
+      [heap[i], heap[child]] = [heap[child]!, heap[i]!];
       i = child;
     }
-  }
-
-  private before(a: number, b: number): boolean {
-    const order = this.cycles[a]! - this.cycles[b]!;
-    return order < 0 || (order === 0 && this.ces[a]! < this.ces[b]!);
-  }
-
-  private swap(a: number, b: number): void {
-    [this.cycles[a], this.cycles[b]] = [this.cycles[b]!, this.cycles[a]!];
-    [this.ces[a], this.ces[b]] = [this.ces[b]!, this.ces[a]!];
+    const found = this.ces.get(cycle)!;
+    this.ces.delete(cycle);
+    return found;
   }
 }

@@ -5,8 +5,8 @@
 import type { Reduce } from '../../placement/plan.js';
 import { foldRoot } from '../../placement/reduce.js';
 import type { Color, FoldName, View } from '../pe.js';
-import type { Line, Part } from './line.js';
-import { broadcast, connect } from './line.js';
+import type { Line, Move, Moves, Part } from './line.js';
+import { broadcastMoves, connect, inTurn, layBroadcast } from './line.js';
 
 /** Colors of one all-reduce along one axis; lines that are parallel share them. */
 export interface AllreduceColors {
@@ -24,37 +24,86 @@ export function allreduceColors(line: Line, name: string): AllreduceColors {
   };
 }
 
-/**
- * Two chains along `stations` that meet in `stations[centre]`, the low side first. Neighbouring stations use
- * the two colors in turn; the sides are offset so that the centre receives them on different ones.
- */
-function chainsToCentre(
-  line: Line,
-  stations: readonly number[],
-  centre: number,
-  colors: readonly [Color, Color],
-  fold: FoldName,
-): Part {
-  const colorOf = (k: number): Color => colors[(k < centre ? k : k + 1) & 1]!;
-  for (const [k, station] of stations.entries()) {
-    // color: low stations send AHEAD, high ones BACK, each to the next station toward the centre.
-    if (k !== centre) connect(line, colorOf(k), station, stations[k < centre ? k + 1 : k - 1]!);
+/** Two chains along `stations` that meet in `stations[centre]`. */
+interface Chains {
+  readonly stations: readonly number[];
+  readonly centre: number;
+  readonly colors: readonly [Color, Color];
+}
+
+/** The color on which station k of the chains sends; the sides are offset so that the centre receives on both. */
+const colorOf = ({ centre, colors }: Chains, k: number): Color => colors[(k < centre ? k : k + 1) & 1]!;
+
+/** All chains of a reduction, in the order in which a PE takes part in them. */
+function chainsOf(
+  { length }: { readonly length: number },
+  reduce: Reduce,
+  colors: AllreduceColors,
+): Chains[] {
+  const all = Array.from({ length }, (_, i) => i);
+  if (reduce.algorithm === 'chain') return [{ stations: all, centre: 0, colors: colors.inside }];
+  const chains: Chains[] = [];
+  for (let start = 0; start < length; start += reduce.groupSize) {
+    const stations = all.slice(start, start + reduce.groupSize);
+    chains.push({ stations, centre: stations.length >> 1, colors: colors.inside });
   }
-  return function* (pe, i, view) {
-    const k = stations.indexOf(i);
-    if (k < 0) return;
+  const centres = chains.map(({ stations, centre }) => stations[centre]!);
+  return [...chains, { stations: centres, centre: centres.length >> 1, colors: colors.between }];
+}
+
+/** Folds into `moves` what the chains ask of their stations: the low side first. */
+function addMoves(moves: Move[][], chains: Chains, fold: FoldName): void {
+  const { stations, centre } = chains;
+  for (const [k, station] of stations.entries()) {
+    const own = moves[station]!;
+    const fromStation = (other: number): Color | null =>
+      other < 0 || other >= stations.length ? null : colorOf(chains, other);
     if (k === centre) {
-      if (k > 0) yield pe.receiveFold(colorOf(k - 1), view, fold);
-      if (k + 1 < stations.length) yield pe.receiveFold(colorOf(k + 1), view, fold);
-      return;
+      for (const from of [fromStation(k - 1), fromStation(k + 1)]) {
+        if (from !== null) own.push((pe, view) => pe.receiveFold(from, view, fold));
+      }
+      continue;
     }
-    const outer = k < centre ? k - 1 : k + 1;
-    if (outer < 0 || outer >= stations.length) {
-      yield pe.send(colorOf(k), view);
-    } else {
-      yield pe.relayFold(colorOf(outer), view, colorOf(k), fold);
+    const to = colorOf(chains, k);
+    const from = fromStation(k < centre ? k - 1 : k + 1);
+    own.push(
+      from === null ? (pe, view) => pe.send(to, view) : (pe, view) => pe.relayFold(from, view, to, fold),
+    );
+  }
+}
+
+/** The routes of a reduction. */
+function layReduce(line: Line, reduce: Reduce, colors: AllreduceColors): void {
+  for (const chains of chainsOf(line, reduce, colors)) {
+    const { stations, centre } = chains;
+    for (const [k, station] of stations.entries()) {
+      // color: low stations send AHEAD, high ones BACK, each to the next station toward the centre.
+      if (k !== centre) connect(line, colorOf(chains, k), station, stations[k < centre ? k + 1 : k - 1]!);
     }
-  };
+  }
+}
+
+/** The routes of an all-reduce on one of the lines that share `allreduceMoves`. */
+export function layAllreduce(line: Line, reduce: Reduce, colors: AllreduceColors): void {
+  layReduce(line, reduce, colors);
+  layBroadcast(line, foldRoot({ ...reduce, parts: line.length }), colors.flood);
+}
+
+function reduceMoves(length: number, reduce: Reduce, colors: AllreduceColors, fold: FoldName): Move[][] {
+  const moves = Array.from({ length }, (): Move[] => []);
+  for (const chains of chainsOf({ length }, reduce, colors)) addMoves(moves, chains, fold);
+  return moves;
+}
+
+/** What an all-reduce over that many PEs asks of each: a reduction as `reduce` says, and a flood of its result. */
+export function allreduceMoves(
+  length: number,
+  reduce: Reduce,
+  colors: AllreduceColors,
+  fold: FoldName = 'add',
+): Moves {
+  const back = broadcastMoves(length, foldRoot({ ...reduce, parts: length }), colors.flood);
+  return reduceMoves(length, reduce, colors, fold).map((own, i) => [...own, ...back[i]!]);
 }
 
 /** Folds the line's views as `reduce` says; the result stands in PE `foldRoot(reduce)` of the line. */
@@ -64,30 +113,14 @@ export function reduceToRoot(
   colors: AllreduceColors,
   fold: FoldName = 'add',
 ): Part {
-  const all = Array.from({ length: line.length }, (_, i) => i);
-  if (reduce.algorithm === 'chain') return chainsToCentre(line, all, 0, colors.inside, fold);
-  const inside: Part[] = [];
-  const centres: number[] = [];
-  for (let start = 0; start < line.length; start += reduce.groupSize) {
-    const group = all.slice(start, start + reduce.groupSize);
-    inside.push(chainsToCentre(line, group, group.length >> 1, colors.inside, fold));
-    centres.push(group[group.length >> 1]!);
-  }
-  const between = chainsToCentre(line, centres, centres.length >> 1, colors.between, fold);
-  return function* (pe, i, view) {
-    yield* inside[Math.floor(i / reduce.groupSize)]!(pe, i, view);
-    yield* between(pe, i, view);
-  };
+  layReduce(line, reduce, colors);
+  return inTurn(reduceMoves(line.length, reduce, colors, fold));
 }
 
 /** Reduces to the root of the fold and floods the result back to the whole line. */
 export function allreduce(line: Line, reduce: Reduce, colors: AllreduceColors, fold: FoldName = 'add'): Part {
-  const toRoot = reduceToRoot(line, reduce, colors, fold);
-  const back = broadcast(line, foldRoot({ ...reduce, parts: line.length }), colors.flood);
-  return function* (pe, i, view) {
-    yield* toRoot(pe, i, view);
-    yield* back(pe, i, view);
-  };
+  layAllreduce(line, reduce, colors);
+  return inTurn(allreduceMoves(line.length, reduce, colors, fold));
 }
 
 export interface RingColors {

@@ -24,6 +24,19 @@ export function column(mesh: Mesh, x: number, first = 0, length = mesh.height - 
 /** What the PE with number `i` on the line does with its view; the collective is over when all have ended. */
 export type Part = (pe: Pe, i: number, view: View) => Generator<Pending, void, void>;
 
+/** One step of a collective on one PE, which goes on when it has ended. */
+export type Move = (pe: Pe, view: View) => Pending;
+
+/** The moves of every PE of a line, in order: the same for all lines that are parallel and as long. */
+export type Moves = readonly (readonly Move[])[];
+
+/** Makes the moves of a PE one after the other. */
+export function inTurn(moves: Moves): Part {
+  return function* (pe, i, view) {
+    for (const move of moves[i]!) yield move(pe, view);
+  };
+}
+
 /** Lets a color pass straight over the PEs strictly between two numbers, from `from` toward `to`. */
 export function passOver(line: Line, color: Color, from: number, to: number): void {
   const step = to > from ? 1 : -1;
@@ -42,6 +55,12 @@ export function connect(line: Line, color: Color, from: number, to: number): voi
 
 /** Floods from `root` to both ends: every router gives each wavelet to its CE and onward in the same cycle. */
 export function broadcast(line: Line, root: number, color: Color): Part {
+  layBroadcast(line, root, color);
+  return inTurn(broadcastMoves(line.length, root, color));
+}
+
+/** The routes of a flood from `root`. */
+export function layBroadcast(line: Line, root: number, color: Color): void {
   const last = line.length - 1;
   for (let i = 0; i <= last; i++) {
     // color: root sends BACK and AHEAD, the others receive from the root's side and pass on away from it.
@@ -51,8 +70,11 @@ export function broadcast(line: Line, root: number, color: Color): Part {
     const from: Port = i === root ? 'RAMP' : i > root ? line.back : line.ahead;
     if (tx.length > 0) line.mesh.route(line.at(i), color, { rx: [from], tx });
   }
-  return function* (pe, i, view) {
-    if (line.length === 1) return;
-    yield i === root ? pe.send(color, view) : pe.receive(color, view);
-  };
+}
+
+/** What a flood from `root` over that many PEs asks of each. */
+export function broadcastMoves(length: number, root: number, color: Color): Move[][] {
+  const send: Move[] = [(pe, view) => pe.send(color, view)];
+  const receive: Move[] = [(pe, view) => pe.receive(color, view)];
+  return Array.from({ length }, (_, i) => (length === 1 ? [] : i === root ? send : receive));
 }

@@ -3,8 +3,37 @@
  * the fast one keeps everything in typed arrays; a test holds them equal, wavelet by wavelet.
  */
 
-/** How an arriving word meets the one in memory. */
-export const FOLD = { copy: 0, addF32: 1, maxF32: 2, addF16: 3, maxF16: 4, or: 5 } as const;
+/** How an arriving word meets the one in memory; 16-bit types go in pairs. */
+export const FOLD = {
+  copy: 0,
+  addF32: 1,
+  maxF32: 2,
+  addF16: 3,
+  maxF16: 4,
+  or: 5,
+  and: 6,
+  xor: 7,
+  subF32: 8,
+  mulF32: 9,
+  minF32: 10,
+  subF16: 11,
+  mulF16: 12,
+  minF16: 13,
+  add32: 14,
+  sub32: 15,
+  mul32: 16,
+  maxI32: 17,
+  minI32: 18,
+  maxU32: 19,
+  minU32: 20,
+  add16: 21,
+  sub16: 22,
+  mul16: 23,
+  maxI16: 24,
+  minI16: 25,
+  maxU16: 26,
+  minU16: 27,
+} as const;
 
 export type FoldCode = (typeof FOLD)[keyof typeof FOLD];
 
@@ -64,6 +93,11 @@ export interface HopObserver {
 }
 
 export interface CoreOptions {
+  /**
+   * Called when the fast core lets a word wait because another had its link, ramp or arithmetic in that cycle. Only then
+   * does it matter in which order colors and threads have their turns, and so at which cycle a run begins.
+   */
+  readonly contended?: (() => void) | undefined;
   readonly observer?: HopObserver | undefined;
   /** Changes the order in which routers and CEs are visited in place, to show that it does not matter. */
   readonly reorder?: ((visits: Int32Array) => void) | undefined;

@@ -8,7 +8,7 @@
  */
 
 import { PORT_COUNT, RAMP } from '../geometry.js';
-import { foldWord } from '../local/f16.js';
+import { foldWord } from '../local/folds.js';
 import type { CoreOptions, Counters, FabricCore, HopObserver, QueueContent, VectorOp } from './core.js';
 import { FOLD, MARK, THREADS } from './core.js';
 import { Leaper } from './leap.js';
@@ -66,6 +66,7 @@ export class FastCore implements FabricCore {
   private readonly tables: Tables;
   private readonly observer: HopObserver | null;
   private readonly reorder: CoreOptions['reorder'] | null;
+  private readonly contended: CoreOptions['contended'];
   readonly words: Int32Array;
   readonly floats: Float32Array;
 
@@ -107,6 +108,7 @@ export class FastCore implements FabricCore {
     this.tables = tables;
     this.observer = options.observer ?? null;
     this.reorder = options.reorder ?? null;
+    this.contended = options.contended;
     this.words = new Int32Array(memory);
     this.floats = new Float32Array(memory);
     const packed = pack(tables);
@@ -239,7 +241,7 @@ export class FastCore implements FabricCore {
         if (held + 1 >= q[out + CAPACITY]!) return SOON;
       } else if (held >= q[out + CAPACITY]!) return ASLEEP;
       const link = q[out + LINK]!;
-      if (routers[link] === now) return SOON;
+      if (routers[link] === now) return this.giveWay();
       routers[link] = now;
       this.push(out, q[at]!, now, stamp & MARK.control, at);
     } else {
@@ -253,7 +255,7 @@ export class FastCore implements FabricCore {
         if (q[o + POPPED] === now) {
           if (held + 1 >= q[o + CAPACITY]!) return SOON;
         } else if (held >= q[o + CAPACITY]!) return ASLEEP;
-        if (routers[q[o + LINK]!] === now) return SOON;
+        if (routers[q[o + LINK]!] === now) return this.giveWay();
       }
       for (let k = row + 1; k <= last; k++) {
         const o = fan[k]!;
@@ -346,14 +348,14 @@ export class FastCore implements FabricCore {
       if (q[at + 1]! >> 2 > now) return SOON;
     }
     if (output >= 0) {
-      if (ces[c + RAMP_USED] === now) return SOON;
+      if (ces[c + RAMP_USED] === now) return this.giveWay();
       const held = q[output + PUSHES]! - q[output + POPS]!;
       if (q[output + POPPED] === now) {
         if (held + 1 >= q[output + CAPACITY]!) return SOON;
       } else if (held >= q[output + CAPACITY]!) return this.sleep(c, thread, output);
     }
     if (fold !== FOLD.copy) {
-      if (ces[c + ALU_USED] === now) return SOON;
+      if (ces[c + ALU_USED] === now) return this.giveWay();
       ces[c + ALU_USED] = now;
       ces[c + ALU_COUNT]!++;
     }
@@ -393,6 +395,11 @@ export class FastCore implements FabricCore {
       this.ended.push(c + thread);
     }
     return MOVED;
+  }
+
+  private giveWay(): number {
+    this.contended?.();
+    return SOON;
   }
 
   /** A thread waits for something to come into a queue, or for a place in it. */

@@ -5,7 +5,7 @@
  * after the leap is what k steps would have left, stamps included; tests hold it equal to the plain core.
  */
 
-import { foldWord } from '../local/f16.js';
+import { foldWord } from '../local/folds.js';
 import { FOLD, THREADS } from './core.js';
 import {
   ALU_COUNT,

@@ -5,7 +5,7 @@
  */
 
 import { PORT_COUNT, RAMP } from '../geometry.js';
-import { foldWord } from '../local/f16.js';
+import { foldWord } from '../local/folds.js';
 import type { CoreOptions, Counters, FabricCore, QueueContent, VectorOp } from './core.js';
 import { FOLD, MARK, THREADS } from './core.js';
 import { CE_PORT, shapeOf, type Tables } from './tables.js';

@@ -57,6 +57,8 @@ export const cutOf =
 export interface StepInput {
   token: number;
   position: number;
+  /** Told in which cycle a PE has ended an op of the plan. */
+  onOp?: ((op: number, cycle: number) => void) | undefined;
 }
 
 /**

@@ -122,7 +122,10 @@ export class ModelPe {
   }
 
   *step(input: StepInput): Flow {
-    for (const step of this.steps) yield* step(input);
+    for (const [op, step] of this.steps.entries()) {
+      yield* step(input);
+      input.onOp?.(op, this.pe.cycle);
+    }
   }
 
   /** Puts this PE's part of the logits where it belongs. */

@@ -19,11 +19,14 @@ import type { ModelSource } from './source.js';
 export interface TokenResult {
   readonly logits: Float32Array;
   readonly run: FabricResult;
+  /** By op of the plan: cycles from the last PE's end of the op before to the last PE's end of this one. */
+  readonly opCycles: Float64Array;
 }
 
 export class FabricModel {
   readonly mesh: Mesh;
   private readonly vocabSize: number;
+  private readonly ops: number;
   private readonly pes: readonly ModelPe[];
   private readonly context: number;
   private readonly input: StepInput = { token: 0, position: 0 };
@@ -37,6 +40,7 @@ export class FabricModel {
     requireSteps(plan.ops);
     this.vocabSize = plan.model.shape.vocabSize;
     this.context = context;
+    this.ops = plan.ops.length;
     this.mesh = new Mesh(machine, plan.rect);
     const lines = new Lines(this.mesh);
     const { width, height } = plan.rect;
@@ -77,10 +81,14 @@ export class FabricModel {
     }
     this.input.token = token;
     this.input.position = this.position;
+    const ends = new Float64Array(this.ops);
+    this.input.onOp = (op, cycle) => {
+      if (cycle > ends[op]!) ends[op] = cycle;
+    };
     const run = simulate(this.mesh, options);
     this.position++;
     const logits = new Float32Array(this.vocabSize);
     for (const own of this.pes) if (own.pe.at.y === 0) own.copyLogits(logits);
-    return { logits, run };
+    return { logits, run, opCycles: ends.map((end, op) => end - (ends[op - 1] ?? 0)) };
   }
 }

@@ -4,14 +4,13 @@
  * so nothing is ever transposed; K and V lie with their dims along x and their positions along y. Exactly ten
  * all-reduces. As in that paper's benchmark there is one head of the full width.
  */
-import { reduceAlong } from '../../placement/reduce.js';
-import { allreduce, allreduceColors } from '../collectives/allreduce.js';
-import type { Part } from '../collectives/line.js';
-import { column, row } from '../collectives/line.js';
+import { column, inTurn, type Part, row } from '../collectives/line.js';
+import type { Point } from '../geometry.js';
 import { expF32, matvec, rmsScale, scaleBy, sumSquares, swiglu } from '../local/arithmetic.js';
 import { elementWork, matvecWork } from '../local/work.js';
 import type { Mesh } from '../mesh.js';
-import type { Buffer, FoldName, Pe, Pending } from '../pe.js';
+import type { Buffer, Pe, Pending } from '../pe.js';
+import { type ByLines, bothAxes, cyclesByLines, layLine, type Phase, phasesOf } from './by-lines.js';
 import { decodeReference, decodeWeights, type LayerShape, type LayerWeights, layerShape } from './layer.js';
 import type { FabricProgram, Prepared, ProgramSize } from './program.js';
 import { largestDifference, meshOf, waveletsOf, worstOf } from './program.js';
@@ -54,6 +53,20 @@ interface LayerPe {
   readonly scalar: Buffer;
 }
 
+/** The parts of every dimension that the PE at a point has. */
+function spansOf(
+  { x, y }: Point,
+  { hidden, ffn, context }: LayerShape,
+  { width, height }: { readonly width: number; readonly height: number },
+): Pick<LayerPe, 'hiddenX' | 'hiddenY' | 'ffnX' | 'positionsY'> {
+  return {
+    hiddenX: spanOf(hidden, width, x),
+    hiddenY: spanOf(hidden, height, y),
+    ffnX: spanOf(ffn, width, x),
+    positionsY: spanOf(context, height, y),
+  };
+}
+
 function buffersOf(
   pe: Pe,
   shape: LayerShape,
@@ -61,11 +74,8 @@ function buffersOf(
   height: number,
   type: ProgramSize['type'],
 ): LayerPe {
-  const { x, y } = pe.at;
-  const hiddenX = spanOf(shape.hidden, width, x);
-  const hiddenY = spanOf(shape.hidden, height, y);
-  const ffnX = spanOf(shape.ffn, width, x);
-  const positionsY = spanOf(shape.context, height, y);
+  const spans = spansOf(pe.at, shape, { width, height });
+  const { hiddenX, hiddenY, ffnX, positionsY } = spans;
   const [nx, ny, fx, sy] = [hiddenX, hiddenY, ffnX, positionsY].map(lengthOf) as [
     number,
     number,
@@ -74,10 +84,7 @@ function buffersOf(
   ];
   const make = (name: string, length: number): Buffer => pe.buffer(name, type, length);
   return {
-    hiddenX,
-    hiddenY,
-    ffnX,
-    positionsY,
+    ...spans,
     x: make('x', ny),
     h: make('h', ny),
     norms: make('norm weights', 2 * ny),
@@ -95,32 +102,51 @@ function buffersOf(
   };
 }
 
-type Along = (axis: 'x' | 'y', fold?: FoldName) => (pe: Pe, view: Buffer) => Generator<Pending, void, void>;
+interface Along {
+  readonly sumX: Part;
+  readonly sumY: Part;
+  readonly maxY: Part;
+}
 
 /** The all-reduces of the whole rectangle, along x and along y. */
 function allreduces(mesh: Mesh): Along {
-  const { width, height } = mesh;
-  const colors = { x: allreduceColors(row(mesh, 0), 'x'), y: allreduceColors(column(mesh, 0), 'y') };
-  const parts = new Map<string, Part>();
-  const part = (axis: 'x' | 'y', line: number, fold: FoldName): Part => {
-    const key = `${axis} ${line} ${fold}`;
-    let found = parts.get(key);
-    if (found === undefined) {
-      const length = axis === 'x' ? width : height;
-      const reduce = reduceAlong(axis, length);
-      found = allreduce(axis === 'x' ? row(mesh, line) : column(mesh, line), reduce, colors[axis], fold);
-      parts.set(key, found);
+  const axes = bothAxes(mesh, mesh);
+  for (let y = 0; y < mesh.height; y++) layLine(row(mesh, y), 'x', axes);
+  for (let x = 0; x < mesh.width; x++) layLine(column(mesh, x), 'y', axes);
+  return { sumX: inTurn(axes.moves.x), sumY: inTurn(axes.moves.y), maxY: inTurn(axes.maxima.y) };
+}
+
+/** Cycles without numbers: PEs whose parts are as large do the same local work. */
+function cycles(size: ProgramSize): ByLines {
+  const mesh = meshOf(size);
+  const shape = layerShape(size);
+  const known = new Map<string, Phase[]>();
+  return cyclesByLines(size.machine, size, (at) => {
+    const pe = mesh.pe(at);
+    const spans = spansOf(at, shape, size);
+    const isLast = spans.positionsY.end === shape.context;
+    const key = [...Object.values(spans).map(lengthOf), isLast].join();
+    let phases = known.get(key);
+    if (phases === undefined) {
+      const own = buffersOf(pe, shape, size.width, size.height, size.type);
+      phases = phasesOf(pe, (meet) => {
+        const along = (axis: 'x' | 'y'): Part =>
+          // biome-ignore lint/correctness/useYield: an all-reduce is only written down here.
+          function* (_, __, view) {
+            meet(axis, view.words);
+          };
+        return decodeLayer(
+          pe,
+          own,
+          shape,
+          { sumX: along('x'), sumY: along('y'), maxY: along('y') },
+          size.type,
+        );
+      });
+      known.set(key, phases);
     }
-    return found;
-  };
-  // Routes are laid before the run; which fold travels over them does not change them.
-  for (let y = 0; y < height; y++) part('x', y, 'add');
-  for (let x = 0; x < width; x++) for (const fold of ['add', 'max'] as const) part('y', x, fold);
-  return (axis, fold = 'add') =>
-    function* (pe, buffer) {
-      const { x, y } = pe.at;
-      yield* part(axis, axis === 'x' ? y : x, fold)(pe, axis === 'x' ? x : y, buffer.view());
-    };
+    return phases;
+  });
 }
 
 /** The program of one PE; every line with `yield*` is one of the ten all-reduces. */
@@ -139,13 +165,14 @@ function* decodeLayer(
     number,
   ];
   const elements = (count: number, passes: number) => elementWork(numbers, count, passes, type);
-  const sumY = along('y');
-  const maxY = along('y', 'max');
-  const sumX = along('x');
+  const { x, y } = pe.at;
+  const sumY = (buffer: Buffer) => along.sumY(pe, y, buffer.view());
+  const maxY = (buffer: Buffer) => along.maxY(pe, y, buffer.view());
+  const sumX = (buffer: Buffer) => along.sumX(pe, x, buffer.view());
 
   function* norm(which: 0 | 1): Generator<Pending, void, void> {
     yield pe.compute(elements(ny, 1), () => own.scalar.write([sumSquares(own.x.read())]), 'sum of squares');
-    yield* sumY(pe, own.scalar);
+    yield* sumY(own.scalar);
     yield pe.compute(
       elements(ny, 2),
       () => {
@@ -173,7 +200,7 @@ function* decodeLayer(
 
   yield* norm(0);
   yield product('qkv', own.qkvWeights, own.h, own.qkv, 3 * nx);
-  yield* sumY(pe, own.qkv);
+  yield* sumY(own.qkv);
 
   // The new token is the last position; its K and V go to the row of PEs that holds it.
   if (own.positionsY.end === shape.context && sy > 0) {
@@ -191,7 +218,7 @@ function* decodeLayer(
     () => own.scores.write(matvec(own.keys.read(), own.qkv.read().subarray(0, nx), sy)),
     'score',
   );
-  yield* sumX(pe, own.scores);
+  yield* sumX(own.scores);
   yield pe.compute(
     elements(sy, 2),
     () => {
@@ -201,7 +228,7 @@ function* decodeLayer(
     },
     'max',
   );
-  yield* maxY(pe, own.scalar);
+  yield* maxY(own.scalar);
   yield pe.compute(
     elements(sy, EXP_PASSES),
     () => {
@@ -212,7 +239,7 @@ function* decodeLayer(
     },
     'exp',
   );
-  yield* sumY(pe, own.scalar);
+  yield* sumY(own.scalar);
   yield pe.compute(
     matvecWork(numbers, nx, sy, type),
     () => {
@@ -226,14 +253,14 @@ function* decodeLayer(
     },
     'P V',
   );
-  yield* sumY(pe, own.attention);
+  yield* sumY(own.attention);
   yield product('o', own.oWeights, own.attention, own.h, ny);
-  yield* sumX(pe, own.h);
+  yield* sumX(own.h);
   yield addTo(own.h);
 
   yield* norm(1);
   yield product('gate and up', own.gateUpWeights, own.h, own.gateUp, 2 * fx);
-  yield* sumY(pe, own.gateUp);
+  yield* sumY(own.gateUp);
   yield pe.compute(
     elements(fx, EXP_PASSES),
     () => {
@@ -247,7 +274,7 @@ function* decodeLayer(
     () => own.h.write(matvec(own.downWeights.read(), own.gateUp.read().subarray(0, fx), ny)),
     'down',
   );
-  yield* sumX(pe, own.h);
+  yield* sumX(own.h);
   yield addTo(own.h);
 }
 
@@ -259,7 +286,7 @@ export const EXP_PASSES = 10;
 function prepare(size: ProgramSize): Prepared {
   const mesh = meshOf(size);
   const { width, height } = mesh;
-  const shape = layerShape(size.elements);
+  const shape = layerShape(size);
   const along = allreduces(mesh);
   const pes = new Map<Pe, LayerPe>();
   for (let y = 0; y < height; y++) {
@@ -287,35 +314,34 @@ function prepare(size: ProgramSize): Prepared {
 }
 
 /** Copies the tiles of one PE out of the whole matrices. */
-function loadPe(own: LayerPe, shape: LayerShape, weights: LayerWeights): void {
+function loadPe(own: LayerPe, { hidden, ffn }: LayerShape, weights: LayerWeights): void {
   const { hiddenX, hiddenY, ffnX, positionsY } = own;
-  const tile = (matrix: Float64Array, columns: number, rows: Span, cut: Span): number[] => {
-    const values: number[] = [];
-    for (let r = rows.first; r < rows.end; r++)
-      values.push(...matrix.subarray(r * columns + cut.first, r * columns + cut.end));
-    return values;
+  const vectors = (buffer: Buffer, parts: readonly Float64Array[], { first, end }: Span): void => {
+    for (const [i, part] of parts.entries()) buffer.writePart(part, first, end, i * (end - first));
   };
-  const { hidden, ffn } = shape;
-  const pieces: [Buffer, number[]][] = [
-    [own.x, [...weights.x.subarray(hiddenY.first, hiddenY.end)]],
-    [
-      own.norms,
-      [
-        ...weights.norm1.subarray(hiddenY.first, hiddenY.end),
-        ...weights.norm2.subarray(hiddenY.first, hiddenY.end),
-      ],
-    ],
-    [
-      own.qkvWeights,
-      [weights.q, weights.k, weights.v].flatMap((matrix) => tile(matrix, hidden, hiddenX, hiddenY)),
-    ],
-    [own.oWeights, tile(weights.o, hidden, hiddenY, hiddenX)],
-    [own.gateUpWeights, [weights.gate, weights.up].flatMap((matrix) => tile(matrix, hidden, ffnX, hiddenY))],
-    [own.downWeights, tile(weights.down, ffn, hiddenY, ffnX)],
-    [own.keys, tile(weights.keys, hidden, positionsY, hiddenX)],
-    [own.values, tile(weights.values, hidden, positionsY, hiddenX)],
-  ];
-  for (const [buffer, values] of pieces) buffer.write(values);
+  const tiles = (
+    buffer: Buffer,
+    matrices: readonly ArrayLike<number>[],
+    columns: number,
+    rows: Span,
+    cut: Span,
+  ): void => {
+    let at = 0;
+    for (const matrix of matrices) {
+      for (let r = rows.first; r < rows.end; r++) {
+        buffer.writePart(matrix, r * columns + cut.first, r * columns + cut.end, at);
+        at += lengthOf(cut);
+      }
+    }
+  };
+  vectors(own.x, [weights.x], hiddenY);
+  vectors(own.norms, [weights.norm1, weights.norm2], hiddenY);
+  tiles(own.qkvWeights, [weights.q, weights.k, weights.v], hidden, hiddenX, hiddenY);
+  tiles(own.oWeights, [weights.o], hidden, hiddenY, hiddenX);
+  tiles(own.gateUpWeights, [weights.gate, weights.up], hidden, ffnX, hiddenY);
+  tiles(own.downWeights, [weights.down], ffn, hiddenY, ffnX);
+  tiles(own.keys, [weights.keys], hidden, positionsY, hiddenX);
+  tiles(own.values, [weights.values], hidden, positionsY, hiddenX);
 }
 
 export const DECODE_LAYER: FabricProgram = {
@@ -323,4 +349,5 @@ export const DECODE_LAYER: FabricProgram = {
   title: 'One decode step of one transformer layer, ten all-reduces',
   elementsAre: 'hidden size and context',
   prepare,
+  cycles,
 };

@@ -1,7 +1,7 @@
 /** One transformer layer with made-up weights: its shape, its numbers, and what it computes in float64. */
 import type { Rng } from '../../core/rng.js';
 import { floatToHalf, halfToFloat } from '../local/f16.js';
-import type { NumberType } from './program.js';
+import type { NumberType, ProgramSize } from './program.js';
 
 export interface LayerShape {
   readonly hidden: number;
@@ -11,9 +11,14 @@ export interface LayerShape {
   readonly eps: number;
 }
 
-/** The intermediate size follows Llama's rule: two thirds of 4 hidden sizes, rounded up to a multiple of 4. */
-export function layerShape(hidden: number): LayerShape {
-  return { hidden, ffn: Math.ceil(Math.floor((8 * hidden) / 3) / 4) * 4, context: hidden, eps: 1e-5 };
+/** Unless it is given, the intermediate size follows Llama's rule: two thirds of 4 hidden sizes, rounded up to a multiple of 4. */
+export function layerShape({ elements: hidden, ffn, context }: ProgramSize): LayerShape {
+  return {
+    hidden,
+    ffn: ffn ?? Math.ceil(Math.floor((8 * hidden) / 3) / 4) * 4,
+    context: context ?? hidden,
+    eps: 1e-5,
+  };
 }
 
 /** Matrices row by row [out, in]; keys and values [context, hidden], the last row to be filled by the step. */
@@ -21,13 +26,13 @@ export interface LayerWeights {
   readonly x: Float64Array;
   readonly norm1: Float64Array;
   readonly norm2: Float64Array;
-  readonly q: Float64Array;
-  readonly k: Float64Array;
-  readonly v: Float64Array;
-  readonly o: Float64Array;
-  readonly gate: Float64Array;
-  readonly up: Float64Array;
-  readonly down: Float64Array;
+  readonly q: Float32Array;
+  readonly k: Float32Array;
+  readonly v: Float32Array;
+  readonly o: Float32Array;
+  readonly gate: Float32Array;
+  readonly up: Float32Array;
+  readonly down: Float32Array;
   readonly keys: Float64Array;
   readonly values: Float64Array;
 }
@@ -39,29 +44,36 @@ export function decodeWeights(
   type: NumberType,
 ): LayerWeights {
   const round = type === 'f16' ? (value: number) => halfToFloat(floatToHalf(value)) : Math.fround;
-  const make = (count: number, scale: number): Float64Array =>
-    Float64Array.from({ length: count }, () => round((2 * rng.next() - 1) * scale));
-  const square = 1 / Math.sqrt(hidden);
+  const fill = <T extends Float32Array | Float64Array>(into: T, scale: number): T => {
+    for (let i = 0; i < into.length; i++) into[i] = round((2 * rng.next() - 1) * scale);
+    return into;
+  };
+  // Rounded values fit f32 as well; what the reference computes with stays f64.
+  const vector = (count: number): Float64Array => fill(new Float64Array(count), 1);
+  const matrix = (rows: number, columns: number): Float32Array =>
+    fill(new Float32Array(rows * columns), 1 / Math.sqrt(columns));
   return {
-    x: make(hidden, 1),
-    norm1: make(hidden, 1),
-    norm2: make(hidden, 1),
-    q: make(hidden * hidden, square),
-    k: make(hidden * hidden, square),
-    v: make(hidden * hidden, square),
-    o: make(hidden * hidden, square),
-    gate: make(ffn * hidden, square),
-    up: make(ffn * hidden, square),
-    down: make(hidden * ffn, 1 / Math.sqrt(ffn)),
-    keys: make(context * hidden, 1),
-    values: make(context * hidden, 1),
+    x: vector(hidden),
+    norm1: vector(hidden),
+    norm2: vector(hidden),
+    q: matrix(hidden, hidden),
+    k: matrix(hidden, hidden),
+    v: matrix(hidden, hidden),
+    o: matrix(hidden, hidden),
+    gate: matrix(ffn, hidden),
+    up: matrix(ffn, hidden),
+    down: matrix(hidden, ffn),
+    keys: vector(context * hidden),
+    values: vector(context * hidden),
   };
 }
 
-function times(matrix: Float64Array, x: Float64Array, rows: number): Float64Array {
+function times(matrix: Float32Array | Float64Array, x: Float64Array, rows: number): Float64Array {
   const y = new Float64Array(rows);
   for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < x.length; c++) y[r]! += matrix[r * x.length + c]! * x[c]!;
+    let sum = 0;
+    for (let c = 0; c < x.length; c++) sum += matrix[r * x.length + c]! * x[c]!;
+    y[r] = sum;
   }
   return y;
 }
@@ -75,7 +87,7 @@ function normed(x: Float64Array, weight: Float64Array, eps: number): Float64Arra
 function attend(q: Float64Array, keys: Float64Array, values: Float64Array, seen: number): Float64Array {
   const hidden = q.length;
   const scores = times(keys.subarray(0, seen * hidden), q, seen).map((score) => score / Math.sqrt(hidden));
-  const top = Math.max(...scores);
+  const top = scores.reduce((most, score) => Math.max(most, score));
   const weights = scores.map((score) => Math.exp(score - top));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const out = new Float64Array(hidden);
@@ -117,7 +129,7 @@ export function prefillReference(shape: LayerShape, w: LayerWeights): Float64Arr
   const { hidden, context, eps } = shape;
   const rows = Array.from({ length: context }, (_, i) => w.keys.slice(i * hidden, (i + 1) * hidden));
   const normedRows = rows.map((x) => normed(x, w.norm1, eps));
-  const all = (matrix: Float64Array): Float64Array => {
+  const all = (matrix: Float32Array): Float64Array => {
     const out = new Float64Array(context * hidden);
     for (const [i, h] of normedRows.entries()) out.set(times(matrix, h, hidden), i * hidden);
     return out;

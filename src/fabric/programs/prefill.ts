@@ -244,7 +244,7 @@ function prepare(size: ProgramSize): Prepared {
   assertSquare(size);
   const mesh = meshOf(size);
   const pes = mesh.width;
-  const shape = layerShape(size.elements);
+  const shape = layerShape({ ...size, context: size.elements });
   const t = Math.ceil(shape.hidden / pes);
   const f = Math.ceil(shape.ffn / pes);
   const ring = interleavedRing(pes);
@@ -336,9 +336,9 @@ function prepare(size: ProgramSize): Prepared {
 function loadPe(own: PrefillPe, { shape, t, f }: Stage, weights: LayerWeights): void {
   const { ringRow, ringColumn } = own;
   const { hidden, ffn } = shape;
-  const at = (matrix: Float64Array, columns: number, r: number, c: number): number =>
+  const at = (matrix: Float32Array | Float64Array, columns: number, r: number, c: number): number =>
     r < matrix.length / columns && c < columns ? matrix[r * columns + c]! : 0;
-  const transposed = (matrices: readonly Float64Array[], inputs: number, k: number, n: number): number[] =>
+  const transposed = (matrices: readonly Float32Array[], inputs: number, k: number, n: number): number[] =>
     Array.from({ length: k * n * matrices.length }, (_, i) => {
       const [input, rest] = [Math.floor(i / (n * matrices.length)), i % (n * matrices.length)];
       return at(matrices[Math.floor(rest / n)]!, inputs, ringColumn * n + (rest % n), ringRow * k + input);

@@ -5,6 +5,7 @@ import type { WaferMachine } from '../../machine/wafers.js';
 import { Mesh } from '../mesh.js';
 import type { Buffer } from '../pe.js';
 import { elementsPerWord } from '../pe.js';
+import type { ByLines } from './by-lines.js';
 
 export type NumberType = 'f32' | 'f16';
 
@@ -15,6 +16,9 @@ export interface ProgramSize {
   /** Elements per PE for collectives, the matrix side for GEMV and GEMM. */
   readonly elements: number;
   readonly type: NumberType;
+  /** Of a layer: its intermediate size, by default by Llama's rule; and its positions, by default as many as `elements`. */
+  readonly ffn?: number | undefined;
+  readonly context?: number | undefined;
 }
 
 /** A program laid out on its mesh, ready for a host run: load, simulate, check. */
@@ -42,6 +46,8 @@ export interface FabricProgram {
   readonly title: string;
   readonly elementsAre: string;
   prepare(size: ProgramSize): Prepared;
+  /** The same cycles without numbers and in less memory, for programs that can. */
+  cycles?(size: ProgramSize): ByLines;
 }
 
 /** Beyond any fabric: larger sides are slips of the pen. */
@@ -52,6 +58,8 @@ export function meshOf(size: ProgramSize): Mesh {
   wholeNumber('columns of PEs', size.width, MAX_SIDE);
   wholeNumber('rows of PEs', size.height, MAX_SIDE);
   wholeNumber('elements', size.elements, 2 ** 24);
+  if (size.ffn !== undefined) wholeNumber('intermediate size', size.ffn, 2 ** 24);
+  if (size.context !== undefined) wholeNumber('positions', size.context, 2 ** 24);
   return new Mesh(size.machine, size);
 }
 
@@ -71,7 +79,9 @@ export function waveletsOf(elements: number, type: NumberType): number {
 
 /** Fills a buffer with numbers from [-1, 1), rounded to its type. */
 export function fillRandom(buffer: Buffer, rng: Rng): void {
-  buffer.write(Float64Array.from({ length: buffer.length }, () => 2 * rng.next() - 1));
+  const values = new Float64Array(buffer.length);
+  for (let i = 0; i < values.length; i++) values[i] = 2 * rng.next() - 1;
+  buffer.write(values);
 }
 
 export function largestDifference(found: ArrayLike<number>, wanted: ArrayLike<number>): number {

@@ -22,6 +22,9 @@ export interface MeshProgramSize {
   readonly height: number;
   readonly elements: number;
   readonly type: 'f32' | 'f16';
+  /** Of a layer, as the mesh program takes them. */
+  readonly ffn?: number | undefined;
+  readonly context?: number | undefined;
 }
 
 type Form = (size: MeshProgramSize, numbers: WaferNumbers) => number;
@@ -132,10 +135,13 @@ const EXP_PASSES = 10;
 const ffnOf = (hidden: number): number => Math.ceil(Math.floor((8 * hidden) / 3) / 4) * 4;
 
 /** One decode step of one layer: its local work and its ten all-reduces, one after the other. */
-const decodeLayer: Form = ({ width, height, elements: hidden, type }, numbers) => {
+const decodeLayer: Form = (
+  { width, height, elements: hidden, type, ffn = ffnOf(hidden), context = hidden },
+  numbers,
+) => {
   const [nx, ny] = [Math.ceil(hidden / width), Math.ceil(hidden / height)];
-  const fx = Math.ceil(ffnOf(hidden) / width);
-  const sy = ny;
+  const fx = Math.ceil(ffn / width);
+  const sy = Math.ceil(context / height);
   const product = (rows: number, columns: number): number => matvecCycles(numbers, rows, columns, type);
   const each = (count: number, passes: number): number => elementCycles(numbers, count, passes, type);
   const along = (pes: number, count: number): number =>
@@ -174,8 +180,8 @@ function meshGemmCycles(
 
 /** Prefill of one layer: five MeshGEMMs, one GEMM-T, two norms and the softmax along the rows. */
 const prefillLayer: Form = (size, numbers) => {
-  const { width: pes, elements: hidden, type } = size;
-  const [t, f] = [Math.ceil(hidden / pes), Math.ceil(ffnOf(hidden) / pes)];
+  const { width: pes, elements: hidden, type, ffn = ffnOf(hidden) } = size;
+  const [t, f] = [Math.ceil(hidden / pes), Math.ceil(ffn / pes)];
   const each = (count: number, passes: number): number => elementCycles(numbers, count, passes, type);
   const gemm = (m: number, k: number, n: number): number => meshGemmCycles(numbers, pes, m, k, n, type);
   const { rampLatencyCycles } = numbers;
