@@ -36,13 +36,13 @@ describe.skipIf(browser === null)('the wafer view', () => {
   };
 
   it('opens without complaints and plays, unless motion is unwanted', async () => {
-    const moving = await openAt('');
+    const moving = await openAt('?run=decode-layer');
     await moving.page.getByRole('button', { name: 'Pause' }).waitFor();
     await moving.page.waitForFunction(() => !/cycle 0 /.test(document.querySelector('.now')!.textContent!));
     expect(moving.complaints).toEqual([]);
     await moving.page.context().close();
 
-    const still = await openAt('', { reducedMotion: 'reduce' });
+    const still = await openAt('?run=decode-layer', { reducedMotion: 'reduce' });
     await still.page.waitForTimeout(300);
     expect(await still.page.textContent('.now')).toMatch(/cycle 0 /);
     expect(still.complaints).toEqual([]);
@@ -137,7 +137,7 @@ describe.skipIf(browser === null)('the wafer view', () => {
 
   it('places a large model on its wafers and says that it comes from the timing model', async () => {
     const { page, complaints } = await openAt('?model=llama-3.1-70b&pe=1:100,100&cycle=500000&color=sram');
-    expect(await page.textContent('.intro')).toContain('timing model');
+    expect(await page.textContent('.source')).toContain('timing model');
     await page.getByRole('heading', { name: 'PE (100, 100) of wafer 2' }).waitFor();
     expect(await page.locator('.panel').first().textContent()).toMatch(/gateUp\d+ × \d+/);
     expect(complaints).toEqual([]);
@@ -182,7 +182,7 @@ describe.skipIf(browser === null)('the wafer view', () => {
   });
 
   it('plays from cycle 0, load after load', async () => {
-    const { page, complaints } = await openAt('');
+    const { page, complaints } = await openAt('?run=decode-layer');
     for (let load = 0; load < 6; load++) {
       if (load > 0) await page.reload();
       await page.waitForFunction(() => {

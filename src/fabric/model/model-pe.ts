@@ -121,6 +121,11 @@ export class ModelPe {
     for (const load of this.loads) load();
   }
 
+  /** A copy of this PE's part of a value. */
+  partOf(value: Value): Float32Array {
+    return partOf(this.slots.place(value)).slice();
+  }
+
   *step(input: StepInput): Flow {
     for (const [op, step] of this.steps.entries()) {
       yield* step(input);

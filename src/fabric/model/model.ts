@@ -3,10 +3,12 @@
  * gives it, and every sum runs in the plan's order, so the logits are the runtime's bit for bit. A step is one token;
  * a prompt is processed token by token, which by the plan gives the same bits as chunks would.
  */
+import type { Value } from '../../../models/op.js';
 import { OptionError } from '../../core/errors.js';
 import type { WaferMachine } from '../../machine/wafers.js';
 import type { Plan } from '../../placement/plan.js';
 import { reduceAlong } from '../../placement/reduce.js';
+import type { Point } from '../geometry.js';
 import { Mesh } from '../mesh.js';
 import type { FabricResult } from '../result.js';
 import type { SimulateOptions } from '../simulate.js';
@@ -61,7 +63,20 @@ export class FabricModel {
     }
   }
 
-  /** Runs one token at the next position; the logits [vocabSize] speak of the token after it. */
+  /** Forgets all tokens from a position on, which may be one that a step was at before: the next one lies there. */
+  rewind(position = 0): void {
+    this.position = position;
+  }
+
+  /** A copy of what a PE has of a value: while the step needs it, and until something else lies in its place. */
+  partOf(value: Value, at: Point): Float32Array {
+    return this.pes[at.y * this.mesh.width + at.x]!.partOf(value);
+  }
+
+  /**
+   * Runs one token at the next position; the logits [vocabSize] speak of the token after it. A step that
+   * `stopAfterCycle` ends early is a look at it alone: the position stays.
+   */
   step(token: number, options: SimulateOptions = {}): TokenResult {
     if (!Number.isInteger(token) || token < 0 || token >= this.vocabSize) {
       throw new OptionError({
@@ -86,7 +101,7 @@ export class FabricModel {
       if (cycle > ends[op]!) ends[op] = cycle;
     };
     const run = simulate(this.mesh, options);
-    this.position++;
+    if (options.stopAfterCycle === undefined) this.position++;
     const logits = new Float32Array(this.vocabSize);
     for (const own of this.pes) if (own.pe.at.y === 0) own.copyLogits(logits);
     return { logits, run, opCycles: ends.map((end, op) => end - (ends[op - 1] ?? 0)) };

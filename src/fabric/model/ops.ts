@@ -77,6 +77,11 @@ function readFloats(own: ModelPe): (name: string) => Float32Array {
   };
 }
 
+/** What the product's local work is called in traces. */
+export function nameOfLinear({ weights }: PlacedOf<'linear'>): string {
+  return weights.map((ref) => ref.name.replace(/^blk\.\d+\.|\.weight$/g, '')).join(' ');
+}
+
 function linear(op: PlacedOf<'linear'>, own: ModelPe): Step {
   const { pe, lines } = own;
   const columns = own.span(op.columns);
@@ -88,7 +93,7 @@ function linear(op: PlacedOf<'linear'>, own: ModelPe): Step {
   const places = own.slots.take(op.outs.map((out, i) => [out, lengthOf(rows[i]!), cutOf(op.rows[i]!)]));
   const count = rows.reduce((sum, span) => sum + lengthOf(span), 0);
   const half = tensorType(tiles[0]!.type).name !== 'F32';
-  const name = op.weights.map((ref) => ref.name.replace(/^blk\.\d+\.|\.weight$/g, '')).join(' ');
+  const name = nameOfLinear(op);
   return function* () {
     yield* hand(bufferOf(from), from.at, input(), 0);
     const output = bufferOf(places[0]!);

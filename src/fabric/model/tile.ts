@@ -23,13 +23,13 @@ export interface Span {
 export const lengthOf = ({ first, end }: Span): number => end - first;
 
 /** A quantised activation: int8 with a scale per 32 columns. */
-interface Activation {
+export interface Activation {
   readonly scales: Float32Array;
   readonly quants: Int8Array;
 }
 
 /** The spans of a tile of a block type, each with the scale and the min that its elements have. */
-interface Spans {
+export interface Spans {
   readonly columns: number;
   readonly scales: Float32Array;
   /** Null for types without mins. */
@@ -94,7 +94,7 @@ export class WeightTile {
   }
 }
 
-function decodeSpans(bytes: Uint8Array, quant: BlockQuant): Spans {
+export function decodeSpans(bytes: Uint8Array, quant: BlockQuant): Spans {
   const { block, span, hasMins } = quant;
   const blocks = bytes.length / quant.bytes;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -116,7 +116,7 @@ function decodeSpans(bytes: Uint8Array, quant: BlockQuant): Spans {
 }
 
 /** Per block of 32: d = max |x| / 127, q = x / d to the nearest, ties to even. */
-function quantizeActivation(x: Float32Array): Activation {
+export function quantizeActivation(x: Float32Array): Activation {
   const count = x.length / BLOCK;
   const scales = new Float32Array(count);
   const quants = new Int8Array(x.length);

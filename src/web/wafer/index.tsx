@@ -9,16 +9,45 @@ import { FabricView } from './fabric-view.js';
 import { readState, type WaferState } from './params.js';
 import { ModelView } from './placed/model-view.js';
 import { type FrameReport, frames } from './play/frames.js';
+import Tour from './tour/index.js';
+
+/** What the address of the tour may say; with anything else it speaks of a program or of a large model. */
+const TOUR_PARAMS = ['stop', 'prompt', 'embed', 'perf'];
+
+const TABS = [
+  { name: 'tour', title: 'One token', href: '#/wafer' },
+  { name: 'fabric', title: 'Programs', href: '#/wafer?run=decode-layer' },
+  { name: 'model', title: 'Large models', href: '#/wafer?model=llama-3.1-70b' },
+] as const;
 
 export default function Wafer() {
-  const state = readState(route.value.params);
-  const { shown } = state;
+  const { params } = route.value;
+  const isTour = Object.keys(params).every((name) => TOUR_PARAMS.includes(name));
+  const state = readState(params);
+  const kind = isTour ? 'tour' : state.shown.kind;
   return (
     <div class="wafer-page">
       <header class="intro">
-        <h1>Wafer</h1>
-        <p class="muted">{sourceOf(shown)}</p>
+        <h1>{isTour ? 'One token, from the wafer to a multiply-add' : 'Wafer'}</h1>
+        <nav class="tabs" aria-label="Wafer">
+          {TABS.map(({ name, title, href }) => (
+            <a key={name} href={href} aria-current={name === kind ? 'page' : undefined}>
+              {title}
+            </a>
+          ))}
+        </nav>
       </header>
+      {isTour ? <Tour /> : <Played state={state} />}
+      {state.perf && <Frames />}
+    </div>
+  );
+}
+
+function Played({ state }: { state: WaferState }) {
+  const { shown } = state;
+  return (
+    <>
+      <p class="muted source">{sourceOf(shown)}</p>
       {state.told.map((sentence) => (
         <Notice key={sentence}>{sentence}</Notice>
       ))}
@@ -36,8 +65,7 @@ export default function Wafer() {
           the speed. On the slider below it: arrows step by one cycle, Home and End go to the ends.
         </p>
       </details>
-      {state.perf && <Frames />}
-    </div>
+    </>
   );
 }
 

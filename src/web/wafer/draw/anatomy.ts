@@ -97,6 +97,15 @@ export function waveletsAt(activity: Activity, time: number): Drawn[] {
   });
 }
 
+/** Where the move of a stay begins and ends: at the exit of the place before, and at the head of the queue. */
+export function moveOf(activity: Activity, stay: number): readonly [from: Spot, to: Spot] {
+  const { stays, routers } = activity.recording;
+  const place = stays.place[stay]!;
+  const { x, y } = routers[Math.floor(place / PLACES)]!;
+  const spot = spotOf(place % PLACES, 0);
+  return [originOf(activity, stay), { x: x + spot.x, y: y + spot.y }];
+}
+
 /** Where a wavelet was when it set out for the place of a stay: at a port of a router, or at its CE. */
 function originOf({ recording }: Activity, stay: number): Spot {
   const { stays, routers } = recording;

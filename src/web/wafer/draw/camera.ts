@@ -4,9 +4,15 @@ export interface Camera {
   /** What is in the middle of the picture, in PEs. */
   readonly x: number;
   readonly y: number;
-  /** Pixels per PE. */
+  /** Pixels per PE from north to south. */
   readonly scale: number;
 }
+
+/** A PE is so much wider than high: 215 mm hold some 760 of them from west to east, and 1,170 from north to south. */
+export const ASPECT = 1.55;
+
+/** Pixels per PE from west to east. */
+export const across = ({ scale }: Camera): number => scale * ASPECT;
 
 export interface Viewport {
   readonly width: number;
@@ -28,7 +34,7 @@ const MARGIN = 0.06;
 /** The camera that shows the whole of `extent`. */
 export function fitTo(extent: Extent, viewport: Viewport): Camera {
   const scale = Math.min(
-    (viewport.width * (1 - 2 * MARGIN)) / extent.width,
+    (viewport.width * (1 - 2 * MARGIN)) / (extent.width * ASPECT),
     (viewport.height * (1 - 2 * MARGIN)) / extent.height,
   );
   return {
@@ -40,14 +46,14 @@ export function fitTo(extent: Extent, viewport: Viewport): Camera {
 
 export function toScreen(camera: Camera, viewport: Viewport, x: number, y: number): { x: number; y: number } {
   return {
-    x: viewport.width / 2 + (x - camera.x) * camera.scale,
+    x: viewport.width / 2 + (x - camera.x) * across(camera),
     y: viewport.height / 2 + (y - camera.y) * camera.scale,
   };
 }
 
 export function toWafer(camera: Camera, viewport: Viewport, x: number, y: number): { x: number; y: number } {
   return {
-    x: camera.x + (x - viewport.width / 2) / camera.scale,
+    x: camera.x + (x - viewport.width / 2) / across(camera),
     y: camera.y + (y - viewport.height / 2) / camera.scale,
   };
 }
@@ -63,7 +69,7 @@ export function zoomAt(
   const scale = Math.min(MAX_SCALE, Math.max(minScale(world, viewport), camera.scale * factor));
   const fixed = toWafer(camera, viewport, pixel.x, pixel.y);
   const moved = {
-    x: fixed.x - (pixel.x - viewport.width / 2) / scale,
+    x: fixed.x - (pixel.x - viewport.width / 2) / (scale * ASPECT),
     y: fixed.y - (pixel.y - viewport.height / 2) / scale,
     scale,
   };
@@ -72,7 +78,7 @@ export function zoomAt(
 
 /** Moves the picture by pixels. */
 export function pan(camera: Camera, dx: number, dy: number, world: Extent): Camera {
-  return keepInside({ ...camera, x: camera.x - dx / camera.scale, y: camera.y - dy / camera.scale }, world);
+  return keepInside({ ...camera, x: camera.x - dx / across(camera), y: camera.y - dy / camera.scale }, world);
 }
 
 /** Half as large as when all of it is seen. */
@@ -95,7 +101,7 @@ export function seen(camera: Camera, viewport: Viewport): Extent {
   return {
     x: from.x,
     y: from.y,
-    width: viewport.width / camera.scale,
+    width: viewport.width / across(camera),
     height: viewport.height / camera.scale,
   };
 }

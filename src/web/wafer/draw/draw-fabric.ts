@@ -3,14 +3,13 @@
 import type { Colouring } from '../params.js';
 import { STATES } from '../record/activity.js';
 import type { Playable } from '../record/fabric.js';
-import { PLACES } from '../record/recording.js';
-import { ROUTER, WAVELET, waveletsAt } from './anatomy.js';
-import type { Extent } from './camera.js';
-import { toScreen } from './camera.js';
+import { moveOf, ROUTER, WAVELET, waveletsAt } from './anatomy.js';
+import { ASPECT, across, type Extent, toScreen } from './camera.js';
 import { drawPes, type PeCell, type PeLook } from './draw-pe.js';
 import { sramBytesOf } from './mesh-layout.js';
 import { sramPartOf } from './palette.js';
 import {
+  drawDisc,
   drawGrid,
   fadeIn,
   GRID_SCALE,
@@ -21,13 +20,22 @@ import {
   type Surface,
   seenPes,
 } from './picture.js';
+import { type Texture, TextureImage } from './texture.js';
 
 export interface FabricLook {
   readonly colouring: Colouring;
   /** A PE of the rectangle, or null. */
   readonly picked: { readonly x: number; readonly y: number } | null;
   readonly wavelet: number | null;
+  /** Parts of the rectangle that stand in the light, the rest in the shade; none: all of it is as bright. */
+  readonly spots?: readonly Extent[];
 }
+
+/** How much of the texture is seen through what a PE does. */
+const VEIL = 0xb0;
+
+/** What a PE does that changes nothing. */
+const RESTS = ['idle', 'waits for its turn', 'waits for room', 'waits for a wavelet'] as const;
 
 /** More waiting wavelets than this at a router all look the same. */
 const MOST_WAITING = 8;
@@ -39,9 +47,15 @@ export class FabricPicture {
   readonly rect: Extent;
   private readonly image: PeImage;
   private painted = '';
+  private readonly texture: TextureImage | null;
 
-  constructor(playable: Playable, wafer: { readonly width: number; readonly height: number }) {
+  constructor(
+    playable: Playable,
+    wafer: { readonly width: number; readonly height: number },
+    texture: Texture | null = null,
+  ) {
     this.playable = playable;
+    this.texture = texture && new TextureImage(texture);
     const { width, height } = playable.recording.header;
     this.world = { x: 0, y: 0, ...wafer };
     this.rect = {
@@ -61,10 +75,15 @@ export class FabricPicture {
     context.fillStyle = palette.ground;
     context.fillRect(0, 0, viewport.width, viewport.height);
     const wafer = onScreen(surface, this.world);
+    if (this.world.width > this.rect.width) drawDisc(surface, this.world);
     context.fillStyle = palette.wafer;
     context.fillRect(wafer.x, wafer.y, wafer.width, wafer.height);
     this.paint(palette, cycle, ended, look.colouring);
-    this.image.draw(surface, this.rect);
+    // Inside a PE its memory shows the weights.
+    if (this.texture === null || fadeIn(scale, INSIDE_SCALE) < 1) {
+      this.texture?.draw(surface, this.rect);
+      this.image.draw(surface, this.rect);
+    }
     const grid = fadeIn(scale, GRID_SCALE);
     if (grid > 0) {
       context.globalAlpha = grid;
@@ -81,6 +100,25 @@ export class FabricPicture {
     context.lineWidth = 1;
     context.strokeRect(rect.x - 1.5, rect.y - 1.5, rect.width + 3, rect.height + 3);
     if (look.picked !== null) this.outline(surface, look.picked);
+    if (look.spots !== undefined && look.spots.length > 0) this.shade(surface, look.spots);
+  }
+
+  /** Everything but the spots a little dimmer. */
+  private shade(surface: Surface, spots: readonly Extent[]): void {
+    const { context, palette, viewport } = surface;
+    context.beginPath();
+    context.rect(0, 0, viewport.width, viewport.height);
+    const boxes = spots.map((spot) =>
+      onScreen(surface, { ...spot, x: spot.x + this.rect.x, y: spot.y + this.rect.y }),
+    );
+    for (const { x, y, width, height } of boxes) context.rect(x, y, width, height);
+    context.globalAlpha = 0.55;
+    context.fillStyle = palette.ground;
+    context.fill('evenodd');
+    context.globalAlpha = 1;
+    context.strokeStyle = palette.accent;
+    context.lineWidth = 2;
+    for (const { x, y, width, height } of boxes) context.strokeRect(x, y, width, height);
   }
 
   private colours(
@@ -116,7 +154,13 @@ export class FabricPicture {
     const colourOf = this.colours(palette, cycle, ended, colouring);
     const { width } = this.rect;
     const pixels = new Uint32Array(width * this.rect.height).fill(pixelOf(palette.pe));
-    for (const [pe, { x, y }] of recording.pes.entries()) pixels[y * width + x] = pixelOf(colourOf(pe));
+    if (this.texture !== null) pixels.fill(0);
+    for (const [pe, { x, y }] of recording.pes.entries()) {
+      const pixel = pixelOf(colourOf(pe));
+      // Over a texture only what moves or multiplies is seen.
+      const isIdle = RESTS.some((state) => pixel === pixelOf(palette.states[state]));
+      pixels[y * width + x] = this.texture === null ? pixel : isIdle ? 0 : (pixel & 0xffffff) | (VEIL << 24);
+    }
     this.peColours = colourOf;
     this.image.paint((pe) => pixels[pe]!);
   }
@@ -151,6 +195,7 @@ export class FabricPicture {
       }
     }
     drawPes(surface, cells, alpha);
+    this.texture?.drawInSram(surface, this.rect, { x0, x1, y0, y1 }, alpha);
   }
 
   /** Links between PEs as strokes, darker the more of the window they carried wavelets. */
@@ -171,7 +216,7 @@ export class FabricPicture {
         // Each direction keeps to its own side of the middle.
         const from = toScreen(camera, viewport, wx + ROUTER.x + dy * 0.08, wy + ROUTER.y - dx * 0.08);
         path.moveTo(from.x, from.y);
-        path.lineTo(from.x + dx * camera.scale, from.y + dy * camera.scale);
+        path.lineTo(from.x + dx * across(camera), from.y + dy * camera.scale);
       }
     }
     context.lineWidth = Math.max(1, Math.min(2.5, camera.scale * 0.08));
@@ -187,7 +232,7 @@ export class FabricPicture {
     const { context, camera, viewport, palette } = surface;
     const { activity, recording } = this.playable;
     const { color, wavelet } = recording.stays;
-    const radius = Math.max(1.3, WAVELET * camera.scale);
+    const radius = Math.max(camera.scale < 12 ? 1.3 : 2, WAVELET * camera.scale);
     const { x0, x1, y0, y1 } = seenPes(surface, this.rect);
     const detailed = camera.scale >= INSIDE_SCALE;
     for (const drawn of waveletsAt(activity, time)) {
@@ -205,6 +250,11 @@ export class FabricPicture {
           context.stroke();
         }
       } else {
+        // A rim in the colour of the ground: colour alone does not tell it from what is below.
+        const colour = context.fillStyle;
+        context.fillStyle = palette.ground;
+        context.fillRect(at.x - radius - 1, at.y - radius - 1, 2 * radius + 2, 2 * radius + 2);
+        context.fillStyle = colour;
         context.fillRect(at.x - radius, at.y - radius, 2 * radius, 2 * radius);
       }
       if (wavelet[drawn.stay] === followed) {
@@ -221,23 +271,22 @@ export class FabricPicture {
   private drawWay(surface: Surface, wavelet: number): void {
     const { context, camera, viewport, palette } = surface;
     const { activity, recording } = this.playable;
-    const { stays, routers } = recording;
-    const centre = (stay: number): { x: number; y: number } => {
-      const { x, y } = routers[Math.floor(stays.place[stay]! / PLACES)]!;
-      return toScreen(camera, viewport, x + this.rect.x + ROUTER.x, y + this.rect.y + ROUTER.y);
-    };
+    const { stays } = recording;
+    const pixel = ({ x, y }: { readonly x: number; readonly y: number }) =>
+      toScreen(camera, viewport, x + this.rect.x, y + this.rect.y);
     context.beginPath();
     for (const stay of activity.wayOf(wavelet)) {
-      const before = stays.before[stay]!;
-      const to = centre(stay);
-      if (before < 0) {
-        context.moveTo(to.x + 4, to.y);
-        context.arc(to.x, to.y, 4, 0, 2 * Math.PI);
-        continue;
+      // On the lane of the link that it takes, to the queue in which it waits.
+      const [from, to] = moveOf(activity, stay);
+      const [start, end] = [pixel(from), pixel(to)];
+      if (stays.before[stay]! < 0) context.arc(start.x, start.y, 4, 0, 2 * Math.PI);
+      else {
+        const before = pixel(moveOf(activity, stays.before[stay]!)[1]);
+        context.moveTo(before.x, before.y);
+        context.lineTo(start.x, start.y);
       }
-      const from = centre(before);
-      context.moveTo(from.x, from.y);
-      context.lineTo(to.x, to.y);
+      context.moveTo(start.x, start.y);
+      context.lineTo(end.x, end.y);
     }
     context.strokeStyle = palette.accent;
     context.globalAlpha = 0.55;
@@ -267,7 +316,7 @@ export class FabricPicture {
     let best: number | null = null;
     let nearest = reach;
     for (const drawn of waveletsAt(this.playable.activity, time)) {
-      const far = Math.hypot(drawn.x + this.rect.x - x, drawn.y + this.rect.y - y);
+      const far = Math.hypot((drawn.x + this.rect.x - x) * ASPECT, drawn.y + this.rect.y - y);
       if (far > nearest) continue;
       nearest = far;
       best = this.playable.recording.stays.wavelet[drawn.stay]!;

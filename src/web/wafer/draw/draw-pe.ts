@@ -1,5 +1,6 @@
 /** The inside of a PE: router with its five ports, ramp, compute element, and SRAM as a map. */
 import { CE, exitOf, linkEnds, ROUTER, SRAM } from './anatomy.js';
+import { across } from './camera.js';
 import type { Palette, SramPart } from './palette.js';
 import { fitText, type Surface } from './picture.js';
 
@@ -36,14 +37,15 @@ export interface PeCell {
 export function drawPes(surface: Surface, cells: readonly PeCell[], alpha: number): void {
   const { context, palette, camera } = surface;
   const { scale } = camera;
+  const wide = across(camera);
   /** Whole pixels: edges stay crisp, and rectangles without smoothing are many times faster. */
   const box = (left: number, top: number, x: number, y: number, width: number, height: number): void => {
-    const x0 = Math.round(left + x * scale);
+    const x0 = Math.round(left + x * wide);
     const y0 = Math.round(top + y * scale);
     context.fillRect(
       x0,
       y0,
-      Math.max(1, Math.round(left + (x + width) * scale) - x0),
+      Math.max(1, Math.round(left + (x + width) * wide) - x0),
       Math.max(1, Math.round(top + (y + height) * scale) - y0),
     );
   };
@@ -56,8 +58,8 @@ export function drawPes(surface: Surface, cells: readonly PeCell[], alpha: numbe
   const ramp = exitOf(4);
   context.beginPath();
   for (const { left, top } of cells) {
-    context.moveTo(left + ramp.x * scale, top + ramp.y * scale);
-    context.lineTo(left + CE.x * scale, top + CE.y * scale);
+    context.moveTo(left + ramp.x * wide, top + ramp.y * scale);
+    context.lineTo(left + CE.x * wide, top + CE.y * scale);
   }
   context.lineWidth = Math.max(1, scale * 0.012);
   context.strokeStyle = palette.line;
@@ -117,26 +119,27 @@ function drawLinks(
 
 function drawLabels({ context, palette, camera }: Surface, { left, top, look }: PeCell): void {
   const { scale } = camera;
-  const px = (x: number): number => left + x * scale;
+  const wide = across(camera);
+  const px = (x: number): number => left + x * wide;
   const py = (y: number): number => top + y * scale;
   const size = Math.min(14, Math.max(9, scale * 0.045));
   context.font = `${size}px system-ui, sans-serif`;
   context.textBaseline = 'alphabetic';
   context.fillStyle = palette.text;
-  fitText(context, look.title, px(0.5), py(0.1), scale * 0.46);
+  fitText(context, look.title, px(0.5), py(0.1), wide * 0.46);
   context.fillStyle = palette.muted;
-  fitText(context, look.doing, px(CE.x), py(CE.y - 0.02), scale * (1 - CE.x));
+  fitText(context, look.doing, px(CE.x), py(CE.y - 0.02), wide * (1 - CE.x));
   if (scale < DETAIL_SCALE) return;
   context.textAlign = 'center';
-  fitText(context, 'router', px(ROUTER.x), py(ROUTER.y) + size / 3, scale * 0.2);
+  fitText(context, 'router', px(ROUTER.x), py(ROUTER.y) + size / 3, wide * 0.24);
   context.textAlign = 'start';
-  fitText(context, 'SRAM', px(SRAM.x), py(SRAM.y + SRAM.height + 0.045), scale * 0.15);
+  fitText(context, 'SRAM', px(SRAM.x), py(SRAM.y + SRAM.height + 0.045), wide * 0.15);
   for (const [name, x, y] of [
     ['N', ROUTER.x + 0.07, 0.06],
     ['E', 0.95, ROUTER.y - 0.07],
     ['S', ROUTER.x + 0.07, 0.97],
     ['W', 0.04, ROUTER.y - 0.07],
   ] as const) {
-    fitText(context, name, px(x), py(y), scale * 0.1);
+    fitText(context, name, px(x), py(y), wide * 0.1);
   }
 }

@@ -25,6 +25,8 @@ export interface PictureProps {
   readonly home: Extent;
   /** Null: at home. Pictures that share it move together. */
   readonly camera: Signal<Camera | null>;
+  /** Where the camera flies to when it changes, in a longer flight than a zoom; null: nowhere. */
+  readonly goal?: Signal<Extent | null>;
   /** Its time is drawn; Space, comma, point and brackets work it. */
   readonly player: Player;
   /** A click on a point of the wafer; `reach` is what counts as near, in PEs. */
@@ -37,6 +39,8 @@ export interface PictureProps {
 const ZOOM_STEP = 1.5;
 const PAN_STEP = 80;
 const FLY_MS = 350;
+/** From one stop of a tour to the next. */
+const TOUR_MS = 1400;
 /** A press that moves less is a click. */
 const CLICK_PIXELS = 5;
 
@@ -95,6 +99,7 @@ class Hands {
   private readonly observer: ResizeObserver;
   private readonly pointers = new Map<number, { x: number; y: number }>();
   private readonly unsubscribe: () => void;
+  private readonly unguide: () => void;
   private viewport: Viewport = { width: 1, height: 1 };
   private frame = 0;
   private flight = 0;
@@ -132,12 +137,17 @@ class Hands {
       void [this.latest.current.camera.value, this.latest.current.player.time.value, isDark.value];
       this.request();
     });
+    this.unguide = effect(() => {
+      const goal = this.latest.current.goal?.value ?? null;
+      if (goal !== null) this.fly(fitTo(goal, this.viewport), TOUR_MS);
+    });
   }
 
   stop(): void {
     this.abort.abort();
     this.observer.disconnect();
     this.unsubscribe();
+    this.unguide();
     cancelAnimationFrame(this.frame);
     cancelAnimationFrame(this.flight);
   }
@@ -201,7 +211,7 @@ class Hands {
   }
 
   /** Goes to a camera; at once where motion is unwanted. */
-  private fly(target: Camera): void {
+  private fly(target: Camera, ms = FLY_MS): void {
     cancelAnimationFrame(this.flight);
     if (reducedMotion.peek()) {
       this.camera = target;
@@ -210,7 +220,7 @@ class Hands {
     const from = this.camera;
     const start = performance.now();
     const go = (now: number): void => {
-      const t = Math.min(1, Math.max(0, (now - start) / FLY_MS));
+      const t = Math.min(1, Math.max(0, (now - start) / ms));
       this.camera = t === 1 ? target : between(from, target, t);
       if (t < 1) this.flight = requestAnimationFrame(go);
     };

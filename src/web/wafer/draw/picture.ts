@@ -1,5 +1,5 @@
 /** What both pictures, of a program and of a large model, are drawn from: the surface, the camera, PEs as one image. */
-import { type Camera, type Extent, seen, toScreen, type Viewport } from './camera.js';
+import { across, type Camera, type Extent, seen, toScreen, type Viewport } from './camera.js';
 import type { Palette } from './palette.js';
 
 export interface Surface {
@@ -22,7 +22,7 @@ export function fadeIn(scale: number, from: number): number {
 /** A rectangle of the wafer in pixels. */
 export function onScreen({ camera, viewport }: Surface, extent: Extent): Extent {
   const { x, y } = toScreen(camera, viewport, extent.x, extent.y);
-  return { x, y, width: extent.width * camera.scale, height: extent.height * camera.scale };
+  return { x, y, width: extent.width * across(camera), height: extent.height * camera.scale };
 }
 
 /** The PEs of an extent that are seen: columns and rows, ends exclusive. */
@@ -39,6 +39,24 @@ export function seenPes(
   };
 }
 
+/** Millimetres: the round wafer, and the square that is cut out of it. */
+const DISC = 300;
+const SQUARE = 215;
+
+/** The round wafer of silicon around the square that is used. */
+export function drawDisc(surface: Surface, wafer: Extent): void {
+  const { context, palette } = surface;
+  const at = onScreen(surface, wafer);
+  const radius = (Math.max(at.width, at.height) * DISC) / SQUARE / 2;
+  // Beyond the screen there is nothing to see of it.
+  if (radius > 20_000) return;
+  context.beginPath();
+  context.arc(at.x + at.width / 2, at.y + at.height / 2, radius, 0, 2 * Math.PI);
+  context.strokeStyle = palette.line;
+  context.lineWidth = 1;
+  context.stroke();
+}
+
 /** Lines between PEs, in the colour of what is behind them, every `every` PEs. */
 export function drawGrid(surface: Surface, extent: Extent, width: number, colour: string, every = 1): void {
   const { context, camera, viewport } = surface;
@@ -51,7 +69,7 @@ export function drawGrid(surface: Surface, extent: Extent, width: number, colour
   // Rectangles on whole pixels: a path of as many lines costs a software renderer ten times as much.
   context.fillStyle = colour;
   for (let x = first(extent.x, x0); x <= x1; x += every) {
-    const at = from.x + (x - x0) * camera.scale;
+    const at = from.x + (x - x0) * across(camera);
     context.fillRect(Math.round(at - thick / 2), from.y, thick, to.y - from.y);
   }
   for (let y = first(extent.y, y0); y <= y1; y += every) {

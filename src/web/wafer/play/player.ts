@@ -22,6 +22,8 @@ export class Player {
   /** In cycles; the fraction says how far the moves of the cycle have gone. */
   readonly time = signal(0);
   readonly length = signal(0);
+  /** Where a run forwards stops before the end; null: at the end. */
+  until: number | null = null;
   /** Cycles per second. */
   readonly speed = signal(100);
   /** 1 forwards, -1 backwards, 0 still. */
@@ -70,11 +72,12 @@ export class Player {
   advance(ms: number): void {
     const direction = this.direction.peek();
     if (direction === 0) return;
+    const end = this.until ?? this.length.peek();
     const next = this.time.peek() + (direction * this.speed.peek() * ms) / 1000;
     batch(() => {
-      this.seek(next);
+      this.seek(direction > 0 ? Math.min(next, end) : next);
       // Only the end that it runs towards stops it: no time may have passed yet since it set out from the other.
-      if (direction > 0 ? next >= this.length.peek() : next <= 0) this.direction.value = 0;
+      if (direction > 0 ? next >= end : next <= 0) this.direction.value = 0;
     });
   }
 }

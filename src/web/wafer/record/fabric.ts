@@ -47,7 +47,7 @@ export function play(request: RunRequest): Promise<Answered<Playable>> {
   const known = kept.get(key);
   if (known !== undefined) return known;
   const made = ask((api) => api.record(request)).then((answered) =>
-    'problem' in answered ? answered : { value: playable(answered.value) },
+    'problem' in answered ? answered : { value: playableOf(answered.value) },
   );
   kept.set(key, made);
   if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value!);
@@ -55,7 +55,8 @@ export function play(request: RunRequest): Promise<Answered<Playable>> {
   return made;
 }
 
-function playable(run: RecordedRun): Playable {
+/** A recorded run as the view asks of it. */
+export function playableOf(run: RecordedRun): Playable {
   const recording = new Recording(run.log);
   const activity = new Activity(recording, run.layout);
   const slowest = slowestOps(recording, MOST_SLOW);
