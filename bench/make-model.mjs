@@ -13,8 +13,18 @@ const shapes = {
   // Rows of whole blocks of 256.
   '160M': [768, 24, 12, 4, 2048, 32000],
   '1B': [2048, 16, 32, 8, 8192, 128256],
+  '7B': [4096, 32, 32, 8, 14336, 32000],
 };
-const types = weightTypes.filter((type) => quantOf(type).pack !== null);
+const types = [...weightTypes.filter((type) => quantOf(type).pack !== null), 'Q4_K_M'];
+
+/** As llama.cpp mixes Q4_K_M: what loses most by fewer bits, and in some layers more, has six. */
+function typeInMix(tensor, layers) {
+  const layer = Number(/^blk\.(\d+)/.exec(tensor)?.[1]);
+  const eighth = Math.floor(layers / 8);
+  const isCareful = layer < eighth || layer >= layers - eighth || (layer - eighth) % 3 === 2;
+  const isSix = tensor === 'output.weight' || (/attn_v|ffn_down/.test(tensor) && isCareful);
+  return isSix ? 'Q6_K' : 'Q4_K';
+}
 const [shape = '', weightType, path, seed = '1', context = '8192'] = process.argv.slice(2);
 const sizes = shapes[shape] ?? shape.split(',').map(Number);
 
@@ -37,7 +47,8 @@ const model = randomModel({
   numKeyValueHeads,
   intermediateSize,
   vocabSize,
-  weightType,
+  weightType: weightType === 'Q4_K_M' ? (tensor) => typeInMix(tensor, numHiddenLayers) : weightType,
+  ...(shape === '7B' ? { tieWordEmbeddings: false, pieces: { elements: 4096, count: 32 } } : {}),
   context: Number(context),
   seed: Number(seed),
 });

@@ -10,7 +10,7 @@ export { layernorm } from './layernorm/wasm';
 export { linearAttention } from './linear-attention/wasm';
 export { expertLinear } from './expert-linear/wasm';
 export { mix } from './mix/wasm';
-export { attach, serve, step } from './program/wasm';
+export { attach, resume, serve, step } from './program/wasm';
 export { quantize, quantizedBytes } from './quantize/wasm';
 export { groupBytes, matmul, matvec, pack, place, row as embedding } from './quants/dispatch';
 export { decoded } from './quants/wasm';

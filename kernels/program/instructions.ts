@@ -51,6 +51,11 @@ export const OP_WEIGH_STREAMS = 19;
 /** out [streams][features]: [x, xStride, from, fromStride, weights, weightsStride, out, outStride, streams, features, isMixed, rows]. */
 export const OP_WRITE_STREAMS = 20;
 
+/** Copies values into another memory, then runs the image there, if not 0: [memory, image, copies]. */
+export const OP_VISIT = 21;
+/** Copies for a visit: [count, then of each: the memory it comes from, address, stride, the control word that counts its rows]. */
+export const VISIT_COPY_WORDS = 4;
+
 /** [x, xStride, out, outStride, state (its place among a sequence's), channels, length, weight, bias or 0, act]. */
 export const OP_CONV = 32;
 /** out = x of the position before: [x, xStride, out, outStride, state, features]. */

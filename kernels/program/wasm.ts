@@ -10,9 +10,13 @@ import { embeddingOp, matmulOp, normOp, quantizeOp } from './products.wasm';
 import { convOp, linearAttentionOp, scanOp, shiftOp, wkvOp } from './states.wasm';
 import { weighStreamsOp, writeStreamsOp } from './streams.wasm';
 import { barrier, waitChange, wake } from './waits.wasm';
-import { control, word, worker } from './worker.wasm';
+import { control, operand, word, worker } from './worker.wasm';
 
 export { attach } from './worker.wasm';
+
+/** Does what OP_VISIT says with the instance of another memory; 0 if the engine was aborted. */
+@external("env", "visit")
+declare function visit(memory: i32, image: i32, copies: i32, workers: i32): i32;
 
 /** The leader's step with `workers` of the workers: runs the image as worker 0; 0 when all have finished, 1 if aborted. */
 export function step(workers: i32): i32 {
@@ -23,7 +27,12 @@ export function step(workers: i32): i32 {
     atomic.store<i32>(epoch, (atomic.load<i32>(epoch) & ~L.EPOCH_WORKERS) + L.EPOCH_WORKERS + 1 + workers);
     wake(epoch);
   }
-  return run(workers) ? 0 : 1;
+  return run(<usize>word(L.CTL_IMAGE), workers) ? 0 : 1;
+}
+
+/** A part of a step that another memory's image leads: 1 when all have finished, 0 if aborted. */
+export function resume(image: usize, workers: i32): i32 {
+  return run(image, workers) ? 1 : 0;
 }
 
 /** A helper's life: takes part in every step that is for it until the engine is aborted. `seen` is the first epoch. */
@@ -33,15 +42,18 @@ export function serve(seen: i32): void {
     // Steps that went on without this worker may have passed; one that waits for it cannot.
     seen = atomic.load<i32>(epoch);
     const workers = seen & L.EPOCH_WORKERS;
-    if (worker < workers && !run(workers)) return;
+    if (worker < workers && !run(<usize>word(L.CTL_IMAGE), workers)) return;
   }
 }
 
-function run(workers: i32): bool {
-  for (let i = <usize>word(L.CTL_IMAGE); load<i32>(i) != L.OP_END; i += L.WORDS << 2) {
+function run(image: usize, workers: i32): bool {
+  for (let i = image; load<i32>(i) != L.OP_END; i += L.WORDS << 2) {
     switch (load<i32>(i)) {
       case L.OP_BARRIER:
         if (!barrier(workers)) return false;
+        break;
+      case L.OP_VISIT:
+        if (visit(operand(i, 0), operand(i, 1), operand(i, 2), workers) == 0) return false;
         break;
       case L.OP_EMBEDDING:
         embeddingOp(i, workers);

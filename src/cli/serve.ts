@@ -1,11 +1,11 @@
 /** `waferflow serve`: tokens over HTTP, server-sent events and WebSocket. */
-import { totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { OptionError } from '../core/errors.js';
 import { GiB, MiB } from '../core/units.js';
 import { type LoadOptions, load } from '../index.js';
 import { type MeasuredModel, measureModel, modelVersion } from '../platform/node/measure.js';
+import { machineBytes } from '../platform/node/memory.js';
 import { localModels } from '../platform/node/models.js';
 import { adapterName } from '../runtime/adapters.js';
 import { parseKeyFile, parseKeyList } from '../server/gate/key-file.js';
@@ -228,12 +228,6 @@ function fileModel(path: string, id: string, options: LoadOptions): ModelOptions
     memory: async () => (await measured()).bytes,
     load: (onProgress, signal) => load(path, { ...options, onProgress, signal }),
   };
-}
-
-/** Of this machine, or of the container that this runs in. */
-function machineBytes(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 && constrained < totalmem() ? constrained : totalmem();
 }
 
 function keepAlive(text: string): number {

@@ -19,8 +19,10 @@ export interface RandomLlama {
   readonly vocabSize: number;
   /** Default 512. */
   readonly context?: number;
-  /** Type of the matrices, F16 where their rows are no whole blocks; norms are F32. Default F32. */
-  readonly weightType?: WeightType;
+  /** Type of the matrices, of each by its name, F16 where their rows are no whole blocks; norms are F32. Default F32. */
+  readonly weightType?: WeightType | ((tensor: string) => WeightType);
+  /** Matrices repeat pieces of so many elements in a random order, so that files of gigabytes are made in seconds. */
+  readonly pieces?: { readonly elements: number; readonly count: number };
   /** Default `llama`. */
   readonly tokenizer?: 'llama' | 'gpt2';
   /** Default true: the output head is the embedding. */
@@ -80,12 +82,13 @@ export function randomModelBytes(options: RandomLlama): Uint8Array<ArrayBuffer> 
 function tensorShapes(options: RandomLlama): GgufTensorShape[] {
   const { hiddenSize, intermediateSize, numAttentionHeads, numKeyValueHeads, vocabSize } = options;
   const kvSize = (hiddenSize / numAttentionHeads) * numKeyValueHeads;
-  const weightType = options.weightType ?? 'F32';
-  const matrix = (name: string, columns: number, rows: number): GgufTensorShape => ({
-    name: `${name}.weight`,
-    type: columns % tensorType(weightType).blockElements === 0 ? weightType : 'F16',
-    dims: [columns, rows],
-  });
+  const { weightType = 'F32' } = options;
+  const matrix = (part: string, columns: number, rows: number): GgufTensorShape => {
+    const name = `${part}.weight`;
+    const wanted = typeof weightType === 'string' ? weightType : weightType(name);
+    const type = columns % tensorType(wanted).blockElements === 0 ? wanted : 'F16';
+    return { name, type, dims: [columns, rows] };
+  };
   const vector = (name: string, size: number): GgufTensorShape => ({
     name: `${name}.weight`,
     type: 'F32',
@@ -114,7 +117,7 @@ function tensorShapes(options: RandomLlama): GgufTensorShape[] {
 function* tensorChunks(
   { name, type, dims }: GgufTensorShape,
   rng: Rng,
-  { ropeFactors, hiddenSize }: RandomLlama,
+  { ropeFactors, hiddenSize, pieces }: RandomLlama,
 ): Generator<Uint8Array<ArrayBuffer>> {
   if (name === 'rope_freqs.weight' && ropeFactors !== undefined) {
     yield quantize(ropeFactors, type);
@@ -128,10 +131,24 @@ function* tensorChunks(
     : name === 'token_embd.weight'
       ? 1.5 / Math.sqrt(hiddenSize)
       : 1 / Math.sqrt(dims[0]!);
-  for (let done = 0; done < elements; done += chunkElements) {
-    const x = new Float32Array(Math.min(chunkElements, elements - done));
+  const make = (count: number): Uint8Array<ArrayBuffer> => {
+    const x = new Float32Array(count);
     for (let i = 0; i < x.length; i++) x[i] = nearNormal(rng) * deviation + (isNorm ? 1 : 0);
-    yield quantize(x, type);
+    return quantize(x, type);
+  };
+  if (pieces === undefined || isNorm) {
+    for (let done = 0; done < elements; done += chunkElements)
+      yield make(Math.min(chunkElements, elements - done));
+    return;
+  }
+  const some = Array.from({ length: pieces.count }, () => make(pieces.elements));
+  const bytes = some[0]!.length;
+  const perChunk = Math.ceil(chunkElements / pieces.elements);
+  for (let left = Math.ceil(elements / pieces.elements); left > 0; left -= perChunk) {
+    const chunk = new Uint8Array(Math.min(left, perChunk) * bytes);
+    for (let at = 0; at < chunk.length; at += bytes) chunk.set(some[rng.nextUint32() % some.length]!, at);
+    const whole = (elements % pieces.elements) / pieces.elements;
+    yield left > perChunk || whole === 0 ? chunk : chunk.subarray(0, chunk.length - bytes + whole * bytes);
   }
 }
 

@@ -3,6 +3,7 @@ import { writesText } from '../../models/embedding.js';
 import type { Model } from '../../models/model.js';
 import { parameterCount } from '../../models/weights.js';
 import { OptionError } from '../core/errors.js';
+import { GiB } from '../core/units.js';
 import { type GgufFile, readGguf } from '../formats/gguf.js';
 import type { GgufMetadata } from '../formats/gguf-metadata.js';
 import { readModel } from '../formats/model-file.js';
@@ -19,16 +20,19 @@ import { checkNames, validateDefaults } from './engine/options.js';
 import { recommendedSampling } from './engine/recommended.js';
 import type { TextHelper } from './engine/texts.js';
 import { createFeed, FeedReader } from './feed.js';
+import { requireFit } from './fit.js';
 import type { CompileElsewhere } from './grammar/compiled.js';
 import type { LeaderInit } from './leader/leader.js';
 import type { KernelBuilds } from './program/builds.js';
 import { writeControl } from './program/control.js';
+import { kvPagePositions } from './program/frame.js';
 import { compileImages, type Images } from './program/images.js';
 import { compileKernels, instantiateKernels } from './program/kernels.js';
-import { kvPagePositions, type Layout, layOut } from './program/layout.js';
+import { type Layouts, layOut } from './program/layout.js';
 import { requireKernels, scratchOf, stateWordsOf } from './program/ops/index.js';
 import { fillRopeTables } from './program/rope.js';
-import { allocate, loadWeights } from './program/weights.js';
+import type { Layout } from './program/shard.js';
+import { allocate, type LoadTarget, loadWeights } from './program/weights.js';
 import {
   type GenerateDefaults,
   type KvType,
@@ -41,6 +45,8 @@ import {
 /** What differs between Node and a browser. */
 export interface Platform {
   readonly cores: number;
+  /** Of memory, all that there is; left out where nobody says. */
+  readonly memoryBytes?: number;
   /** Whether threads can share memory; where they cannot, one worker computes, on the engine's own thread. */
   readonly isShared: boolean;
   readonly kernels: KernelBuilds;
@@ -53,6 +59,8 @@ export interface Platform {
   readonly startTexts?: (metadata: GgufMetadata) => TextHelper;
 }
 
+/** What WebAssembly's 32 bits address, but for the last page: engines disagree on the length of a view of all of it. */
+const mostShardBytes = 4 * GiB - 65536;
 const defaultContext = 4096;
 const defaultPrefillChunk = 64;
 const defaultMaxRunning = 8;
@@ -68,23 +76,25 @@ export async function openEngine(
   const startMs = performance.now();
   const { signal } = options;
   signal?.throwIfAborted();
-  const { file, model, parameters, adapters, tokenizer, sampling, settings, layout, program } = await prepare(
-    source,
-    options,
-    platform,
-  );
+  const prepared = await prepare(source, options, platform);
+  requireFit(prepared, platform.memoryBytes ?? Number.POSITIVE_INFINITY);
+  const { file, model, parameters, adapters, tokenizer, sampling, settings, layouts, program } = prepared;
   const { shape } = model;
+  const layout = layouts.all[0]!;
   const { simd, module } = await compileKernels(platform.kernels, options.simd ?? 'auto');
 
-  const memory = allocate(layout.arena.size(), platform.isShared);
-  const kernels = instantiateKernels(module, memory);
-  const words = new Int32Array(memory.buffer);
-  for (const { address, words: values } of program.blocks) words.set(values, address / 4);
-  writeControl(words, layout, platform.cores);
+  const targets = layouts.all.map((one, shard): LoadTarget => {
+    const memory = allocate(one.arena.size(), platform.isShared);
+    const words = new Int32Array(memory.buffer);
+    for (const { address, words: values } of program.blocks[shard]!) words.set(values, address / 4);
+    writeControl(words, one, platform.cores);
+    return { memory, kernels: instantiateKernels(module, memory), layout: one };
+  });
+  const memories = targets.map(({ memory }) => memory);
   const feed = createFeed(platform.isShared);
   const starting = platform.startCrew({
     module,
-    memory,
+    memories,
     feed,
     pages: layout.pages,
     maxRunning: layout.maxRunning,
@@ -96,25 +106,15 @@ export async function openEngine(
     vocabSize: layout.vocabSize,
     images: program.images,
     isCausal: model.isCausal,
-    logits: layout.logits?.address ?? 0,
-    logitsStride: layout.logits?.stride ?? 0,
     pageTable: layout.pageTable,
-    states: layout.states.address,
-    stateStride: layout.states.stride,
-    stateCopies: layout.states.copies,
+    states: layouts.all.map(({ states }) => states),
+    stateCopies: layout.stateCopies,
   });
   // Threads start while weights are read.
   starting.catch(() => undefined);
   try {
-    await loadWeights({
-      source: file.source,
-      memory,
-      kernels,
-      layout,
-      onProgress: options.onProgress,
-      signal,
-    });
-    fillRopeTables(kernels, memory, layout);
+    await loadWeights({ source: file.source, targets, onProgress: options.onProgress, signal });
+    for (const target of targets) fillRopeTables(target.kernels, target.memory, target.layout);
   } catch (error) {
     await starting.then(
       (crew) => crew.stop(),
@@ -136,9 +136,9 @@ export async function openEngine(
     architecture: model.architecture,
     config: shape,
     parameters,
-    weightBytes: layout.weightBytes,
-    kvBytes: layout.kvBytes,
-    kvBytesPerToken: layout.kvBytes / (layout.pages * kvPagePositions),
+    weightBytes: prepared.weightBytes,
+    kvBytes: prepared.kvBytes,
+    kvBytesPerToken: prepared.kvBytes / (layout.pages * kvPagePositions),
     context: layout.context,
     workers: layout.workers,
     simd,
@@ -160,7 +160,7 @@ export async function openEngine(
     adapters,
     feed: new FeedReader(feed),
     crew,
-    memory,
+    memories,
     control: layout.control,
     kvTokens: settings.kvTokens,
     compileElsewhere: platform.compileGrammar ?? null,
@@ -183,9 +183,12 @@ export interface Prepared {
   readonly tokenizer: Tokenizer;
   readonly sampling: GenerateDefaults;
   readonly settings: Settings;
-  /** Its arena is whole. */
-  readonly layout: Layout;
+  readonly layouts: Layouts;
   readonly program: Program;
+  /** Of all memories, of weights and of the KV cache. */
+  readonly memoryBytes: number;
+  readonly weightBytes: number;
+  readonly kvBytes: number;
 }
 
 /**
@@ -221,16 +224,24 @@ export async function prepare(
       todo: 'The file disagrees with itself: fetch or convert it again.',
     });
   }
-  const layout = layOut(plan, tensors, {
+  const layouts = layOut(plan, tensors, {
     ...settings,
     vocabSize: tokenizer.vocabSize,
     scratchBytes: scratchOf(plan.ops, settings.maxRows),
     stateWords: stateWordsOf(plan.ops),
   });
-  layout.arena.size();
-  const program = planProgram(plan, layout);
+  const sumOf = (bytes: (layout: Layout) => number): number =>
+    layouts.all.reduce((sum, layout) => sum + bytes(layout), 0);
+  // What is too large for any memory has no program.
+  sumOf(({ arena }) => arena.size());
+  const program = planProgram(plan, layouts);
   const parameters = parameterCount(stored.model.ops);
-  return { file, model, parameters, adapters, tokenizer, sampling, settings, layout, program };
+  const sizes = {
+    memoryBytes: sumOf(({ arena }) => arena.size()),
+    weightBytes: sumOf(({ weightBytes }) => weightBytes),
+    kvBytes: sumOf(({ kvBytes }) => kvBytes),
+  };
+  return { file, model, parameters, adapters, tokenizer, sampling, settings, layouts, program, ...sizes };
 }
 
 interface Settings {
@@ -241,6 +252,7 @@ interface Settings {
   readonly prefillChunk: number;
   readonly maxRows: number;
   readonly kvType: KvType;
+  readonly shardBytes: number;
 }
 
 const loadNames: Readonly<Record<keyof LoadOptions, true>> = {
@@ -259,6 +271,7 @@ const loadNames: Readonly<Record<keyof LoadOptions, true>> = {
   chatVariables: true,
   defaults: true,
   quantize: true,
+  shardBytes: true,
   onProgress: true,
   signal: true,
 };
@@ -332,11 +345,13 @@ function checkOptions(
     // Every running sequence decodes in every step, whatever else is in it.
     maxRows: prefillChunk + maxRunning,
     kvType,
+    shardBytes: whole('shardBytes', options.shardBytes ?? mostShardBytes, mostShardBytes, ''),
   };
 }
 
 interface Program {
-  readonly blocks: readonly WordBlock[];
+  /** By shard. */
+  readonly blocks: readonly (readonly WordBlock[])[];
   readonly images: Images;
 }
 
@@ -345,13 +360,13 @@ interface WordBlock {
   readonly words: readonly number[];
 }
 
-/** The programs and their tables with their addresses. Takes the last of the layout's memory. */
-function planProgram(plan: Plan, layout: Layout): Program {
-  const blocks: WordBlock[] = [];
-  const put = (words: readonly number[]): number => {
-    const address = layout.arena.take(words.length * 4, 'program');
-    blocks.push({ address, words });
+/** The programs and their tables with their addresses. Takes the last of the layouts' memories. */
+function planProgram(plan: Plan, layouts: Layouts): Program {
+  const blocks = layouts.all.map((): WordBlock[] => []);
+  const puts = layouts.all.map(({ arena }, shard) => (words: readonly number[]): number => {
+    const address = arena.take(words.length * 4, 'program');
+    blocks[shard]!.push({ address, words });
     return address;
-  };
-  return { blocks, images: compileImages(plan, layout, put) };
+  });
+  return { blocks, images: compileImages(plan, layouts, puts) };
 }

@@ -70,6 +70,8 @@ export interface LoadOptions {
   readonly defaults?: GenerateDefaults;
   /** Matrices are loaded in this type, e.g. `q8_0` or `q4_k`; default: as they are stored. */
   readonly quantize?: string;
+  /** Most bytes of one WebAssembly memory; layers that need more lie in several. Default: 4 GiB. Does not change any result. */
+  readonly shardBytes?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }

@@ -2,7 +2,7 @@
 
 import { createLeader, type LeaderInit } from '../../runtime/leader/leader.js';
 import { expose } from '../../runtime/link.js';
-import { instantiateKernels } from '../../runtime/program/kernels.js';
+import { instantiateShards } from '../../runtime/program/instances.js';
 import { turns } from './turn.js';
 
 export interface WorkerData {
@@ -20,10 +20,9 @@ self.addEventListener(
       expose(createLeader(init, turns()), port);
       return;
     }
-    const kernels = instantiateKernels(init.module, init.memory);
-    kernels.attach(init.control, worker);
+    const [kernels] = instantiateShards(init, worker);
     self.postMessage('ready');
-    kernels.serve(0);
+    kernels!.serve(0);
   },
   { once: true },
 );

@@ -11,6 +11,7 @@ import { blobSource } from '../blob-source.js';
 import { startCrew } from './crew.js';
 import { type FileSource, openAdapter, openModelSource } from './file-source.js';
 import { compileGrammar } from './grammar-helper.js';
+import { machineBytes } from './memory.js';
 import { obtainModel } from './obtain.js';
 import { startTexts } from './text-helper.js';
 import { setKernelFlags } from './v8-flags.js';
@@ -28,6 +29,7 @@ export const kernelBuilds: KernelBuilds = {
 
 const nodePlatform: Platform = {
   cores: availableParallelism(),
+  memoryBytes: machineBytes(),
   isShared: true,
   kernels: kernelBuilds,
   startCrew,

@@ -19,14 +19,14 @@ export async function measureModel(path: string, options: LoadOptions): Promise<
   const source = await openModelSource(path);
   try {
     const platform = { cores: availableParallelism(), isShared: true };
-    const { file, model, tokenizer, layout } = await prepare(source, options, platform);
+    const { file, model, tokenizer, memoryBytes, weightBytes } = await prepare(source, options, platform);
     return {
-      bytes: layout.arena.size(),
+      bytes: memoryBytes,
       name: file.optional('general.name', 'string', null) ?? source.name,
       architecture: model.architecture,
       shape: model.shape,
       parameters: parameterCount(model.ops),
-      weightBytes: layout.weightBytes,
+      weightBytes,
       licence: file.optional('general.license', 'string', null),
       chatTemplate: tokenizer.chatTemplate,
       fills: tokenizer.fim !== null,

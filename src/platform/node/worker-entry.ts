@@ -19,9 +19,8 @@ if (port !== null) {
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   expose(createLeader(init, turn), endpointOf(port));
 } else {
-  const { instantiateKernels } = await import('../../runtime/program/kernels.js');
-  const kernels = instantiateKernels(init.module, init.memory);
-  kernels.attach(init.control, worker);
+  const { instantiateShards } = await import('../../runtime/program/instances.js');
+  const [kernels] = instantiateShards(init, worker);
   parentPort?.postMessage('ready');
-  kernels.serve(0);
+  kernels!.serve(0);
 }

@@ -14,8 +14,8 @@ import type { Stream } from './stream.js';
 export interface LeaderLine {
   readonly feed: FeedReader;
   readonly crew: Crew;
-  readonly memory: WebAssembly.Memory;
-  /** Where the control words lie in memory. */
+  readonly memories: readonly WebAssembly.Memory[];
+  /** Where the control words lie in each of them. */
   readonly control: number;
 }
 
@@ -59,9 +59,11 @@ export class LeaderCalls {
   private fail(error: unknown): void {
     this.failure ??= error;
     if (error instanceof Error) this.settle(error);
-    const words = new Int32Array(this.line.memory.buffer, this.line.control);
-    Atomics.store(words, CTL_ABORT, 1);
-    for (const word of [CTL_EPOCH, CTL_BARRIER_GENERATION]) Atomics.notify(words, word);
+    for (const { buffer } of this.line.memories) {
+      const words = new Int32Array(buffer, this.line.control);
+      Atomics.store(words, CTL_ABORT, 1);
+      for (const word of [CTL_EPOCH, CTL_BARRIER_GENERATION]) Atomics.notify(words, word);
+    }
     for (const reject of this.calls) reject(this.failure);
   }
 

@@ -103,6 +103,8 @@ class Leader {
   /** Announced calls that are not waited for any more: they could not be sent, or are late. */
   private missing = 0;
   private readonly init: LeaderInit;
+  /** Recurrent ones. */
+  private readonly hasStates: boolean;
   private readonly stepper: Stepper;
   private readonly feed: FeedWriter;
   private readonly scheduler: Scheduler;
@@ -120,7 +122,8 @@ class Leader {
     this.pause = pause;
     this.stepper = new Stepper(init);
     this.feed = new FeedWriter(init.feed);
-    const copies = init.stateStride > 0 ? new StateCopies(init.maxRunning, init.stateCopies) : null;
+    this.hasStates = init.states.some(({ stride }) => stride > 0);
+    const copies = this.hasStates ? new StateCopies(init.maxRunning, init.stateCopies) : null;
     this.scheduler = new Scheduler(
       this.stepper,
       new PagePool(init.pages, copies),
@@ -134,7 +137,7 @@ class Leader {
 
   warmUp(): void {
     const { answers, embeddings } = this.init.images;
-    const image = answers || embeddings.image;
+    const image = answers?.image ?? embeddings.image;
     this.stepper.setPage(0, 0, 0);
     const rows = Math.min(warmUpTokens, this.stepper.maxRows);
     for (let row = 0; row < rows; row++) this.stepper.add(0, 0, row, row === rows - 1);
@@ -244,7 +247,7 @@ class Leader {
     if (sequence === undefined) return;
     const right = sequence.promptTokens + kept;
     // States that have gone past what is right cannot be taken back.
-    if (this.init.stateStride > 0 && right < sequence.ids.length) {
+    if (this.hasStates && right < sequence.ids.length) {
       this.end(sequence, 'stop');
       return;
     }
@@ -290,7 +293,7 @@ class Leader {
         const shares = this.scheduler.plan();
         if (shares.length > 0) {
           const { answers, embeddings } = this.init.images;
-          this.stepper.run(this.scheduler.isEmbedding ? embeddings.image : answers);
+          this.stepper.run(this.scheduler.isEmbedding ? embeddings.image : answers!.image);
           this.feed.stats[STAT.steps]! += 1;
           for (const share of shares) this.advance(share);
           this.finishEmbeddings();

@@ -1,5 +1,5 @@
 /** The pages of the KV cache: which are free, and which full ones can be found again by the tokens in them. */
-import { kvPagePositions } from '../program/layout.js';
+import { kvPagePositions } from '../program/frame.js';
 import type { StateCopies, StateHolder } from './states.js';
 
 /** A full page whose tokens, and all tokens before them, are known. */

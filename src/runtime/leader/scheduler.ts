@@ -6,7 +6,7 @@
 import { FEED_QUEUE, type FeedWriter, STAT } from '../feed.js';
 import type { GrammarMatcher } from '../grammar/grammar.js';
 import { maskStepsPerTurn } from '../grammar/limits.js';
-import { kvPagePositions } from '../program/layout.js';
+import { kvPagePositions } from '../program/frame.js';
 import type { PagePool } from './pages.js';
 import type { Sequence } from './sequence.js';
 import type { StateCopies } from './states.js';

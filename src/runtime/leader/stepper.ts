@@ -14,35 +14,32 @@ import {
 } from '../../../kernels/program/instructions.js';
 import { EngineError } from '../../core/errors.js';
 import type { EmbeddingProgram, Images, PlacedRows } from '../program/images.js';
-import { instantiateKernels, type KernelExports } from '../program/kernels.js';
+import { instantiateShards, type Shared } from '../program/instances.js';
+import type { KernelExports } from '../program/kernels.js';
 import { CrewSize } from './crew-size.js';
 
-/** Where the leader finds what it needs in the engine's memory. */
-export interface StepperInit {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
-  readonly control: number;
+/** Where the leader finds what it needs in the engine's memories; addresses are the same in all but for states. */
+export interface StepperInit extends Shared {
   readonly workers: number;
   /** Rows of one step. */
   readonly maxRows: number;
   readonly images: Images;
   readonly vocabSize: number;
-  readonly logits: number;
-  readonly logitsStride: number;
   /** Page tables of the slots of running sequences, one behind the other. */
   readonly pageTable: number;
   readonly pagesPerSequence: number;
-  /** Records of recurrent states: one for each slot, then copies. A stride of 0: the model has none. */
-  readonly states: number;
-  readonly stateStride: number;
+  /** Of each shard: records of recurrent states, one for each slot, then copies. A stride of 0: it has none. */
+  readonly states: readonly { readonly address: number; readonly stride: number }[];
 }
 
 /** Rows (tokens of sequences) are collected with `add`, computed with `run`, and their logits read by row. */
 export class Stepper {
   readonly maxRows: number;
   private readonly init: StepperInit;
-  private readonly kernels: KernelExports;
-  private readonly words: Int32Array;
+  /** By shard, as the next. */
+  private readonly kernels: readonly KernelExports[];
+  private readonly words: readonly Int32Array[];
+  private readonly logits: PlacedRows;
   private readonly tokens: number;
   private readonly positions: number;
   private readonly adapters: number;
@@ -60,10 +57,10 @@ export class Stepper {
     this.init = init;
     this.maxRows = init.maxRows;
     this.crew = new CrewSize(init.workers);
-    this.kernels = instantiateKernels(init.module, init.memory);
-    this.kernels.attach(init.control, 0);
-    this.words = new Int32Array(init.memory.buffer);
-    const at = (name: number): number => this.words[init.control / 4 + name]! >>> 2;
+    this.kernels = instantiateShards(init, 0);
+    this.words = init.memories.map(({ buffer }) => new Int32Array(buffer));
+    this.logits = init.images.answers?.logits ?? { shard: 0, address: 0, stride: 0, features: 0 };
+    const at = (name: number): number => this.words[0]![init.control / 4 + name]! >>> 2;
     this.tokens = at(CTL_TOKENS);
     this.positions = at(CTL_POSITIONS);
     this.adapters = at(CTL_ADAPTERS);
@@ -84,44 +81,52 @@ export class Stepper {
 
   /** Copies all states of one record to another. */
   copyStates(from: number, to: number): void {
-    const { memory, states, stateStride } = this.init;
-    const start = states + from * stateStride;
-    new Uint8Array(memory.buffer).copyWithin(states + to * stateStride, start, start + stateStride);
+    for (const [shard, { address, stride }] of this.init.states.entries()) {
+      const start = address + from * stride;
+      const bytes = new Uint8Array(this.init.memories[shard]!.buffer);
+      bytes.copyWithin(address + to * stride, start, start + stride);
+    }
   }
 
   /** Page `index` of the sequence in `slot` is `page`. */
   setPage(slot: number, index: number, page: number): void {
-    this.words[this.init.pageTable / 4 + slot * this.init.pagesPerSequence + index] = page;
+    const at = this.init.pageTable / 4 + slot * this.init.pagesPerSequence + index;
+    for (const words of this.words) words[at] = page;
   }
 
   /** Adds a row; returns its logits row if its logits are wanted, else -1. */
   add(slot: number, id: number, position: number, wantsLogits: boolean, adapter = 0): number {
-    const { words, rows } = this;
-    words[this.tokens + rows] = id;
-    words[this.adapters + rows] = adapter;
-    words[this.positions + rows] = position;
-    words[this.pages + rows] = this.init.pageTable + 4 * slot * this.init.pagesPerSequence;
-    words[this.states + rows] = this.init.states + slot * this.init.stateStride;
+    const { rows, init } = this;
+    for (const [shard, words] of this.words.entries()) {
+      const { address, stride } = init.states[shard]!;
+      words[this.tokens + rows] = id;
+      words[this.adapters + rows] = adapter;
+      words[this.positions + rows] = position;
+      words[this.pages + rows] = init.pageTable + 4 * slot * init.pagesPerSequence;
+      words[this.states + rows] = address + slot * stride;
+      if (wantsLogits) words[this.logitIndex + this.logitRows] = rows;
+    }
     this.rows = rows + 1;
-    if (!wantsLogits) return -1;
-    words[this.logitIndex + this.logitRows] = rows;
-    return this.logitRows++;
+    return wantsLogits ? this.logitRows++ : -1;
   }
 
   /** Computes the rows that were added by `image`; afterwards there are none. @throws EngineError if a worker has ended */
   run(image: number): void {
-    const { words, init } = this;
+    const { rows, init } = this;
     const control = init.control / 4;
-    words[control + CTL_IMAGE] = image;
-    const { rows } = this;
-    words[control + CTL_ROWS] = rows;
-    words[control + CTL_LOGIT_ROWS] = this.logitRows;
+    const [main] = this.words;
+    main![control + CTL_IMAGE] = image;
+    for (const words of this.words) {
+      words[control + CTL_ROWS] = rows;
+      words[control + CTL_LOGIT_ROWS] = this.logitRows;
+    }
     this.rows = 0;
     this.logitRows = 0;
     this.workers = this.crew.size;
     const startMs = performance.now();
-    const isDone = this.kernels.step(this.workers) === 0;
-    this.crew.note(rows, performance.now() - startMs, words[control + CTL_LONG_WAITS_US]!);
+    const isDone = this.kernels[0]!.step(this.workers) === 0;
+    const longWaitsUs = this.words.reduce((sum, words) => (sum + words[control + CTL_LONG_WAITS_US]!) | 0, 0);
+    this.crew.note(rows, performance.now() - startMs, longWaitsUs);
     if (isDone) return;
     throw new EngineError({
       what: 'step',
@@ -134,10 +139,11 @@ export class Stepper {
   /** The most likely token of a logits row: the best of the workers' bests, the lowest id among equals. */
   best(row: number): number {
     const { workers } = this;
+    const words = this.words[this.logits.shard]!;
     const logits = this.logitsRow(row);
     let best = -1;
     for (let worker = 0; worker < workers; worker++) {
-      const id = this.words[this.argmax + row * workers + worker]!;
+      const id = words[this.argmax + row * workers + worker]!;
       if (id >= 0 && (best < 0 || logits[id]! > logits[best]!)) best = id;
     }
     return best;
@@ -145,8 +151,7 @@ export class Stepper {
 
   /** The logits [vocabSize] of a row; good until the next step. */
   logitsRow(row: number): Float32Array {
-    const { logits, logitsStride, memory, vocabSize } = this.init;
-    return new Float32Array(memory.buffer, logits + row * logitsStride, vocabSize);
+    return this.floats(this.logits, row);
   }
 
   /** Row `row` of those that the program of embeddings left; good until the next step. */
@@ -164,13 +169,13 @@ export class Stepper {
     return this.floats(tail.out, 0).slice();
   }
 
-  private floats({ address, stride, features }: PlacedRows, row: number): Float32Array {
-    return new Float32Array(this.init.memory.buffer, address + row * stride, features);
+  private floats({ shard, address, stride, features }: PlacedRows, row: number): Float32Array {
+    return new Float32Array(this.init.memories[shard]!.buffer, address + row * stride, features);
   }
 
   /** ln of the sum of e^logit of a row. */
   logSumExp(row: number): number {
-    const { logits, logitsStride, vocabSize } = this.init;
-    return this.kernels.logSumExp(logits + row * logitsStride, vocabSize);
+    const { shard, address, stride, features } = this.logits;
+    return this.kernels[shard]!.logSumExp(address + row * stride, features);
   }
 }

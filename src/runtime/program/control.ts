@@ -20,7 +20,7 @@ import {
   CTL_STATES,
   CTL_TOKENS,
 } from '../../../kernels/program/instructions.js';
-import type { Layout } from './layout.js';
+import type { Layout } from './shard.js';
 
 /**
  * Polls of a waiting worker before it sleeps, about 1.5 ns each: 200 microseconds at most bridge every wait for a

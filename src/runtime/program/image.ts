@@ -6,6 +6,7 @@ import {
   OP_BARRIER,
   OP_END,
   OP_QUANTIZE,
+  OP_VISIT,
   ROWS_ALL,
   ROWS_LOGITS,
   ROWS_PICKED,
@@ -16,7 +17,7 @@ import { refKey } from '../../../models/weights.js';
 import { tensorType } from '../../formats/tensor-types.js';
 import { type Plan, type Reduce, type Split, tileStart } from '../../placement/plan.js';
 import { foldPairs, foldRoot } from '../../placement/reduce.js';
-import type { Layout, PackedWeight } from './layout.js';
+import type { Layout, PackedWeight } from './shard.js';
 
 /** Makes the address of a table of i32 words in the engine's memory. */
 export type PutWords = (words: readonly number[]) => number;
@@ -86,10 +87,16 @@ export class Image {
     return `buffer ${this.layout.bufferOf[value.id]}`;
   }
 
-  private meetIf(isNeeded: boolean): void {
-    if (!isNeeded) return;
+  /** All workers are done with what is above. */
+  meet(): void {
     this.emit(OP_BARRIER);
     this.touched.clear();
+  }
+
+  /** Copies into another shard, and the image there, if any, which ends with a meeting. */
+  visit(shard: number, image: number, copies: readonly number[]): void {
+    if (this.touched.size > 0) this.meet();
+    this.emit(OP_VISIT, shard, image, this.table(copies));
   }
 
   private at(place: string): Touched {
@@ -119,7 +126,7 @@ export class Image {
         return others(read, share) || others(written, share);
       }),
     ];
-    this.meetIf(waits.some(Boolean));
+    if (waits.some(Boolean)) this.meet();
     for (const [of, share] of reads) this.at(place(of)).reads.add(share);
     for (const [of, share] of writes) this.at(place(of)).writes.add(share);
   }

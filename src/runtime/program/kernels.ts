@@ -1,6 +1,6 @@
 /**
  * The WebAssembly kernels module from TypeScript: its exports, its builds, and which of them to run.
- * Addresses are byte offsets into the one shared memory.
+ * Addresses are byte offsets into the memory of the instance.
  */
 import { AGREEMENT } from '../../../kernels/agreement.js';
 import { EngineError } from '../../core/errors.js';
@@ -225,6 +225,7 @@ export interface KernelExports {
     ]
   ): void;
   attach(controlBlock: number, worker: number): void;
+  resume(image: number, workers: number): number;
   serve(seenEpoch: number): void;
   step(workers: number): number;
   quantize(x: number, columns: number, out: number): void;
@@ -344,11 +345,23 @@ export interface CompiledKernels {
   readonly module: WebAssembly.Module;
 }
 
+/** What the program asks for when it goes on in another shard; see OP_VISIT in kernels/program. */
+export type Visit = (shard: number, image: number, copies: number, workers: number) => number;
+
+const stay: Visit = () => {
+  throw new Error('a program that leaves its only memory');
+};
+
 /** A kernels instance on `memory`. Throws EngineError when the engine cannot make it, or when it is of another build. */
-export function instantiateKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
+export function instantiateKernels(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  visit: Visit = stay,
+): KernelExports {
   const instance = new WebAssembly.Instance(module, {
     env: {
       memory,
+      visit,
       now: () => performance.now(),
       abort: () => {
         throw new EngineError({

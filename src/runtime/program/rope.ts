@@ -2,7 +2,7 @@
 import type { RopeTable } from '../../../models/op.js';
 import { refKey } from '../../../models/weights.js';
 import type { KernelExports } from './kernels.js';
-import type { Layout } from './layout.js';
+import type { Layout } from './shard.js';
 
 /** Every table of the layout; the weights are loaded already. */
 export function fillRopeTables(kernels: KernelExports, memory: WebAssembly.Memory, layout: Layout): void {

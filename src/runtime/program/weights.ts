@@ -10,37 +10,43 @@ import { dequantize } from '../../formats/quantize.js';
 import type { ByteSource } from '../../formats/source.js';
 import { tensorType } from '../../formats/tensor-types.js';
 import type { LoadProgress } from '../types.js';
+import { groupRows } from './frame.js';
 import type { KernelExports } from './kernels.js';
-import { groupRows, type Layout, type PackedWeight } from './layout.js';
 import { packerOf } from './pack.js';
+import type { Layout, PackedWeight } from './shard.js';
 
-export interface WeightLoad {
-  readonly source: ByteSource;
+/** A shard of the engine that is to be filled. */
+export interface LoadTarget {
   readonly memory: WebAssembly.Memory;
   readonly kernels: KernelExports;
   readonly layout: Layout;
+}
+
+export interface WeightLoad {
+  readonly source: ByteSource;
+  readonly targets: readonly LoadTarget[];
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Fills all weights of the layout. @throws FormatError if the source ends early, the signal's reason. */
-export async function loadWeights(load: WeightLoad): Promise<void> {
-  const { layout, source, memory } = load;
-  const matrices = [...layout.weights.values()];
-  const vectors = [...layout.vectors.values()];
-  const totalBytes = [...matrices, ...vectors].reduce((sum, part) => sum + storedBytes(part), 0);
+/** Fills all weights of the layouts. @throws FormatError if the source ends early, the signal's reason. */
+export async function loadWeights({ source, targets, onProgress, signal }: WeightLoad): Promise<void> {
+  const parts = targets.flatMap(({ layout }) => [...layout.weights.values(), ...layout.vectors.values()]);
+  const totalBytes = parts.reduce((sum, part) => sum + storedBytes(part), 0);
   let loadedBytes = 0;
   const loaded = (bytes: number): void => {
     loadedBytes += bytes;
-    load.onProgress?.({ loadedBytes, totalBytes });
-    load.signal?.throwIfAborted();
+    onProgress?.({ loadedBytes, totalBytes });
+    signal?.throwIfAborted();
   };
-  for (const part of vectors) {
-    const values = await readVector(source, part);
-    new Float32Array(memory.buffer, part.address, values.length).set(values);
-    loaded(storedBytes(part));
+  for (const target of targets) {
+    for (const part of target.layout.vectors.values()) {
+      const values = await readVector(source, part);
+      new Float32Array(target.memory.buffer, part.address, values.length).set(values);
+      loaded(storedBytes(part));
+    }
+    for (const weight of target.layout.weights.values()) await loadMatrix(source, target, weight, loaded);
   }
-  for (const weight of matrices) await loadMatrix(load, weight, loaded);
 }
 
 /** Bytes of the rows that are read. */
@@ -81,7 +87,8 @@ export async function readVector(
 }
 
 async function loadMatrix(
-  { source, memory, kernels, layout }: WeightLoad,
+  source: ByteSource,
+  { memory, kernels, layout }: LoadTarget,
   { ref, info, address, matrices, rows, columns, stride }: PackedWeight,
   loaded: (bytes: number) => void,
 ): Promise<void> {

@@ -1,9 +1,8 @@
 /** What the runtime does with every kind of op: a new kind's place. `null`: there is no kernel yet. */
 import type { OpKind } from '../../../../models/op.js';
 import { ModelError } from '../../../core/errors.js';
-import type { PlacedOp, Plan } from '../../../placement/plan.js';
-import { Image, type PutWords } from '../image.js';
-import type { Layout } from '../layout.js';
+import type { PlacedOp } from '../../../placement/plan.js';
+import type { Image } from '../image.js';
 import { attention } from './attention.js';
 import { expertLinear, headLinear, mix, route } from './experts.js';
 import type { RuntimeKind } from './kind.js';
@@ -54,16 +53,9 @@ export function requireKernels(name: string, ops: readonly PlacedOp[]): void {
 
 const kindOf = (op: PlacedOp): RuntimeKind<never> => KINDS[op.kind] as unknown as RuntimeKind<never>;
 
-/** The words of the image for `ops` of `plan` in order; tables go through `put`. */
-export function compileImage(
-  plan: Plan,
-  layout: Layout,
-  put: PutWords,
-  ops: readonly PlacedOp[] = plan.ops,
-): number[] {
-  const image = new Image(plan, layout, put);
-  for (const op of ops) kindOf(op).compile(op as never, image);
-  return image.end();
+/** Writes the instructions of an op. */
+export function compileOp(op: PlacedOp, image: Image): void {
+  kindOf(op).compile(op as never, image);
 }
 
 /** The most that any op needs beside the values. `rows`: most rows of a step. */

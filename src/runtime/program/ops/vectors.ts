@@ -34,7 +34,7 @@ import {
 } from '../../../../kernels/program/instructions.js';
 import type { Activation } from '../../../../models/op.js';
 import { floatBits, type Share } from '../image.js';
-import { ropeKey } from '../layout.js';
+import { ropeKey } from '../shard.js';
 import type { RuntimeKind } from './kind.js';
 
 const HOW = { rms: NORM_RMS, layer: NORM_LAYER, l2: NORM_L2 } as const;
