@@ -22,26 +22,30 @@ export function randomAdapter(
   const shapes = weightShapes(ops);
   const added = new Map<string, Float64Array>();
   const tensors = [...adaptable(ops)]
-    .filter((name) => only.test(name))
+    .filter((name) => only.test(name) && shapes.get(name)!.length > 1)
     .flatMap((name) => {
-      const [rows, columns] = shapes.get(name) as [number, number];
+      const shape = shapes.get(name)!;
+      const [rows, columns] = shape.slice(-2) as [number, number];
+      const count = shape.length === 3 ? shape[0]! : 1;
       const a = Float32Array.from(
-        { length: rank * columns },
+        { length: count * rank * columns },
         () => (2 * rng.next() - 1) / Math.sqrt(columns),
       );
-      const b = Float32Array.from({ length: rows * rank }, () => 2 * rng.next() - 1);
-      const sums = new Float64Array(rows * columns);
-      for (let row = 0; row < rows; row++) {
+      const b = Float32Array.from({ length: count * rows * rank }, () => 2 * rng.next() - 1);
+      const sums = new Float64Array(count * rows * columns);
+      for (let row = 0; row < count * rows; row++) {
+        const matrix = Math.floor(row / rows);
         for (let r = 0; r < rank; r++) {
           for (let c = 0; c < columns; c++)
-            sums[row * columns + c]! += (alpha / rank) * b[row * rank + r]! * a[r * columns + c]!;
+            sums[row * columns + c]! +=
+              (alpha / rank) * b[row * rank + r]! * a[(matrix * rank + r) * columns + c]!;
         }
       }
       added.set(name, sums);
       const half = (end: string, dims: number[], values: Float32Array) => ({
         name: `${name}.lora_${end}`,
         type: 'F32' as const,
-        dims,
+        dims: shape.length === 3 ? [...dims, count] : dims,
         data: new Uint8Array(values.buffer),
       });
       return [half('a', [columns, rank], a), half('b', [rank, rows], b)];

@@ -30,6 +30,28 @@ const models: readonly SmallModel[] = [
       'attention.recurrent_layers': [1, 0],
     },
   },
+  {
+    architecture: 'qwen3moe',
+    has: /ffn_gate_inp\.weight|ffn_gate_exps/,
+    keys: { expert_count: 6, expert_used_count: 3, expert_feed_forward_length: 40 },
+  },
+  // Inputs of experts are weighed before; and gate and up lie in one matrix.
+  {
+    architecture: 'llama4',
+    has: /ffn_gate_inp\.weight|ffn_gate_exps|_shexp|attn_[qkv]\.bias/,
+    keys: {
+      expert_count: 4,
+      expert_used_count: 1,
+      expert_feed_forward_length: 40,
+      interleave_moe_layer_step: 1,
+      'attention.sliding_window': 32,
+    },
+  },
+  {
+    architecture: 'qwen2moe',
+    has: /ffn_gate_inp\.weight|ffn_gate_up_exps|_shexp/,
+    keys: { expert_count: 6, expert_used_count: 2, expert_feed_forward_length: 40 },
+  },
 ];
 const first: RandomAdapter = { seed: 1, rank: 3, alpha: 6, only: /^blk|^output\.weight/ };
 const second: RandomAdapter = { seed: 2, rank: 5, alpha: 4, only: /attn_qkv|attn_q\.|ffn_down/ };
@@ -188,25 +210,67 @@ describe('a PEFT folder', async () => {
   const names: Readonly<Record<string, string>> = { attn_q: 'self_attn.q_proj', ffn_down: 'mlp.down_proj' };
   const { bytes: gguf } = randomAdapter(model, { ...first, only: /attn_q\.|ffn_down/ });
 
-  const write = async (config: Readonly<Record<string, unknown>>, rename = names): Promise<void> => {
-    const file = await readGguf(bytesSource(gguf));
+  type Piece = readonly [name: string, shape: readonly number[], bytes: Uint8Array];
+  const writePieces = (pieces: readonly Piece[], config: Readonly<Record<string, unknown>>): void => {
     const header: Record<string, unknown> = {};
-    const parts: Uint8Array[] = [];
     let at = 0;
-    for (const { name, dims, offset, byteLength } of file.tensors.values()) {
-      const [, layer, stem, half] = /^blk\.(\d+)\.(\w+)\.weight\.lora_([ab])$/.exec(name)!;
-      const called = `base_model.model.model.layers.${layer}.${rename[stem!]}.lora_${half!.toUpperCase()}.weight`;
-      header[called] = { dtype: 'F32', shape: [...dims].reverse(), data_offsets: [at, at + byteLength] };
-      parts.push(gguf.subarray(offset, offset + byteLength));
+    for (const [name, shape, { byteLength }] of pieces) {
+      header[name] = { dtype: 'F32', shape, data_offsets: [at, at + byteLength] };
       at += byteLength;
     }
     const text = Buffer.from(JSON.stringify(header));
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(text.length));
-    writeFileSync(join(folder, 'adapter_model.safetensors'), Buffer.concat([length, text, ...parts]));
+    const data = Buffer.concat([length, text, ...pieces.map(([, , bytes]) => bytes)]);
+    writeFileSync(join(folder, 'adapter_model.safetensors'), data);
     writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(config));
   };
+  const tensorsOf = async (adapter: Uint8Array) => {
+    const file = await readGguf(bytesSource(adapter));
+    return [...file.tensors.values()].map(({ name, dims, offset, byteLength }) => {
+      const [, layer, stem, half] = /^blk\.(\d+)\.(\w+)\.weight\.lora_([ab])$/.exec(name)!;
+      const called = (module: string): string =>
+        `base_model.model.model.layers.${layer}.${module}.lora_${half!.toUpperCase()}.weight`;
+      const bytes = adapter.subarray(offset, offset + byteLength);
+      return { stem: stem!, called, shape: [...dims].reverse(), bytes };
+    });
+  };
+  const write = async (config: Readonly<Record<string, unknown>>, rename = names): Promise<void> => {
+    const pieces = (await tensorsOf(gguf)).map(({ stem, called, shape, bytes }): Piece => {
+      return [called(rename[stem]!), shape, bytes];
+    });
+    writePieces(pieces, config);
+  };
+  /** Matrix i of the adapter's stacks as that of expert `numbers[i]`, as PEFT names it. */
+  const writeExperts = async (adapter: Uint8Array, numbers: readonly number[]): Promise<void> => {
+    const pieces = (await tensorsOf(adapter)).flatMap(({ stem, called, shape, bytes }) => {
+      const size = bytes.byteLength / shape[0]!;
+      return numbers.map((expert, i): Piece => {
+        const module = `mlp.experts.${expert}.${stem.replace(/ffn_(\w+)_exps/, '$1')}_proj`;
+        const own = numbers.length === shape[0] ? expert : i;
+        return [called(module), shape.slice(1), bytes.subarray(own * size, (own + 1) * size)];
+      });
+    });
+    writePieces(pieces, config);
+  };
   const config = { peft_type: 'LORA', r: first.rank, lora_alpha: first.alpha, bias: 'none' };
+
+  it('changes experts, and of a stack those that it names', async () => {
+    const sparse = await smallModel(models[3]!);
+    const { model: mixture } = await described(sparse);
+    const { bytes: whole } = randomAdapter(mixture, { ...first, only: /ffn_(gate|up|down)_exps/ });
+    await writeExperts(whole, [0, 1, 2, 3, 4, 5]);
+    const wanted = bitsOf(await logitsWith(sparse, { lora: [{ file: whole }] }));
+    expect(bitsOf(await logitsWith(sparse, { lora: [{ file: folder }] }))).toEqual(wanted);
+    await writeExperts(whole, [1, 4]);
+    const some = bitsOf(await logitsWith(sparse, { lora: [{ file: folder }] }));
+    expect(some).not.toEqual(wanted);
+    expect(some).not.toEqual(bitsOf(await logitsWith(sparse, {})));
+    await writeExperts(whole, [1, 6]);
+    await expect(logitsWith(sparse, { lora: [{ file: folder }] })).rejects.toThrow(
+      /a change of \[\d+, \d+\] as expert 6 to a matrix of \[6, \d+, \d+\]/,
+    );
+  });
 
   it('gives the bits of the same adapter in GGUF', async () => {
     await write(config);

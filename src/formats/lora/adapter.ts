@@ -7,6 +7,8 @@ import { dequantize } from '../quantize.js';
 export interface LowRank {
   /** For messages. */
   readonly what: string;
+  /** Which matrix of a stack of experts' is meant; null where there is one. */
+  readonly expert: number | null;
   readonly rank: number;
   readonly rows: number;
   readonly columns: number;
@@ -17,8 +19,8 @@ export interface LowRank {
 
 export interface Adapter {
   readonly file: string;
-  /** By the name of the matrix, as the model's file has it. */
-  readonly pairs: ReadonlyMap<string, LowRank>;
+  /** By the name of the matrix, as the model's file has it: one, or some of a stack of experts'. */
+  readonly pairs: ReadonlyMap<string, readonly LowRank[]>;
 }
 
 /** What an adapter has to fit. */
@@ -36,12 +38,19 @@ export function otherModel(what: string, given: string, base: AdapterBase): Mode
   });
 }
 
+/** A stored half. */
+export interface Half {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
 /** Two halves as one, times `scale`. Throws FormatError where they do not fit each other. */
 export function lowRank(
   what: string,
-  a: { readonly shape: readonly number[]; readonly values: Float32Array },
-  b: { readonly shape: readonly number[]; readonly values: Float32Array },
+  a: Half,
+  b: Half,
   scale: number,
+  expert: number | null = null,
 ): LowRank {
   const [rank, columns] = a.shape as [number, number];
   const [rows, inner] = b.shape as [number, number];
@@ -53,7 +62,7 @@ export function lowRank(
       todo: 'The adapter disagrees with itself: fetch or convert it again.',
     });
   }
-  return { what, rank, rows, columns, a: a.values, b: b.values.map((value) => value * scale) };
+  return { what, expert, rank, rows, columns, a: a.values, b: b.values.map((value) => value * scale) };
 }
 
 /**
@@ -81,9 +90,11 @@ export async function readGgufAdapter(file: GgufFile, base: AdapterBase): Promis
     const info = file.requireWeight(tensor);
     const bytes = new Uint8Array(info.byteLength);
     await file.source.read(info.offset, bytes);
-    return { shape: [...info.dims].reverse(), values: dequantize(bytes, info.type) };
+    const shape = [...info.dims].reverse();
+    // A matrix of one row may be written as a vector.
+    return { shape: shape.length === 1 ? [1, ...shape] : shape, values: dequantize(bytes, info.type) };
   };
-  const pairs = new Map<string, LowRank>();
+  const pairs = new Map<string, readonly LowRank[]>();
   for (const tensor of file.tensors.keys()) {
     const stem = /^(.*)\.lora_a$/.exec(tensor)?.[1];
     if (stem === undefined) {
@@ -92,7 +103,27 @@ export async function readGgufAdapter(file: GgufFile, base: AdapterBase): Promis
       throw otherModel(`${name}: tensor "${tensor}"`, given, base);
     }
     const [a, b] = [await read(tensor), await read(`${stem}.lora_b`)];
-    pairs.set(stem, lowRank(`${name}: "${stem}"`, a, b, alpha === 0 ? 1 : alpha / a.shape[0]!));
+    const what = `${name}: "${stem}"`;
+    const scale = alpha === 0 ? 1 : alpha / a.shape.at(-2)!;
+    pairs.set(
+      stem,
+      a.shape.length === 3
+        ? stacked(a).map((low, expert) => lowRank(what, low, stacked(b)[expert] ?? none, scale, expert))
+        : [lowRank(what, a, b, scale)],
+    );
   }
   return { file: name, pairs };
+}
+
+/** What is missing where halves have different numbers of experts. */
+const none: Half = { shape: [], values: new Float32Array(0) };
+
+/** The matrices of a stack. */
+function stacked({ shape, values }: Half): Half[] {
+  const [count = 0, ...own] = shape;
+  const size = values.length / count;
+  return Array.from({ length: count }, (_, i) => ({
+    shape: own,
+    values: values.subarray(i * size, (i + 1) * size),
+  }));
 }

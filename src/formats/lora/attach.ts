@@ -1,5 +1,5 @@
 /** Adapters beside a model's weights: as stacks that its ops read by choice, or added to the matrices themselves. */
-import { adaptable, choicesTensor, highTensor, lowTensor, withAdapters } from '../../../models/adapters.js';
+import { adaptable, highTensor, lowTensor, stackSize, withAdapters } from '../../../models/adapters.js';
 import { FormatError } from '../../core/errors.js';
 import { GgufFile, type TensorInfo, type WeightInfo } from '../gguf-file.js';
 import { joinSources } from '../gguf-parts.js';
@@ -20,26 +20,30 @@ export interface Adapted {
 
 /** What a choice adds to a matrix; each part with the choice's scale. */
 function partsOf(choice: Choice, matrix: string): { pair: LowRank; scale: number }[] {
-  return choice.flatMap(({ adapter, scale }) => {
-    const pair = adapter.pairs.get(matrix);
-    return pair ? [{ pair, scale }] : [];
-  });
+  return choice.flatMap(({ adapter, scale }) =>
+    (adapter.pairs.get(matrix) ?? []).map((pair) => ({ pair, scale })),
+  );
 }
 
 /** @throws ModelError where an adapter changes what the model does not have, or has in another shape */
 function checkFit({ stored }: Adapted, { file, pairs }: Adapter, base: AdapterBase): void {
   const products = adaptable(stored.model.ops);
   if (pairs.size === 0) throw otherModel(file, 'an adapter that changes nothing', base);
-  for (const [matrix, { what, rows, columns }] of pairs) {
+  for (const [matrix, parts] of pairs) {
     const info = stored.tensors.get(matrix);
-    if (info === undefined) throw otherModel(what, 'a matrix that the model does not have', base);
-    if (!products.has(matrix)) {
-      const given = 'a change of a matrix that is not multiplied with as a whole';
-      throw otherModel(what, given, { ...base, name: `${base.name}'s plain products` });
+    for (const { what, rows, columns, expert } of parts) {
+      if (info === undefined) throw otherModel(what, 'a matrix that the model does not have', base);
+      if (!products.has(matrix)) {
+        const given = 'a change of a matrix that is not multiplied with as a whole';
+        throw otherModel(what, given, { ...base, name: `${base.name}'s plain products` });
+      }
+      const [width, height = 1, experts] = info.dims;
+      const isThere = experts === undefined ? expert === null : expert !== null && expert < experts;
+      if (width === columns && height === rows && isThere) continue;
+      const of = expert === null ? '' : ` as expert ${expert}`;
+      const stored = [...info.dims].reverse().join(', ');
+      throw otherModel(what, `a change of [${rows}, ${columns}]${of} to a matrix of [${stored}]`, base);
     }
-    const [width, height] = info.dims;
-    if (width === columns && height === rows) continue;
-    throw otherModel(what, `a change of [${rows}, ${columns}] to a matrix of [${height}, ${width}]`, base);
   }
 }
 
@@ -48,22 +52,17 @@ export function attachAdapters(to: Adapted, choices: readonly Choice[], base: Ad
   const all = new Set(choices.flat().map(({ adapter }) => adapter));
   for (const adapter of all) checkFit(to, adapter, base);
   const matrices = new Set([...all].flatMap(({ pairs }) => [...pairs.keys()]));
-  const count = choices.length + 1;
+  const stacks: { name: string; dims: readonly number[]; values: Float32Array }[] = [];
   const ranks = new Map<string, number>();
-  const stacks: { name: string; dims: readonly number[]; values: Float32Array }[] = [
-    {
-      name: choicesTensor,
-      dims: [2, count],
-      values: Float32Array.from({ length: 2 * count }, (_, i) => (i % 2 === 0 ? i / 2 : 1)),
-    },
-  ];
   for (const matrix of matrices) {
     const parts = choices.map((choice) => partsOf(choice, matrix));
-    const rank = Math.max(...parts.map((own) => own.reduce((sum, { pair }) => sum + pair.rank, 0)));
-    const [columns, rows] = to.stored.tensors.get(matrix)!.dims as [number, number];
+    const [columns, rows = 1, experts] = to.stored.tensors.get(matrix)!.dims as [number, number?, number?];
+    const all = parts.flatMap((own) => byExpert(own, experts ?? 1));
+    const rank = Math.max(...all.map((own) => own.reduce((sum, { pair }) => sum + pair.rank, 0)));
+    const count = stackSize(experts ?? 1, choices.length + 1);
     const low = new Float32Array(count * rank * columns);
     const high = new Float32Array(count * rows * rank);
-    for (const [i, own] of parts.entries()) {
+    for (const [i, own] of all.entries()) {
       let first = 0;
       for (const { pair, scale } of own) {
         low.set(pair.a, ((i + 1) * rank + first) * columns);
@@ -78,12 +77,22 @@ export function attachAdapters(to: Adapted, choices: readonly Choice[], base: Ad
     stacks.push({ name: lowTensor(matrix), dims: [columns, rank, count], values: low });
     stacks.push({ name: highTensor(matrix), dims: [rank, rows, count], values: high });
   }
+  const { model } = to.stored;
+  const { ops, tables } = withAdapters(model.ops, { choices: choices.length + 1, ranks });
+  for (const [name, rows] of tables)
+    stacks.push({ name, dims: [rows[0]!.length, rows.length], values: Float32Array.from(rows.flat()) });
   const added = stacks.map(({ name, dims, values }) => {
     const bytes = new Uint8Array(values.buffer);
     return { name, dims, type: 'F32' as const, bytes: bytes.byteLength, make: () => Promise.resolve(bytes) };
   });
-  const { model } = to.stored;
-  return behind(to, added, { ...model, ops: withAdapters(model.ops, { choices: count, ranks }) });
+  return behind(to, added, { ...model, ops });
+}
+
+/** Of each of `count` experts what is added to its matrix. */
+function byExpert<T extends { readonly pair: LowRank }>(parts: readonly T[], count: number): T[][] {
+  const all = Array.from({ length: count }, (): T[] => []);
+  for (const part of parts) all[part.pair.expert ?? 0]!.push(part);
+  return all;
 }
 
 /** The model with a choice in its matrices, which keep their types where those can be written, and become F16 else. */
@@ -107,8 +116,9 @@ export function mergeAdapters(to: Adapted, choice: Choice, base: AdapterBase): A
   return behind(to, added, to.stored.model);
 }
 
-/** values [rows, columns] += scale * b a. */
-function addProduct(values: Float32Array, { rank, rows, columns, a, b }: LowRank, scale: number): void {
+/** values [rows, columns] += scale * b a, of the expert's matrix where there are several. */
+function addProduct(all: Float32Array, { expert, rank, rows, columns, a, b }: LowRank, scale: number): void {
+  const values = all.subarray((expert ?? 0) * rows * columns);
   const sums = new Float64Array(columns);
   for (let row = 0; row < rows; row++) {
     sums.fill(0);

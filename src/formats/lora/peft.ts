@@ -46,7 +46,7 @@ export async function readPeftAdapter(files: FolderFiles, base: PeftBase): Promi
     own[half === 'A' ? 'a' : 'b'] = tensor;
     halves.set(module, own);
   }
-  const pairs = new Map<string, LowRank>();
+  const pairs = new Map<string, LowRank[]>();
   for (const [module, { a, b }] of halves) {
     const what = `${files.name}: "${module}"`;
     if (!a || !b) {
@@ -61,8 +61,14 @@ export async function readPeftAdapter(files: FolderFiles, base: PeftBase): Promi
     const scale = scaleOf(config, module, low.shape[0]!);
     // What keeps its matrices transposed is turned when it is read, so what is added to it has to be as well.
     const stored = config.fan_in_fan_out === true ? transposed(plain(b), new LastRun()) : plain(b);
-    for (const [matrix, high] of placed(module, stored, base))
-      pairs.set(matrix, lowRank(what, low, await valuesOf(high), scale));
+    const expert = /\.experts\.(\d+)\./.exec(module)?.[1];
+    for (const [matrix, high] of placed(module, stored, base)) {
+      const { shape, values } = await valuesOf(high);
+      const isStack = shape.length === 3;
+      const half = { shape: isStack ? shape.slice(1) : shape, values };
+      const own = lowRank(what, low, half, scale, isStack ? Number(expert ?? 0) : null);
+      pairs.set(matrix, [...(pairs.get(matrix) ?? []), own]);
+    }
   }
   return { file: files.name, pairs };
 }
@@ -100,7 +106,7 @@ function scaleOf(config: Json, module: string, rank: number): number {
   return alpha / (config.use_rslora === true ? Math.sqrt(rank) : rank);
 }
 
-/** Where the rows of a module go: the matrices of the model's file with their parts, turned as they are. */
+/** Where the rows of a module go: the matrices of the model's file with their parts, turned as they are; an expert's as a stack of one. */
 function placed(module: string, high: Matrix, { name, architecture, shape }: PeftBase): Map<string, Matrix> {
   const what = high.what;
   const base = { name, architecture };
@@ -120,7 +126,8 @@ function placed(module: string, high: Matrix, { name, architecture, shape }: Pef
       what,
     );
     try {
-      const found = layTensors(new Map([[`${module}.weight`, high]]), config, family, {});
+      const first = module.replace(/\.experts\.\d+\./, '.experts.0.');
+      const found = layTensors(new Map([[`${first}.weight`, high]]), config, family, {});
       if (found.size > 0) return found;
     } catch (error) {
       if (!(error instanceof ModelError || error instanceof FormatError)) throw error;
