@@ -125,4 +125,10 @@ export const CTL_KV_VALUE_BYTES = 45;
 export const CTL_STATES = 46;
 /** i32 per row: the choice of adapters of its sequence. */
 export const CTL_ADAPTERS = 47;
-export const CTL_WORDS = 64;
+/** Not zero: worker 0 adds up the time of every instruction. */
+export const CTL_IS_PROFILED = 48;
+/** Milliseconds of worker 0, an f64 per op. */
+export const CTL_TIMES = 64;
+/** More than the largest number of an op. */
+export const OPS = 64;
+export const CTL_WORDS = 192;

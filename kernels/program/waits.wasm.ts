@@ -4,7 +4,7 @@ import { control, word } from './worker.wasm';
 
 /** Milliseconds of a steady clock. */
 @external("env", "now")
-declare function now(): f64;
+export declare function now(): f64;
 
 /** How often this worker polls before it sleeps; see waitChange. */
 let polls: i32 = 0;

@@ -9,7 +9,7 @@ import * as L from './instructions';
 import { embeddingOp, matmulOp, normOp, quantizeOp } from './products.wasm';
 import { convOp, linearAttentionOp, scanOp, shiftOp, wkvOp } from './states.wasm';
 import { weighStreamsOp, writeStreamsOp } from './streams.wasm';
-import { barrier, waitChange, wake } from './waits.wasm';
+import { barrier, now, waitChange, wake } from './waits.wasm';
 import { control, operand, word, worker } from './worker.wasm';
 
 export { attach } from './worker.wasm';
@@ -47,6 +47,8 @@ export function serve(seen: i32): void {
 }
 
 function run(image: usize, workers: i32): bool {
+  const isProfiled = worker == 0 && word(L.CTL_IS_PROFILED) != 0;
+  let last: f64 = isProfiled ? now() : 0;
   for (let i = image; load<i32>(i) != L.OP_END; i += L.WORDS << 2) {
     switch (load<i32>(i)) {
       case L.OP_BARRIER:
@@ -130,7 +132,19 @@ function run(image: usize, workers: i32): bool {
       default:
         unreachable();
     }
+    // What is done in another memory is timed there.
+    if (isProfiled) last = load<i32>(i) == L.OP_VISIT ? now() : note(load<i32>(i), last);
   }
   // Nobody starts the next step, and the leader reads nothing, before all have finished this one.
-  return barrier(workers);
+  const isDone = barrier(workers);
+  if (isProfiled) note(L.OP_BARRIER, last);
+  return isDone;
+}
+
+/** Adds the time since `last` to an op's; returns the time. */
+function note(op: i32, last: f64): f64 {
+  const end = now();
+  const at = control + <usize>((L.CTL_TIMES << 2) + (op << 3));
+  store<f64>(at, load<f64>(at) + (end - last));
+  return end;
 }

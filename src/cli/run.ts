@@ -19,6 +19,7 @@ import {
   type SamplingFlags,
 } from './options.js';
 import { dim, formatNumber, printable, printJson, progressBar } from './output.js';
+import { profileTable } from './profile.js';
 import { readPrompt } from './prompt.js';
 import { obtain } from './pull.js';
 
@@ -30,6 +31,7 @@ interface RunFlags extends EngineFlags, SamplingFlags, FormFlags {
   readonly system?: string;
   readonly raw?: boolean;
   readonly draftModel?: string;
+  readonly profile?: boolean;
   readonly json?: boolean;
 }
 
@@ -55,6 +57,7 @@ export function registerRun(program: Command): void {
     }),
   )
     .option('--draft-model <path|name>', 'a quicker model with the same tokens, whose guesses are checked')
+    .option('--profile', 'measure what the time of steps is spent on')
     .option('--json', 'print one JSON document on stdout instead of streaming')
     .addHelpText(
       'after',
@@ -78,7 +81,7 @@ async function run(argument: string | undefined, flags: RunFlags, signal: AbortS
   const given = flags.promptIds ?? (await readPrompt(argument));
   if (given === '') throw emptyPrompt();
   const draftPath = flags.draftModel === undefined ? null : await obtain(flags.draftModel, signal);
-  const engine = await loadWithProgress(path, flags, signal);
+  const engine = await loadWithProgress(path, flags, signal, { profile: flags.profile ?? false });
   let draft: Engine | null = null;
   try {
     if (draftPath !== null) draft = await loadWithProgress(draftPath, flags, signal);
@@ -87,7 +90,11 @@ async function run(argument: string | undefined, flags: RunFlags, signal: AbortS
     const all = { maxTokens, ...options, ...(grammar && { grammar }), ...(draft && { draft }), signal };
     const end = await generate(engine, prompt, all, flags.json ? null : (echo ?? ''));
     if (flags.json) printJson(toJson(engine, end));
-    else console.error(`\n${figures(engine, end)}\n${simulatedFigures(end)}`);
+    else {
+      const { profile } = end.timings;
+      const times = profile ? `${profileTable(profile)}\n` : '';
+      console.error(`\n${times}${figures(engine, end)}\n${simulatedFigures(end)}`);
+    }
   } finally {
     await Promise.all([engine.close(), draft?.close()]);
   }
@@ -190,6 +197,7 @@ function toJson(engine: Engine, end: GenerateEnd): Record<string, unknown> {
       ttftMs: timings.ttftMs,
       prefillTokensPerSecond: timings.prefillTokensPerSecond,
       decodeTokensPerSecond: timings.decodeTokensPerSecond,
+      ...(timings.profile && { profile: timings.profile }),
       workers: info.workers,
       simd: info.simd,
     },

@@ -109,6 +109,7 @@ export async function openEngine(
     pageTable: layout.pageTable,
     states: layouts.all.map(({ states }) => states),
     stateCopies: layout.stateCopies,
+    isProfiled: options.profile ?? false,
   });
   // Threads start while weights are read.
   starting.catch(() => undefined);
@@ -272,6 +273,7 @@ const loadNames: Readonly<Record<keyof LoadOptions, true>> = {
   defaults: true,
   quantize: true,
   shardBytes: true,
+  profile: true,
   onProgress: true,
   signal: true,
 };

@@ -51,6 +51,8 @@ export interface LoadOptions {
   readonly workers?: number;
   /** Default int16: half the bytes, with errors as small as those of halves; f32 on a `rectangle`, as the fabric has it. */
   readonly kvType?: KvType;
+  /** Measures what the time of steps is spent on, which takes about 1 % of it: `timings.profile`. */
+  readonly profile?: boolean;
   /** Prompt tokens processed per step; default 64. Does not change any result. */
   readonly prefillChunk?: number;
   readonly simd?: SimdMode | 'auto';
@@ -183,7 +185,30 @@ export interface GenerateTimings {
   readonly prefillTokensPerSecond: number;
   /** (generatedTokens - 1) / decodeMs; 0 with fewer than two tokens. */
   readonly decodeTokensPerSecond: number;
+  /** Where the engine was loaded with `profile`. */
+  readonly profile?: Profile;
 }
+
+/** What the time of a step is spent on; `leader` is between steps: sampling, scheduling, messages. */
+export const profileParts = [
+  'products',
+  'attention',
+  'norms',
+  'elements',
+  'states',
+  'waiting',
+  'leader',
+] as const;
+export type ProfilePart = (typeof profileParts)[number];
+
+/** Steps of one kind, and the time of worker 0 in them. */
+export interface StepProfile {
+  readonly steps: number;
+  readonly ms: Readonly<Record<ProfilePart, MeasuredMs>>;
+}
+
+/** Since the model was loaded: steps of one token, and of several, as prompts and drafts take them. */
+export type Profile = Readonly<Record<'single' | 'several', StepProfile>>;
 
 /** A piece of the answer: `ids` are the tokens behind it; `text` may lag by held-back characters. */
 export interface GenerateDelta {

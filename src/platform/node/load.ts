@@ -14,7 +14,7 @@ import { compileGrammar } from './grammar-helper.js';
 import { machineBytes } from './memory.js';
 import { obtainModel } from './obtain.js';
 import { startTexts } from './text-helper.js';
-import { setKernelFlags } from './v8-flags.js';
+import { endLoading, setKernelFlags } from './v8-flags.js';
 
 const kernelsDirectory = new URL('../../../kernels/', import.meta.url);
 
@@ -53,6 +53,7 @@ export async function load(model?: ModelInput, options: LoadOptions = {}): Promi
   try {
     return await openEngine(source, options, nodePlatform);
   } finally {
+    endLoading();
     await source.close?.();
   }
 }

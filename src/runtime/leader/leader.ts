@@ -144,6 +144,7 @@ class Leader {
     this.stepper.run(image);
     this.stepper.add(0, 0, 0, true);
     this.stepper.run(image);
+    this.stepper.profiler?.clear();
   }
 
   generate(job: Job): Promise<JobOutcome> {
@@ -158,7 +159,10 @@ class Leader {
       const facts = { request, ids: promptIds, purpose, priority, shareKey, adapter };
       const sequence = this.submit(facts, (outcome) => {
         if (outcome instanceof Error) resolve({ failure: packError(failureOf(outcome)) });
-        else resolve(sequence.result(outcome));
+        else {
+          const { profiler } = this.stepper;
+          resolve({ ...sequence.result(outcome), ...(profiler && { profile: profiler.profile }) });
+        }
       });
     });
   }
@@ -306,6 +310,7 @@ class Leader {
       }
     } finally {
       this.isLooping = false;
+      this.stepper.profiler?.rest();
       this.feed.turn(true);
     }
   }

@@ -2,7 +2,7 @@
 
 import type { CompiledGrammar } from '../grammar/compiled.js';
 import type { GrammarMatcher } from '../grammar/grammar.js';
-import type { FinishReason, Pooling, SamplingOptions } from '../types.js';
+import type { FinishReason, Pooling, Profile, SamplingOptions } from '../types.js';
 import type { DraftSource } from './draft.js';
 import type { CachedPage } from './pages.js';
 import type { Pool } from './pool.js';
@@ -43,6 +43,8 @@ export interface JobResult {
   readonly prefillMs: number;
   /** From the first token to the last. */
   readonly decodeMs: number;
+  /** Where steps are profiled. */
+  readonly profile?: Profile;
 }
 
 export interface WindowScores {

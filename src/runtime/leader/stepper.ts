@@ -17,6 +17,7 @@ import type { EmbeddingProgram, Images, PlacedRows } from '../program/images.js'
 import { instantiateShards, type Shared } from '../program/instances.js';
 import type { KernelExports } from '../program/kernels.js';
 import { CrewSize } from './crew-size.js';
+import { Profiler } from './profiler.js';
 
 /** Where the leader finds what it needs in the engine's memories; addresses are the same in all but for states. */
 export interface StepperInit extends Shared {
@@ -30,11 +31,13 @@ export interface StepperInit extends Shared {
   readonly pagesPerSequence: number;
   /** Of each shard: records of recurrent states, one for each slot, then copies. A stride of 0: it has none. */
   readonly states: readonly { readonly address: number; readonly stride: number }[];
+  readonly isProfiled: boolean;
 }
 
 /** Rows (tokens of sequences) are collected with `add`, computed with `run`, and their logits read by row. */
 export class Stepper {
   readonly maxRows: number;
+  readonly profiler: Profiler | null;
   private readonly init: StepperInit;
   /** By shard, as the next. */
   private readonly kernels: readonly KernelExports[];
@@ -57,6 +60,7 @@ export class Stepper {
     this.init = init;
     this.maxRows = init.maxRows;
     this.crew = new CrewSize(init.workers);
+    this.profiler = init.isProfiled ? new Profiler(init.memories, init.control) : null;
     this.kernels = instantiateShards(init, 0);
     this.words = init.memories.map(({ buffer }) => new Int32Array(buffer));
     this.logits = init.images.answers?.logits ?? { shard: 0, address: 0, stride: 0, features: 0 };
@@ -123,10 +127,12 @@ export class Stepper {
     this.rows = 0;
     this.logitRows = 0;
     this.workers = this.crew.size;
+    this.profiler?.begin();
     const startMs = performance.now();
     const isDone = this.kernels[0]!.step(this.workers) === 0;
     const longWaitsUs = this.words.reduce((sum, words) => (sum + words[control + CTL_LONG_WAITS_US]!) | 0, 0);
     this.crew.note(rows, performance.now() - startMs, longWaitsUs);
+    this.profiler?.end(rows);
     if (isDone) return;
     throw new EngineError({
       what: 'step',
