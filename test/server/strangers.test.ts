@@ -1,9 +1,12 @@
 /** What a hostile stranger does to routes beside those that answer: models that are made, conversations, vectors, the background. */
-import { expect, it, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { KiB, MiB } from '#src/core/units.js';
 import { load } from '#src/index.js';
 import { hashKey } from '#src/server/gate/keys.js';
+import { createLog } from '#src/server/log.js';
 import { parseModelfile } from '#src/server/ollama/modelfile.js';
+import type { RedisLink } from '#src/server/shared/redis.js';
+import { SharedResponses } from '#src/server/shared/responses.js';
 import { NullEngine } from '#src/testing/null-engine.js';
 import { testServer } from './server.js';
 
@@ -198,6 +201,31 @@ it('finds ten thousand items that a request refers to in no time', async () => {
     expect((await send(`${url}/v1/responses`, { input: references, max_output_tokens: 1 })).status).toBe(200),
   );
   expect(ms).toBeLessThan(3000);
+});
+
+it('finds the items of a key, whatever ids another key chooses for its own', async () => {
+  const { url } = await testServer({ keys });
+  const item = (content: string) => [{ type: 'message', id: 'msg_one', role: 'user', content }];
+  const ask = (input: unknown, as: string) =>
+    send(`${url}/v1/responses`, { input, max_output_tokens: 1 }, as);
+  expect((await ask(item('of alice'), 'alice')).status).toBe(200);
+  const reference = [{ type: 'item_reference', id: 'msg_one' }];
+  expect((await ask(reference, 'bob')).status).toBe(404);
+  expect((await ask(item('of bob'), 'bob')).status).toBe(200);
+  expect((await ask(reference, 'alice')).status).toBe(200);
+});
+
+it('keeps so many bytes of responses that wait for a Redis that is gone', async () => {
+  const link = { run: () => Promise.reject(new Error('gone')) } as unknown as RedisLink;
+  const shared = new SharedResponses(link, createLog('silent'));
+  onTestFinished(() => shared.close());
+  const put = (id: string, bytes: number): void =>
+    shared.put({ owner: 'a', bytes, response: { id, output: [] }, input: [] });
+  for (const id of ['a', 'b', 'c', 'd']) put(id, 16 * MiB);
+  expect(await shared.get('a')).not.toBeNull();
+  put('e', 1);
+  await expect(shared.get('a')).rejects.toThrow('gone');
+  expect(await shared.get('b')).not.toBeNull();
 });
 
 it('holds what answers in the background grow to, and their bodies, and fails those that find no room', async () => {

@@ -109,7 +109,7 @@ export class ResponsesService {
       )
         continue;
       if (this.store.item(id, owner) !== null) continue;
-      const kept = await responses.ofItem(id);
+      const kept = await responses.ofItem(id, owner);
       if (kept?.owner === owner) this.store.put(kept as KeptResponse);
     }
   }

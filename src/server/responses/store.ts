@@ -30,7 +30,7 @@ export interface StoreLimits {
 export class ResponseStore {
   private readonly limits: StoreLimits;
   private readonly kept = new Map<string, KeptResponse>();
-  /** The response that brought or made an item. */
+  /** The response that brought or made an item, by owner and id: clients choose ids, and may choose those of others. */
   private readonly itemOwners = new Map<string, string>();
   private bytes = 0;
   /** Of each owner. */
@@ -58,7 +58,7 @@ export class ResponseStore {
     this.remove(entry.response.id);
     this.kept.set(entry.response.id, entry);
     this.bytes += entry.bytes;
-    for (const { id } of itemsOf(entry)) this.itemOwners.set(id, entry.response.id);
+    for (const { id } of itemsOf(entry)) this.itemOwners.set(itemKey(id, entry.owner), entry.response.id);
     const own = this.ofOwner.get(entry.owner) ?? {
       bytes: 0,
       responses: 0,
@@ -84,7 +84,7 @@ export class ResponseStore {
 
   /** An item that a response brought or made. */
   item(id: string, owner: string): Item | null {
-    const entry = this.get(this.itemOwners.get(id) ?? '', owner);
+    const entry = this.get(this.itemOwners.get(itemKey(id, owner)) ?? '', owner);
     return entry === null ? null : itemIn(entry, id);
   }
 
@@ -101,14 +101,20 @@ export class ResponseStore {
     const entry = this.kept.get(id);
     if (entry === undefined) return false;
     this.bytes -= entry.bytes;
-    for (const item of itemsOf(entry))
-      if (this.itemOwners.get(item.id) === id) this.itemOwners.delete(item.id);
+    for (const item of itemsOf(entry)) {
+      const key = itemKey(item.id, entry.owner);
+      if (this.itemOwners.get(key) === id) this.itemOwners.delete(key);
+    }
     const own = this.ofOwner.get(entry.owner)!;
     own.bytes -= entry.bytes;
     own.holding.set(own.bytes);
     if (--own.responses === 0) this.ofOwner.delete(entry.owner);
     return this.kept.delete(id);
   }
+}
+
+function itemKey(id: unknown, owner: string): string {
+  return `${owner} ${String(id)}`;
 }
 
 function itemsOf({ input, response }: KeptResponse): readonly Item[] {

@@ -1,15 +1,19 @@
 /** Stored responses that every replica finds: in Redis, each for a day, under its id and under those of its items. */
+import { MiB } from '../../core/units.js';
 import type { Log } from '../log.js';
 import type { RedisLink } from './redis.js';
 
 const KEEP_SECONDS = 24 * 3600;
-/** Responses that wait for a Redis that is gone or full. */
+/** Responses that wait for a Redis that is gone or full, and bytes of them in memory. */
 const MOST_WAITING = 1000;
+const MOST_WAITING_BYTES = 64 * MiB;
 const RETRY_MS = 1000;
 
 /** What is looked at of a response that is kept; all of it comes back. */
 export interface SharedEntry {
   readonly owner: string;
+  /** About what it takes in memory. */
+  readonly bytes: number;
   readonly response: { readonly id: string; readonly output: readonly { readonly id: string }[] };
   readonly input: readonly { readonly id: string }[];
 }
@@ -29,9 +33,12 @@ export class SharedResponses {
   /** Keeps it for all. One that cannot be written now is written later; this replica has it meanwhile. */
   put(entry: SharedEntry): void {
     this.waiting.set(entry.response.id, entry);
-    const [oldest] = this.waiting.keys();
-    if (this.waiting.size > MOST_WAITING && oldest !== undefined) {
+    let bytes = 0;
+    for (const one of this.waiting.values()) bytes += one.bytes;
+    for (const [oldest, one] of this.waiting) {
+      if (this.waiting.size <= MOST_WAITING && bytes <= MOST_WAITING_BYTES) break;
       this.waiting.delete(oldest);
+      bytes -= one.bytes;
       this.log.warn('a response is known to this replica only: too many wait to be shared');
     }
     void this.flush();
@@ -45,9 +52,9 @@ export class SharedResponses {
     return text === null ? null : (JSON.parse(text) as SharedEntry);
   }
 
-  /** The response that brought or made an item. */
-  async ofItem(id: string): Promise<SharedEntry | null> {
-    const response = await this.link.run((redis) => redis.get(`item:${id}`));
+  /** The response of an owner that brought or made an item: clients choose ids of items, and may choose those of others. */
+  async ofItem(id: string, owner: string): Promise<SharedEntry | null> {
+    const response = await this.link.run((redis) => redis.get(itemKey(id, owner)));
     return response === null ? null : this.get(response);
   }
 
@@ -69,7 +76,7 @@ export class SharedResponses {
         await this.link.run(async (redis) => {
           const commands = redis.pipeline().set(`response:${id}`, JSON.stringify(entry), 'EX', KEEP_SECONDS);
           for (const item of [...entry.input, ...entry.response.output])
-            commands.set(`item:${item.id}`, id, 'EX', KEEP_SECONDS);
+            commands.set(itemKey(item.id, entry.owner), id, 'EX', KEEP_SECONDS);
           for (const [error] of (await commands.exec()) ?? []) if (error) throw error;
         });
         if (this.waiting.get(id) === entry) this.waiting.delete(id);
@@ -85,4 +92,8 @@ export class SharedResponses {
     }, RETRY_MS);
     this.timer.unref();
   }
+}
+
+function itemKey(id: string, owner: string): string {
+  return `item:${JSON.stringify([owner, id])}`;
 }
