@@ -99,8 +99,8 @@ export const reproductions = {
   brackets: text(
     `{"prompt":${'['.repeat(Math.floor(most / 2) - 20)}${']'.repeat(Math.floor(most / 2) - 20)}}`,
   ),
-  calls: responses({ input: many(10_000, call), max_output_tokens: 1 }),
-  'empty turns': messages({ messages: many(10_000, { role: 'user', content: '' }), max_tokens: 1 }),
+  calls: responses({ input: many(4_096, call), max_output_tokens: 1 }),
+  'empty turns': messages({ messages: many(4_096, { role: 'user', content: '' }), max_tokens: 1 }),
   'a description': messages({
     ...chat('a'),
     tools: [{ type: 'function', function: { name: 'f', description: 'x'.repeat(most - 400) } }],

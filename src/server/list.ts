@@ -63,8 +63,8 @@ export const anyObject = z.custom<Record<string, unknown>>(
   'Invalid input: expected an object',
 );
 
-/** Turns of a conversation, and tools: both are looked through for each other. */
-export const mostTurns = 10_000;
+/** Turns of a conversation, and tools: checking and rendering as many takes some ten milliseconds, in which nobody is served. */
+export const mostTurns = 4_096;
 export const mostTools = 1_000;
 
 /** Throws an ApiError for a conversation of so many, what is kept of it included. */

@@ -44,8 +44,8 @@ it.each<[string, string, object | string]>([
   ['a bias for too many tokens', '/v1/chat/completions', { ...chat('a'), logit_bias: biases(16_385) }],
   ['objects without number', '/v1/responses', { input: 'a', metadata: { a: many(200_000, {}) } }],
   ['values without number', '/v1/completions', { prompt: many(600_000, 1) }],
-  ['too many turns', '/v1/chat/completions', { messages: many(10_001, { role: 'user', content: '' }) }],
-  ['too many calls', '/v1/responses', { input: many(10_001, call) }],
+  ['too many turns', '/v1/chat/completions', { messages: many(4_097, { role: 'user', content: '' }) }],
+  ['too many calls', '/v1/responses', { input: many(4_097, call) }],
   ['too many tools', '/v1/responses', { input: 'a', tools: many(1_001, { type: 'function', name: 'f' }) }],
   ['a long stop string', '/v1/completions', { prompt: 'a', stop: ['x'.repeat(513)] }],
   ['many stop strings', '/v1/completions', { prompt: 'a', stop: many(17, 'x') }],
@@ -114,9 +114,9 @@ it('takes what is at its bound', async () => {
   const { url } = await testServer({}, { context: 1_000_000 });
   const stop = many(16, 'x'.repeat(512));
   expect((await post(url, '/v1/completions', { prompt: 'a', max_tokens: 2, stop })).status).toBe(200);
-  const messages = many(10_000, { role: 'user', content: 'a' });
+  const messages = many(4_096, { role: 'user', content: 'a' });
   expect((await post(url, '/v1/chat/completions', { messages, max_tokens: 1 })).status).toBe(200);
-  const input = [...many(9_999, call), { role: 'user', content: 'a' }];
+  const input = [...many(4_095, call), { role: 'user', content: 'a' }];
   expect((await post(url, '/v1/responses', { input, max_output_tokens: 1 })).status).toBe(200);
   const body = JSON.stringify(chat('a'));
   expect((await post(url, '/v1/chat/completions', body.padEnd(4 * MiB))).status).toBe(200);

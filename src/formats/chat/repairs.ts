@@ -45,14 +45,19 @@ function merged(messages: readonly ChatMessage[]): ChatMessage[] {
 /** Each call is a turn of its own, with its result behind it. */
 function split(messages: readonly ChatMessage[]): ChatMessage[] {
   const moved = new Set<ChatMessage>();
+  const results = new Map<string | undefined, ChatMessage[]>();
+  for (const message of messages) {
+    if (message.role !== 'tool') continue;
+    const same = results.get(message.tool_call_id);
+    if (same === undefined) results.set(message.tool_call_id, [message]);
+    else same.push(message);
+  }
   return messages.flatMap((message): ChatMessage[] => {
     if (moved.has(message)) return [];
     const { tool_calls: calls = [] } = message;
     if (calls.length < 2) return [message];
     return calls.flatMap((call, i) => {
-      const result = messages.find(
-        (one) => one.role === 'tool' && one.tool_call_id === call.id && !moved.has(one),
-      );
+      const result = results.get(call.id)?.shift();
       const turn = { ...message, content: i === 0 ? message.content : '', tool_calls: [call] };
       if (!result) return [turn];
       moved.add(result);

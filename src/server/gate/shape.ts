@@ -8,7 +8,7 @@ import { type ApiError, badRequest } from '../errors.js';
 export const mostDepth = 64;
 /** Names in one object. */
 export const mostNames = 16_384;
-/** Names, lists and objects in all: ten thousand turns with their parts. */
+/** Names, lists and objects in all: thousands of turns with their parts and calls. */
 const mostParts = 100_000;
 /** Elements of lists and values of names in all: the token ids of a long prompt. */
 const mostValues = 500_000;
