@@ -1,5 +1,6 @@
 /** Options that several commands share, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { OptionError } from '../core/errors.js';
 import {
   type GenerateOptions,
   type KvType,
@@ -46,7 +47,7 @@ export interface EngineFlags {
   readonly workers?: number;
   readonly ropeScaling?: RopeScalingOption;
   readonly kvType?: KvType;
-  readonly lora?: readonly LoraOption[];
+  readonly lora?: readonly LoraFlag[];
   readonly loraMerge?: boolean;
   readonly chatTemplate?: string;
   readonly chatTemplateFile?: string;
@@ -76,13 +77,17 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
 }
 
 /** An adapter such as `style=style.gguf:0.5`. */
-function parseLora(text: string, list: readonly LoraOption[] = []): LoraOption[] {
-  const [, name, file, scale] = /^(?:([\w.-]+)=)?(.+?)(?::(-?[\d.]+(?:e-?\d+)?))?$/i.exec(text) ?? [];
+/** An adapter, and of which of several models. */
+export interface LoraFlag extends LoraOption {
+  readonly model?: string;
+}
+
+function parseLora(text: string, list: readonly LoraFlag[] = []): LoraFlag[] {
+  const form = /^(?:([\w.-]+)(?:@([^=@]+))?=)?(.+?)(?::(-?[\d.]+(?:e-?\d+)?))?$/i;
+  const [, name, model, file, scale] = form.exec(text) ?? [];
   if (file === undefined) throw new InvalidArgumentError('Expected [NAME=]FILE[:SCALE].');
-  return [
-    ...list,
-    { file, ...(name !== undefined && { name }), ...(scale !== undefined && { scale: parseNumber(scale) }) },
-  ];
+  const said = { ...(name !== undefined && { name }), ...(model !== undefined && { model }) };
+  return [...list, { file, ...said, ...(scale !== undefined && { scale: parseNumber(scale) }) }];
 }
 
 const model =
@@ -153,6 +158,14 @@ export async function loadOptions({
   chatTemplateFile,
   chatTemplateKwargs,
 }: Omit<EngineFlags, 'model'>): Promise<LoadOptions> {
+  const elsewhere = lora?.find(({ model: of }) => of !== undefined);
+  if (elsewhere !== undefined)
+    throw new OptionError({
+      what: '--lora',
+      given: `an adapter of ${JSON.stringify(elsewhere.model)}`,
+      expected: '[NAME=]FILE[:SCALE], as only `serve` has several models',
+      todo: 'Leave @MODEL out.',
+    });
   const template =
     chatTemplateFile === undefined ? chatTemplate : await readTextFile(chatTemplateFile, 'a Jinja template');
   return {

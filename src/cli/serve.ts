@@ -8,6 +8,7 @@ import { type MeasuredModel, measureModel, modelVersion } from '../platform/node
 import { machineBytes } from '../platform/node/memory.js';
 import { localModels } from '../platform/node/models.js';
 import { adapterName } from '../runtime/adapters.js';
+import type { LoraOption } from '../runtime/types.js';
 import { parseKeyFile, parseKeyList } from '../server/gate/key-file.js';
 import type { ApiKey } from '../server/gate/keys.js';
 import type { LogLevel } from '../server/log.js';
@@ -22,6 +23,7 @@ import {
   addSamplingOptions,
   type EngineFlags,
   generateOptions,
+  type LoraFlag,
   list,
   loadOptions,
   parseCount,
@@ -44,6 +46,7 @@ interface ServeFlags extends Omit<EngineFlags, 'model'>, SamplingFlags {
   readonly model?: readonly string[];
   readonly alias?: readonly string[];
   readonly pair?: readonly string[];
+  readonly names?: string;
   readonly maxLoaded: number;
   readonly modelMemory?: number;
   readonly keepAlive?: string;
@@ -90,6 +93,7 @@ export function registerServe(program: Command): void {
       'a quick model beside a thorough one behind one name; verify: the quick one drafts for it',
       list,
     )
+    .option('--names <file>', 'keep the models that clients create and copy there, for the next start')
     .addOption(number('--max-loaded <n>', 'models in memory at once', parseCount, 3))
     .option(
       '--model-memory <GiB>',
@@ -146,24 +150,23 @@ async function serve(flags: ServeFlags): Promise<void> {
   const tls = await tlsOf(flags);
   const keys = await keysOf(flags);
   const options: LoadOptions = {
-    ...(await loadOptions(flags)),
+    ...(await loadOptions({ ...flags, lora: [] })),
     defaults: generateOptions(flags),
     ...(flags.maxRunning !== undefined && { maxRunning: flags.maxRunning }),
     kvTokens: flags.kvTokens ?? Math.max(DEFAULT_KV_TOKENS, flags.context ?? 0),
   };
-  // Adapters are those of the first model.
-  const [given, ...others] = paths.map((path, i) =>
-    fileModel(path, nameOf(path), i === 0 ? options : { ...options, lora: [] }),
-  );
-  const [id = given!.id, ...names] = flags.modelName ?? [];
-  const adapters = options.loraMerge ? [] : (options.lora ?? []).map(adapterName);
-  const first = {
-    ...given!,
-    id,
-    aliases: names,
-    takesAnyName: flags.anyModelName === true,
-    adapters,
-  };
+  const ids = paths.map(nameOf);
+  const [id = ids[0]!, ...names] = flags.modelName ?? [];
+  const adapters = adaptersOf(flags.lora ?? [], [
+    [ids[0]!, ...(flags.modelName ?? [])],
+    ...ids.slice(1).map((one) => [one]),
+  ]);
+  const [given, ...others] = paths.map((path, i) => {
+    const lora = adapters[i]!;
+    const own = { ...options, ...(lora.length > 0 && { lora }) };
+    return { ...fileModel(path, ids[i]!, own), adapters: options.loraMerge ? [] : lora.map(adapterName) };
+  });
+  const first = { ...given!, id, aliases: names, takesAnyName: flags.anyModelName === true };
   const keepAliveMs = keepAlive(flags.keepAlive ?? (others.length === 0 ? '-1' : '5m'));
   // Loaded when it is wanted: the other commands start without a web server's packages.
   const { startServer } = await import('../server/serve.js');
@@ -173,6 +176,7 @@ async function serve(flags: ServeFlags): Promise<void> {
     models: others,
     aliases: aliasesOf(flags.alias ?? []),
     pairs: (flags.pair ?? []).map(pairOf),
+    ...(flags.names !== undefined && { names: flags.names }),
     pool: {
       maxLoaded: flags.maxLoaded,
       memoryBytes: flags.modelMemory === undefined ? 0.8 * machineBytes() : flags.modelMemory * GiB,
@@ -228,6 +232,23 @@ function fileModel(path: string, id: string, options: LoadOptions): ModelOptions
     memory: async () => (await measured()).bytes,
     load: (onProgress, signal) => load(path, { ...options, onProgress, signal }),
   };
+}
+
+/** The adapters of each model, of the first one where none is named. Throws OptionError on one of a model that is not served. */
+function adaptersOf(given: readonly LoraFlag[], models: readonly (readonly string[])[]): LoraOption[][] {
+  const found = models.map((): LoraOption[] => []);
+  for (const { model, ...adapter } of given) {
+    const at = model === undefined ? 0 : models.findIndex((names) => names.includes(model));
+    if (at >= 0) found[at]!.push(adapter);
+    else
+      throw new OptionError({
+        what: '--lora',
+        given: `an adapter of ${JSON.stringify(model)}, which is not served`,
+        expected: `the name of a model that is: ${models.flat().join(', ')}`,
+        todo: 'Write NAME@MODEL=FILE, or leave @MODEL out for the first one.',
+      });
+  }
+  return found;
 }
 
 function keepAlive(text: string): number {

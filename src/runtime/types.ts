@@ -152,7 +152,16 @@ export type Grammar =
   | { readonly type: 'json' }
   | { readonly type: 'jsonSchema'; readonly schema: string }
   | { readonly type: 'regex'; readonly pattern: string }
-  | { readonly type: 'ebnf'; readonly text: string };
+  | { readonly type: 'ebnf'; readonly text: string }
+  /** Values with a text before and behind each, one of several. */
+  | { readonly type: 'framed'; readonly ways: readonly FramedValue[] };
+
+/** A value of a JSON schema between two texts. */
+export interface FramedValue {
+  readonly before: string;
+  readonly schema: string;
+  readonly after: string;
+}
 
 /** Natural logarithms of probabilities before temperature and the other options. */
 export interface TokenLogprobs {

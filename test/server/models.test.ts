@@ -170,17 +170,6 @@ describe('a model', () => {
     expect(record.events.at(-1)).toBe('load a');
   });
 
-  it('that is loaded for a request answers within its load time and a tenth', async () => {
-    const loadMs = 2000;
-    const load = () =>
-      new Promise<NullEngine>((resolve) => setTimeout(() => resolve(new NullEngine()), loadMs));
-    const { client } = await serve([new Record().model('a'), { id: 'b', load }]);
-    await ask(client, 'a');
-    const startMs = performance.now();
-    await ask(client, 'b');
-    expect(performance.now() - startMs).toBeLessThan(1.1 * loadMs);
-  });
-
   it('that does not fit is refused in words, and nothing else goes for it', async () => {
     const record = new Record();
     const { client } = await serve(

@@ -6,6 +6,7 @@ import type { AdapterChoices } from '../adapters.js';
 import { failureOf, unpackError } from '../failure.js';
 import { STAT } from '../feed.js';
 import { type CompiledGrammar, CompiledGrammars, type CompileElsewhere } from '../grammar/compiled.js';
+import { vocabularyOf } from '../grammar/grammar.js';
 import type { JobOutcome } from '../leader/leader.js';
 import { readLogprobs } from '../leader/logprobs.js';
 import type { Job, JobResult } from '../leader/sequence.js';
@@ -387,9 +388,8 @@ export class WaferEngine implements Engine {
   private sendVocabulary(): void {
     if (this.knowsVocabulary) return;
     this.knowsVocabulary = true;
-    const { vocabSize, eosIds } = this.tokenizer;
-    const bytes = Array.from({ length: vocabSize }, (_, id) => this.tokenizer.bytesOf(id));
-    this.calls.tell(this.parts.crew.leader.setVocabulary(bytes, [...eosIds]));
+    const bytes = vocabularyOf(this.tokenizer);
+    this.calls.tell(this.parts.crew.leader.setVocabulary(bytes, [...this.tokenizer.eosIds]));
   }
 
   private jobOf(

@@ -16,7 +16,14 @@ export type Rules = ReadonlyMap<string, Expr>;
 
 export const rootRule = 'root';
 
-const lastCodePoint = 0x10ffff;
+/** The one behind it is no character, and stands in front of the names of control tokens here. */
+const lastCodePoint = 0x10fffe;
+const controlLead = '\u{10ffff}';
+
+/** How a grammar spells a control token, which has no text; nothing that is not meant to be one is spelled so. */
+export function controlText(name: string): string {
+  return controlLead + name;
+}
 
 export const empty: Expr = { kind: 'seq', parts: [] };
 /** The language without any text. */
@@ -48,6 +55,23 @@ export function optional(of: Expr): Expr {
 
 export function rule(name: string): Expr {
   return { kind: 'rule', name };
+}
+
+/** The same with other names of the rules that it calls. */
+export function renamed(expr: Expr, nameOf: (name: string) => string): Expr {
+  switch (expr.kind) {
+    case 'text':
+    case 'chars':
+      return expr;
+    case 'rule':
+      return rule(nameOf(expr.name));
+    case 'seq':
+      return seq(...expr.parts.map((part) => renamed(part, nameOf)));
+    case 'alt':
+      return alt(...expr.options.map((option) => renamed(option, nameOf)));
+    case 'repeat':
+      return repeat(renamed(expr.of, nameOf), expr.least, expr.most);
+  }
 }
 
 /** Code points from pairs in any order. */

@@ -8,10 +8,11 @@
  */
 
 import type { Budget } from '../../core/budget.js';
-import type { Grammar } from '../types.js';
+import { knownMarks } from '../../formats/answer/reader.js';
+import type { FramedValue, Grammar, Tokenizer } from '../types.js';
 import { type Automaton, compileAutomaton } from './automaton.js';
 import { parseEbnf } from './ebnf.js';
-import type { Rules } from './expr.js';
+import { alt, controlText, type Expr, type Rules, renamed, rootRule, rule, seq, text } from './expr.js';
 import { jsonRules } from './json.js';
 import { compileBudget, grammarError, mostGrammarLength } from './limits.js';
 import { type Configuration, Pushdown } from './pushdown.js';
@@ -50,6 +51,7 @@ export interface GrammarCompiler {
 /** What is kept of grammars used lately, in stacks; the least recently used one goes. */
 const mostWeight = 4_000_000;
 const mostGrammars = 32;
+const utf8 = new TextEncoder();
 
 /** `vocabulary` has the bytes of each token, none for control tokens. */
 export function createGrammarCompiler(
@@ -106,9 +108,11 @@ function textOf(grammar: Grammar): string {
       return grammar.pattern;
     case 'ebnf':
       return grammar.text;
+    case 'framed':
+      return grammar.ways.map(({ before, schema, after }) => before + schema + after).join('');
     default:
       grammar satisfies never;
-      throw grammarError('an unknown type', 'json, jsonSchema, regex or ebnf', 'Set its type.');
+      throw grammarError('an unknown type', 'json, jsonSchema, regex, ebnf or framed', 'Set its type.');
   }
 }
 
@@ -122,7 +126,44 @@ function parseGrammar(grammar: Grammar, budget: Budget): Rules {
       return parseRegex(grammar.pattern, budget);
     case 'ebnf':
       return parseEbnf(grammar.text, budget);
+    case 'framed':
+      return framedRules(grammar.ways, budget);
   }
+}
+
+/** One of several values between texts; rules of the schemas are told apart by their number in front. */
+function framedRules(ways: readonly FramedValue[], budget: Budget): Rules {
+  const rules = new Map<string, Expr>(jsonRules);
+  const options = ways.map(({ before, schema, after }, i) => {
+    const nameOf = (name: string): string =>
+      jsonRules.has(name) && name !== rootRule ? name : `${i} ${name}`;
+    for (const [name, expr] of schemaRules(schema, budget)) rules.set(nameOf(name), renamed(expr, nameOf));
+    return seq(marked(before), rule(nameOf(rootRule)), marked(after));
+  });
+  return rules.set(rootRule, alt(...options));
+}
+
+/** A text whose marks may be control tokens, as most vocabularies have them. */
+function marked(whole: string): Expr {
+  const mark = [...knownMarks]
+    .filter((one) => whole.includes(one))
+    .sort((a, b) => whole.indexOf(a) - whole.indexOf(b) || b.length - a.length)[0];
+  if (mark === undefined) return text(whole);
+  const at = whole.indexOf(mark);
+  return seq(
+    text(whole.slice(0, at)),
+    alt(text(mark), text(controlText(mark))),
+    marked(whole.slice(at + mark.length)),
+  );
+}
+
+/** What a grammar knows of a vocabulary: the bytes of its tokens, and the names of the control tokens that are marks. */
+export function vocabularyOf(tokenizer: Pick<Tokenizer, 'vocabSize' | 'bytesOf' | 'textOf'>): Uint8Array[] {
+  return Array.from({ length: tokenizer.vocabSize }, (_, id) => {
+    const bytes = tokenizer.bytesOf(id);
+    const name = bytes.length === 0 ? tokenizer.textOf(id) : '';
+    return knownMarks.has(name) ? utf8.encode(controlText(name)) : bytes;
+  });
 }
 
 class Matcher implements GrammarMatcher {

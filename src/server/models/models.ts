@@ -6,6 +6,7 @@ import { badRequest, modelNotFound } from '../errors.js';
 import type { Holding, Memory } from '../gate/memory.js';
 import { sizeOf } from '../gate/weight.js';
 import type { Log } from '../log.js';
+import { type MadeName, NamesFile } from './names-file.js';
 import { chosen, type Pair, type PairMode, type PairOptions, pairModes } from './pair.js';
 import { ModelPool, type PoolLimits } from './pool.js';
 import type { Preset } from './preset.js';
@@ -64,6 +65,8 @@ export interface NameOptions {
   /** Further names of models and pairs; `*` stands for all names that no model has. */
   readonly aliases?: Readonly<Record<string, string>>;
   readonly pairs?: readonly PairOptions[];
+  /** Path of a file that keeps the names that clients make; by default they go with the server. */
+  readonly names?: string;
 }
 
 export class Models {
@@ -73,10 +76,13 @@ export class Models {
   private readonly log: Log;
   private readonly byName = new Map<string, Entry>();
   private readonly fallback: Entry | null;
+  private readonly kept: NamesFile | null;
+  /** Made names of models that are not served this time; they stay in the file. */
+  private readonly absent: MadeName[] = [];
 
   constructor(
     options: readonly ModelOptions[],
-    { aliases = {}, pairs = [] }: NameOptions,
+    { aliases = {}, pairs = [], names }: NameOptions,
     limits: PoolLimits,
     log: Log,
   ) {
@@ -98,6 +104,8 @@ export class Models {
     }
     for (const [name, target] of Object.entries(aliases))
       if (name !== '*') this.alias(name, this.known(target));
+    this.kept = names === undefined ? null : new NamesFile(names);
+    for (const made of this.kept?.read() ?? []) this.remake(made);
     const all: string | undefined = aliases['*'];
     this.fallback =
       all === undefined
@@ -179,6 +187,7 @@ export class Models {
     const holding = memory.hold(owner, bytes);
     this.byName.get(name)?.holding?.release();
     this.byName.set(name, { served, preset, adapter: null, pair: null, owner, holding });
+    this.keep();
   }
 
   /** Takes a name back. Throws an ApiError where there is none, or where it is not the owner's. */
@@ -188,6 +197,29 @@ export class Models {
     this.requireMade(known ?? name, owner);
     this.byName.get(known ?? name)?.holding?.release();
     this.byName.delete(known ?? name);
+    this.keep();
+  }
+
+  private keep(): void {
+    const made = [...this.byName]
+      .filter(([, { owner }]) => owner !== null)
+      .map(([name, { served, preset, owner }]) => ({ name, model: served.options.id, preset, owner: owner! }));
+    this.kept?.write([...made, ...this.absent]);
+  }
+
+  /** A name of the file, where its model is served and nothing else has the name. */
+  private remake(made: MadeName): void {
+    const { name, model, preset, owner } = made;
+    const served = this.byName.get(model)?.served;
+    if (served !== undefined && !this.byName.has(name)) {
+      this.byName.set(name, { served, preset, adapter: null, pair: null, owner, holding: null });
+      return;
+    }
+    this.absent.push(made);
+    this.log.warn(
+      { name, model },
+      'a name of the file is left out: its model is not served, or has it itself',
+    );
   }
 
   private requireMade(name: string, owner: string): void {

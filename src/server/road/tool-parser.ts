@@ -5,8 +5,9 @@ import type { AnswerEvent, AnswerReader } from '../../formats/answer/types.js';
 import { plain, sliced, type Text } from '../../formats/jinja/text.js';
 import type { GenerateOptions, Tokenizer, TokenLogprobs } from '../../runtime/types.js';
 import { newId } from '../responses/ids.js';
+import { callFrame } from './call-frame.js';
 import type { CompletionEvent, CompletionPrompt, Reasoning, Tool } from './completion.js';
-import { callableTools, mustCall, templateOf, toolGrammar } from './tools.js';
+import { type CallFrame, callableTools, mustCall, plainFrame, templateOf, toolGrammar } from './tools.js';
 
 type TextEvent = Extract<CompletionEvent, { readonly type: 'text' }>;
 export type ParsedEvent = Extract<
@@ -35,6 +36,7 @@ export function callingOf(
   const tools = callableTools(prompt);
   if (tools.length === 0 && tokenizer.chatTemplate === null) return null;
   const isForced = tools.length > 0 && mustCall(prompt);
+  const frame = isForced ? (callFrame(tokenizer, prompt) ?? plainFrame) : null;
   const end = promptText === null ? '' : sliced(promptText, plain(promptText).length - promptEndLength);
   return {
     parser: new ToolParser({
@@ -43,11 +45,11 @@ export function callingOf(
       promptEnd: ownEnd(end),
       tools,
       parallel: prompt.parallelToolCalls ?? true,
-      isForced,
+      forced: frame,
       reasoning: prompt.reasoning ?? reasoning,
       tokenizer,
     }),
-    options: isForced ? { grammar: toolGrammar(tools) } : {},
+    options: frame === null ? {} : { grammar: toolGrammar(tools, frame) },
   };
 }
 
@@ -64,8 +66,8 @@ export interface ToolParserOptions {
   readonly tools: readonly Tool[];
   /** False passes on the first call and nothing after it. */
   readonly parallel: boolean;
-  /** A call that the limit cuts is still one. */
-  readonly isForced?: boolean;
+  /** How a call that has to be is written: one that the limit cuts is still a call. */
+  readonly forced?: CallFrame | null;
   readonly reasoning?: Reasoning;
   /** Knows the texts of control tokens, which have none in an answer. */
   readonly tokenizer?: Pick<Tokenizer, 'bytesOf' | 'textOf' | 'decode'>;
@@ -85,9 +87,10 @@ export class ToolParser {
   constructor(options: ToolParserOptions) {
     this.options = options;
     this.newId = options.newId ?? (() => newId('call'));
-    // A call that must be is JSON from its first letter on, whatever the prompt opened.
-    const { promptEnd, isForced, ...rest } = options;
-    this.reader = answerReader({ ...rest, ...(promptEnd !== undefined && !isForced && { promptEnd }) });
+    // A call in no form of the model's is JSON from its first letter on, whatever the prompt opened.
+    const { promptEnd, forced, ...rest } = options;
+    const isPlain = forced === plainFrame;
+    this.reader = answerReader({ ...rest, ...(promptEnd !== undefined && !isPlain && { promptEnd }) });
   }
 
   /** Calls passed on so far. */
@@ -104,15 +107,16 @@ export class ToolParser {
     this.ids.push(...ids);
     if (logprobs) this.logprobs.push(...logprobs);
     const written = this.withMarks(text, ids);
-    if (this.options.isForced) this.all += written;
+    if (this.options.forced) this.all += written;
     return this.eventsOf(this.reader.push(written));
   }
 
   /** What is left when the answer is over. */
   end(): ParsedEvent[] {
     const rest = this.reader.end();
-    const cut = this.options.isForced && this.count === 0 && !rest.some(({ type }) => type === 'callStart');
-    const events = cut ? this.cutCall() : this.eventsOf(rest);
+    const { forced } = this.options;
+    const isCut = forced && this.count === 0 && !rest.some(({ type }) => type === 'callStart');
+    const events = isCut ? this.cutCall(forced) : this.eventsOf(rest);
     const { ids, logprobs } = this;
     if (ids.length > 0 && this.count === 0) {
       events.push({ type: 'text', text: '', ids, ...(logprobs.length > 0 && { logprobs }) });
@@ -154,12 +158,15 @@ export class ToolParser {
   }
 
   /** A call that had to be one, as far as it got. */
-  private cutCall(): ParsedEvent[] {
+  private cutCall({ before }: CallFrame): ParsedEvent[] {
     const match = /"name"\s*:\s*"([^"]+)"(?:\s*,\s*"arguments"\s*:\s*([\s\S]*))?/.exec(this.all);
-    if (match === null) return [];
+    const tool = this.options.tools.find(({ name }) => this.all.startsWith(before(name)));
+    const [name, text] =
+      tool === undefined ? [match?.[1], match?.[2]] : [tool.name, this.all.slice(before(tool.name).length)];
+    if (name === undefined) return [];
     return this.eventsOf([
-      { type: 'callStart', name: match[1]! },
-      { type: 'callArguments', text: match[2] ?? '' },
+      { type: 'callStart', name },
+      { type: 'callArguments', text: text ?? '' },
     ]);
   }
 

@@ -164,30 +164,26 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The language of one call, for answers that must be one: JSON that every model's form is read from. */
-export function toolGrammar(tools: readonly Tool[]): Grammar {
-  const schemas = tools.map((tool, i) => ({
-    type: 'object',
-    properties: {
-      name: { const: tool.name },
-      arguments: moved(argumentsSchema(tool), `#/anyOf/${i}/properties/arguments`),
-    },
-    required: ['name', 'arguments'],
-    additionalProperties: false,
-  }));
-  return { type: 'jsonSchema', schema: JSON.stringify({ anyOf: schemas }) };
+/** How a model's own template writes a call around its arguments. */
+export interface CallFrame {
+  before(name: string): string;
+  readonly after: string;
 }
 
-/** A schema whose references still lead to its own parts once it lies at `place` of another one. */
-function moved(schema: unknown, place: string): unknown {
-  if (Array.isArray(schema)) return schema.map((part) => moved(part, place));
-  if (typeof schema !== 'object' || schema === null) return schema;
-  return Object.fromEntries(
-    Object.entries(schema).map(([key, value]: [string, unknown]) => [
-      key,
-      key === '$ref' && typeof value === 'string' && value.startsWith('#')
-        ? `${place}${value.slice(1)}`
-        : moved(value, place),
-    ]),
-  );
+/** Of models whose form is not known; every form is read from it. */
+export const plainFrame: CallFrame = {
+  before: (name) => `{"name": ${JSON.stringify(name)}, "arguments": `,
+  after: '}',
+};
+
+/** The language of one call, for answers that must be one. */
+export function toolGrammar(tools: readonly Tool[], { before, after }: CallFrame = plainFrame): Grammar {
+  return {
+    type: 'framed',
+    ways: tools.map((tool) => ({
+      before: before(tool.name),
+      schema: JSON.stringify(argumentsSchema(tool)),
+      after,
+    })),
+  };
 }
