@@ -13,7 +13,7 @@ import { callFrame } from '#src/server/road/call-frame.js';
 import { promptText } from '#src/server/road/prompt.js';
 import { callingOf, type ParsedEvent } from '#src/server/road/tool-parser.js';
 import { plainFrame, toolGrammar } from '#src/server/road/tools.js';
-import { drawn } from '../helpers/grammar.js';
+import { accepts, drawn } from '../helpers/grammar.js';
 
 const ENDS = ['<|im_end|>', '</s>', '<|eot_id|>', '<|end|>', '<|call|>', '<｜end▁of▁sentence｜>'];
 
@@ -120,7 +120,7 @@ function expectReadBack(tokenizer: Tokenizer) {
   const grammar = toolGrammar(tools, frame);
   for (let seed = 1; seed <= 6; seed++) {
     // A control token for a mark, whose text is the mark.
-    const text = drawn(grammar, seed).replaceAll('\u{10ffff}', '');
+    const text = drawn(grammar, seed).replaceAll('\ufffd', '');
     const { name } = tools.find((tool) => text.startsWith(frame.before(tool.name)))!;
     const start = frame.before(name).length;
     const written = text.slice(start, text.length - frame.after.length);
@@ -165,6 +165,13 @@ it('is JSON where a template writes arguments in another way, or knows no functi
 });
 
 it('takes control tokens for its marks, and no text for one of them', () => {
+  // One that ends in the half of a pair that leads control tokens' names is a character like all.
+  expect(
+    accepts(
+      { type: 'framed', ways: [{ before: '\u{1f3ff}', schema: '{"const":1}', after: '' }] },
+      '\u{1f3ff}1',
+    ),
+  ).toBe(true);
   const names = ['[TOOL_CALLS]', '[ARGS]', '</s>'];
   const controls = {
     vocabSize: 256 + names.length,
@@ -177,6 +184,7 @@ it('takes control tokens for its marks, and no text for one of them', () => {
   const isAllowed = (id: number) => ((matcher.mask()[id >>> 5]! >>> (id & 31)) & 1) === 1;
   const write = (text: string) => [...Buffer.from(text)].every((byte) => matcher.accept(byte));
   expect([isAllowed(256), isAllowed(257), isAllowed('['.charCodeAt(0))]).toEqual([true, false, true]);
+  expect(isAllowed(0xff)).toBe(false);
   expect(matcher.accept(256)).toBe(true);
   expect(write('get_weather')).toBe(true);
   expect([isAllowed(256), isAllowed(257)]).toEqual([false, true]);

@@ -3,7 +3,7 @@
  * go on in; what cannot lead to the end of a text is left out, so every prefix the automaton takes can be completed.
  */
 import type { Budget } from '../../core/budget.js';
-import { type CodePoints, type Expr, pairsOf, type Rules, rootRule } from './expr.js';
+import { bytesOf, type CodePoints, type Expr, pairsOf, type Rules, rootRule } from './expr.js';
 import { grammarError, mostEdges, mostStates } from './limits.js';
 
 /** A set with more byte sequences than this becomes a rule of its own instead of being copied. */
@@ -118,7 +118,7 @@ class Builder {
     switch (expr.kind) {
       case 'text': {
         let at = from;
-        for (const byte of utf8.encode(expr.text)) at = this.byteEdge(at, byte, byte);
+        for (const byte of bytesOf(expr.text)) at = this.byteEdge(at, byte, byte);
         return at;
       }
       case 'chars':
@@ -142,7 +142,7 @@ class Builder {
       let at = from;
       if (option.kind !== 'text') at = this.add(option, from);
       else {
-        for (const byte of utf8.encode(option.text)) {
+        for (const byte of bytesOf(option.text)) {
           const key = at * 256 + byte;
           const known = tree.get(key);
           at = known ?? this.byteEdge(at, byte, byte);

@@ -16,13 +16,26 @@ export type Rules = ReadonlyMap<string, Expr>;
 
 export const rootRule = 'root';
 
-/** The one behind it is no character, and stands in front of the names of control tokens here. */
-const lastCodePoint = 0x10fffe;
-const controlLead = '\u{10ffff}';
+const lastCodePoint = 0x10ffff;
+
+/** Stands in front of the names of control tokens: half a pair, and in bytes one that UTF-8 never has. */
+const controlLead = '\udfff';
+export const controlByte = 0xff;
+const utf8 = new TextEncoder();
 
 /** How a grammar spells a control token, which has no text; nothing that is not meant to be one is spelled so. */
 export function controlText(name: string): string {
   return controlLead + name;
+}
+
+/** The bytes that a text is matched by. */
+export function bytesOf(text: string): Uint8Array {
+  const [first = '', ...others] = text.split(/\udfff/u);
+  if (others.length === 0) return utf8.encode(first);
+  return Uint8Array.from([
+    ...utf8.encode(first),
+    ...others.flatMap((part) => [controlByte, ...utf8.encode(part)]),
+  ]);
 }
 
 export const empty: Expr = { kind: 'seq', parts: [] };

@@ -12,7 +12,19 @@ import { knownMarks } from '../../formats/answer/reader.js';
 import type { FramedValue, Grammar, Tokenizer } from '../types.js';
 import { type Automaton, compileAutomaton } from './automaton.js';
 import { parseEbnf } from './ebnf.js';
-import { alt, controlText, type Expr, type Rules, renamed, rootRule, rule, seq, text } from './expr.js';
+import {
+  alt,
+  bytesOf,
+  controlByte,
+  controlText,
+  type Expr,
+  type Rules,
+  renamed,
+  rootRule,
+  rule,
+  seq,
+  text,
+} from './expr.js';
 import { jsonRules } from './json.js';
 import { compileBudget, grammarError, mostGrammarLength } from './limits.js';
 import { type Configuration, Pushdown } from './pushdown.js';
@@ -51,7 +63,7 @@ export interface GrammarCompiler {
 /** What is kept of grammars used lately, in stacks; the least recently used one goes. */
 const mostWeight = 4_000_000;
 const mostGrammars = 32;
-const utf8 = new TextEncoder();
+const nothingAtAll = new Uint8Array(0);
 
 /** `vocabulary` has the bytes of each token, none for control tokens. */
 export function createGrammarCompiler(
@@ -162,7 +174,9 @@ export function vocabularyOf(tokenizer: Pick<Tokenizer, 'vocabSize' | 'bytesOf' 
   return Array.from({ length: tokenizer.vocabSize }, (_, id) => {
     const bytes = tokenizer.bytesOf(id);
     const name = bytes.length === 0 ? tokenizer.textOf(id) : '';
-    return knownMarks.has(name) ? utf8.encode(controlText(name)) : bytes;
+    if (knownMarks.has(name)) return bytesOf(controlText(name));
+    // What is in no text must not stand for what leads a control token's name.
+    return bytes[0] === controlByte ? nothingAtAll : bytes;
   });
 }
 
