@@ -28,7 +28,14 @@ const commands: readonly (readonly [names: readonly string[], load: () => Promis
     [['models', 'list', 'pull', 'cp', 'rm'], async () => (await import('./models.js')).registerModels],
     [['show', 'inspect'], async () => (await import('./show.js')).registerShow],
     [['ps', 'stop'], async () => (await import('./ps.js')).registerPs],
-    [['fabric'], async () => (await import('./fabric.js')).registerFabric],
+    [
+      ['fabric'],
+      async () => {
+        const { registerFabric } = await import('./fabric.js');
+        const { registerFabricModel } = await import('./fabric-model.js');
+        return (to) => registerFabricModel(registerFabric(to));
+      },
+    ],
     [['doctor'], async () => (await import('./doctor.js')).registerDoctor],
     [['bench'], async () => (await import('./bench.js')).registerBench],
     [['eval'], async () => (await import('./eval.js')).registerEval],
