@@ -7,7 +7,8 @@ import { Notice } from '../ui/notice.js';
 import { Slider } from '../ui/slider.js';
 import { DEMAND } from './fleet-run.js';
 import { range, useKnob } from './knob.js';
-import { Bars, Question } from './parts.js';
+import { Bars } from './parts.js';
+import { Question } from './question.js';
 import type { FleetApi } from './worker.js';
 
 const STEPS = range(1, 10);
@@ -74,6 +75,25 @@ export function FleetLesson() {
       <Question
         id="fleet"
         isRight={!isStale && meets(now) && fewer !== undefined && !meets(fewer)}
+        wrong={
+          isStale || now === undefined
+            ? null
+            : !meets(now)
+              ? `With ${plural(wafers.value, 'wafer')} the slowest of a hundred waits ${figure(tier?.ttftMs.p99 ?? 0)} ms: too long.`
+              : fewer === undefined || meets(fewer)
+                ? 'Enough, but not the fewest.'
+                : null
+        }
+        guess={{
+          ask: 'how many wafers does it take?',
+          unit: 'wafers',
+          truth: !isStale && meets(now) && !meets(fewer) ? wafers.value : null,
+        }}
+        hints={[
+          'Look at the slowest of a hundred, not at the middle one.',
+          'Go down by one wafer until the limit is missed.',
+        ]}
+        onReveal={() => wafers.set(2)}
         answer={
           <>
             With one wafer less, one request in a hundred waits too long; with one more you pay for speed that

@@ -5,7 +5,8 @@ import { Slider } from '../ui/slider.js';
 import { Player } from '../wafer/play/player.js';
 import type { RunRequest } from '../wafer/record/request.js';
 import { useKnob } from './knob.js';
-import { Bars, Problems, playableOf, Question, useRuns, Watch } from './parts.js';
+import { Bars, Problems, playableOf, useRuns, Watch } from './parts.js';
+import { Question } from './question.js';
 
 const STEPS = [1, 2, 4, 8, 16, 32];
 const SIDE = 32;
@@ -59,6 +60,30 @@ export function GemvLesson() {
       <Question
         id="gemv"
         isRight={all !== null && tried.size >= 3 && pes.value === fastest}
+        wrong={
+          all === null
+            ? null
+            : tried.size < 3
+              ? `So far ${plural(tried.size, 'size')} of three: try others as well.`
+              : pes.value === fastest
+                ? null
+                : tried.has(fastest ?? 0)
+                  ? 'One that you have tried is faster.'
+                  : 'Of those that you have not tried, one is faster.'
+        }
+        guess={{
+          ask: 'how many PEs on each side are fastest for 32 × 32 numbers?',
+          unit: 'PEs',
+          truth: fastest ?? null,
+        }}
+        hints={[
+          'With twice as many PEs on a side, a tile has a quarter of the numbers, and a sum has twice as far to go.',
+          'At 32 × 32 each PE multiplies a single number: all the rest is way.',
+        ]}
+        onReveal={() => {
+          pes.set(fastest ?? pes.value);
+          setTried(new Set(STEPS));
+        }}
         answer={
           <>
             {figure(fastest ?? 0)} × {figure(fastest ?? 0)}: with fewer PEs the arithmetic takes longer, with

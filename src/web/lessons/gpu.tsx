@@ -6,7 +6,8 @@ import { figure, plural } from '../ui/format.js';
 import { Notice } from '../ui/notice.js';
 import { doublings, Slider } from '../ui/slider.js';
 import { useKnob } from './knob.js';
-import { Bars, Question } from './parts.js';
+import { Bars } from './parts.js';
+import { Question } from './question.js';
 
 const STEPS = doublings(1, 2048);
 
@@ -72,6 +73,25 @@ export function GpuLesson() {
         isRight={
           !isStale && arithmetic > 0 && arithmetic >= memory && beforeSums.arithmetic < beforeSums.memory
         }
+        wrong={
+          isStale || arithmetic === 0
+            ? null
+            : arithmetic < memory
+              ? `Not yet: with ${plural(users.value, 'user')} reading memory takes ${figure(memory / arithmetic)} times as long as the arithmetic.`
+              : beforeSums.arithmetic >= beforeSums.memory
+                ? `Enough, but not the fewest: with ${plural(users.value / 2, 'user')} the arithmetic takes as long as well.`
+                : null
+        }
+        guess={{
+          ask: 'from how many users on is it the arithmetic that takes longer?',
+          unit: 'users',
+          truth: isStale ? null : users.value,
+        }}
+        hints={[
+          '1,000 TFLOP against 3.35 TB are 300 operations for each byte. A weight of two bytes takes two operations for each user.',
+          'That gives some 300 users, if weights were all there is to read. Each user’s keys and values are read as well, and only for that user.',
+        ]}
+        onReveal={() => users.set(1024)}
         answer={
           <>
             Only with so many users does the arithmetic take as long as the memory. Look what it costs each of
@@ -81,8 +101,7 @@ export function GpuLesson() {
         }
       >
         What is the fewest users of the slider with whom arithmetic takes at least as long as reading memory?
-        Guess first: 1,000 TFLOP against 3.35 TB are 300 operations a byte. Then move the slider, and see what
-        the guess has left out.
+        Move the slider to it.
       </Question>
     </>
   );

@@ -8,7 +8,7 @@ import { Slider } from '../ui/slider.js';
 import type { SramSegment } from '../wafer/draw/draw-pe.js';
 import { MemoryMap } from '../wafer/placed/memory-map.js';
 import { range, useKnob } from './knob.js';
-import { Question } from './parts.js';
+import { Question } from './question.js';
 
 const STEPS = range(1, 40);
 const CONTEXT = 8192;
@@ -82,6 +82,25 @@ export function KvLesson() {
       <Question
         id="kv"
         isRight={!isStale && now?.count === 1 && next !== undefined && next !== null && next.count > 1}
+        wrong={
+          isStale || now === null || now === undefined
+            ? null
+            : now.count > 1
+              ? `${plural(users.value, 'user')} take ${plural(now.count, 'wafer')}.`
+              : next?.count === 1
+                ? `${plural(users.value, 'user')} fit, and one more does as well.`
+                : null
+        }
+        guess={{
+          ask: 'how many such users fit on one wafer, beside 15 GiB of weights in 40 GiB of SRAM?',
+          unit: 'users',
+          truth: !isStale && now?.count === 1 && next?.count !== 1 ? users.value : null,
+        }}
+        hints={[
+          'What is free, divided by the cache of one user, is the most that could be.',
+          'But the cache of a layer has to lie with that layer: a region that is full is full, though others have room.',
+        ]}
+        onReveal={() => users.set(21)}
         answer={
           <>
             One more user needs a second wafer: no region of the first has room for the cache of another one

@@ -5,7 +5,8 @@ import { Slider } from '../ui/slider.js';
 import { Player } from '../wafer/play/player.js';
 import { allreducesOf } from './bands.js';
 import { useKnob } from './knob.js';
-import { Problems, playableOf, Question, useRuns, Watch } from './parts.js';
+import { Problems, playableOf, useRuns, Watch } from './parts.js';
+import { Question } from './question.js';
 
 const STEPS = [16, 32, 48, 64, 96, 128];
 
@@ -68,6 +69,29 @@ export function LayerLesson() {
       <Question
         id="layer"
         isRight={chosen !== null && chosen === most && bands.length === 10}
+        wrong={
+          bands.length < 10
+            ? null
+            : chosen === null
+              ? 'Choose one in the list first.'
+              : chosen === most
+                ? null
+                : `That one carries ${plural(bands[chosen]!.wavelets, 'wavelet')}. Another carries more.`
+        }
+        guess={{
+          ask: 'which of the ten carries the most, counted from the first?',
+          unit: '',
+          truth: bands.length === 10 ? most + 1 : null,
+        }}
+        hints={[
+          'A result as wide as the layer’s widest product has to be added up.',
+          'The feed-forward part is twice as wide as the rest.',
+        ]}
+        onReveal={() => {
+          setChosen(most);
+          player.pause();
+          player.seek(bands[most]?.startCycle ?? 0);
+        }}
         answer={
           <>
             The one after “gate and up”: the feed-forward part is the widest of the layer, and both of its

@@ -1,6 +1,5 @@
-/** What every lesson is made of: a question that is answered by doing, bars, and a program to watch. */
+/** What every lesson is made of beside its question: bars, and a program to watch. */
 import { type Signal, signal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { messageOf } from '../../core/errors.js';
 import { figure } from '../ui/format.js';
@@ -15,32 +14,6 @@ import { Timeline } from '../wafer/play/timeline.js';
 import { Transport } from '../wafer/play/transport.js';
 import { type Playable, play } from '../wafer/record/fabric.js';
 import type { RunRequest } from '../wafer/record/request.js';
-import { solve, solved } from './progress.js';
-
-/** A question; once `isRight` it is solved for good and says why. */
-export function Question({
-  id,
-  isRight,
-  children,
-  answer,
-}: {
-  id: string;
-  isRight: boolean;
-  children: ComponentChildren;
-  answer: ComponentChildren;
-}) {
-  useEffect(() => {
-    if (isRight) solve(id);
-  }, [id, isRight]);
-  const isSolved = solved.value.has(id);
-  return (
-    <section class="question" data-solved={isSolved} aria-label="Question">
-      <h2>{isSolved ? 'Solved' : 'Try it'}</h2>
-      <p>{children}</p>
-      <div role="status">{isSolved && <p class="answer">{answer}</p>}</div>
-    </section>
-  );
-}
 
 export interface Bar {
   readonly name: string;

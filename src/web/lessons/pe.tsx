@@ -6,7 +6,8 @@ import { MemoryMap } from '../wafer/placed/memory-map.js';
 import { Player } from '../wafer/play/player.js';
 import type { RunRequest } from '../wafer/record/request.js';
 import { range, useKnob } from './knob.js';
-import { Problems, playableOf, Question, useRuns, Watch } from './parts.js';
+import { Problems, playableOf, useRuns, Watch } from './parts.js';
+import { Question } from './question.js';
 
 const STEPS = range(8, 128);
 
@@ -54,6 +55,25 @@ export function PeLesson() {
       <Question
         id="pe"
         isRight={isLargest}
+        wrong={
+          isAnswered
+            ? isLargest
+              ? null
+              : `${side.value} × ${side.value} fits, and so does ${side.value + 1} × ${side.value + 1}: there is room left.`
+            : runs === null
+              ? null
+              : `${side.value} × ${side.value} does not fit: the sentence above says what it needs and what there is.`
+        }
+        guess={{
+          ask: 'how long is the side of the largest square matrix?',
+          unit: 'numbers',
+          truth: isLargest ? side.value : null,
+        }}
+        hints={[
+          '48 KiB less the program’s 4 KiB, at 4 bytes a number: how many numbers are those?',
+          'Beside n² numbers of the matrix lie n of the vector and n of the result.',
+        ]}
+        onReveal={() => side.set(105)}
         answer={
           <>
             A matrix of 105 × 105 numbers fills it. A large model has billions of weights: it needs hundreds

@@ -4,7 +4,8 @@ import { plural } from '../ui/format.js';
 import { doublings, Slider } from '../ui/slider.js';
 import { Player } from '../wafer/play/player.js';
 import { useKnob } from './knob.js';
-import { Bars, Problems, playableOf, Question, useRuns, Watch } from './parts.js';
+import { Bars, Problems, playableOf, useRuns, Watch } from './parts.js';
+import { Question } from './question.js';
 
 const STEPS = doublings(1, 256, true).filter(Number.isInteger);
 const PROGRAMS = ['reduce-chain', 'reduce-tree', 'reduce-two-phase'];
@@ -60,6 +61,22 @@ export function ReduceLesson() {
       <Question
         id="reduce"
         isRight={isAnswered && playables.length === PROGRAMS.length && twoPhase < Math.min(chain, tree)}
+        wrong={
+          !isAnswered || playables.length < PROGRAMS.length
+            ? null
+            : chain <= Math.min(tree, twoPhase)
+              ? 'Here the chain is fastest: such long vectors keep all of its links busy.'
+              : tree <= twoPhase
+                ? 'Here the tree is fastest: such short vectors want few stops.'
+                : null
+        }
+        guess={{
+          ask: 'at what length do two phases win?',
+          unit: 'numbers',
+          truth: isAnswered && twoPhase < Math.min(chain, tree) ? elements.value : null,
+        }}
+        hints={['Look at both ends of the slider: who wins there?', 'Somewhere from 32 to 96.']}
+        onReveal={() => elements.set(64)}
         answer={
           <>
             Short vectors want few stops: a tree. Long ones want links that are always busy: a chain. In

@@ -5,7 +5,8 @@ import { Slider } from '../ui/slider.js';
 import { Player } from '../wafer/play/player.js';
 import type { Playable } from '../wafer/record/fabric.js';
 import { range, useKnob } from './knob.js';
-import { Problems, playableOf, Question, useRuns, Watch } from './parts.js';
+import { Problems, playableOf, useRuns, Watch } from './parts.js';
+import { Question } from './question.js';
 
 const STEPS = range(2, 24);
 const ROWS = 4;
@@ -57,6 +58,28 @@ export function RoutingLesson() {
       <Question
         id="routing"
         isRight={isStill && wanted >= 0 && player.time.value > 0 && Math.floor(player.time.value) === wanted}
+        wrong={
+          wanted < 0
+            ? null
+            : !isStill
+              ? 'Stop the clock first.'
+              : player.time.value < wanted
+                ? `In cycle ${figure(Math.floor(player.time.value))} the first wavelet is still on its way.`
+                : `By cycle ${figure(Math.floor(player.time.value))} the corner has taken its first wavelet already.`
+        }
+        guess={{
+          ask: 'in which cycle does the lower right corner take its first wavelet?',
+          unit: '',
+          truth: wanted < 0 ? null : wanted,
+        }}
+        hints={[
+          `How many hops is it from corner to corner? There are ${columns.value} columns and ${ROWS} rows.`,
+          'One cycle for each hop, and the ramps at both ends.',
+        ]}
+        onReveal={() => {
+          player.pause();
+          player.seek(wanted);
+        }}
         answer={
           <>
             In cycle {figure(wanted)} of this run: one cycle per hop, {figure(columns.value - 1 + ROWS - 1)}{' '}
