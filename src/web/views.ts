@@ -11,12 +11,15 @@ const modules = import.meta.glob<{ default: ComponentType }>([
   './race/index.tsx',
   './wafer/index.tsx',
   './lessons/index.tsx',
+  './program/index.tsx',
   './plan/index.tsx',
   './console/index.tsx',
 ]);
 
-export const VIEWS: readonly View[] = ['Race', 'Wafer', 'Lessons', 'Plan', 'Console'].flatMap((title) => {
-  const name = title.toLowerCase();
-  const load = modules[`./${name}/index.tsx`];
-  return load === undefined ? [] : [{ name, title, load: async () => (await load()).default }];
-});
+export const VIEWS: readonly View[] = ['Race', 'Wafer', 'Lessons', 'Program', 'Plan', 'Console'].flatMap(
+  (title) => {
+    const name = title.toLowerCase();
+    const load = modules[`./${name}/index.tsx`];
+    return load === undefined ? [] : [{ name, title, load: async () => (await load()).default }];
+  },
+);
