@@ -212,7 +212,7 @@ export class Models {
     const { name, model, preset, owner } = made;
     const served = this.byName.get(model)?.served;
     if (served !== undefined && !this.byName.has(name)) {
-      this.byName.set(name, { served, preset, adapter: null, pair: null, owner, holding: null });
+      this.byName.set(name, { served, preset, adapter: null, pair: null, owner });
       return;
     }
     this.absent.push(made);
