@@ -163,18 +163,15 @@ function drawn(given: object, seed: number): string | null {
   return null;
 }
 
-const ajv = new Ajv({ strict: false });
-
 /** Null where the judge itself breaks: it calls `valueOf` and `toString` of what it compares, which may be names like others. */
 function judged(given: object, value: unknown): boolean | null {
+  // A new one for each: it keeps all that it compiles.
+  const ajv = new Ajv({ strict: false, meta: false, validateSchema: false });
   try {
     return ajv.compile(given)(value) as boolean;
   } catch (error) {
     if (error instanceof TypeError && error.message.endsWith('is not a function')) return null;
     throw error;
-  } finally {
-    // It keeps them all.
-    ajv.removeSchema(given);
   }
 }
 
