@@ -1,4 +1,7 @@
-/** Weighs and times fresh installs of the packed package and of the library alone: `npm run weigh`. Fails past the bounds. */
+/**
+ * Weighs and times fresh installs of the packed package and of the library alone: `npm run weigh`. Fails past the bounds.
+ * With `-- --clone` a fresh clone too, to its first completion: minutes, as it builds everything.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,9 +42,8 @@ try {
   );
   const doubles = files.filter(({ path }) => /\.map$|tsbuildinfo$/.test(path) || /web\/.*\.gguf$/.test(path));
   writeFileSync(join(home, 'package.json'), '{"private":true}');
-  const start = performance.now();
-  npm(['install', '--no-audit', '--no-fund', '--engine-strict', join(home, filename)], home);
-  const seconds = (performance.now() - start) / 1000;
+  const install = ['install', '--no-audit', '--no-fund', '--engine-strict', join(home, filename)];
+  const seconds = secondsOf(() => npm(install, home));
   const { packages } = JSON.parse(readFileSync(join(home, 'node_modules/.package-lock.json'), 'utf8'));
   const megabytes = bytesOf(join(home, 'node_modules')) / 1e6;
   const run = execFileSync(
@@ -60,6 +62,7 @@ try {
     lightMyRequest: packages['node_modules/light-my-request']?.version,
     completes: JSON.parse(run).ids.length === 8,
     library,
+    ...(process.argv.includes('--clone') && { clone: weighClone() }),
   };
   console.log(JSON.stringify(report, null, 2));
   const isLight =
@@ -71,6 +74,29 @@ try {
   if (!isLight || !isLibraryLight) process.exitCode = 1;
 } finally {
   rmSync(home, { recursive: true, force: true });
+}
+
+/** Of what is committed: the clone, `npm ci` with its build, and the first completion. */
+function weighClone() {
+  const place = join(home, 'clone');
+  const quietly = { cwd: place, stdio: ['ignore', 'ignore', 'inherit'] };
+  const clone = ['clone', '--quiet', '--depth', '1', `file://${resolve(import.meta.dirname, '..')}`, place];
+  const cloneSeconds = secondsOf(() => execFileSync('git', clone));
+  const installSeconds = secondsOf(() => npm(['ci', '--no-audit', '--no-fund'], place));
+  const startSeconds = secondsOf(() => execFileSync('npm', ['start'], quietly));
+  return {
+    cloneSeconds,
+    installSeconds,
+    startSeconds,
+    megabytes: bytesOf(place) / 1e6,
+    installedMegabytes: bytesOf(join(place, 'node_modules')) / 1e6,
+  };
+}
+
+function secondsOf(action) {
+  const start = performance.now();
+  action();
+  return (performance.now() - start) / 1000;
 }
 
 /** Of `.github/pack-library.mjs`, installed from its tarball and asked for a completion, a session and a mesh. */

@@ -1,6 +1,6 @@
 /** Runs code that a model wrote where it can do no harm: see `child.ts` for the walls. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from '../../core/errors.js';
@@ -95,6 +95,9 @@ export function processWalls(): string[] {
 /** Our own code and that of the libraries, wherever a package manager has put them. */
 function readable(): string[] {
   const root = join(dirname(script), '..', '..', '..', '..');
+  const beside: string[] = [];
+  for (let folder = root; folder !== dirname(folder); folder = dirname(folder))
+    beside.push(join(folder, 'node_modules'));
   const folders = packages.flatMap((name) => {
     const file = fileURLToPath(import.meta.resolve(name));
     return [file, realpathSync(file)].map((path) =>
@@ -105,7 +108,7 @@ function readable(): string[] {
     ...new Set([
       join(root, 'package.json'),
       join(root, 'dist', '*'),
-      ...folders.map((path) => join(path, '*')),
+      ...[...folders, ...beside.filter((path) => existsSync(path))].map((path) => join(path, '*')),
     ]),
   ];
 }

@@ -9,6 +9,7 @@ import type { Backend } from '../../baseline/device.js';
 import { baselineEntrant, type Entrant, runtimeEntrant } from '../../bench/entrants.js';
 import type { BenchMachine, BenchModel } from '../../bench/types.js';
 import { readGguf } from '../../formats/gguf.js';
+import type { TensorInfo } from '../../formats/gguf-file.js';
 import { readModel } from '../../formats/model-file.js';
 import { type RandomLlama, randomModel } from '../../formats/random-model.js';
 import type { WeightType } from '../../formats/tensor-types.js';
@@ -85,14 +86,13 @@ export async function describeModel(
     const file = await readGguf(source);
     const { model, tensors } = readModel(file);
     const { shape } = model;
-    const matrix = [...tensors.values()].find(({ dims }) => dims.length > 1);
     return {
       path,
       config: shape,
       model: {
         name,
         weights,
-        weightType: matrix?.type ?? 'F32',
+        weightType: mostly(tensors.values()),
         parameters: parameterCount(model.ops),
         layers: shape.numHiddenLayers,
         hiddenSize: shape.hiddenSize,
@@ -103,6 +103,14 @@ export async function describeModel(
   } finally {
     await source.close();
   }
+}
+
+/** The type of most of the weights: embedding and head of a mixture have others. */
+function mostly(tensors: Iterable<TensorInfo>): string {
+  const weights = new Map<string, number>();
+  for (const { type, dims, elements } of tensors)
+    if (dims.length > 1) weights.set(type, (weights.get(type) ?? 0) + elements);
+  return [...weights].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 'F32';
 }
 
 /** waferflow's runtime with room for every case. */
