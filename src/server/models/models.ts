@@ -203,7 +203,12 @@ export class Models {
   private keep(): void {
     const made = [...this.byName]
       .filter(([, { owner }]) => owner !== null)
-      .map(([name, { served, preset, owner }]) => ({ name, model: served.options.id, preset, owner: owner! }));
+      .map(([name, { served, preset, owner }]) => ({
+        name,
+        model: served.options.id,
+        preset,
+        owner: owner!,
+      }));
     this.kept?.write([...made, ...this.absent]);
   }
 
