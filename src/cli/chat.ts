@@ -17,7 +17,7 @@ import {
   MAX_ANSWER_TOKENS,
   type SamplingFlags,
 } from './options.js';
-import { dim, printable } from './output.js';
+import { dim, printable, say } from './output.js';
 import { obtain } from './pull.js';
 import { loadWithProgress } from './run.js';
 import { Turns } from './turns.js';
@@ -222,8 +222,8 @@ class Chat {
       for await (const event of this.conversation.send(turn, options)) {
         if (event.type === 'text') stdout.write(printable(event.text, stdout));
         else if (event.type === 'reasoning') stderr.write(dim(printable(event.text, stderr), stderr));
-        else if (event.type === 'call') tell(dim(`\n${event.call.name} ${event.call.arguments}`, stderr));
-        else if (event.type === 'result') tell(dim(excerpt(event.content), stderr));
+        else if (event.type === 'call') aside(`\n${event.call.name} ${event.call.arguments}`);
+        else if (event.type === 'result') aside(excerpt(event.content));
         else {
           const note = event.finishReason === 'stop' ? '' : `(${event.finishReason})`;
           // A note is none of the answer: it does not go into a file.
@@ -233,7 +233,7 @@ class Chat {
       }
     } catch (thrown) {
       if (!(thrown instanceof WaferflowError)) throw thrown;
-      console.error(`${messageOf(thrown)} /reset starts again.`);
+      say(`${messageOf(thrown)} /reset starts again.`);
     }
   }
 }
@@ -244,8 +244,13 @@ function excerpt(text: string): string {
   return line.length < text.length || line.length > 200 ? `${line.slice(0, 200)}...` : line;
 }
 
+/** Says what stands beside the answer. */
+function aside(text: string): void {
+  console.error(dim(printable(text, process.stderr), process.stderr));
+}
+
 /** Says something that is no answer; the conversation goes on. */
 function tell(text: string): false {
-  console.error(printable(text, process.stderr));
+  say(text);
   return false;
 }

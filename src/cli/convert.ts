@@ -8,6 +8,7 @@ import { quantisations, quantized, requireQuantisation } from '../formats/requan
 import { openModelSource } from '../platform/node/file-source.js';
 import { resolveModel } from '../platform/node/models.js';
 import { interruptible } from './interrupt.js';
+import { say } from './output.js';
 import { writeGgufFile } from './write-gguf.js';
 
 interface ConvertFlags {
@@ -58,7 +59,7 @@ async function convert(
     const file = await readGguf(source);
     // What disagrees with itself is not written.
     if (source.folder) readModel(file);
-    for (const warning of source.folder?.warnings ?? []) console.error(`waferflow: ${warning}`);
+    for (const warning of source.folder?.warnings ?? []) say(`waferflow: ${warning}`);
     const wanted = type ?? source.folder?.writtenAs ?? null;
     await writeGgufFile(wanted === null ? file : await quantized(file, wanted), out, json, signal);
   } finally {

@@ -2,6 +2,7 @@
 import { type Command, CommanderError } from 'commander';
 import { OptionError, WaferflowError } from '../core/errors.js';
 import { INTERRUPTED_EXIT_CODE, Interrupted } from './interrupt.js';
+import { say } from './output.js';
 
 /** Codes of the system that say what is wrong outside of this program, where no message of its own says it. */
 const system: Readonly<Record<string, string>> = {
@@ -18,7 +19,7 @@ export function reportFailure(thrown: unknown, command: Command | null, bugs?: s
   // Commander has printed its message already; help and version that were asked for are no failure.
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
   if (thrown instanceof WaferflowError) {
-    console.error(`waferflow: ${inFlags(thrown.message, command)}`);
+    say(`waferflow: ${inFlags(thrown.message, command)}`);
     return thrown instanceof OptionError ? 2 : 1;
   }
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
@@ -36,9 +37,7 @@ export function reportFailure(thrown: unknown, command: Command | null, bugs?: s
   }
   const message = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n', 1)[0];
   const where = bugs ? ` at ${bugs}` : '';
-  console.error(
-    `waferflow: internal error: ${message}. Run it again with WAFERFLOW_DEBUG=1 and report it${where}.`,
-  );
+  say(`waferflow: internal error: ${message}. Run it again with WAFERFLOW_DEBUG=1 and report it${where}.`);
   if (process.env.WAFERFLOW_DEBUG === '1' && thrown instanceof Error) console.error(thrown.stack);
   return 1;
 }

@@ -14,7 +14,7 @@ import {
   removeEmptyFolders,
   resolveModel,
 } from '../platform/node/models.js';
-import { formatNumber, formatTable, printJson } from './output.js';
+import { formatNumber, formatTable, printJson, say } from './output.js';
 import { registerPull } from './pull.js';
 
 /** A row of `waferflow list --json`; what an unreadable file does not say is null. */
@@ -84,7 +84,7 @@ async function list(json: boolean): Promise<void> {
   console.log(
     formatTable(['name', 'from', '>size', 'type', 'architecture', '>parameters', 'licence'], cells),
   );
-  for (const { name, problem } of rows) if (problem !== null) console.error(`${name}: ${problem}`);
+  for (const { name, problem } of rows) if (problem !== null) say(`${name}: ${problem}`);
 }
 
 async function describe(model: LocalModel): Promise<ModelRow> {

@@ -16,6 +16,11 @@ export function printable(text: string, stream: NodeJS.WriteStream): string {
   return stream.isTTY ? text.replace(/[^\P{Cc}\t\n]/gu, '') : text;
 }
 
+/** Says something on stderr that may stand in a file or come from a server, which must not steer a terminal. */
+export function say(text: string): void {
+  console.error(printable(text, process.stderr));
+}
+
 /** Columns padded to the widest cell; cells of a column that starts with `>` in the header are right-aligned. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const titles = header.map((title) => title.replace(/^>/, ''));

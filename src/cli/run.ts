@@ -18,7 +18,7 @@ import {
   parseIds,
   type SamplingFlags,
 } from './options.js';
-import { dim, formatNumber, printable, printJson, progressBar } from './output.js';
+import { dim, formatNumber, printable, printJson, progressBar, say } from './output.js';
 import { profileTable } from './profile.js';
 import { readPrompt } from './prompt.js';
 import { obtain } from './pull.js';
@@ -101,7 +101,7 @@ async function run(argument: string | undefined, flags: RunFlags, signal: AbortS
 }
 
 function usage(message: string): CommanderError {
-  console.error(`error: ${message}`);
+  say(`error: ${message}`);
   return new CommanderError(2, 'waferflow.run', message);
 }
 
@@ -150,7 +150,7 @@ export async function loadWithProgress(
       onProgress: ({ loadedBytes, totalBytes }) => bar.update(loadedBytes, totalBytes),
     });
     bar.end();
-    for (const warning of engine.tokenizer.warnings) console.error(`waferflow: ${warning}`);
+    for (const warning of engine.tokenizer.warnings) say(`waferflow: ${warning}`);
     return engine;
   } finally {
     bar.end();

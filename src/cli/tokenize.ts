@@ -9,7 +9,7 @@ import { openModelSource } from '../platform/node/file-source.js';
 import { resolveModel } from '../platform/node/models.js';
 import { usageError } from './failure.js';
 import { parseIds } from './options.js';
-import { printJson } from './output.js';
+import { printJson, say } from './output.js';
 import { readPrompt } from './prompt.js';
 
 interface TokenizeFlags {
@@ -47,7 +47,7 @@ async function tokenize(text: string | undefined, flags: TokenizeFlags): Promise
     throw usageError('give one of a text, --ids and --jsonl');
   }
   const tokenizer = await readTokenizer(flags.model);
-  for (const warning of tokenizer.warnings) console.error(`waferflow: ${warning}`);
+  for (const warning of tokenizer.warnings) say(`waferflow: ${warning}`);
   if (flags.jsonl) return answerLines(tokenizer, flags);
   if (flags.ids !== undefined) {
     const decoded = tokenizer.decode(flags.ids);

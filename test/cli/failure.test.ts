@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { Command } from 'commander';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { inFlags, reportFailure } from '#src/cli/failure.js';
-import { OptionError } from '#src/core/errors.js';
+import { FormatError, OptionError } from '#src/core/errors.js';
 import { BINARY } from './cli.js';
 
 afterEach(() => vi.restoreAllMocks());
@@ -35,6 +35,24 @@ describe('reportFailure', () => {
 
   it.each(['EMFILE', 'ENOSPC'])('%s is the machine, not a bug', (code) => {
     expect(said(failing(code, 'x')).text).not.toContain('internal error');
+  });
+
+  it('what a file or a server says cannot steer the terminal', () => {
+    const terminal = Object.getOwnPropertyDescriptor(process.stderr, 'isTTY');
+    Object.defineProperty(process.stderr, 'isTTY', { value: true, configurable: true });
+    onTestFinished(() => {
+      if (terminal) Object.defineProperty(process.stderr, 'isTTY', terminal);
+      else Reflect.deleteProperty(process.stderr, 'isTTY');
+    });
+    const given = 'a \u001b]0;title\u0007 and \u009b2J';
+    for (const thrown of [
+      new FormatError({ what: 'file', given, expected: 'x', todo: 'y' }),
+      new Error(given),
+    ]) {
+      const { text } = said(thrown);
+      expect(text).toContain('a ]0;title and 2J');
+      expect(text).not.toMatch(/[^\P{Cc}\n]/u);
+    }
   });
 
   it('a bad value is 2', () => {
