@@ -45,6 +45,25 @@ describe('keep_alive', () => {
     await eventually(async () => expect(await loaded()).toEqual(['glint']));
   });
 
+  it('tells how long the load took that a request waited for', async () => {
+    const slow = await startServer({
+      load: () => Promise.resolve(new NullEngine()),
+      model: { id: 'first' },
+      models: [
+        { id: 'slow', load: () => new Promise((done) => setTimeout(() => done(new NullEngine()), 300)) },
+      ],
+      port: 0,
+      logLevel: 'silent',
+    });
+    const ask = () =>
+      new Ollama({ host: slow.url }).generate({ model: 'slow', prompt: 'a', options: { num_predict: 1 } });
+    const [cold, warm] = [await ask(), await ask()];
+    await slow.close();
+    expect(cold.load_duration).toBeGreaterThan(290e6);
+    expect(cold.total_duration).toBeGreaterThanOrEqual(cold.load_duration);
+    expect(warm.load_duration).toBeLessThan(cold.load_duration);
+  });
+
   it('gives the same text after the model was away', async () => {
     const ask = async () =>
       (await client.generate({ model: 'glint', prompt: 'function add(', options })).response;

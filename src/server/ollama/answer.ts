@@ -37,6 +37,8 @@ export interface AnswerHead {
   readonly tokenizer: Tokenizer;
   /** Whether the answer ends with the ids of prompt and answer. */
   readonly saysIds: boolean;
+  /** Until the model was there. */
+  readonly loadMs: number;
 }
 
 interface OpenCall {
@@ -48,7 +50,7 @@ interface OpenCall {
 
 export async function* answerLines(
   events: AsyncIterable<CompletionEvent>,
-  { model, tokenizer, saysIds }: AnswerHead,
+  { model, tokenizer, saysIds, loadMs }: AnswerHead,
 ): AsyncGenerator<AnswerLine, void, void> {
   const line = (part: Partial<AnswerLine>): AnswerLine => ({
     model,
@@ -95,7 +97,7 @@ export async function* answerLines(
       case 'end':
         yield line({
           end: {
-            ...endOf(event, performance.now() - startMs),
+            ...endOf(event, { loadMs, totalMs: loadMs + performance.now() - startMs }),
             ...(saysIds && { context: ids }),
           },
         });
@@ -115,13 +117,15 @@ function whole(text: string): unknown {
   }
 }
 
-function endOf({ finishReason, usage, timings }: EndEvent, totalMs: number): AnswerEnd {
+function endOf(
+  { finishReason, usage, timings }: EndEvent,
+  { loadMs, totalMs }: { readonly loadMs: number; readonly totalMs: number },
+): AnswerEnd {
   const nanoseconds = (ms: number): number => Math.round(ms * 1e6);
   return {
     done_reason: finishReason === 'length' ? 'length' : 'stop',
     total_duration: nanoseconds(totalMs),
-    // The model was loaded when the server started.
-    load_duration: 0,
+    load_duration: nanoseconds(loadMs),
     prompt_eval_count: usage.promptTokens,
     prompt_eval_duration: nanoseconds(timings.prefillMs),
     eval_count: usage.completionTokens,

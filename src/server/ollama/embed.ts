@@ -33,15 +33,12 @@ export function registerOllamaEmbed(scope: FastifyInstance, all: ServerContext):
     inputs: readonly string[],
     options: EmbedOptions,
     param: string,
-  ): Promise<Embedded> => {
-    const context = await useOllamaModel(all, request, reply, wanted);
+  ): Promise<Embedded & { readonly loadMs: number }> => {
+    const { context, loadMs } = await useOllamaModel(all, request, reply, wanted);
     // Nothing to embed loads the model.
-    if (inputs.length === 0) return { embeddings: [], promptTokens: 0 };
-    return await embed(
-      context,
-      { ...askerOf(request), inputs, options, param },
-      clientSignal(request, reply),
-    );
+    if (inputs.length === 0) return { embeddings: [], promptTokens: 0, loadMs };
+    const asked = { ...askerOf(request), inputs, options, param };
+    return { ...(await embed(context, asked, clientSignal(request, reply))), loadMs };
   };
   scope.post('/api/embed', async (request, reply) => {
     const body = parseBody(embedBody, request.body);
@@ -49,11 +46,11 @@ export function registerOllamaEmbed(scope: FastifyInstance, all: ServerContext):
     const startMs = performance.now();
     const inputs = (typeof input === 'string' ? [input] : (input ?? [])).filter((text) => text !== '');
     const options = { truncate: truncate ?? true, ...(dimensions ? { dimensions } : {}) };
-    const { embeddings, promptTokens } = await run(request, reply, body, inputs, options, 'input');
+    const { embeddings, promptTokens, loadMs } = await run(request, reply, body, inputs, options, 'input');
     const others = {
       model,
       total_duration: nanoseconds(performance.now() - startMs),
-      load_duration: 0,
+      load_duration: nanoseconds(loadMs),
       prompt_eval_count: promptTokens,
     };
     return vectorAnswer(all, request, reply, {

@@ -35,21 +35,21 @@ export function registerOllama(app: FastifyInstance, all: ServerContext): void {
       const { preset } = namedModel(all.models, given.model);
       const body = withPreset(given, preset);
       if (!body.prompt && !body.suffix && isUnload(body)) return unloaded(all, body.model, generateJson);
-      const context = await useOllamaModel(all, request, reply, body);
+      const { context, loadMs } = await useOllamaModel(all, request, reply, body);
       const { tokenizer } = context.host.require();
       requireThinking(body.think, tokenizer.chatTemplate);
       const signal = clientSignal(request, reply);
       const turn = { owner: request.caller.name, signal };
       const own = generatePrompt(body, tokenizer);
       const prompt = await continued(context.host.require(), own, body.context ?? [], turn);
-      return await answer(context, request, reply, { body, prompt, json: generateJson, signal });
+      return await answer(context, request, reply, { body, prompt, json: generateJson, signal, loadMs });
     });
     scope.post('/api/chat', async (request, reply) => {
       const given = parseBody(chatBody, request.body);
       const { preset } = namedModel(all.models, given.model);
       const body = withPreset(given, preset);
       if (!body.messages?.length && isUnload(body)) return unloaded(all, body.model, chatJson);
-      const context = await useOllamaModel(all, request, reply, body);
+      const { context, loadMs } = await useOllamaModel(all, request, reply, body);
       requireThinking(body.think, context.host.require().tokenizer.chatTemplate);
       const prompt = chatPrompt(body);
       const wanted = body.options?.num_predict ?? 0;
@@ -59,7 +59,7 @@ export function registerOllama(app: FastifyInstance, all: ServerContext): void {
         prompt === null || body.truncate === false
           ? prompt
           : await withoutOldTurns(context.host.require(), prompt, wanted > 0 ? wanted : null, turn);
-      return await answer(context, request, reply, { body, prompt: shown, json: chatJson, signal });
+      return await answer(context, request, reply, { body, prompt: shown, json: chatJson, signal, loadMs });
     });
     registerOllamaEmbed(scope, all);
     scope.get('/api/version', () => ({ version: API_VERSION }));
@@ -93,13 +93,14 @@ interface Asked {
   readonly prompt: CompletionPrompt | null;
   readonly json: (line: AnswerLine) => object;
   readonly signal: AbortSignal;
+  readonly loadMs: number;
 }
 
 async function answer(
   context: ServerContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { body, prompt, json, signal }: Asked,
+  { body, prompt, json, signal, loadMs }: Asked,
 ): Promise<unknown> {
   const { info, tokenizer } = context.host.require();
   const model = body.model;
@@ -112,7 +113,7 @@ async function answer(
     options: generateOptions(body, info),
   } as const;
   const completion = await complete(context, wanted, signal);
-  const head = { model, tokenizer, saysIds: json === generateJson };
+  const head = { model, tokenizer, saysIds: json === generateJson, loadMs };
   if (body.stream === false)
     return json(await wholeLine(answerLines(weighed(completion, request.holding), head)));
   await sendStream(context, reply, jsonLines(answerLines(completion, head), json), streamForm);

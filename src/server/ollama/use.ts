@@ -21,19 +21,21 @@ export interface Wanted {
   readonly keep_alive?: number | string | null | undefined;
 }
 
-/** Takes a model for a request, which says how long it stays afterwards. */
+/** Takes a model for a request, which says how long it stays afterwards; and how long that took, its load if it had to be loaded. */
 export async function useOllamaModel(
   all: ServerContext,
   request: FastifyRequest,
   reply: FastifyReply,
   body: Wanted,
-): Promise<ServerContext> {
+): Promise<{ readonly context: ServerContext; readonly loadMs: number }> {
   const { served } = namedModel(all.models, body.model);
   const keepMs = keepMsOf(body);
+  const startMs = performance.now();
   const { context } = await useModel(all, request, reply, body.model);
+  const loadMs = performance.now() - startMs;
   // With several keys nobody has a model go or stay for all others.
   if (keepMs !== null && all.keys.parts === 1) all.models.pool.keep(served, keepMs);
-  return context;
+  return { context, loadMs };
 }
 
 /** Whether a request without a prompt wants nothing but the model's end. */
