@@ -283,7 +283,7 @@ describe('bad input', () => {
       1,
       /cut\.gguf/,
     ],
-    ['score: neither text nor ids', ['score', '-m', model], 2, /--text FILE or --ids/],
+    ['score: neither text nor ids', ['score', '-m', model], 2, /--text FILE, --ids 1,2,3 and --jsonl/],
     [
       'score: no such text',
       ['score', '-m', model, '--text', join(directory, 'none.txt')],
