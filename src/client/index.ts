@@ -57,6 +57,11 @@ export class Client {
     onState = () => undefined,
     openSocket: open = openSocket,
   }: ClientOptions) {
+    if (!URL.canParse(url)) {
+      throw new ConnectionError(
+        `url: got ${JSON.stringify(url)}, expected the address of a server. Write, for example, http://127.0.0.1:8080.`,
+      );
+    }
     const target = new URL('/v1/responses', url);
     target.protocol = target.protocol === 'https:' || target.protocol === 'wss:' ? 'wss:' : 'ws:';
     this.link = new Link(

@@ -27,7 +27,7 @@ export async function readGguf(source: ByteSource): Promise<GgufFile> {
 
 async function readPart(source: ByteSource): Promise<GgufFile> {
   const cursor = new GgufCursor(source);
-  const version = await readVersion(cursor);
+  const version = await readVersion(cursor, source.name);
   const tensorCount = await cursor.size(
     'number of tensors',
     Math.floor((cursor.remaining - 16) / minTensorInfoBytes),
@@ -44,14 +44,16 @@ async function readPart(source: ByteSource): Promise<GgufFile> {
   return new GgufFile(source, version, metadata, tensors, places);
 }
 
-async function readVersion(cursor: GgufCursor): Promise<number> {
+async function readVersion(cursor: GgufCursor, name: string): Promise<number> {
   const first = await cursor.u32('magic');
   if (first !== magic) {
     throw cursor.error(
       'magic',
       `0x${first.toString(16).padStart(8, '0')}`,
       '"GGUF"',
-      'Give the path of a GGUF file.',
+      name.endsWith('.safetensors')
+        ? 'These are weights alone: give the folder that they lie in, with its config.json and tokenizer.json.'
+        : 'Give the path of a GGUF file.',
     );
   }
   const version = await cursor.u32('version');

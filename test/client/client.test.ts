@@ -1,6 +1,12 @@
 /** The client library on a server without a model. */
 import { expect, it, onTestFinished } from 'vitest';
-import { type Client, type ClientStreamEvent, connect, ServerError } from '#src/client/index.js';
+import {
+  type Client,
+  type ClientStreamEvent,
+  ConnectionError,
+  connect,
+  ServerError,
+} from '#src/client/index.js';
 import { Rng } from '#src/core/rng.js';
 import { hashKey } from '#src/server/gate/keys.js';
 import { NullEngine, nullWord } from '#src/testing/null-engine.js';
@@ -236,4 +242,16 @@ it('ends at once what a client without a session ran when it goes, and what a cl
   one.close();
   await expect(stream.response).rejects.toThrow('closed');
   await expect.poll(() => context.admission.load('interactive').inFlight).toBe(0);
+});
+
+it.each([
+  [
+    'http://127.0.0.1:1',
+    /^ws:\/\/127\.0\.0\.1:1\/v1\/responses: got .*127\.0\.0\.1:1.*, expected a WebSocket/,
+  ],
+  ['not an address', /^url: got "not an address", expected the address of a server/],
+])('a connection to %s is refused in words, at once', async (url, message) => {
+  const failed = connect({ url, reconnect: { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 } });
+  await expect(failed).rejects.toThrow(message);
+  await expect(failed).rejects.toBeInstanceOf(ConnectionError);
 });

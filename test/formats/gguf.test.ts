@@ -135,6 +135,11 @@ describe('a type without kernels', () => {
   });
 });
 
+it('weights of safetensors alone: the folder is what to give', async () => {
+  const source = bytesSource(Buffer.from('\u0010\0\0\0\0\0\0\0{"a":{}}        '), 'model.safetensors');
+  await expect(readGguf(source)).rejects.toThrow(/^model\.safetensors: magic: .*give the folder/);
+});
+
 describe('damaged and hostile files', () => {
   const one = (...tensor: Parameters<typeof raw.tensor>) =>
     padded(raw.header(3, 1, 0), raw.tensor(...tensor));
