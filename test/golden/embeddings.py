@@ -305,6 +305,7 @@ def all_models():
     yield "gemma-embedding", model, vectors(made, "mean", lambda v: products[1] @ (products[0] @ v))
 
 
-torch.manual_seed(0)
-for architecture, model, results in all_models():
-    print(json.dumps({"architecture": architecture, **model, "inputs": INPUTS, "results": results}))
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    for architecture, model, results in all_models():
+        print(json.dumps({"architecture": architecture, **model, "inputs": INPUTS, "results": results}))

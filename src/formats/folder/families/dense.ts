@@ -2,6 +2,7 @@
 import { float } from '../config.js';
 import { at, type Family, flipped, type Names } from '../family.js';
 import { lessOne, llama, llamaNorms, pairs, takingTurns } from '../names.js';
+import { ropeSettings } from '../rope.js';
 import { granite, llamaFamily, outputLessOne, silu } from './parts.js';
 
 const geluTanh = ['gelu_pytorch_tanh', 'gelu_new', 'gelu_fast', 'gelu_tanh'];
@@ -71,6 +72,8 @@ export const denseFamilies: Readonly<Record<string, Family>> = {
     keys: () => ({ 'attention.causal': false }),
     only: { attn_logit_softcapping: [], hidden_activation: geluTanh },
   },
+  // Squared ReLU, and no gate.
+  arcee: { architecture: 'arcee', names: { ...llama, ...pairs }, only: { hidden_act: ['relu2'] } },
   cohere: {
     architecture: 'command-r',
     names: llama,
@@ -93,6 +96,7 @@ export const denseFamilies: Readonly<Record<string, Family>> = {
     turnsInWindows: true,
     only: silu,
   },
+  glm: { architecture: 'chatglm', names: llama, only: silu },
   glm4: {
     architecture: 'glm4',
     names: {
@@ -134,11 +138,26 @@ export const denseFamilies: Readonly<Record<string, Family>> = {
     },
     only: silu,
   },
+  ministral3: {
+    architecture: 'mistral3',
+    names: { ...llama, ...pairs },
+    keys: (config) => {
+      const { llama_4_scaling_beta: beta } = ropeSettings(config);
+      return typeof beta === 'number' ? { 'attention.temperature_scale': float(beta) } : {};
+    },
+    only: silu,
+  },
   nemotron: {
     architecture: 'nemotron',
     names: lessOne(llama),
     outside: outputLessOne,
     only: { hidden_act: ['relu2'] },
+  },
+  olmo: {
+    architecture: 'olmo',
+    names: { ...llama, ...pairs },
+    keys: (config) => ({ 'attention.clamp_kqv': float(config.number('clip_qkv', 0)) }),
+    only: silu,
   },
   olmo2: { architecture: 'olmo2', names: { ...llama, ...normsBehind }, only: silu },
   olmo3: { architecture: 'olmo2', names: { ...llama, ...normsBehind }, period: 4, only: silu },
