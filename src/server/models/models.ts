@@ -228,9 +228,9 @@ export class Models {
   }
 
   private requireMade(name: string, owner: string): void {
-    const known = this.byName.get(name);
-    if (known === undefined || known.owner === owner) return;
-    if (known.owner !== null)
+    const holder = this.byName.get(name)?.owner;
+    if (holder === undefined || holder === owner) return;
+    if (holder !== null)
       throw badRequest(
         `${JSON.stringify(name.slice(0, 100))} was made with another key: choose another name.`,
         'model',
