@@ -1,10 +1,10 @@
 /** `waferflow fabric model`: a GGUF's tokens computed on the PEs of the cycle-level wafer, and what each op costs there. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { RopeTable } from '../../models/op.js';
 import { OptionError } from '../core/errors.js';
 import { ggufSource } from '../fabric/model/gguf-source.js';
 import { FabricModel } from '../fabric/model/model.js';
+import { smallTensor } from '../fabric/model/source.js';
 import { readGguf } from '../formats/gguf.js';
 import { readModel } from '../formats/model-file.js';
 import { bytesSource } from '../formats/source.js';
@@ -15,7 +15,7 @@ import { placeOnRectangle } from '../placement/place.js';
 import type { PlacedOp } from '../placement/plan.js';
 import { kernelBuilds } from '../platform/node/load.js';
 import { resolveModel } from '../platform/node/models.js';
-import { instantiateKernels, reservedBytes } from '../runtime/program/kernels.js';
+import { kernelAngles } from '../runtime/program/rope.js';
 import { type FabricFlags, machineOf } from './fabric.js';
 import { parseCount } from './options.js';
 import { formatNumber, formatTable, printJson } from './output.js';
@@ -67,12 +67,10 @@ async function runModel(name: string, prompt: string, flags: ModelFlags): Promis
     (tensor) => tensorType(tensors.get(tensor)!.type).blockElements,
   );
   const context = ids.length + flags.tokens;
-  const fabric = new FabricModel(
-    machine,
-    plan,
-    ggufSource(bytes, tensors, await kernelAngles(context)),
-    context,
-  );
+  const source = ggufSource(bytes, tensors);
+  const kernels = await WebAssembly.compile(await kernelBuilds.read('simd'));
+  const angles = kernelAngles(kernels, context, (ref) => smallTensor(source, ref));
+  const fabric = new FabricModel(machine, plan, { ...source, angles }, context);
   const start = performance.now();
   const steps: { readonly id: number; readonly cycles: number }[] = [];
   const opCycles = new Float64Array(plan.ops.length);
@@ -134,16 +132,4 @@ function costs(ops: readonly PlacedOp[], cycles: Float64Array): OpCost[] {
     sums.set(name, { times: sum.times + 1, cycles: sum.cycles + cycles[i]! });
   }
   return [...sums].map(([op, sum]) => ({ op, ...sum })).sort((a, b) => b.cycles - a.cycles);
-}
-
-/** RoPE's angles with the bits of the kernels, as the runtime has them. */
-async function kernelAngles(context: number): Promise<(table: RopeTable, position: number) => Float32Array> {
-  const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true });
-  const kernels = instantiateKernels(await WebAssembly.compile(await kernelBuilds.read('simd')), memory);
-  return ({ dims, theta, magnitude }, position) => {
-    new Float32Array(memory.buffer, reservedBytes, dims / 2).fill(1);
-    const table = reservedBytes + dims * 2;
-    kernels.ropeTable(table, context, dims, theta, reservedBytes, magnitude);
-    return new Float32Array(memory.buffer, table + position * dims * 4, dims).slice();
-  };
 }

@@ -1,51 +1,12 @@
 /** A whole model on the fabric and on the runtime, from one plan: the same logits bit for bit. */
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { RopeTable } from '#models/op.js';
-import { ggufSource } from '#src/fabric/model/gguf-source.js';
-import { FabricModel } from '#src/fabric/model/model.js';
-import { readGguf } from '#src/formats/gguf.js';
-import { readModel } from '#src/formats/model-file.js';
-import { bytesSource } from '#src/formats/source.js';
-import { tensorType } from '#src/formats/tensor-types.js';
-import { parseWafer } from '#src/machine/custom.js';
-import { findWafer, type WaferMachine } from '#src/machine/wafers.js';
-import { placeOnRectangle, type RectangleSize } from '#src/placement/place.js';
-import { kernelBuilds } from '#src/platform/node/load.js';
+import { findWafer } from '#src/machine/wafers.js';
+import type { RectangleSize } from '#src/placement/place.js';
 import { resolveModel } from '#src/platform/node/models.js';
-import { instantiateKernels, reservedBytes } from '#src/runtime/program/kernels.js';
 import { bitsOf, withEngine } from '../helpers/engine.js';
+import { fabricModel, ROOMY } from '../helpers/fabric-model.js';
 import { sharedPath } from '../helpers/shared.js';
 import { temporaryFile, tinyModel } from '../helpers/tiny-model.js';
-
-/** The fabric's model from a GGUF file; RoPE's angles come from the kernels, as the runtime's do. */
-async function fabricModel(
-  path: string,
-  rectangle: RectangleSize,
-  context: number,
-  machine: WaferMachine,
-): Promise<FabricModel> {
-  const bytes = new Uint8Array(readFileSync(path));
-  const file = await readGguf(bytesSource(bytes));
-  const { model, tensors } = readModel(file);
-  const plan = placeOnRectangle(
-    model,
-    rectangle,
-    (name) => tensorType(tensors.get(name)!.type).blockElements,
-  );
-
-  const memory = new WebAssembly.Memory({ initial: 8, maximum: 8, shared: true });
-  const module = await WebAssembly.compile(await kernelBuilds.read('simd'));
-  const kernels = instantiateKernels(module, memory);
-  const angles = ({ dims, theta, magnitude }: RopeTable, position: number): Float32Array => {
-    new Float32Array(memory.buffer, reservedBytes, dims / 2).fill(1);
-    const table = reservedBytes + dims * 2;
-    kernels.ropeTable(table, context, dims, theta, reservedBytes, magnitude);
-    return new Float32Array(memory.buffer, table + position * dims * 4, dims).slice();
-  };
-  const source = ggufSource(bytes, tensors, angles);
-  return new FabricModel(machine, plan, source, context);
-}
 
 async function compare(
   path: string,
@@ -65,9 +26,6 @@ async function compare(
     }
   });
 }
-
-/** A whole tiny model fits one of its PEs. */
-const ROOMY = parseWafer('{"name":"roomy","base":"desk","sramBytesPerPe":1048576}', 'roomy.json');
 
 describe.each(['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0'] as const)('a tiny model in %s', (weightType) => {
   it.each([

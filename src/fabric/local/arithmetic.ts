@@ -99,3 +99,14 @@ export function rotate(x: Float32Array, angles: Float32Array): void {
     x[i + 1] = Math.fround(Math.fround(b * cos) + Math.fround(a * sin));
   }
 }
+
+/** The same with the first half of x against the second: pairs (i, i + half). */
+export function rotateHalves(x: Float32Array, angles: Float32Array): void {
+  const half = x.length / 2;
+  for (let i = 0; i < half; i++) {
+    const [a, b] = [x[i]!, x[i + half]!];
+    const [cos, sin] = [angles[2 * i]!, angles[2 * i + 1]!];
+    x[i] = Math.fround(Math.fround(a * cos) + Math.fround(b * -sin));
+    x[i + half] = Math.fround(Math.fround(b * cos) + Math.fround(a * sin));
+  }
+}

@@ -89,14 +89,14 @@ export class ModelPe {
     const { type } = this.source.weight(ref.name);
     const tile = new WeightTile(this.pe, ref.name, type, lengthOf(rows), lengthOf(columns));
     this.tiles.set(key, tile);
-    this.loads.push(() => tile.load(this.source.weight(ref.name), rows, columns));
+    this.loads.push(() => tile.load(this.source.weight(ref.name), rows, columns, ref.rows));
     return tile;
   }
 
   /** Elements of a small weight. */
-  vector(ref: WeightRef, span: Span, read: (name: string) => Float32Array): Buffer {
+  vector(ref: WeightRef, span: Span, read: (ref: WeightRef) => Float32Array): Buffer {
     const buffer = this.pe.buffer(ref.name, 'f32', lengthOf(span));
-    this.loads.push(() => buffer.write(read(ref.name).subarray(span.first, span.end)));
+    this.loads.push(() => buffer.write(read(ref).subarray(span.first, span.end)));
     return buffer;
   }
 

@@ -1,19 +1,20 @@
 /** What a PE does for every kind of op: lays out its part once, and returns the step. `null`: the fabric has no such kind yet. */
 import type { OpKind } from '../../../models/op.js';
 import { MachineError } from '../../core/errors.js';
-import { dequantize } from '../../formats/quantize.js';
 import { tensorType } from '../../formats/tensor-types.js';
-import type { PlacedOf, PlacedOp } from '../../placement/plan.js';
-import { rmsScale, rotate, scaleBy, sumSquares, swiglu } from '../local/arithmetic.js';
+import type { PlacedOf, PlacedOp, Split } from '../../placement/plan.js';
+import { activationOf } from '../local/activations.js';
+import { rmsScale, rotate, rotateHalves, scaleBy, sumSquares } from '../local/arithmetic.js';
 import { matvecWork } from '../local/work.js';
 import { HeadsPe } from './heads.js';
 import { cutOf } from './lines.js';
 import type { ModelPe, Step } from './model-pe.js';
 import { bufferOf, partOf } from './slots.js';
-import { lengthOf } from './tile.js';
+import { smallTensor } from './source.js';
+import { lengthOf, type Span } from './tile.js';
 
-/** Vector operations of SwiGLU with its exp. */
-const SWIGLU_PASSES = 10;
+/** Vector operations of an activation with its exp, and its product with another vector. */
+const ACTIVATION_PASSES = 10;
 
 /**
  * The token's row lies with its tile of the table in one column of PEs: all others give zeros, and the rows of PEs join
@@ -26,6 +27,7 @@ function embedding(op: PlacedOf<'embedding'>, own: ModelPe): Step {
   const tile = own.tile(op.weight, rows, columns);
   const count = lengthOf(columns);
   const alongRow = own.reduceAlong('x');
+  const scale = Math.fround(op.scale);
   const spread = { ...op.columns, unit: 1 };
   const row = own.shared('input', count);
   const x = own.slots.take([[op.out, lengthOf(own.span(spread)), cutOf(spread)]])[0]!;
@@ -36,7 +38,9 @@ function embedding(op: PlacedOf<'embedding'>, own: ModelPe): Step {
       own.elements(count, 1),
       () => {
         buffer.f32.fill(0, 0, count);
-        if (token >= rows.first && token < rows.end) buffer.write(tile.row(token - rows.first), 0);
+        if (token < rows.first || token >= rows.end) return;
+        const values = tile.row(token - rows.first);
+        buffer.write(scale === 1 ? values : values.map((value) => value * scale));
       },
       'embedding',
     );
@@ -46,10 +50,11 @@ function embedding(op: PlacedOf<'embedding'>, own: ModelPe): Step {
 }
 
 function norm(op: PlacedOf<'norm'>, own: ModelPe): Step {
+  if (op.headCut !== null) return headNorm(op, op.headCut, own);
   const { pe, lines } = own;
   const from = own.slots.place(op.in);
   const [to] = own.slots.take([[op.out, from.length, from.cut]]);
-  const weight = own.vector(op.weight!, own.span(op.columns), readFloats(own));
+  const weight = normWeight(op, own.span(op.columns), own);
   const scalar = own.shared('scalar', 1);
   return function* () {
     yield pe.compute(
@@ -62,24 +67,54 @@ function norm(op: PlacedOf<'norm'>, own: ModelPe): Step {
       own.elements(from.length, 2),
       () => {
         const scale = rmsScale(scalar().f32[0]!, op.per, op.eps);
-        bufferOf(to!).write(scaleBy(partOf(from), scale, weight.f32), to!.at);
+        bufferOf(to!).write(scaleBy(partOf(from), scale, weight(0, from.length)), to!.at);
       },
       'norm',
     );
   };
 }
 
-/** Small tensors as they are read. */
-function readFloats(own: ModelPe): (name: string) => Float32Array {
-  return (name) => {
-    const { bytes, type } = own.source.weight(name);
-    return dequantize(bytes, type);
+/** A norm of every head by itself: whole heads lie in one PE. */
+function headNorm(op: PlacedOf<'norm'>, headCut: Split, own: ModelPe): Step {
+  const { pe } = own;
+  const span = own.span(headCut);
+  const from = own.slots.place(op.in);
+  const [to] = own.slots.take([[op.out, lengthOf(span), cutOf(headCut)]]);
+  const hand = own.handover(headCut.axis, from.cut, to!.cut);
+  const weight = normWeight(op, span, own);
+  return function* () {
+    yield* hand(bufferOf(from), from.at, bufferOf(to!), to!.at);
+    yield pe.compute(
+      own.elements(to!.length, 3),
+      () => {
+        const part = partOf(to!);
+        for (let at = 0; at < part.length; at += op.per) {
+          const head = part.subarray(at, at + op.per);
+          head.set(scaleBy(head, rmsScale(sumSquares(head), op.per, op.eps), weight(at, op.per)));
+        }
+      },
+      'norm',
+    );
   };
 }
 
 /** What the product's local work is called in traces. */
 export function nameOfLinear({ weights }: PlacedOf<'linear'>): string {
   return weights.map((ref) => ref.name.replace(/^blk\.\d+\.|\.weight$/g, '')).join(' ');
+}
+
+/** `count` weights of a norm from `at` of the PE's part on; those of a head where all heads have the same, ones for none. */
+function normWeight(
+  { weight, per, in: from }: PlacedOf<'norm'>,
+  span: Span,
+  own: ModelPe,
+): (at: number, count: number) => Float32Array {
+  if (weight === null) return (_, count) => new Float32Array(count).fill(1);
+  const isShared = weight.shape.reduce((product, side) => product * side, 1) !== from.features;
+  const buffer = own.vector(weight, isShared ? { first: 0, end: per } : span, (each) =>
+    smallTensor(own.source, each),
+  );
+  return (at, count) => buffer.f32.subarray(isShared ? 0 : at, (isShared ? 0 : at) + count);
 }
 
 function linear(op: PlacedOf<'linear'>, own: ModelPe): Step {
@@ -92,6 +127,10 @@ function linear(op: PlacedOf<'linear'>, own: ModelPe): Step {
   const hand = own.handover(op.columns.axis, from.cut, cutOf(op.columns));
   const places = own.slots.take(op.outs.map((out, i) => [out, lengthOf(rows[i]!), cutOf(op.rows[i]!)]));
   const count = rows.reduce((sum, span) => sum + lengthOf(span), 0);
+  const biases = op.biases.map(
+    (ref, i) => ref && own.vector(ref, rows[i]!, (each) => smallTensor(own.source, each)),
+  );
+  const biased = biases.reduce((sum, bias) => sum + (bias?.length ?? 0), 0);
   const half = tensorType(tiles[0]!.type).name !== 'F32';
   const name = nameOfLinear(op);
   return function* () {
@@ -106,6 +145,17 @@ function linear(op: PlacedOf<'linear'>, own: ModelPe): Step {
       name,
     );
     yield* lines.fold(pe, op.reduce, output, count);
+    if (biased === 0) return;
+    yield pe.compute(
+      own.elements(biased, 1),
+      () => {
+        for (const [i, bias] of biases.entries()) {
+          const part = partOf(places[i]!);
+          for (const [k, value] of (bias?.f32 ?? []).entries()) part[k]! += value;
+        }
+      },
+      'bias',
+    );
   };
 }
 
@@ -115,6 +165,7 @@ function rope(op: PlacedOf<'rope'>, own: ModelPe): Step {
   const from = own.slots.place(op.in);
   const [to] = own.slots.take([[op.out, lengthOf(own.span(op.headCut)), cutOf(op.headCut)]]);
   const hand = own.handover(op.headCut.axis, from.cut, to!.cut);
+  const turn = op.order === 'pairs' ? rotate : rotateHalves;
   return function* ({ position }) {
     yield* hand(bufferOf(from), from.at, bufferOf(to!), to!.at);
     yield pe.compute(
@@ -123,7 +174,7 @@ function rope(op: PlacedOf<'rope'>, own: ModelPe): Step {
         const angles = own.source.angles(op.table, position);
         const part = partOf(to!);
         for (let at = op.first; at < part.length; at += size)
-          rotate(part.subarray(at, at + op.table.dims), angles);
+          turn(part.subarray(at, at + op.table.dims), angles);
       },
       'RoPE',
     );
@@ -137,19 +188,21 @@ function attention(op: PlacedOf<'attention'>, own: ModelPe): Step {
 
 function activation(op: PlacedOf<'activation'>, own: ModelPe): Step {
   const { pe } = own;
-  const [gate, by] = [own.slots.place(op.in), own.slots.place(op.by!)];
+  const [gate, by] = [own.slots.place(op.in), op.by && own.slots.place(op.by)];
   const to = own.slots.inPlaceOf(op.in, op.out);
+  const act = activationOf(op.act)!;
+  const times = Math.fround(op.times);
   return function* () {
     yield pe.compute(
-      own.elements(to.length, SWIGLU_PASSES),
+      own.elements(to.length, ACTIVATION_PASSES),
       () => {
-        const [g, u] = [partOf(gate), partOf(by)];
+        const [g, u] = [partOf(gate), by && partOf(by)];
         bufferOf(to).write(
-          g.map((value, i) => swiglu(value, u[i]!)),
+          g.map((value, i) => Math.fround(act(value) * (u?.[i] ?? 1)) * times),
           to.at,
         );
       },
-      'SwiGLU',
+      op.act.name,
     );
   };
 }
@@ -205,19 +258,15 @@ function missingOf(op: PlacedOp): string | null {
   const unless = (isThere: boolean, what: string): string | null => (isThere ? null : what);
   switch (op.kind) {
     case 'embedding':
-      return unless(op.index === 'token' && op.scale === 1, 'a scaled embedding or one of positions');
+      return unless(op.index === 'token', 'an embedding of positions');
     case 'norm':
-      return unless(
-        op.how === 'rms' && op.per === op.in.features && !op.bias && !!op.weight,
-        'a norm other than RMSNorm of a whole vector',
-      );
+      return unless(op.how === 'rms' && !op.bias && !op.weight?.rows, 'a norm other than RMSNorm');
     case 'linear':
       return unless(
-        op.biases.every((bias) => !bias) && op.weights.every(({ rows }) => !rows),
-        'a product with a bias or a fused tensor',
+        op.biases.every((bias) => !bias?.rows) &&
+          op.weights.every(({ plus, isInverse }) => !plus && !isInverse),
+        'a product with a part of a bias or with a weight that is changed as it is read',
       );
-    case 'rope':
-      return unless(op.order === 'pairs', 'RoPE in halves');
     case 'attention': {
       const shaping = [op.window, op.softcap, op.sinks, op.alibi, op.temperature, op.positions];
       const isPlain = op.k && op.v && op.causal && op.headDim === op.valueDim;
@@ -228,7 +277,7 @@ function missingOf(op: PlacedOp): string | null {
     }
     case 'activation':
       return unless(
-        op.act.name === 'silu' && op.by?.features === op.in.features && op.times === 1,
+        activationOf(op.act) !== null && (op.by ?? op.in).features === op.in.features,
         `the activation ${op.act.name}`,
       );
     default:
@@ -243,8 +292,8 @@ export function requireSteps(ops: readonly PlacedOp[]): void {
   throw new MachineError({
     what: 'model on the fabric',
     given: [...missing].join(', '),
-    expected: 'what Llama models are made of',
-    todo: 'Take a Llama model, or run this one with `waferflow run`.',
+    expected: 'RMSNorm, products, RoPE, plain attention and SwiGLU, as Llama, Qwen2 and Phi-3 have them',
+    todo: 'Take such a model, or run this one with `waferflow run`.',
   });
 }
 

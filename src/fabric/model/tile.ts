@@ -1,6 +1,7 @@
 /** A tile of a stored weight matrix in one PE, and its product with the PE's part of an activation. */
 import { quantOf } from '../../../kernels/quants/index.js';
 import { type BlockQuant, emptyBlock, isBlockQuant, valuesOf } from '../../../kernels/quants/quant.js';
+import type { WeightRef } from '../../../models/op.js';
 import { dequantize } from '../../formats/quantize.js';
 import { bytesOfElements, type WeightType } from '../../formats/tensor-types.js';
 import { matvec } from '../local/arithmetic.js';
@@ -57,14 +58,16 @@ export class WeightTile {
     this.buffer = pe.buffer(name, 'bytes', rows * bytesOfElements(type, columns));
   }
 
-  load(weight: StoredWeight, rows: Span, columns: Span): void {
+  /** Copies the tile out of the stored weight, or out of the rows of it that `part` means. */
+  load(weight: StoredWeight, rows: Span, columns: Span, part?: WeightRef['rows']): void {
     const rowBytes = bytesOfElements(weight.type, weight.columns);
     const first = bytesOfElements(weight.type, columns.first);
     const end = bytesOfElements(weight.type, columns.end);
     const target = this.buffer.u8;
     for (let r = rows.first; r < rows.end; r++) {
+      const stored = part === undefined ? r : storedRow(part, weight.rows, r);
       target.set(
-        weight.bytes.subarray(r * rowBytes + first, r * rowBytes + end),
+        weight.bytes.subarray(stored * rowBytes + first, stored * rowBytes + end),
         (r - rows.first) * (end - first),
       );
     }
@@ -92,6 +95,15 @@ export class WeightTile {
     this.spans ??= decodeSpans(this.bytes, quant);
     return timesSpans(this.spans, quantizeActivation(x), this.rows, this.columns);
   }
+}
+
+/** Where row `r` of a part lies in the stored tensor of `rows` rows. */
+function storedRow(
+  { groups, first, count }: NonNullable<WeightRef['rows']>,
+  rows: number,
+  r: number,
+): number {
+  return Math.floor(r / count) * (rows / groups) + first + (r % count);
 }
 
 export function decodeSpans(bytes: Uint8Array, quant: BlockQuant): Spans {
