@@ -23,6 +23,22 @@ export function sumSquares(x: Float32Array): number {
   return Math.fround(low + high);
 }
 
+/** Sum of `x - mean`, or of its squares: four interleaved partial sums, then what is left one by one. */
+export function sumCentred(x: Float32Array, mean: number, isSquared: boolean): number {
+  const lanes = new Float32Array(4);
+  const whole = x.length & ~3;
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) {
+    const centred = Math.fround(x[i]! - mean);
+    const term = isSquared ? Math.fround(centred * centred) : centred;
+    if (i < whole) lanes[i & 3] = lanes[i & 3]! + term;
+    if (i >= whole) sum = Math.fround(sum + term);
+    else if (i === whole - 1)
+      sum = Math.fround(Math.fround(lanes[0]! + lanes[1]!) + Math.fround(lanes[2]! + lanes[3]!));
+  }
+  return sum;
+}
+
 /** `x * scale * weight`, each product rounded. */
 export function scaleBy(x: Float32Array, scale: number, weight: Float32Array): Float32Array {
   return Float32Array.from(x, (value, i) => Math.fround(Math.fround(value * scale) * weight[i]!));

@@ -1,14 +1,14 @@
 /** What a PE does for every kind of op: lays out its part once, and returns the step. `null`: the fabric has no such kind yet. */
-import type { OpKind } from '../../../models/op.js';
+import type { OpKind, WeightRef } from '../../../models/op.js';
 import { MachineError } from '../../core/errors.js';
 import { tensorType } from '../../formats/tensor-types.js';
 import type { PlacedOf, PlacedOp, Split } from '../../placement/plan.js';
 import { activationOf } from '../local/activations.js';
-import { rmsScale, rotate, rotateHalves, scaleBy, sumSquares } from '../local/arithmetic.js';
+import { rmsScale, rotate, rotateHalves, scaleBy, sumCentred, sumSquares } from '../local/arithmetic.js';
 import { matvecWork } from '../local/work.js';
 import { HeadsPe } from './heads.js';
 import { cutOf } from './lines.js';
-import type { ModelPe, Step } from './model-pe.js';
+import type { Flow, ModelPe, Step } from './model-pe.js';
 import { bufferOf, partOf } from './slots.js';
 import { smallTensor } from './source.js';
 import { lengthOf, type Span } from './tile.js';
@@ -32,14 +32,16 @@ function embedding(op: PlacedOf<'embedding'>, own: ModelPe): Step {
   const row = own.shared('input', count);
   const x = own.slots.take([[op.out, lengthOf(own.span(spread)), cutOf(spread)]])[0]!;
   const hand = own.handover('y', cutOf(op.columns), x.cut);
-  return function* ({ token }) {
+  const { index } = op;
+  return function* ({ token, position }) {
+    const id = index === 'token' ? token : index === 'position' ? position : Number(index);
     const buffer = row();
     yield pe.compute(
       own.elements(count, 1),
       () => {
         buffer.f32.fill(0, 0, count);
-        if (token < rows.first || token >= rows.end) return;
-        const values = tile.row(token - rows.first);
+        if (id < rows.first || id >= rows.end) return;
+        const values = tile.row(id - rows.first);
         buffer.write(scale === 1 ? values : values.map((value) => value * scale));
       },
       'embedding',
@@ -54,20 +56,31 @@ function norm(op: PlacedOf<'norm'>, own: ModelPe): Step {
   const { pe, lines } = own;
   const from = own.slots.place(op.in);
   const [to] = own.slots.take([[op.out, from.length, from.cut]]);
-  const weight = normWeight(op, own.span(op.columns), own);
+  const [weight, bias] = [op.weight, op.bias].map((ref, i) =>
+    normVector(ref, op, own.span(op.columns), own, 1 - i),
+  );
   const scalar = own.shared('scalar', 1);
-  return function* () {
-    yield pe.compute(
-      own.elements(from.length, 1),
-      () => scalar().write([sumSquares(partOf(from))]),
-      'sum of squares',
-    );
+  function* sumOf(name: string, term: () => number): Flow {
+    yield pe.compute(own.elements(from.length, 1), () => scalar().write([term()]), name);
     yield* lines.fold(pe, op.reduce, scalar(), 1);
+  }
+  return function* () {
+    const isCentred = op.how === 'layer';
+    if (isCentred) yield* sumOf('sum', () => sumCentred(partOf(from), 0, false));
+    let mean = 0;
+    yield* sumOf('sum of squares', () => {
+      if (!isCentred) return sumSquares(partOf(from));
+      mean = Math.fround(scalar().f32[0]! / op.per);
+      return sumCentred(partOf(from), mean, true);
+    });
     yield pe.compute(
-      own.elements(from.length, 2),
+      own.elements(from.length, isCentred ? 4 : 2),
       () => {
         const scale = rmsScale(scalar().f32[0]!, op.per, op.eps);
-        bufferOf(to!).write(scaleBy(partOf(from), scale, weight(0, from.length)), to!.at);
+        const x = isCentred ? partOf(from).map((value) => value - mean) : partOf(from);
+        const y = scaleBy(x, scale, weight!(0, from.length));
+        const shift = bias!(0, from.length);
+        bufferOf(to!).write(op.bias === null ? y : y.map((value, i) => value + shift[i]!), to!.at);
       },
       'norm',
     );
@@ -81,7 +94,7 @@ function headNorm(op: PlacedOf<'norm'>, headCut: Split, own: ModelPe): Step {
   const from = own.slots.place(op.in);
   const [to] = own.slots.take([[op.out, lengthOf(span), cutOf(headCut)]]);
   const hand = own.handover(headCut.axis, from.cut, to!.cut);
-  const weight = normWeight(op, span, own);
+  const weight = normVector(op.weight, op, span, own, 1);
   return function* () {
     yield* hand(bufferOf(from), from.at, bufferOf(to!), to!.at);
     yield pe.compute(
@@ -103,15 +116,17 @@ export function nameOfLinear({ weights }: PlacedOf<'linear'>): string {
   return weights.map((ref) => ref.name.replace(/^blk\.\d+\.|\.weight$/g, '')).join(' ');
 }
 
-/** `count` weights of a norm from `at` of the PE's part on; those of a head where all heads have the same, ones for none. */
-function normWeight(
-  { weight, per, in: from }: PlacedOf<'norm'>,
+/** `count` of a norm's weights or biases from `at` of the PE's part on; those of one head where all have the same. */
+function normVector(
+  ref: WeightRef | null,
+  { per, in: from }: PlacedOf<'norm'>,
   span: Span,
   own: ModelPe,
+  none: number,
 ): (at: number, count: number) => Float32Array {
-  if (weight === null) return (_, count) => new Float32Array(count).fill(1);
-  const isShared = weight.shape.reduce((product, side) => product * side, 1) !== from.features;
-  const buffer = own.vector(weight, isShared ? { first: 0, end: per } : span, (each) =>
+  if (ref === null) return (_, count) => new Float32Array(count).fill(none);
+  const isShared = ref.shape.reduce((product, side) => product * side, 1) !== from.features;
+  const buffer = own.vector(ref, isShared ? { first: 0, end: per } : span, (each) =>
     smallTensor(own.source, each),
   );
   return (at, count) => buffer.f32.subarray(isShared ? 0 : at, (isShared ? 0 : at) + count);
@@ -258,14 +273,16 @@ function missingOf(op: PlacedOp): string | null {
   const unless = (isThere: boolean, what: string): string | null => (isThere ? null : what);
   switch (op.kind) {
     case 'embedding':
-      return unless(op.index === 'token', 'an embedding of positions');
+      return unless(op.index !== 'adapter', 'an embedding of adapters');
     case 'norm':
-      return unless(op.how === 'rms' && !op.bias && !op.weight?.rows, 'a norm other than RMSNorm');
+      return unless(
+        op.how !== 'l2' && (op.headCut === null || (op.how === 'rms' && op.bias === null)),
+        'a norm by length, or of heads with a mean or a bias',
+      );
     case 'linear':
       return unless(
-        op.biases.every((bias) => !bias?.rows) &&
-          op.weights.every(({ plus, isInverse }) => !plus && !isInverse),
-        'a product with a part of a bias or with a weight that is changed as it is read',
+        op.weights.every(({ plus, isInverse }) => !plus && !isInverse),
+        'a product with a weight that is changed as it is read',
       );
     case 'attention': {
       const shaping = [op.window, op.softcap, op.sinks, op.alibi, op.temperature, op.positions];
@@ -292,7 +309,7 @@ export function requireSteps(ops: readonly PlacedOp[]): void {
   throw new MachineError({
     what: 'model on the fabric',
     given: [...missing].join(', '),
-    expected: 'RMSNorm, products, RoPE, plain attention and SwiGLU, as Llama, Qwen2 and Phi-3 have them',
+    expected: 'norms, products, RoPE, plain attention and activations, as Llama, Qwen 3 and GPT-2 have them',
     todo: 'Take such a model, or run this one with `waferflow run`.',
   });
 }

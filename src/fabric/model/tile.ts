@@ -98,7 +98,7 @@ export class WeightTile {
 }
 
 /** Where row `r` of a part lies in the stored tensor of `rows` rows. */
-function storedRow(
+export function storedRow(
   { groups, first, count }: NonNullable<WeightRef['rows']>,
   rows: number,
   r: number,
