@@ -24,6 +24,38 @@ function compressed(): Plugin {
   };
 }
 
+/** Says what each view loads at first, compressed: the shell, the view's own scripts and styles; workers and data come later. */
+function sized(): Plugin {
+  return {
+    name: 'sized',
+    apply: 'build',
+    writeBundle(_, bundle) {
+      const compressedSize = (file: string): number => {
+        const part = bundle[file];
+        if (part === undefined) return 0;
+        return gzipSync(part.type === 'chunk' ? part.code : part.source).length;
+      };
+      const chunks = Object.values(bundle).filter((part) => part.type === 'chunk');
+      const loadedBy = (file: string, seen: Set<string>): Set<string> => {
+        const part = bundle[file];
+        if (part?.type !== 'chunk' || seen.has(file)) return seen;
+        seen.add(file);
+        for (const style of part.viteMetadata?.importedCss ?? []) seen.add(style);
+        for (const other of part.imports) loadedBy(other, seen);
+        return seen;
+      };
+      const shell = chunks.find(({ isEntry }) => isEntry)?.fileName ?? '';
+      for (const { facadeModuleId, fileName } of chunks) {
+        const view = /src\/web\/(\w+)\/index\.tsx$/.exec(facadeModuleId ?? '')?.[1];
+        if (view === undefined) continue;
+        const files = loadedBy(fileName, loadedBy(shell, new Set()));
+        const bytes = [...files].reduce((sum, file) => sum + compressedSize(file), 0);
+        process.stdout.write(`${view}: ${Math.round(bytes / 1000)} kB compressed\n`);
+      }
+    },
+  };
+}
+
 /** The page: static files with relative addresses, so that any folder of any server will do. */
 export default defineConfig({
   root: 'src/web',
@@ -31,7 +63,7 @@ export default defineConfig({
   publicDir: 'public',
   cacheDir: '../../dist/.vite',
   worker: { format: 'es' },
-  plugins: [compressed()],
+  plugins: [compressed(), sized()],
   build: {
     outDir: '../../dist/web',
     emptyOutDir: true,
