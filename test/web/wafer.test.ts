@@ -123,6 +123,22 @@ describe.skipIf(browser === null)('the wafer view', () => {
     await page.context().close();
   });
 
+  it('names what lies under the pointer, in the picture and on the timeline', async () => {
+    const { page } = await openAt('?run=gemv&pes=8x8&n=32&cycle=40');
+    const box = (await page.locator('.pane').boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2 + 4, box.y + box.height / 2 + 4);
+    await page.waitForFunction(() =>
+      /^PE \(4, 4\): ./.test(document.querySelector<HTMLElement>('.pane canvas')!.title),
+    );
+    const strip = page.getByRole('slider', { name: 'Cycle' });
+    const at = (await strip.boundingBox())!;
+    await page.mouse.move(at.x + 2, at.y + 5);
+    await page.waitForFunction(() =>
+      /, from cycle /.test(document.querySelector<HTMLElement>('.timeline input')!.title),
+    );
+    await page.context().close();
+  });
+
   it('compares two runs on one clock, and goes to the longest operation', async () => {
     const { page, complaints } = await openAt('?run=reduce-chain&vs=reduce-star&pes=8x1&n=16&cycle=5');
     expect(await page.locator('.pane').count()).toBe(2);

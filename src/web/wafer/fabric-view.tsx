@@ -135,6 +135,7 @@ function Stage({ state, loaded, player, camera, isStale }: StageProps) {
                 camera={camera}
                 player={player}
                 onPick={(x, y, reach) => pick(picture, x, y, reach, player)}
+                hint={(x, y) => picture.hintAt(x, y, player.time.peek())}
                 label={`${run.request.program} on ${run.request.width} by ${run.request.height} PEs`}
                 describedBy="wafer-said wafer-keys"
               />

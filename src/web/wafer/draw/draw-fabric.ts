@@ -311,6 +311,16 @@ export class FabricPicture {
     return inside ? at : null;
   }
 
+  /** What a point of the wafer shows at a moment, in a few words. */
+  hintAt(x: number, y: number, time: number): string {
+    const at = this.peAt(x, y);
+    if (at === null) return '';
+    const { recording, activity } = this.playable;
+    const pe = recording.peAt(at);
+    const state = pe < 0 ? 'no program' : STATES[activity.states(Math.floor(time))[pe]!]!;
+    return `PE (${at.x}, ${at.y}): ${state}`;
+  }
+
   /** The wavelet that is drawn at a point of the wafer, or null. */
   waveletAt(x: number, y: number, time: number, reach: number): number | null {
     let best: number | null = null;

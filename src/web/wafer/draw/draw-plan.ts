@@ -9,6 +9,7 @@ import { toScreen } from './camera.js';
 import { drawPes, type PeCell, type PeLook } from './draw-pe.js';
 import type { Palette } from './palette.js';
 import {
+  drawDisc,
   drawGrid,
   fadeIn,
   fitText,
@@ -91,6 +92,7 @@ export class PlanPicture {
       const extent = this.waferExtent(wafer);
       if (!this.isSeen(surface, extent)) continue;
       const at = onScreen(surface, extent);
+      if (this.plan.wafers === 1) drawDisc(surface, extent);
       context.fillStyle = palette.wafer;
       context.fillRect(at.x, at.y, at.width, at.height);
     }

@@ -31,6 +31,8 @@ export interface PictureProps {
   readonly player: Player;
   /** A click on a point of the wafer; `reach` is what counts as near, in PEs. */
   onPick(x: number, y: number, reach: number): void;
+  /** What lies under the pointer, in a few words; empty for nothing. */
+  hint?(x: number, y: number): string;
   /** What the picture shows, in words. */
   readonly label: string;
   readonly describedBy: string;
@@ -245,7 +247,10 @@ class Hands {
 
   private move(event: PointerEvent): void {
     const before = this.pointers.get(event.pointerId);
-    if (before === undefined) return;
+    if (before === undefined) {
+      this.hint(this.pixel(event));
+      return;
+    }
     const now = this.pixel(event);
     const [dx, dy] = [now.x - before.x, now.y - before.y];
     this.moved += Math.abs(dx) + Math.abs(dy);
@@ -263,6 +268,11 @@ class Hands {
       Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
     const panned = pan(this.camera, to.x - from.x, to.y - from.y, world);
     this.land(zoomAt(panned, this.viewport, to, factor, world));
+  }
+
+  private hint({ x, y }: { x: number; y: number }): void {
+    const at = toWafer(this.camera, this.viewport, x, y);
+    this.canvas.title = this.latest.current.hint?.(at.x, at.y) ?? '';
   }
 
   private up(event: PointerEvent): void {

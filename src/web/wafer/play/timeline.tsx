@@ -95,6 +95,11 @@ export function Timeline(props: TimelineProps) {
         value={Math.floor(player.time.value)}
         aria-label={label}
         aria-valuetext={textAt(player.time.value)}
+        onPointerMove={({ currentTarget, offsetX }) => {
+          const { length } = player;
+          const cycle = (offsetX / Math.max(1, currentTarget.clientWidth)) * length.peek();
+          currentTarget.title = nameAt(props, cycle, (6 / currentTarget.clientWidth) * length.peek());
+        }}
         onInput={({ currentTarget }) => {
           player.pause();
           player.seek(Number(currentTarget.value));
@@ -102,4 +107,10 @@ export function Timeline(props: TimelineProps) {
       />
     </div>
   );
+}
+
+/** The mark near a moment, or the moment in words. */
+function nameAt({ marks, textAt }: TimelineProps, cycle: number, reach: number): string {
+  const mark = marks.find(({ startCycle }) => Math.abs(startCycle - cycle) <= reach);
+  return mark === undefined ? textAt(cycle) : `${mark.label}, from ${textAt(mark.startCycle)}`;
 }

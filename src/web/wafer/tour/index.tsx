@@ -229,6 +229,7 @@ function Stage({ taken: { look, playable, picture }, end, progress, prompt }: St
           goal={goal}
           player={player}
           onPick={() => undefined}
+          hint={(x, y) => picture.hintAt(x, y, player.time.peek())}
           label={`${stop.title}: the wafer, ${look.model.width} by ${look.model.height} PEs in use`}
           describedBy="tour-text"
         />
