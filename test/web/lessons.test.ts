@@ -43,6 +43,11 @@ const SOLVE: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     const number = (text: string): number => Number(text.replaceAll(',', ''));
     expect(1000 / number(ms!) / number(speed!)).toBeCloseTo(1, 1);
   },
+  async prefill(page) {
+    // 16 tokens times two to the power of the step.
+    await turnUntilSolved(page, [9, 4, 5, 6]);
+    expect(await page.locator('figcaption').textContent()).toMatch(/1,024 tokens are read in/);
+  },
   pe: (page) => turnUntilSolved(page, [96, 97]),
   async routing(page) {
     const clock = page.getByRole('slider', { name: 'Cycle' });

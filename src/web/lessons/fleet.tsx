@@ -1,4 +1,4 @@
-/** Lesson 8: from one user to a fleet: requests come when they want, and the slowest of a hundred counts. */
+/** Lesson 9: from one user to a fleet: requests come when they want, and the slowest of a hundred counts. */
 import { useEffect, useMemo } from 'preact/hooks';
 import { connect } from '../../runtime/link.js';
 import { useAsked } from '../plan/ask/use-asked.js';

@@ -1,4 +1,4 @@
-/** Lesson 4: a matrix-vector product on a mesh: more PEs compute less each and talk more. */
+/** Lesson 5: a matrix-vector product on a mesh: more PEs compute less each and talk more. */
 import { useMemo, useState } from 'preact/hooks';
 import { figure, plural } from '../ui/format.js';
 import { Slider } from '../ui/slider.js';

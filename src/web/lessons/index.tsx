@@ -1,4 +1,4 @@
-/** Eight short lessons: a few sentences, a live figure, one knob, and a question that is answered by doing. */
+/** Short lessons: a few sentences, a live figure, one knob, and a question that is answered by doing. */
 import '../wafer/wafer.css';
 import './lessons.css';
 import { useEffect, useRef } from 'preact/hooks';

@@ -1,4 +1,4 @@
-/** Lesson 7: the KV cache lies beside the weights, in the same SRAM. */
+/** Lesson 8: the KV cache lies beside the weights, in the same SRAM. */
 import { formatBytes } from '../../core/units.js';
 import { ask } from '../plan/ask/planner.js';
 import { useAsked } from '../plan/ask/use-asked.js';

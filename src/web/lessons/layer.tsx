@@ -1,4 +1,4 @@
-/** Lesson 6: a decode layer is arithmetic between ten all-reduces. */
+/** Lesson 7: a decode layer is arithmetic between ten all-reduces. */
 import { useMemo, useState } from 'preact/hooks';
 import { figure, plural } from '../ui/format.js';
 import { Slider } from '../ui/slider.js';

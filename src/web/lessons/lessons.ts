@@ -6,6 +6,7 @@ import { GpuLesson } from './gpu.js';
 import { KvLesson } from './kv.js';
 import { LayerLesson } from './layer.js';
 import { PeLesson } from './pe.js';
+import { PrefillLesson } from './prefill.js';
 import { ReduceLesson } from './reduce.js';
 import { RoutingLesson } from './routing.js';
 
@@ -17,6 +18,7 @@ export interface Lesson {
 
 export const LESSONS: readonly Lesson[] = [
   { id: 'gpu', title: 'Why GPUs wait for memory', content: GpuLesson },
+  { id: 'prefill', title: 'Reading is not writing', content: PrefillLesson },
   { id: 'pe', title: 'A processing element', content: PeLesson },
   { id: 'routing', title: 'Routing and colors', content: RoutingLesson },
   { id: 'gemv', title: 'A matrix-vector product on the mesh', content: GemvLesson },

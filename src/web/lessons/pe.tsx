@@ -1,4 +1,4 @@
-/** Lesson 2: a processing element is a small computer with its own memory and nothing else. */
+/** Lesson 3: a processing element is a small computer with its own memory and nothing else. */
 import { useMemo } from 'preact/hooks';
 import { Slider } from '../ui/slider.js';
 import { segmentsOf } from '../wafer/draw/draw-fabric.js';

@@ -1,4 +1,4 @@
-/** Lesson 5: three ways to add up what a row of PEs holds; which is best depends on the length of the vectors. */
+/** Lesson 6: three ways to add up what a row of PEs holds; which is best depends on the length of the vectors. */
 import { useMemo } from 'preact/hooks';
 import { plural } from '../ui/format.js';
 import { doublings, Slider } from '../ui/slider.js';

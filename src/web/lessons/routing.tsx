@@ -1,4 +1,4 @@
-/** Lesson 3: wavelets travel hop by hop along the routes of their color. */
+/** Lesson 4: wavelets travel hop by hop along the routes of their color. */
 import { useMemo } from 'preact/hooks';
 import { figure } from '../ui/format.js';
 import { Slider } from '../ui/slider.js';
