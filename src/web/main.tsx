@@ -20,6 +20,14 @@ addEventListener('error', ({ message }) => {
 
 // A file that is dropped beside a place for it would take the page away.
 for (const type of ['dragover', 'drop']) addEventListener(type, (event) => event.preventDefault());
+/** Views that do something with a model's file. */
+const FILE_VIEWS = ['', 'race', 'wafer', 'console'];
+const lostFile = signal<{ readonly view: string; readonly name: string } | null>(null);
+addEventListener('drop', ({ dataTransfer }) => {
+  const { view } = route.peek();
+  const name = dataTransfer?.files[0]?.name;
+  lostFile.value = name === undefined || FILE_VIEWS.includes(view) ? null : { view, name };
+});
 
 function App() {
   const { view: name, params } = route.value;
@@ -59,6 +67,15 @@ function App() {
           <div class="page tight">
             <Notice kind="bad">
               Something went wrong: {stray.value} Reload the page if it does not go on.
+            </Notice>
+          </div>
+        )}
+        {lostFile.value?.view === name && (
+          <div class="page tight">
+            <Notice>
+              {shown.title} has no place for {lostFile.value.name}: drop it at <a href="#/race">Race</a> or{' '}
+              <a href="#/console">Console</a> to run it, at <a href="#/wafer">Wafer</a> to follow a token
+              through it.
             </Notice>
           </div>
         )}

@@ -201,6 +201,24 @@ describe.skipIf(browser === null)('the page', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('keeps a file that is dropped where nothing takes it, and says where it belongs', async () => {
+    const { page, complaints } = await open(browser!, `${site.url}#/lessons`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    const url = page.url();
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['GGUF'], 'mine.gguf'));
+      document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+    });
+    await page.getByText(/no place for mine\.gguf/).waitFor();
+    expect(page.url()).toBe(url);
+    await page.getByRole('main').getByRole('link', { name: 'Wafer', exact: true }).click();
+    await page.getByRole('heading', { name: /^One token/ }).waitFor();
+    expect(await page.getByText(/no place for/).count()).toBe(0);
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
+
   it('says that a view is unknown, and shows the first one', async () => {
     const { page } = await open(browser!, `${site.url}#/nowhere`);
     await page.getByText('There is no view “nowhere”').waitFor();

@@ -81,7 +81,7 @@ export function ReduceLesson() {
           <>
             Short vectors want few stops: a tree. Long ones want links that are always busy: a chain. In
             between two phases win. A decode step adds up short vectors all the time, so the shape of its
-            reductions decides its speed.
+            reductions decides its speed. <a href="#/program?exercise=reduce">Write a faster one yourself.</a>
           </>
         }
       >

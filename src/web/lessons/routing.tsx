@@ -84,7 +84,9 @@ export function RoutingLesson() {
           <>
             In cycle {figure(wanted)} of this run: one cycle per hop, {figure(columns.value - 1 + ROWS - 1)}{' '}
             hops, and {figure(wanted - (columns.value - 1 + ROWS - 1))} cycles to begin and for both ramps.
-            Distance is time on a wafer, so good programs keep their neighbours busy and rarely cross it.
+            Distance is time on a wafer, so good programs keep their neighbours busy and rarely cross it.{' '}
+            <a href="#/program">Lay a route yourself</a>, or{' '}
+            <a href="#/program?exercise=deadlock">find out why two PEs wait for ever.</a>
           </>
         }
       >

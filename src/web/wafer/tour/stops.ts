@@ -136,8 +136,8 @@ export const STOPS: readonly Stop[] = [
   {
     name: 'multiply',
     title: 'Multiply, add, again',
-    text: ({ focus: { row } }) =>
-      `Row 0 of the tile times the PE’s ${figure(row.x.length)} numbers: ${figure(row.x.length)} products, added into one accumulator.${row.weightScales.length > 0 ? ' The integers multiply exactly; one multiplication with both scales makes a float of the sum.' : ''} This is all that a language model does, some billion times for each token.`,
+    text: ({ focus: { row }, model }) =>
+      `Row 0 of the tile times the PE’s ${figure(row.x.length)} numbers: ${figure(row.x.length)} products, added into one accumulator.${row.weightScales.length > 0 ? ' The integers multiply exactly; one multiplication with both scales makes a float of the sum.' : ''} This is what a language model does: ${figure(model.parameters / 1e6)} million times for each token of this one, some billion times for a large one.`,
     place: around,
     cycles: ({ moments }) => [moments.multiplies, moments.multiplied],
     seconds: 6,
