@@ -31,6 +31,15 @@ function check(card: ModelCard, request: PlanRequest): void {
       todo: `Pass another ${flag}.`,
     });
   };
+  for (const name of ['promptTokens', 'outputTokens', 'concurrency'] as const) {
+    if (request[name] !== undefined) continue;
+    throw new OptionError({
+      what: `${name} of the request`,
+      given: 'none',
+      expected: 'a whole number from 1',
+      todo: 'Pass { promptTokens, outputTokens, concurrency }.',
+    });
+  }
   whole('prompt tokens', request.promptTokens, LIMITS.tokens, '--prompt');
   whole('output tokens', request.outputTokens, LIMITS.tokens, '--output');
   whole('concurrency', request.concurrency, LIMITS.users, '--concurrency');

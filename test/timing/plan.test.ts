@@ -53,6 +53,12 @@ describe('plan', () => {
     }
   });
 
+  it.each(Object.keys(BASE))('a request without %s is refused, on wafers and GPUs', (name) => {
+    const request = { ...BASE, [name]: undefined } as unknown as PlanRequest;
+    for (const machine of [wse2, h100])
+      expect(() => plan(EIGHT, machine, request)).toThrow(`${name} of the request: got none`);
+  });
+
   it('more of a GPU is never slower', () => {
     const keys: GpuKey[] = ['memoryBytesPerSecond', 'flops16', 'linkBytesPerSecond', 'memoryBytes'];
     const request = fc.record({
