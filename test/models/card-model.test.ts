@@ -7,6 +7,7 @@ import { readModel } from '#src/formats/model-file.js';
 import { bytesSource } from '#src/formats/source.js';
 import { resolveCard } from '#src/platform/node/cards.js';
 import { type SmallModel, smallModel } from '../helpers/architecture.js';
+import { encoders } from '../helpers/encoders.js';
 import { temporaryFile } from '../helpers/tiny-model.js';
 
 const float = (value: number) => ({ type: 'f32' as const, value });
@@ -76,4 +77,11 @@ describe.each(models)('$architecture', (described) => {
     for (const context of [1, 100])
       expect(flopsPerToken(card, 'decode', context) - states).toBe(decodeFlops(model.ops, context));
   });
+});
+
+it('a model that writes no text is not planned as if it did', async () => {
+  const path = temporaryFile(await smallModel(encoders[0]!));
+  await expect(resolveCard(path)).rejects.toThrow(
+    /makes vectors and writes no text \(bert\).*waferflow embed/,
+  );
 });

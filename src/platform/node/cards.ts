@@ -12,6 +12,7 @@ import {
 import { isObject } from '../../../models/card-fields.js';
 import { CARD_NAMES, cardFromGguf, cardFromJson } from '../../../models/card-file.js';
 import { cardFromModel } from '../../../models/card-model.js';
+import { writesText } from '../../../models/embedding.js';
 import { cachedValues, decodeFlops, parameterCount } from '../../../models/weights.js';
 import { FormatError, ModelError, OptionError } from '../../core/errors.js';
 import { parseJson } from '../../core/json.js';
@@ -99,6 +100,14 @@ function ggufCard(file: GgufFile, name: string): ModelCard {
   const stored = unlessUnknown(() => readModel(file));
   if (stored === null) return fromKeys();
   const { model, tensors } = stored;
+  if (!writesText(model)) {
+    throw new ModelError({
+      what: `${name}: what is to be planned`,
+      given: `a model that makes vectors and writes no text (${model.architecture})`,
+      expected: 'one that generates tokens',
+      todo: 'Plan another model; `waferflow embed` runs this one here.',
+    });
+  }
   const fileBytes = [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   const card = unlessUnknown(fromKeys);
   const isWhole =
