@@ -1,6 +1,7 @@
 /** How wide a model's numbers are stored: what a checkpoint says of its weights and KV cache, part by part. */
-import type { Matrix, ModelCard, Quantized, StoredBits, Width } from './card.js';
+import type { ModelCard, Quantized, StoredBits, Width } from './card.js';
 import { isObject, type Json } from './card-fields.js';
+import type { Product } from './products.js';
 
 /** Stored bits of a width where the checkpoint does not say: 4-bit formats carry a scale per block of 32 (OCP MX). */
 export function nominalBits(width: number): number {
@@ -22,10 +23,10 @@ export function storedBits(card: ModelCard, width: number): StoredBits {
   return width === card.weightBits ? card.storedBits : partBits(nominalBits(width), card.quantized);
 }
 
-/** Stored bits of one matrix; routers are never quantised. */
-export function matrixBits(
+/** Stored bits of one product's matrix; routers are never quantised. */
+export function productBits(
   card: ModelCard,
-  { name, part }: Pick<Matrix, 'name' | 'part'>,
+  { name, part }: Pick<Product, 'name' | 'part'>,
   width: number,
 ): number {
   return name === 'router' ? 16 : storedBits(card, width)[part];

@@ -5,12 +5,16 @@
  */
 import { FormatError } from '../src/core/errors.js';
 import type { Tag } from '../src/core/provenance.js';
-import type { Attention, DenseMlp, LayerKind, ModelCard, MoeMlp } from './card.js';
+import type { LayerKind, ModelCard } from './card.js';
 import { partBits, type Quantization, readQuantization } from './card-bits.js';
 import { type Family, familyOf, isNeutral } from './card-families.js';
 import { Fields, isObject, type Json } from './card-fields.js';
 import { blockMlps, layerAttention } from './card-layers.js';
 import { type HybridLayer, hybridLayers } from './card-mixers.js';
+import { layersOf } from './card-model.js';
+import { opsOfParts } from './layer-ops.js';
+import type { Attention, DenseMlp, LayerParts, ModelParts, MoeMlp } from './layer-parts.js';
+import { joined } from './products.js';
 
 export interface CardOrigin {
   readonly name: string;
@@ -105,7 +109,7 @@ class Reader {
     const hybrid = hybridLayers(this.config, this.fields, layers, hiddenSize);
     const attention = this.attention(hiddenSize, hybrid);
     const own = layerAttention(this.config, this.fields, attention, layers);
-    const { kinds, index } = this.layerKinds(layers, hybrid, own);
+    const { kinds, index } = this.layerParts(layers, hybrid, attention, own);
     const { weightBits, storedBits, quantized, kvBits } = this.quantization();
     const tie = this.fields.flag('tie_word_embeddings') ?? this.family.tied;
     const headBias = this.fields.flag('lm_head_bias') ?? this.family.headBias;
@@ -113,22 +117,34 @@ class Reader {
       (field, value) => this.family.neutral.includes(field) || isNeutral(field, value),
     );
     const { family, origin } = this;
+    const model: ModelParts = {
+      hiddenSize,
+      vocabSize,
+      maxPositionEmbeddings,
+      tieWordEmbeddings: tie,
+      normsPerLayer: family.normsPerLayer,
+      normBias: family.normBias,
+      headBias,
+      learnedPositions: family.learnedPositions,
+    };
+    const built = kinds.map((parts) => layersOf(opsOfParts(parts, model)));
     return {
       name: origin.name,
       modelType: typeof this.config.model_type === 'string' ? this.config.model_type : 'unknown',
       hiddenSize,
       vocabSize,
       maxPositionEmbeddings,
-      tieWordEmbeddings: tie,
-      attention,
-      kinds,
+      before: built[0]!.before,
+      kinds: kinds.map(
+        ({ mixer }, at): LayerKind => ({
+          ops: joined(built[at]!.layers[0] ?? []),
+          isAgain: false,
+          top: 'topK' in mixer ? (mixer.topK ?? null) : null,
+        }),
+      ),
       layers: index,
-      normsPerLayer: family.normsPerLayer,
-      finalNorms: family.normsPerLayer === 0 ? 0 : 1,
-      normBias: family.normBias,
-      headBias,
+      after: built[0]!.after,
       evenRouting: family.evenRouting,
-      learnedPositions: family.learnedPositions ? maxPositionEmbeddings : 0,
       weightBits,
       quantized,
       storedBits,
@@ -217,31 +233,27 @@ class Reader {
     };
   }
 
-  private layerKinds(
+  private layerParts(
     layers: number,
     hybrid: readonly HybridLayer[] | null,
+    attention: Attention,
     own: readonly (Attention | undefined)[],
-  ): { kinds: LayerKind[]; index: number[] } {
+  ): { kinds: LayerParts[]; index: number[] } {
     const windows = this.windows(layers);
     const mlps = blockMlps(this.config, this.fields) ?? this.mlps(layers);
-    const kinds: LayerKind[] = [];
+    const kinds: LayerParts[] = [];
     const seen = new Map<string, number>();
     const index = Array.from({ length: layers }, (_, layer) => {
       const { mixer = null, mlp: only } = hybrid?.[layer] ?? {};
-      const mlp = only === 'none' ? NO_MLP : (this.onlyMlp(only, mlps) ?? mlps[layer]!);
-      const window = mixer === null ? windows[layer]! : null;
-      const attention = mixer === null ? own[layer] : undefined;
-      const kind: LayerKind = {
-        window,
-        mlp,
-        ...(attention && { attention }),
-        ...(mixer !== null && { mixer }),
+      const parts: LayerParts = {
+        mixer: mixer ?? own[layer] ?? attention,
+        window: mixer === null ? windows[layer]! : null,
+        mlp: only === 'none' ? NO_MLP : (this.onlyMlp(only, mlps) ?? mlps[layer]!),
       };
-      const width = mlp.kind === 'dense' ? mlp.intermediateSize : 0;
-      const key = `${kind.window} ${kind.mlp.kind} ${width} ${mixer?.kind} ${JSON.stringify(attention)}`;
+      const key = JSON.stringify(parts);
       let at = seen.get(key);
       if (at === undefined) {
-        at = kinds.push(kind) - 1;
+        at = kinds.push(parts) - 1;
         seen.set(key, at);
       }
       return at;

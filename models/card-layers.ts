@@ -1,7 +1,6 @@
 /** Configs that give layers of one model attention or MLPs of different sizes. */
-import type { Attention, DenseMlp, GqaAttention } from './card.js';
-import type { Fields } from './card-fields.js';
-import { isObject, type Json } from './card-fields.js';
+import { type Fields, isObject, type Json } from './card-fields.js';
+import type { Attention, DenseMlp, GqaAttention } from './layer-parts.js';
 
 /** For every layer its attention where that is not the card's. */
 export function layerAttention(

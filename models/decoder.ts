@@ -294,6 +294,8 @@ export interface AttentionStyle {
   readonly qkvStep?: number;
   /** Name of a number for each head by which its normed queries are multiplied. */
   readonly queryScale?: string;
+  /** Values are keys: one product and one cache for both. */
+  readonly isKeyValue?: boolean;
   /** Behind a head's queries lies a gate, by whose sigmoid its result is multiplied. */
   readonly hasQueryGate?: boolean;
   /** q, k and v are cut to +- this. */
@@ -326,7 +328,7 @@ export function attention(
           {
             ...(own.hasQueryGate ? {} : { attn_q: sizes[0] }),
             attn_k: sizes[1],
-            attn_v: sizes[2],
+            ...(own.isKeyValue ? {} : { attn_v: sizes[2] }),
           },
           !own.unbiased?.includes('input'),
         );
@@ -336,7 +338,7 @@ export function attention(
       [q, gate] = model.interleaved(h, layer, 'attn_q', heads, [headDim, headDim]);
     }
     const { clamp } = own;
-    if (clamp) [q, k, v] = [q, k, v].map((x) => graph.activation(x!, { name: 'clamp', limit: clamp }));
+    if (clamp) [q, k, v] = [q, k, v].map((x) => x && graph.activation(x, { name: 'clamp', limit: clamp }));
     const normed = (x: Value, stem: string): Value => {
       const name = `blk.${layer}.${stem}`;
       const stored = config.file.shape(`${name}.weight`)?.reduce((a, b) => a * b, 1);
@@ -363,7 +365,7 @@ export function attention(
     let out = graph.attention({
       q: q!,
       k: k!,
-      v: v!,
+      v: v ?? null,
       cache: graph.cache(),
       heads,
       kvHeads,

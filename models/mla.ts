@@ -20,6 +20,8 @@ export interface LatentStyle {
   /** The result times this function of a product of h. */
   readonly gate?: PlainActivation;
   readonly sizes?: LatentSizes;
+  /** A scorer of its own picks the `top` positions that are attended to (DeepSeek-V3.2). */
+  readonly indexer?: { readonly heads: number; readonly headDim: number; readonly top: number };
 }
 
 export interface LatentSizes {
@@ -50,7 +52,8 @@ export function latentAttention(style: (model: Decoder, layer: number) => Latent
         : graph.rope(x, { heads: count, first, order: own.order ?? 'pairs', table: own.rope });
     const normed = shared && own.keyNorm ? model.normOf(shared, layer, own.keyNorm) : shared;
     const turned = normed && turn(normed, 1, 0);
-    const q = turn(queries(model, h, layer, heads * key), heads, still);
+    const latent = latentQuery(model, h, layer);
+    const q = turn(queries(model, latent ?? h, layer, heads * key), heads, still);
     const facts = {
       cache: graph.cache(),
       heads,
@@ -61,7 +64,7 @@ export function latentAttention(style: (model: Decoder, layer: number) => Latent
       sinks: own.hasSinks ? model.ref(layer, 'attn_sinks', [heads]) : null,
       alibi: null,
       temperature: own.temperature ?? null,
-      positions: null,
+      positions: own.indexer ? positions(model, h, latent ?? h, layer, own.indexer) : null,
     };
     const sharedPart = turned ? [{ in: turned, groups: 1 }] : [];
     let out: Value;
@@ -94,9 +97,27 @@ export function latentAttention(style: (model: Decoder, layer: number) => Latent
   };
 }
 
-/** Queries, by a compressed row of their own in the larger models. */
-function queries(model: Decoder, h: Value, layer: number, features: number): Value {
-  if (!model.has(layer, 'attn_q_a')) return model.one(h, layer, 'attn_q', features);
+/** The compressed row of the queries, which the larger models have. */
+function latentQuery(model: Decoder, h: Value, layer: number): Value | null {
+  if (!model.has(layer, 'attn_q_a')) return null;
   const row = model.one(h, layer, 'attn_q_a', model.config.positive('attention.q_lora_rank'));
-  return model.one(model.norm(row, `blk.${layer}.attn_q_a_norm`), layer, 'attn_q_b', features);
+  return model.norm(row, `blk.${layer}.attn_q_a_norm`);
+}
+
+function queries(model: Decoder, from: Value, layer: number, features: number): Value {
+  return model.one(from, layer, model.has(layer, 'attn_q_a') ? 'attn_q_b' : 'attn_q', features);
+}
+
+/** The positions that an indexer picks, from a small cache of keys of its own. */
+function positions(
+  model: Decoder,
+  h: Value,
+  from: Value,
+  layer: number,
+  { heads, headDim, top }: NonNullable<LatentStyle['indexer']>,
+): Value {
+  const q = model.one(from, layer, 'indexer.attn_q_b', heads * headDim);
+  const [key, weights] = model.linear(h, layer, { 'indexer.attn_k': headDim, 'indexer.proj': heads });
+  const k = model.norm(key!, `blk.${layer}.indexer.k_norm`, { how: 'layer' });
+  return model.graph.select({ q, k, weights: weights!, heads, top });
 }

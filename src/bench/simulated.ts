@@ -2,7 +2,7 @@
 import type { ModelShape } from '../../models/model.js';
 import { WaferflowError } from '../core/errors.js';
 import { plan } from '../timing/estimate.js';
-import { cardOfLlama, findMachine } from '../timing/local-run.js';
+import { cardOfShape, findMachine } from '../timing/local-run.js';
 import type { BenchCase } from './entrants.js';
 import type { SimulatedRow } from './types.js';
 
@@ -20,7 +20,7 @@ export function simulatedRows(
     .flatMap(({ promptTokens, generatedTokens, batch }) =>
       SIMULATED_MACHINES.flatMap((name) => {
         const context = Math.max(config.maxPositionEmbeddings, promptTokens + generatedTokens);
-        const card = cardOfLlama({ ...config, maxPositionEmbeddings: context }, model);
+        const card = cardOfShape({ ...config, maxPositionEmbeddings: context }, model);
         const machine = findMachine(name);
         try {
           const result = plan(card, machine, {

@@ -1,7 +1,7 @@
 /** Runs the suites that were asked for on one loaded model, and takes its speed. */
 import type { Engine } from '../runtime/types.js';
 import { plan } from '../timing/estimate.js';
-import { cardOfLlama, findMachine, type Simulated } from '../timing/local-run.js';
+import { cardOfShape, findMachine, type Simulated } from '../timing/local-run.js';
 import { FUNCTIONS } from './functions/all.js';
 import { complete } from './generate.js';
 import type { Sandbox } from './sandbox/sandbox.js';
@@ -82,7 +82,7 @@ export function simulatedSpeeds(
   weightBits: number,
   machines: readonly string[],
 ): Simulated[] {
-  const card = cardOfLlama(info.config);
+  const card = cardOfShape(info.config);
   return machines.map((name) => {
     const { machine, ttftMs, tokensPerSecondPerUser } = plan(card, findMachine(name), {
       promptTokens: 32,

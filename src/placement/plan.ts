@@ -49,6 +49,8 @@ interface PlacedProduct {
   readonly rows: readonly Split[];
   readonly columns: Split;
   readonly reduce: Reduce;
+  /** Sums of one element per token that share this product's reduction: what a norm of its input needs. */
+  readonly riders: number;
 }
 
 /** What placement adds to an op of a kind; kinds that are not named stay as they are. */
@@ -56,19 +58,30 @@ interface Placements {
   /** The table is cut as a product's matrix is: vocabulary along x, columns along y. */
   readonly embedding: { readonly rows: Split; readonly columns: Split };
   /**
-   * The sum of squares is reduced as a product's columns are; of a run within a head there is nothing to reduce, and heads
-   * lie as attention wants them.
+   * The sum of squares is reduced as a product's columns are, or rides on the reduction of the op that reads the result; of
+   * a run within a whole head there is nothing to reduce, and heads lie as attention wants them.
    */
   readonly norm: { readonly columns: Split; readonly reduce: Reduce; readonly headCut: Split | null };
   readonly rope: { readonly headCut: Split };
   readonly linear: PlacedProduct;
-  readonly headLinear: { readonly columns: Split; readonly reduce: Reduce };
+  /** `rows` null: every head's matrix lies whole with its head. */
+  readonly headLinear: { readonly rows: Split | null; readonly columns: Split; readonly reduce: Reduce };
   readonly expertLinear: PlacedProduct;
   /**
    * KV heads are cut along one axis; along the other, position p of the KV cache lies on tile `p mod reduce.parts`,
-   * so a new token goes to the tile that has waited longest and nothing moves.
+   * so a new token goes to the tile that has waited longest and nothing moves. `queries` is how the width of all heads lies
+   * along that one axis; where it cuts heads, scores are summed there by `scores`.
    */
-  readonly attention: { readonly kvCut: Split; readonly reduce: Reduce };
+  readonly attention: {
+    readonly kvCut: Split;
+    readonly queries: Split;
+    readonly scores: Reduce;
+    /** Sums of one element per token that share the scores' reduction: norms of heads. */
+    readonly scoreRiders: number;
+    /** Of the softmax's maximum and sum, those that are reductions of their own; the rest rides on the weighted sum's. */
+    readonly softmax: 0 | 1 | 2;
+    readonly reduce: Reduce;
+  };
 }
 
 export type PlacedOf<K extends OpKind> = OpOf<K> & (K extends keyof Placements ? Placements[K] : unknown);

@@ -3,20 +3,14 @@
  * at layer boundaries. Every weight lies in exactly one PE's SRAM; the KV cache lies with the layer it serves.
  */
 
-import {
-  headMatrix,
-  keptBytes,
-  type LayerKind,
-  layerMatrices,
-  layerVectors,
-  type ModelCard,
-} from '../../models/card.js';
-import { matrixBits, storedBits } from '../../models/card-bits.js';
+import { factsOf, keptBytes, type LayerKind, type ModelCard, outerWeights } from '../../models/card.js';
+import { productBits, storedBits } from '../../models/card-bits.js';
+import type { Product } from '../../models/products.js';
 import { ModelError, OptionError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import type { WaferMachine } from '../machine/wafers.js';
 import type { Rect } from './plan.js';
-import { type Grid, inBlock, type LayerShape, placeHead, placeLayer, type WaferOp } from './wafer-ops.js';
+import { type Grid, inBlock, type PlacedLayers, placeLayers, type WaferOp } from './wafer-ops.js';
 
 /** What the SRAM of a region's fullest PE holds, in bytes; the parts add up to all of it. */
 export interface PeBudget {
@@ -105,56 +99,56 @@ export function regionsOn(machine: WaferMachine, grid: Grid): { columns: number;
   };
 }
 
-/** Stored bytes of a layer's weights. */
-function layerBytes(card: ModelCard, kind: LayerKind, weightBits: number): number {
-  let bytes = layerVectors(card, kind).stored * 2;
-  for (const m of layerMatrices(card, kind)) {
-    bytes += (m.rows * m.columns * m.stored * matrixBits(card, m, weightBits)) / 8;
-  }
-  return bytes;
+function bytesOf(card: ModelCard, products: readonly Product[], weightBits: number): number {
+  return products.reduce(
+    (sum, m) => sum + (m.rows * m.columns * m.stored * productBits(card, m, weightBits)) / 8,
+    0,
+  );
 }
 
-/** Stored bytes of what lies with the KV cache where attention has a block of its own. */
-function blockBytes(card: ModelCard, kind: LayerKind, weightBits: number): number {
-  return layerMatrices(card, kind)
-    .filter((matrix) => inBlock(card, matrix))
-    .reduce((sum, m) => sum + (m.rows * m.columns * m.stored * matrixBits(card, m, weightBits)) / 8, 0);
+/** Stored bytes of a layer's weights, and of those that lie in a block of attention. */
+function layerBytes(
+  card: ModelCard,
+  { ops, isAgain }: LayerKind,
+  weightBits: number,
+): { weights: number; attention: number } {
+  if (isAgain) return { weights: 0, attention: 0 };
+  const { products, vectors } = factsOf(ops);
+  return {
+    weights: vectors.stored * 2 + bytesOf(card, products, weightBits),
+    attention: bytesOf(
+      card,
+      products.filter((product) => inBlock(card, product)),
+      weightBits,
+    ),
+  };
 }
 
 function itemsOf(card: ModelCard, options: WaferPlacementOptions): Item[] {
   const headBytes = storedBits(card, options.weightBits).head / 8;
-  const vocabulary = card.vocabSize * card.hiddenSize * headBytes;
-  const positions = card.learnedPositions * card.hiddenSize * headBytes;
+  const { tokens, positions, head, isTied, vectorsBefore, vectorsAfter } = outerWeights(card);
   const perKind = card.kinds.map((kind) => ({
-    weights: layerBytes(card, kind, options.weightBits),
-    attention: blockBytes(card, kind, options.weightBits),
+    ...layerBytes(card, kind, options.weightBits),
     // A sparse indexer still needs the whole cache; a window keeps its own length only.
-    kvPerUser: keptBytes(card, kind, options.context, options.kvBits / 8),
+    kvPerUser: keptBytes(kind, options.context, options.kvBits / 8),
   }));
-  const finalNorm = card.finalNorms * card.hiddenSize * (card.normBias ? 2 : 1) * 2;
-  const head =
-    (card.tieWordEmbeddings ? 0 : vocabulary) + finalNorm + (card.headBias ? card.vocabSize * 2 : 0);
+  // A tied table is the head's matrix and lies with it.
+  const [first, last] = isTied ? [positions, tokens + head] : [tokens + positions, head];
   return [
-    // A tied table is the head's matrix and lies with it.
-    { layer: -1, weights: (card.tieWordEmbeddings ? 0 : vocabulary) + positions, attention: 0, kvPerUser: 0 },
+    { layer: -1, weights: first * headBytes + vectorsBefore * 2, attention: 0, kvPerUser: 0 },
     ...card.layers.map((kind, layer) => ({ layer, ...perKind[kind]! })),
-    {
-      layer: -2,
-      weights: card.tieWordEmbeddings ? vocabulary + finalNorm : head,
-      attention: 0,
-      kvPerUser: 0,
-    },
+    { layer: -2, weights: last * headBytes + vectorsAfter * 2, attention: 0, kvPerUser: 0 },
   ];
 }
 
 /** Activation tiles of a decode step: the widest product's input and output, each twice. */
 function bufferBytes(card: ModelCard, grid: Grid): number {
   const side = Math.min(grid.width, grid.height);
-  let widest = Math.ceil(headMatrix(card).rows / side);
-  for (const kind of card.kinds) {
-    for (const m of layerMatrices(card, kind)) {
+  let widest = 0;
+  for (const { rows } of factsOf(card.after).products) widest = Math.max(widest, Math.ceil(rows / side));
+  for (const { ops } of card.kinds) {
+    for (const m of factsOf(ops).products)
       widest = Math.max(widest, Math.ceil((m.rows * m.active) / side) + Math.ceil(m.columns / side));
-    }
   }
   return 2 * 2 * widest;
 }
@@ -196,8 +190,9 @@ export function wafersNeeded(
   return filled ? Math.ceil(filled.length / (columns * rows)) : Infinity;
 }
 
-/** The numbers of a layout, without its ops: cheap enough for a search. */
+/** How a card lies on wafers, but for which layers lie in which region: cheap enough for a search. */
 export interface WaferLayout {
+  readonly placed: PlacedLayers;
   readonly grid: Grid;
   readonly wafers: number;
   readonly regionCount: number;
@@ -224,6 +219,17 @@ export function attentionBlocks(card: ModelCard, machine: WaferMachine, layout: 
   return [grid, ...smaller];
 }
 
+/** The part of a layout that says where a region's experts and attention lie, with its ops placed there. */
+export function shaped(
+  card: ModelCard,
+  grid: Grid,
+  expertBlocks: number,
+  attention: Grid,
+): Pick<WaferLayout, 'placed' | 'expertBlocks' | 'attention'> {
+  const placed = placeLayers(card, { grid, attention, expertBlocks, fused: true });
+  return { placed, expertBlocks, attention };
+}
+
 function mostAttention(filled: readonly (readonly Item[])[], users: number): number {
   const of = (held: readonly Item[]): number =>
     held.reduce((sum, item) => sum + item.attention + users * item.kvPerUser, 0);
@@ -244,12 +250,11 @@ export function layoutOn(
   if (!filled) return null;
   const mostLayers = Math.max(...filled.map((held) => held.filter((item) => item.layer >= 0).length));
   return {
+    ...shaped(card, grid, 1, grid),
     grid,
     wafers,
     regionCount: filled.length,
     mostLayers,
-    expertBlocks: 1,
-    attention: grid,
     attentionBytes: mostAttention(filled, options.users),
     weightBits: options.weightBits,
   };
@@ -299,8 +304,9 @@ export function placeOnWafers(
   const items = itemsOf(card, options);
   const filled = fill(items, options.users, capacity, columns * rows * wafers);
   if (!filled) throw doesNotFit(card, machine, wafers, options);
+  const shape = shaped(card, grid, expertBlocks, attention);
   const regions = filled.map((held, index) =>
-    region(card, machine, held, index, options, { grid, attention, expertBlocks, fused: true }),
+    region(card, machine, held, index, options, grid, shape.placed),
   );
   return {
     card,
@@ -308,8 +314,7 @@ export function placeOnWafers(
     grid,
     wafers,
     regionsPerWafer: columns * rows,
-    expertBlocks,
-    attention,
+    ...shape,
     attentionBytes: mostAttention(filled, options.users),
     regions,
     regionCount: regions.length,
@@ -326,9 +331,9 @@ function region(
   held: readonly Item[],
   index: number,
   options: WaferPlacementOptions,
-  shape: LayerShape,
+  grid: Grid,
+  placed: PlacedLayers,
 ): WaferRegion {
-  const { grid } = shape;
   const { columns, rows } = regionsOn(machine, grid);
   const onWafer = index % (columns * rows);
   const rect: Rect = {
@@ -356,9 +361,9 @@ function region(
     layers: kinds.map((k) => ({
       kind: card.kinds[k]!,
       count: layers.filter((layer) => card.layers[layer] === k).length,
-      ops: placeLayer(card, card.kinds[k]!, shape),
+      ops: placed.kinds[k]!,
     })),
-    headOps: head ? placeHead(card, grid, shape.fused) : [],
+    headOps: head ? placed.head : [],
     weightBytes,
     kvBytesPerUser,
     budget: {

@@ -3,4 +3,4 @@ export type { ModelCard } from '../../models/card.js';
 export { cardFromJson } from '../../models/card-file.js';
 export { plan } from './estimate.js';
 export type * from './estimate-types.js';
-export { cardOfLlama, findMachine, simulate } from './local-run.js';
+export { cardOfShape, findMachine, simulate } from './local-run.js';

@@ -1,6 +1,6 @@
 /** What a known machine would take for the very tokens that a local run produced: simulated, never measured. */
 import type { ModelCard } from '../../models/card.js';
-import { partBits } from '../../models/card-bits.js';
+import { cardFromConfig } from '../../models/card-config.js';
 import type { ModelShape } from '../../models/model.js';
 import { OptionError } from '../core/errors.js';
 import type { SimulatedMs } from '../core/units.js';
@@ -16,46 +16,21 @@ export interface Simulated {
   readonly tokensPerSecond: number;
 }
 
-/** The card of a Llama model that is loaded here. */
-export function cardOfLlama(config: ModelShape, name = 'the loaded model'): ModelCard {
-  return {
-    name,
-    modelType: 'llama',
-    hiddenSize: config.hiddenSize,
-    vocabSize: config.vocabSize,
-    maxPositionEmbeddings: config.maxPositionEmbeddings,
-    tieWordEmbeddings: config.tieWordEmbeddings,
-    attention: {
-      kind: 'gqa',
-      numAttentionHeads: config.numAttentionHeads,
-      numKeyValueHeads: config.numKeyValueHeads,
-      headDim: config.headDim,
-      qkvBias: false,
-      outputBias: false,
-      qkNorm: 'none',
-      sinks: false,
-    },
-    kinds: [
-      {
-        window: null,
-        mlp: { kind: 'dense', intermediateSize: config.intermediateSize, gated: true, bias: false },
-      },
-    ],
-    layers: Array.from({ length: config.numHiddenLayers }, () => 0),
-    normsPerLayer: 2,
-    finalNorms: 1,
-    normBias: false,
-    headBias: false,
-    evenRouting: false,
-    learnedPositions: 0,
-    weightBits: 16,
-    quantized: 'linear',
-    storedBits: partBits(16, 'linear'),
-    kvBits: null,
-    tag: 'published',
-    source: 'the loaded model',
-    notes: [],
+/** The card of a Llama-like model of this shape, at 16 bit. */
+export function cardOfShape(shape: ModelShape, name = 'the loaded model'): ModelCard {
+  const config = {
+    model_type: 'llama',
+    hidden_size: shape.hiddenSize,
+    intermediate_size: shape.intermediateSize,
+    num_hidden_layers: shape.numHiddenLayers,
+    num_attention_heads: shape.numAttentionHeads,
+    num_key_value_heads: shape.numKeyValueHeads,
+    head_dim: shape.headDim,
+    vocab_size: shape.vocabSize,
+    max_position_embeddings: shape.maxPositionEmbeddings,
+    tie_word_embeddings: shape.tieWordEmbeddings,
   };
+  return cardFromConfig(config, { name, source: 'the loaded model' });
 }
 
 /** The machine of that name, wafer or GPU; OptionError with the known names otherwise. */
@@ -83,7 +58,7 @@ export function simulate(
   machineName: string,
 ): Simulated {
   const context = Math.max(config.maxPositionEmbeddings, promptTokens + generatedTokens);
-  const card = cardOfLlama({ ...config, maxPositionEmbeddings: context });
+  const card = cardOfShape({ ...config, maxPositionEmbeddings: context });
   const { machine, ttftMs, tokensPerSecondPerUser } = plan(card, findMachine(machineName), {
     promptTokens: Math.max(1, promptTokens),
     outputTokens: Math.max(1, generatedTokens),

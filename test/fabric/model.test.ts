@@ -1,8 +1,11 @@
 /** A whole model on the fabric and on the runtime, from one plan: the same logits bit for bit. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Lines } from '#src/fabric/model/lines.js';
+import { plain } from '#src/machine/types.js';
 import { findWafer } from '#src/machine/wafers.js';
 import type { RectangleSize } from '#src/placement/place.js';
 import { resolveModel } from '#src/platform/node/models.js';
+import { decodeOpCycles } from '#src/timing/wafer/op-cycles.js';
 import { bitsOf, withEngine } from '../helpers/engine.js';
 import { fabricModel, ROOMY } from '../helpers/fabric-model.js';
 import { sharedPath } from '../helpers/shared.js';
@@ -15,7 +18,7 @@ async function compare(
   checked: readonly number[],
   machine = findWafer('desk'),
 ) {
-  const model = await fabricModel(path, rectangle, ids.length, machine);
+  const { model } = await fabricModel(path, rectangle, ids.length, machine);
   await withEngine(path, { rectangle, workers: 1 }, async (engine) => {
     for (const [i, id] of ids.entries()) {
       const { logits, run } = model.step(id);
@@ -79,4 +82,29 @@ describe('the embedded model', () => {
   it('2 tokens on 20 x 20 PEs: the logits of the runtime, bit for bit', async () => {
     await compare(resolveModel(), { width: 20, height: 20 }, [1, 300], [0, 1]);
   });
+});
+
+it('sums as often as the timing model charges for', async () => {
+  const fold = vi.spyOn(Lines.prototype, 'fold');
+  for (const [width, height] of [
+    [2, 2],
+    [3, 5],
+    [1, 4],
+  ] as const) {
+    const path = temporaryFile(tinyModel({}));
+    const { model, plan } = await fabricModel(path, { width, height }, 8, ROOMY);
+    fold.mockClear();
+    model.step(1);
+    // Hand-overs and the row of the token join what lies apart, bit by bit; they add nothing up.
+    const sums = fold.mock.calls.filter(
+      ([pe, reduce, , , how]) => pe.at.x === 0 && pe.at.y === 0 && reduce.parts > 1 && how !== 'or',
+    );
+    const step = { kind: null, context: 1, batch: 1, wafer: plain(ROOMY.facts) };
+    const charged = plan.ops
+      .flatMap((op) => decodeOpCycles({ op, grid: { width, height }, blocks: 1 }, step))
+      .filter(({ hops }) => hops > 0);
+    expect(sums).toHaveLength(charged.length);
+    expect(charged.length).toBeGreaterThan(4);
+  }
+  fold.mockRestore();
 });

@@ -83,7 +83,7 @@ it.skipIf(zoo === null)(`runs ${RUN.length} of them and refuses the others by na
     writeModel(description, path);
     let model: FabricModel;
     try {
-      model = await fabricModel(path, RECTANGLE, IDS.length, ROOMY);
+      ({ model } = await fabricModel(path, RECTANGLE, IDS.length, ROOMY));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       expect(error, `${name}: ${error.message}`).toBeInstanceOf(MachineError);

@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { matrixBits, readQuantization, storedBits } from '#models/card-bits.js';
+import { productBits, readQuantization, storedBits } from '#models/card-bits.js';
 import { loadCard, resolveCard } from '#src/platform/node/cards.js';
 import { plan } from '#src/timing/estimate.js';
 import { findMachine } from '#src/timing/local-run.js';
@@ -116,8 +116,8 @@ describe('checkpoints', () => {
   it('holds what was asked for at the usual bits, and routers and heads at 16', async () => {
     const card = await resolveCard();
     expect(storedBits(card, 4)).toEqual({ attention: 4.25, mlp: 4.25, experts: 4.25, head: 16 });
-    expect(matrixBits(card, { name: 'router', part: 'mlp' }, 4)).toBe(16);
-    expect(matrixBits(card, { name: 'gateUp', part: 'mlp' }, card.weightBits)).toBe(8.5);
+    expect(productBits(card, { name: 'router', part: 'mlp' }, 4)).toBe(16);
+    expect(productBits(card, { name: 'gateUp', part: 'mlp' }, card.weightBits)).toBe(8.5);
   });
 
   it('compares machines at one width of the KV cache unless the checkpoint or the user says otherwise', () => {

@@ -1,6 +1,6 @@
 /** Cards of GGUF files: parameters, bytes, cache and FLOPs are those of the ops that run, to the unit. */
 import { describe, expect, it } from 'vitest';
-import { countParameters, flopsPerToken, kvBytesPerToken } from '#models/card.js';
+import { countParameters, factsOf, flopsPerToken, kvBytesPerToken } from '#models/card.js';
 import { cachedValues, decodeFlops, parameterCount } from '#models/weights.js';
 import { readGguf } from '#src/formats/gguf.js';
 import { readModel } from '#src/formats/model-file.js';
@@ -73,7 +73,10 @@ describe.each(models)('$architecture', (described) => {
     expect(countParameters(card).total).toBe(parameterCount(model.ops));
     expect(card.fileBytes).toBe([...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0));
     expect(kvBytesPerToken(card, 1)).toBe(cachedValues(model.ops));
-    const states = card.layers.reduce((sum, kind) => sum + (card.kinds[kind]!.mixer?.flops ?? 0), 0);
+    const states = card.layers.reduce(
+      (sum, kind) => sum + (factsOf(card.kinds[kind]!.ops).states?.flops ?? 0),
+      0,
+    );
     for (const context of [1, 100])
       expect(flopsPerToken(card, 'decode', context) - states).toBe(decodeFlops(model.ops, context));
   });

@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { countParameters } from '#models/card.js';
+import { countParameters, factsOf, outerWeights } from '#models/card.js';
 import { cardFromConfig } from '#models/card-config.js';
 import { loadCard } from '#src/platform/node/cards.js';
 import { sharedPath } from '../helpers/shared.js';
@@ -33,9 +33,9 @@ it('passes over what older releases of transformers wrote into every file', () =
 it('takes what a file leaves out from the family’s class, and says so', () => {
   const { vocab_size: _, ...rest } = SHAPE;
   const gemma = cardFromConfig({ ...rest, model_type: 'gemma3_text' }, { name: 'x', source: 'test' });
-  expect([gemma.vocabSize, gemma.tieWordEmbeddings]).toEqual([262_208, true]);
+  expect([gemma.vocabSize, outerWeights(gemma).isTied]).toEqual([262_208, true]);
   expect(gemma.notes.join()).toMatch(/class defaults taken: vocab_size/);
-  expect(card({ model_type: 'smollm3' }).tieWordEmbeddings).toBe(true);
+  expect(outerWeights(card({ model_type: 'smollm3' })).isTied).toBe(true);
   expect(() => cardFromConfig({ ...rest, model_type: 'llama' }, { name: 'x', source: 'test' })).toThrow(
     /vocab_size/,
   );
@@ -50,7 +50,7 @@ it('reads one flag per layer for experts', () => {
   };
   const kinds = (freq: unknown) => {
     const { layers, kinds: all } = card({ ...experts, moe_layer_freq: freq });
-    return layers.map((kind) => all[kind]!.mlp.kind);
+    return layers.map((kind) => (factsOf(all[kind]!.ops).experts ? 'moe' : 'dense'));
   };
   expect(kinds([0, 1, 1, 0])).toEqual(['dense', 'moe', 'moe', 'dense']);
   expect(kinds(2)).toEqual(['dense', 'moe', 'dense', 'moe']);

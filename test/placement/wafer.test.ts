@@ -1,13 +1,16 @@
 /** Placement of cards on wafers: every weight once, every budget adds up, limits are limits. */
 import { describe, expect, it } from 'vitest';
-import { countParameters } from '#models/card.js';
+import { countParameters, factsOf, type LayerKind, type ModelCard } from '#models/card.js';
+import { cardFromConfig } from '#models/card-config.js';
 import { CARD_NAMES } from '#models/card-file.js';
-import { modelOf } from '#models/model.js';
+import { plain } from '#src/machine/types.js';
 import { findWafer } from '#src/machine/wafers.js';
-import { placeOnRectangle } from '#src/placement/place.js';
+import { placeOps } from '#src/placement/place.js';
 import { gridsFor, placeOnWafers, regionsOn, usersThatFit, wafersNeeded } from '#src/placement/wafer.js';
-import { placeLayer, plainShape } from '#src/placement/wafer-ops.js';
+import { placeLayer, plainShape, type WaferOp } from '#src/placement/wafer-ops.js';
 import { loadCard } from '#src/platform/node/cards.js';
+import { plan } from '#src/timing/estimate.js';
+import { decodeOpCycles } from '#src/timing/wafer/op-cycles.js';
 
 const wse3 = findWafer('wse-3');
 const SQUARE = { width: 377, height: 377 };
@@ -76,80 +79,107 @@ describe('placeOnWafers', () => {
   });
 });
 
+/** What a layer's ops cost in one step of one token, as reductions. */
+const costed = (ops: readonly WaferOp[], kind: LayerKind) =>
+  ops.flatMap((op) => decodeOpCycles(op, { kind, context: 512, batch: 1, wafer: plain(wse3.facts) }));
+const all = (names: readonly string[]): [string, ModelCard][] => names.map((name) => [name, loadCard(name)]);
+
 describe('placeLayer', () => {
+  const llama = loadCard('llama-3.1-8b');
+
   it('a plain Llama layer ends in exactly ten all-reduces, alternating axes for its products', () => {
-    const card = loadCard('llama-3.1-8b');
-    const ops = placeLayer(card, card.kinds[0]!, plainShape({ width: 420, height: 420 }));
-    expect(ops).toHaveLength(10);
-    const products = ops.filter((op) => op.kind === 'matmul');
-    expect(products.map((op) => [op.name, op.reduce.axis])).toEqual([
-      ['qkv', 'y'],
-      ['o', 'x'],
-      ['gateUp', 'y'],
-      ['down', 'x'],
+    const ops = placeLayer(llama, llama.kinds[0]!, plainShape({ width: 420, height: 420 }));
+    const costs = costed(ops, llama.kinds[0]!);
+    expect(costs.map(({ op, axis }) => `${op} ${axis}`)).toEqual([
+      'norm y',
+      'qkv y',
+      'score x',
+      'softmax max y',
+      'softmax sum y',
+      'weighted sum y',
+      'o x',
+      'norm y',
+      'gateUp y',
+      'down x',
     ]);
-    for (const op of products) expect(op.rows.axis).not.toBe(op.columns.axis);
   });
 
   it('fused, six remain, and a head sums its scores over its own columns', () => {
-    const card = loadCard('llama-3.1-8b');
     const grid = { width: 420, height: 420 };
-    const ops = placeLayer(card, card.kinds[0]!, { ...plainShape(grid), fused: true });
-    expect(ops.map((op) => op.name)).toEqual(['qkv', 'score', 'weighted sum', 'o', 'gateUp', 'down']);
-    expect(ops.map((op) => op.reduce.parts)).toEqual([420, Math.ceil(420 / 32), 420, 420, 420, 420]);
-    expect(ops.map((op) => ('riders' in op ? op.riders : 0))).toEqual([1, 0, 2, 0, 1, 0]);
+    const ops = placeLayer(llama, llama.kinds[0]!, { ...plainShape(grid), fused: true });
+    const names = costed(ops, llama.kinds[0]!).map(({ op }) => op);
+    expect(names).toEqual(['qkv', 'score', 'weighted sum', 'o', 'gateUp', 'down']);
+    const placed = ops.flatMap((each) => ('op' in each ? [each.op] : []));
+    const attention = placed.find((op) => op.kind === 'attention');
+    expect(attention).toMatchObject({ scores: { parts: Math.ceil(420 / 32) }, softmax: 0 });
+    expect(placed.flatMap((op) => ('riders' in op ? [op.riders] : []))).toEqual([1, 0, 1, 0]);
+  });
+
+  it('a norm that no product reads is a reduction of its own, one of heads rides on their scores', () => {
+    const gemma = cardFromConfig({ model_type: 'gemma3_text' }, { name: 'gemma', source: 'test' });
+    const shape = { ...plainShape({ width: 420, height: 420 }), fused: true };
+    const ops = placeLayer(gemma, gemma.kinds[0]!, shape);
+    expect(costed(ops, gemma.kinds[0]!).filter(({ op }) => op === 'norm')).toHaveLength(2);
+    const attention = ops.find((each) => 'op' in each && each.op.kind === 'attention');
+    expect(attention).toMatchObject({ op: { scoreRiders: 2 } });
   });
 
   it('beside experts, attention, router and shared experts may lie on a block, reached and left once', () => {
     const card = loadCard('glm-4.7');
     const grid = { width: 700, height: 700 };
     const attention = { width: 256, height: 256 };
-    const kind = card.kinds.find(({ mlp }) => mlp.kind === 'moe')!;
+    const kind = card.kinds.find(({ ops }) => factsOf(ops).experts)!;
     const ops = placeLayer(card, kind, { grid, attention, expertBlocks: 2, fused: true });
-    const onBlock = ops.filter((op) => op.grid === attention).map((op) => op.name);
+    const onBlock = costed(
+      ops.filter((op) => op.grid === attention),
+      kind,
+    ).map(({ op }) => op);
     expect(onBlock).toEqual(['qkv', 'score', 'weighted sum', 'o', 'router', 'gateUp', 'down']);
-    expect(ops.filter((op) => op.name === 'block hand-over')).toHaveLength(2);
+    expect(ops.filter((op) => 'exchange' in op && op.exchange === 'block hand-over')).toHaveLength(2);
   });
 
-  it.each([360, 420, 480, 540, 600, 660, 720])(
-    'cuts and reduces its products as the plan that the runtime and the fabric execute, %i PEs a side',
-    (side) => {
-      const grid = { width: side, height: side };
-      const sizes: Readonly<Record<string, unknown>> = {
-        'general.architecture': 'llama',
-        'llama.embedding_length': 4096,
-        'llama.feed_forward_length': 14336,
-        'llama.block_count': 1,
-        'llama.attention.head_count': 32,
-        'llama.attention.head_count_kv': 8,
-        'llama.attention.layer_norm_rms_epsilon': 1e-5,
-        'llama.vocab_size': 128256,
-        'llama.context_length': 8192,
-      };
-      const model = modelOf({
-        name: 'llama-3.1-8b',
-        value: (key) => sizes[key],
-        shape: (name) => (/output.weight|ffn_gate\.weight/.test(name) ? [128256, 4096] : null),
-        tensorCount: 12,
-      });
-      const executed = placeOnRectangle(model, grid, () => 1).ops;
-      const products: Readonly<Record<string, string>> = {
-        qkv: 'attn_q',
-        o: 'attn_output',
-        gateUp: 'ffn_gate',
-        down: 'ffn_down',
-      };
-      const card = loadCard('llama-3.1-8b');
-      for (const op of placeLayer(card, card.kinds[0]!, plainShape(grid))) {
-        if (op.kind !== 'matmul') continue;
-        const weight = `blk.0.${products[op.name]}.weight`;
-        const same = executed.find((each) => each.kind === 'linear' && each.weights[0]!.name === weight);
-        if (same?.kind !== 'linear') throw new Error(`no ${op.name} in the plan`);
-        expect(same.reduce).toEqual(op.reduce);
-        expect(same.columns).toEqual(op.columns);
-        expect(new Set(same.rows.map((rows) => rows.axis))).toEqual(new Set([op.rows.axis]));
-        expect(same.rows.reduce((sum, rows) => sum + rows.extent, 0)).toBe(op.rows.extent);
+  it.each(all(CARD_NAMES))(
+    '%s: on every grid products are cut and summed as those are that run',
+    (_, card) => {
+      for (const grid of gridsFor(wse3)) {
+        const executed = {
+          blockElements: () => 1,
+          heads: 'whole',
+          fused: false,
+          rectangleOf: () => grid,
+        } as const;
+        for (const kind of card.kinds) {
+          const run = placeOps(kind.ops, executed).ops;
+          const planned = placeLayer(card, kind, plainShape(grid));
+          expect(planned).toHaveLength(run.length);
+          for (const [i, op] of run.entries()) {
+            if (op.kind === 'linear' || op.kind === 'expertLinear') expect(planned[i]).toMatchObject({ op });
+          }
+        }
       }
+    },
+  );
+
+  it.each(all(['llama-3.1-8b', 'gpt-oss-20b', 'deepseek-r1', 'glm-4.7']))(
+    '%s: what a plan costs is what lies in its regions',
+    (_, card) => {
+      const request = { promptTokens: 512, outputTokens: 64, concurrency: 1 };
+      const { plan: placed, decode } = plan(card, wse3, request);
+      const { regions, users, regionCount } = placed!;
+      const step = { context: 544, batch: Math.max(1, users / regionCount), wafer: plain(wse3.facts) };
+      const cycles = regions
+        .flatMap(({ layers, headOps }) => [
+          ...layers.flatMap(({ kind, count, ops }) =>
+            ops.flatMap((op) => decodeOpCycles(op, { ...step, kind }).map((cost) => ({ ...cost, count }))),
+          ),
+          ...headOps.flatMap((op) =>
+            decodeOpCycles(op, { ...step, kind: null }).map((cost) => ({ ...cost, count: 1 })),
+          ),
+        ])
+        .reduce((sum, c) => sum + c.count * (c.computeCycles + c.fabricCycles + c.latencyCycles), 0);
+      const others = /region hand-over|wafer crossing|sampling and control/;
+      const seconds = decode.ops.reduce((sum, { op, seconds: s }) => sum + (others.test(op) ? 0 : s), 0);
+      expect(cycles / wse3.facts.clockHz.value / seconds).toBeCloseTo(1, 9);
     },
   );
 });

@@ -1,5 +1,5 @@
 /** A tensor-parallel group of GPUs as a replica: the tables of its steps, made from the timing model. */
-import { countParameters, kvBytes, kvBytesPerToken, type ModelCard } from '../../../models/card.js';
+import { kvBytes, kvBytesPerToken, type ModelCard } from '../../../models/card.js';
 import type { OpCost } from '../../timing/cost.js';
 import type { GpuConstants } from '../../timing/gpu/constants.js';
 import { NODE_LATENCY_US, NODE_LINK_BYTES_PER_SECOND } from '../../timing/gpu/estimate.js';
@@ -127,9 +127,4 @@ export function gpuStepTimes(
     drainChunks: 0,
     promptYieldsToken: true,
   };
-}
-
-/** Bytes of all weights as stored, for choosing how many GPUs share them. */
-export function parameterBytes(card: ModelCard, weightBits: number): number {
-  return (countParameters(card).total * weightBits) / 8;
 }

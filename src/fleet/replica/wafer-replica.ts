@@ -5,7 +5,7 @@
 import { kvBytesPerToken, type ModelCard } from '../../../models/card.js';
 import { plain } from '../../machine/types.js';
 import type { WaferMachine } from '../../machine/wafers.js';
-import { doesNotFit, layoutOn, usersThatFit, type WaferLayout } from '../../placement/wafer.js';
+import { doesNotFit, layoutOn, shaped, usersThatFit, type WaferLayout } from '../../placement/wafer.js';
 import type { Grid } from '../../placement/wafer-ops.js';
 import type { StepCost } from '../../timing/cost.js';
 import { WAFER_CONSTANTS } from '../../timing/wafer/constants.js';
@@ -43,7 +43,10 @@ export function waferReplica(
   const layout = users > 0 ? layoutOn(card, machine, grid, wafers, { ...base, users }) : null;
   if (!layout) throw doesNotFit(card, machine, wafers, { ...base, users: 1 });
   const numbers = plain(machine.facts);
-  const pass = new Pass(card, numbers, { ...layout, expertBlocks, attention: setup.attention ?? grid });
+  const pass = new Pass(card, numbers, {
+    ...layout,
+    ...shaped(card, grid, expertBlocks, setup.attention ?? grid),
+  });
   return {
     machine: machine.name,
     machines: wafers,

@@ -1,5 +1,5 @@
 /** Ways to serve a model on one kind of machine that a capacity search tries, the promising ones first. */
-import type { ModelCard } from '../../../models/card.js';
+import { headsOf, type ModelCard } from '../../../models/card.js';
 import { ModelError, WaferflowError } from '../../core/errors.js';
 import type { GpuMachine } from '../../machine/gpus.js';
 import { plain } from '../../machine/types.js';
@@ -129,7 +129,7 @@ function gpuSetup(request: MachineRequest, tensorParallel: number): GpuSetup {
 
 function gpuCandidates(card: ModelCard, machine: GpuMachine, request: MachineRequest): Candidate[] {
   const splits: number[] = [];
-  for (let tp = 1; tp <= machine.perNode && card.attention.numAttentionHeads % tp === 0; tp *= 2)
+  for (let tp = 1; tp <= machine.perNode && headsOf(card) % tp === 0; tp *= 2)
     splits.push(tp);
   const wanted = request.tensorParallel === null ? splits : [request.tensorParallel];
   const shared = { grid: null, attention: null, expertBlocks: 1 };

@@ -2,18 +2,11 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  countParameters,
-  flopsPerToken,
-  kvBytesPerToken,
-  type ModelCard,
-  type StoredBits,
-} from '../../../models/card.js';
+import type { ModelCard, StoredBits } from '../../../models/card.js';
 import { isObject } from '../../../models/card-fields.js';
-import { CARD_NAMES, cardFromGguf, cardFromJson } from '../../../models/card-file.js';
+import { CARD_NAMES, cardFromJson } from '../../../models/card-file.js';
 import { cardFromModel } from '../../../models/card-model.js';
 import { writesText } from '../../../models/embedding.js';
-import { cachedValues, decodeFlops, parameterCount } from '../../../models/weights.js';
 import { FormatError, ModelError, OptionError } from '../../core/errors.js';
 import { parseJson } from '../../core/json.js';
 import { type GgufFile, readGguf } from '../../formats/gguf.js';
@@ -83,23 +76,9 @@ export async function resolveCard(model?: string): Promise<ModelCard> {
   }
 }
 
-/** What its keys say, where that is all of it, else what its ops say: parameters and caches are those that run. */
+/** What the file's ops say: parameters and caches are those that run. */
 function ggufCard(file: GgufFile, name: string): ModelCard {
-  const embedding = file.tensors.get('token_embd.weight');
-  const storedBits = storedBitsOf(file);
-  const fromKeys = (): ModelCard =>
-    cardFromGguf(
-      {
-        get: (key) => file.plain(key),
-        hasOutput: file.tensors.has('output.weight'),
-        storedBits,
-        vocabSize: embedding?.dims[1] ?? 0,
-      },
-      name,
-    );
-  const stored = unlessUnknown(() => readModel(file));
-  if (stored === null) return fromKeys();
-  const { model, tensors } = stored;
+  const { model, tensors } = readModel(file);
   if (!writesText(model)) {
     throw new ModelError({
       what: `${name}: what is to be planned`,
@@ -109,23 +88,7 @@ function ggufCard(file: GgufFile, name: string): ModelCard {
     });
   }
   const fileBytes = [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const card = unlessUnknown(fromKeys);
-  const isWhole =
-    card !== null &&
-    countParameters(card).total === parameterCount(model.ops) &&
-    kvBytesPerToken(card, 1) === cachedValues(model.ops) &&
-    flopsPerToken(card, 'decode', 1000) === decodeFlops(model.ops, 1000);
-  return { ...(isWhole ? card : cardFromModel(model, storedBits, name)), fileBytes };
-}
-
-/** Null where what is read is not known here. */
-function unlessUnknown<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof ModelError || error instanceof FormatError) return null;
-    throw error;
-  }
+  return { ...cardFromModel(model, storedBitsOf(file), name), fileBytes };
 }
 
 /** Where the matrices of a GGUF layer belong; vectors are counted by themselves. */

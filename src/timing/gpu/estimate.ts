@@ -1,5 +1,5 @@
 /** The planner's answer for GPUs: how many share a copy of the model, how many copies there are. */
-import type { ModelCard } from '../../../models/card.js';
+import { headsOf, type ModelCard } from '../../../models/card.js';
 import { OptionError } from '../../core/errors.js';
 import { weakest } from '../../core/provenance.js';
 import { formatBytes } from '../../core/units.js';
@@ -157,7 +157,7 @@ function chooseGpus(
   for (const total of totals === undefined ? powersOfTwo(MAX_AUTO_GPUS) : [totals]) {
     for (const tp of tensorParallel === undefined ? powersOfTwo(total) : [tensorParallel]) {
       if (total % tp !== 0) continue;
-      if (tensorParallel === undefined && card.attention.numAttentionHeads % tp !== 0) continue;
+      if (tensorParallel === undefined && headsOf(card) % tp !== 0) continue;
       try {
         const choice = attempt(tp, total / tp);
         if (best === null || isBetter(choice, best, request)) best = choice;

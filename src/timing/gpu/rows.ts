@@ -3,7 +3,14 @@
  * suspect when it contradicts physics or itself, never because the prediction misses it.
  */
 
-import { countParameters, flopsPerToken, kvBytes, type ModelCard } from '../../../models/card.js';
+import {
+  countParameters,
+  factsOf,
+  flopsPerToken,
+  hasExperts,
+  kvBytes,
+  type ModelCard,
+} from '../../../models/card.js';
 import { storedBits } from '../../../models/card-bits.js';
 import type { Workload } from '../cost.js';
 import type { EngineName, GpuConstants } from './constants.js';
@@ -95,7 +102,7 @@ export function rowSetup(row: GpuRow, card: ModelCard, nativeBits: readonly numb
   const given = { bf16: 16, fp8: 8, fp4: 4 }[row.precision];
   // Experts published in 4 bits stay so: "fp8" then speaks of activations and cache.
   const weightBits = card.quantized === 'experts' ? Math.min(given, card.weightBits) : given;
-  const moe = card.kinds.some((kind) => kind.mlp.kind === 'moe');
+  const moe = hasExperts(card);
   const { tensorParallel, expertTensorParallel, expertParallel } = rowSplit(row);
   return {
     tensorParallel,
@@ -191,9 +198,9 @@ function kernelDemand(
 
 /** Bytes of the experts that a batch of `running` tokens leaves unread, per GPU. */
 function idleExpertBytes(card: ModelCard, setup: GpuSetup, running: number): number {
-  const moe = card.kinds.find((kind) => kind.mlp.kind === 'moe')?.mlp;
-  if (moe?.kind !== 'moe') return 0;
-  const idle = (1 - moe.numExpertsPerTok / moe.numExperts) ** running;
+  const experts = card.kinds.map(({ ops }) => factsOf(ops).experts).find((op) => op !== null);
+  if (!experts) return 0;
+  const idle = (1 - experts.top / experts.weights[0]!.shape[0]!) ** running;
   const cut = setup.expertTensorParallel * setup.expertParallel;
   return (idle * countParameters(card).experts * storedBits(card, setup.weightBits).experts) / 8 / cut;
 }

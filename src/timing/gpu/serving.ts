@@ -1,5 +1,14 @@
 /** A model served by a group of GPUs: memory, batch, and what one user sees when N of them keep it busy. */
-import { countParameters, kvBytes, kvBytesPerToken, type ModelCard } from '../../../models/card.js';
+import {
+  attentionOf,
+  countParameters,
+  factsOf,
+  hasExperts,
+  headsOf,
+  kvBytes,
+  kvBytesPerToken,
+  type ModelCard,
+} from '../../../models/card.js';
 import { storedBits } from '../../../models/card-bits.js';
 import { ModelError, OptionError } from '../../core/errors.js';
 import { formatBytes } from '../../core/units.js';
@@ -32,7 +41,7 @@ export function gpuWeightBytes(card: ModelCard, setup: GpuSetup): number {
 /** Checks that the cuts divide what they cut. */
 function checkSetup(card: ModelCard, setup: GpuSetup): void {
   const { tensorParallel, expertTensorParallel, expertParallel } = setup;
-  const heads = card.attention.numAttentionHeads;
+  const heads = headsOf(card);
   if (heads % tensorParallel !== 0) {
     throw new OptionError({
       what: 'tensor parallelism',
@@ -41,8 +50,7 @@ function checkSetup(card: ModelCard, setup: GpuSetup): void {
       todo: 'Pass another --tp.',
     });
   }
-  const moe = card.kinds.find((kind) => kind.mlp.kind === 'moe')?.mlp;
-  if (moe?.kind === 'moe' && expertTensorParallel * expertParallel !== tensorParallel * setup.dataParallel) {
+  if (hasExperts(card) && expertTensorParallel * expertParallel !== tensorParallel * setup.dataParallel) {
     throw new OptionError({
       what: 'expert parallelism',
       given: `${expertTensorParallel} x ${expertParallel} GPUs for experts beside ${tensorParallel * setup.dataParallel} for attention`,
@@ -59,11 +67,11 @@ const WIDTH_COPIES = 3;
 /** Bytes of one GPU that an engine keeps beside weights and cache: activations of the largest step, and what is fixed. */
 export function gpuReserveBytes(card: ModelCard, setup: GpuSetup, c: GpuConstants): number {
   let widest = 0;
-  for (const { mlp } of card.kinds) {
-    const width =
-      mlp.kind === 'dense'
-        ? (WIDTH_COPIES * mlp.intermediateSize) / setup.tensorParallel
-        : c.expertCopies * mlp.numExpertsPerTok * card.hiddenSize;
+  for (const { ops } of card.kinds) {
+    const { experts, mlpWidth } = factsOf(ops);
+    const width = experts
+      ? c.expertCopies * experts.top * card.hiddenSize
+      : (WIDTH_COPIES * mlpWidth) / setup.tensorParallel;
     widest = Math.max(widest, width);
   }
   const tokens = Math.min(c.chunkTokens, card.maxPositionEmbeddings);
@@ -96,8 +104,8 @@ export function gpuServing(
   checkSetup(card, setup);
   const { promptTokens, outputTokens, concurrency } = workload;
   const free = freeBytes(card, gpu, setup, c);
-  const a = card.attention;
-  const kvCut = a.kind === 'gqa' ? Math.min(setup.tensorParallel, a.numKeyValueHeads) : 1;
+  // A latent cache is one vector for all heads: every GPU of the group keeps all of it.
+  const kvCut = Math.min(setup.tensorParallel, attentionOf(card)?.kvHeads ?? headsOf(card));
   const kvAt = (tokens: number): number => kvBytes(card, tokens, setup.kvBits / 8) / kvCut;
   // TensorRT-LLM reserves the cache of the whole answer on admission, the others fill it as they go.
   const reserved = setup.engine === 'trtllm' ? outputTokens : outputTokens / 2;

@@ -4,22 +4,18 @@
  * of prompts at once, as continuous batching makes them.
  */
 
-import type { Width } from '../../../models/card.js';
 import {
   attentionFlops,
-  attentionOf,
   attentionSpan,
-  headMatrix,
+  factsOf,
   kindCounts,
-  kvElementsPerLayer,
   type LayerKind,
-  layerMatrices,
-  type Matrix,
   type ModelCard,
   meanAttended,
+  type OpFacts,
+  type Width,
 } from '../../../models/card.js';
-import { matrixBits } from '../../../models/card-bits.js';
-import type { StateMixer } from '../../../models/card-mixers.js';
+import { productBits } from '../../../models/card-bits.js';
 import type { GpuKey } from '../../machine/gpus.js';
 import type { Plain } from '../../machine/types.js';
 import { type OpCost, type StepCost, stepOf } from '../cost.js';
@@ -89,33 +85,22 @@ export function gpuStep(
   const tokens = decodeTokens + own.prefillTokens;
   for (const { kind, count } of kindCounts(card)) {
     if (count === 0) continue;
-    for (const matrix of layerMatrices(card, kind)) {
-      ops.push(
-        scaled(
-          product(
-            card,
-            gpu,
-            setup,
-            matrix,
-            matrix.part === 'experts' ? tokens * setup.dataParallel : tokens,
-            c,
-          ),
-          count,
-        ),
-      );
+    const { products, experts } = factsOf(kind.ops);
+    for (const matrix of products) {
+      const shared = matrix.part === 'experts' ? tokens * setup.dataParallel : tokens;
+      ops.push(scaled(product(card, gpu, setup, matrix, shared, c), count));
     }
-    ops.push(...attention(card, gpu, setup, kind, own, c).map((op) => scaled(op, count)));
+    ops.push(...attention(gpu, setup, kind, own, c).map((op) => scaled(op, count)));
     ops.push(scaled(elementwise(card, gpu, setup, kind, tokens, c), count));
     if (setup.tensorParallel > 1)
       ops.push(scaled(allReduce(card, gpu, setup.tensorParallel, tokens), 2 * count));
-    if (setup.expertParallel > 1 && kind.mlp.kind === 'moe') {
-      ops.push(
-        scaled(allToAll(card, gpu, setup, kind.mlp.numExpertsPerTok, tokens * setup.dataParallel), count),
-      );
-    }
+    if (setup.expertParallel > 1 && experts)
+      ops.push(scaled(allToAll(card, gpu, setup, experts.top, tokens * setup.dataParallel), count));
   }
   const heads = decodeTokens + own.promptsDone;
-  if (heads > 0) ops.push(product(card, gpu, setup, headMatrix(card), heads, c));
+  if (heads > 0) {
+    for (const head of factsOf(card.after).products) ops.push(product(card, gpu, setup, head, heads, c));
+  }
   const hostUs = c.stepUs[setup.engine] + heads * c.sequenceUs;
   ops.push(fixed('engine', hostUs * 1e-6));
   return stepOf(ops);
@@ -178,17 +163,17 @@ function product(
   card: ModelCard,
   gpu: GpuNumbers,
   setup: GpuSetup,
-  matrix: Matrix,
+  matrix: OpFacts['products'][number],
   tokens: number,
   c: GpuConstants,
 ): OpCost {
   const experts = matrix.part === 'experts';
-  const stored = matrixBits(card, matrix, setup.weightBits);
+  const stored = productBits(card, matrix, setup.weightBits);
   const bits = stored === 16 ? 16 : setup.weightBits;
   const at = multiplyBits(card, gpu, bits);
   const cut = experts
     ? setup.expertTensorParallel * setup.expertParallel
-    : matrix.split === 'none'
+    : matrix.isReplicated
       ? 1
       : setup.tensorParallel;
   const spread = card.evenRouting ? 1 : c.routingSpread;
@@ -205,32 +190,34 @@ function product(
         : [gpu.flops16, gpu.computeShare16];
   const startUs = at === 4 ? gpu.gemmStart4Us : at === 8 ? gpu.gemmStart8Us : gpu.gemmStart16Us;
   const bandwidthShare = bits <= 4 ? gpu.bandwidthShare4 : gpu.bandwidthShare;
+  // Products per head are batched and take their inputs as they are: nothing is scaled to a narrower type before.
+  const startSeconds = (matrix.op.kind === 'headLinear' ? c.kernelUs : startUs * c.gemmStartShare) * 1e-6;
   const memory = bytes / (gpu.memoryBytesPerSecond * bandwidthShare * (experts ? c.expertBandwidthShare : 1));
   const compute = flops / (peak * share * (experts ? gpu.expertComputeShare : 1));
   const name = experts ? `expert ${matrix.name}` : matrix.name;
-  return roofline(name, compute, memory, startUs * c.gemmStartShare * 1e-6, flops, bytes);
+  return roofline(name, compute, memory, startSeconds, flops, bytes);
 }
 
 function attention(
-  card: ModelCard,
   gpu: GpuNumbers,
   setup: GpuSetup,
   kind: LayerKind,
   load: StepLoad,
   c: GpuConstants,
 ): OpCost[] {
-  if (kind.mixer) return stateUpdates(gpu, setup, kind.mixer, load, c);
-  const span = attentionSpan(card, kind);
-  // A latent cache is one vector for all heads: every GPU of the group keeps all of it.
-  const a = attentionOf(card, kind);
+  const { attention: op, states, cached } = factsOf(kind.ops);
+  const updates = states ? stateUpdates(gpu, setup, states, load, c) : [];
+  if (!op) return updates;
+  const span = attentionSpan(kind);
   const cut = setup.tensorParallel;
-  const kvCut = a.kind === 'gqa' ? Math.min(cut, a.numKeyValueHeads) : 1;
-  const ops: OpCost[] = [];
+  // A latent cache is one vector for all heads: every GPU of the group keeps all of it.
+  const kvCut = Math.min(cut, op.kvHeads);
+  const ops = updates;
   if (load.decodeSequences > 0) {
     const seen = Math.min(load.decodeContext, span);
-    const bytes = (load.decodeSequences * seen * kvElementsPerLayer(card, kind) * setup.kvBits) / 8 / kvCut;
+    const bytes = (load.decodeSequences * seen * cached * setup.kvBits) / 8 / kvCut;
     const queries = load.decodeSequences * load.tokensPerSequence;
-    const flops = (queries * attentionFlops(card, kind, seen, load.decodeContext, 'decode')) / cut;
+    const flops = (queries * attentionFlops(kind, seen, load.decodeContext, 'decode')) / cut;
     const memory = bytes / (gpu.memoryBytesPerSecond * c.kvShare);
     ops.push(
       roofline(
@@ -245,8 +232,7 @@ function attention(
   }
   if (load.prefillTokens > 0) {
     const seen = meanAttended(load.promptTokens, span);
-    const flops =
-      (load.prefillTokens * attentionFlops(card, kind, seen, load.promptTokens / 2, 'prefill')) / cut;
+    const flops = (load.prefillTokens * attentionFlops(kind, seen, load.promptTokens / 2, 'prefill')) / cut;
     const compute = flops / (gpu.flops16 * c.attentionShare);
     ops.push(roofline('prefill attention', compute, 0, c.kernelUs * 1e-6, flops, 0));
   }
@@ -257,15 +243,14 @@ function attention(
 function stateUpdates(
   gpu: GpuNumbers,
   setup: GpuSetup,
-  mixer: StateMixer,
+  states: NonNullable<OpFacts['states']>,
   load: StepLoad,
   c: GpuConstants,
 ): OpCost[] {
-  if (mixer.kind === 'none') return [];
   const cut = setup.tensorParallel;
   const update = (op: string, tokens: number, sequences: number): OpCost => {
-    const flops = (tokens * mixer.flops) / cut;
-    const bytes = (2 * sequences * mixer.stateBytes) / cut;
+    const flops = (tokens * states.flops) / cut;
+    const bytes = (2 * sequences * states.bytes) / cut;
     const memory = bytes / (gpu.memoryBytesPerSecond * c.kvShare);
     return roofline(op, flops / (gpu.flops16 * c.attentionShare), memory, c.kernelUs * 1e-6, flops, bytes);
   };
@@ -287,12 +272,11 @@ function elementwise(
   tokens: number,
   c: GpuConstants,
 ): OpCost {
-  const mlp = kind.mlp;
-  const kernels = mlp.kind === 'moe' ? 8 : 4;
-  const width =
-    mlp.kind === 'moe'
-      ? (mlp.numExpertsPerTok * mlp.moeIntermediateSize) / setup.expertTensorParallel / setup.expertParallel
-      : mlp.intermediateSize / setup.tensorParallel;
+  const { experts, expertWidth, mlpWidth } = factsOf(kind.ops);
+  const kernels = experts ? 8 : 4;
+  const width = experts
+    ? (experts.top * expertWidth) / setup.expertTensorParallel / setup.expertParallel
+    : mlpWidth / setup.tensorParallel;
   const bytes = tokens * 2 * (c.elementwisePasses * card.hiddenSize + 3 * width);
   const memory = bytes / (gpu.memoryBytesPerSecond * gpu.bandwidthShare);
   return roofline('norms and activations', 0, memory, kernels * c.kernelUs * 1e-6, 0, bytes);

@@ -4,7 +4,7 @@
  * model changed; those that contradict themselves are left out. For wafers, the public points that some constants were
  * chosen by, so an error within the sample.
  */
-import type { ModelCard } from '../../../models/card.js';
+import { hasExperts, type ModelCard } from '../../../models/card.js';
 import type { EngineName } from '../gpu/constants.js';
 
 export interface KnownError {
@@ -70,7 +70,7 @@ export function knownError(
         'public speeds of services on wafers, with and without speculation; kernels, clock and precision unpublished',
     };
   }
-  const mixes = card.kinds.some(({ mlp }) => mlp.kind === 'moe');
+  const mixes = hasExperts(card);
   const kind = mixes ? 'mixtures of experts' : 'dense models';
   const tries: readonly (readonly [string, (one: HeldOut) => boolean])[] = [
     [

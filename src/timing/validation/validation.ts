@@ -1,5 +1,5 @@
 /** Predicted against published: rows of CSV files or of the project's own cases, errors by group. */
-import type { ModelCard } from '../../../models/card.js';
+import { attentionOf, type ModelCard } from '../../../models/card.js';
 import { type CsvRow, parseCsv } from '../../core/csv.js';
 import { OptionError, WaferflowError } from '../../core/errors.js';
 import { plain } from '../../machine/types.js';
@@ -138,7 +138,8 @@ function waferOutcome(row: CsvRow, file: string, card: CardFinder): ValidationRo
     hidden: row.number('hidden'),
     intermediate: row.number('intermediate'),
     layers: row.number('layers'),
-    kvHeads: row.number('kv_full_width') === 1 ? null : kvHeadsOf(card(row.text('model'))),
+    kvHeads:
+      row.number('kv_full_width') === 1 ? null : (attentionOf(card(row.text('model')))?.kvHeads ?? null),
     prefillSide: side('prefill_grid', kind !== 'decode'),
     decodeSide: side('decode_grid', kind !== 'prefill'),
     prompt: row.number('prompt'),
@@ -152,11 +153,6 @@ function waferOutcome(row: CsvRow, file: string, card: CardFinder): ValidationRo
     predicted: predictWaferRow(given, numbers, row.number('clock_ghz') * 1e9),
     group: `wafer ${kind}`,
   };
-}
-
-function kvHeadsOf(card: ModelCard): number {
-  const a = card.attention;
-  return a.kind === 'gqa' ? a.numKeyValueHeads : 1;
 }
 
 function gpuCase(row: CsvRow): string {

@@ -3,16 +3,26 @@
  * through the stages of a K-tree, fixed costs of tasks. A K-tree all-reduce stores and forwards: each stage adds
  * what arrived before it passes it on, then the centre floods the sum back (He et al., WaferLLM, OSDI 2025).
  */
-import type { Attention, ModelCard } from '../../../models/card.js';
-import { attentionOf, attentionSpan, type LayerKind } from '../../../models/card.js';
+import { attentionSpan, headWidths, type LayerKind, stateOf } from '../../../models/card.js';
+import type { Op } from '../../../models/op.js';
+import { isProduct, type ProductOp, productOf } from '../../../models/products.js';
 import type { WaferNumbers } from '../../machine/wafers.js';
-import type { Reduce } from '../../placement/plan.js';
-import type { Grid, WaferExchange, WaferOp } from '../../placement/wafer-ops.js';
+import {
+  type Axis,
+  handlePlaced,
+  type PlacedHandlers,
+  type PlacedOf,
+  type Reduce,
+} from '../../placement/plan.js';
+import { reduceAlong } from '../../placement/reduce.js';
+import type { Grid, RegionOp, WaferExchange, WaferOp } from '../../placement/wafer-ops.js';
 import { WAFER_CONSTANTS } from './constants.js';
 
 /** Cycles by what the PEs wait for; they add up, as an op's parts follow one another. */
 export interface OpCycles {
   readonly op: string;
+  /** Along which partial sums meet; null: none do. */
+  readonly axis: Axis | null;
   readonly computeCycles: number;
   readonly fabricCycles: number;
   readonly latencyCycles: number;
@@ -47,58 +57,148 @@ function allReduceCycles(
   };
 }
 
-/** One decode op for `batch` tokens at once, each with `context` tokens before it. */
-export function decodeOpCycles(
-  op: WaferOp,
-  card: ModelCard,
-  kind: LayerKind | null,
-  context: number,
-  batch: number,
-  wafer: WaferNumbers,
+/** What a step asks of an op: `batch` tokens at once, each with `context` tokens before it, in a layer of a kind. */
+export interface DecodeStep {
+  readonly kind: LayerKind | null;
+  readonly context: number;
+  readonly batch: number;
+  readonly wafer: WaferNumbers;
+}
+
+interface On extends DecodeStep {
+  readonly grid: Grid;
+  readonly blocks: number;
+}
+
+/** One decode op for a batch, as the reductions that it ends in. */
+export function decodeOpCycles(op: WaferOp, step: DecodeStep): OpCycles[] {
+  if (!('exchange' in op)) return handlePlaced(DECODE, op.op, { ...step, grid: op.grid, blocks: op.blocks });
+  const elements = Math.ceil(op.elements / op.parts) * step.batch;
+  if (op.exchange === 'block hand-over') return [handOverCycles(op, elements, step.wafer)];
+  return [
+    reduction(
+      op.exchange,
+      reduceAlong('x', op.grid.width),
+      { elements, macs: 0 },
+      { ...step, grid: op.grid, blocks: 1 },
+    ),
+  ];
+}
+
+/** Arithmetic on every PE, and an all-reduce of what each then has. */
+function reduction(
+  name: string,
+  reduce: Reduce,
+  { elements, macs, grids = 1 }: { elements: number; macs: number; grids?: number },
+  { grid, wafer }: On,
 ): OpCycles {
-  const { width: across, height: down } = op.grid;
-  const lines = op.reduce.axis === 'x' ? down : across;
-  let elements = batch;
-  let macsPerPe = 0;
-  let grids = 1;
-  if (op.kind === 'matmul') {
-    // With blocks, the products of a batch's experts spread over them; the fullest block sets the time.
-    const turns = op.blocks === 1 ? op.active * batch : Math.max(1, (op.active * batch) / op.blocks);
-    const rows = op.stacked * Math.ceil((op.rows.extent * turns) / op.stacked / op.rows.parts);
-    elements = rows + op.riders * batch;
-    macsPerPe = rows * Math.ceil(op.columns.extent / op.columns.parts);
-    grids = op.blocks === 1 ? 1 : Math.min(op.blocks, op.active * batch);
-  } else if (op.kind === 'exchange') {
-    elements = Math.ceil(op.width.extent / op.width.parts) * batch;
-    if (op.name === 'block hand-over') return handOverCycles(op, elements, wafer);
-  } else if (op.kind === 'state') {
-    elements = 0;
-    macsPerPe = (op.macs * batch) / (across * down);
-  } else if (op.kind === 'attention') {
-    const seen = kind ? Math.min(context, attentionSpan(card, kind)) : context;
-    const positions = Math.ceil(seen / down);
-    const width = Math.ceil(op.width.extent / across);
-    elements = ((op.name === 'score' ? positions : width) + op.riders) * batch;
-    macsPerPe = positions * width * batch;
-  }
-  const { fabric, latency } = allReduceCycles(op.reduce, elements, wafer);
+  const lines = reduce.axis === 'x' ? grid.height : grid.width;
+  const { fabric, latency } = allReduceCycles(reduce, elements, wafer);
   return {
-    op: nameOf(op),
-    computeCycles: macsPerPe * wafer.cyclesPerMacF16,
+    op: name,
+    axis: reduce.axis,
+    computeCycles: macs * wafer.cyclesPerMacF16,
     fabricCycles: fabric,
     latencyCycles: latency + c.opCycles.value,
-    macs: macsPerPe * across * down * grids,
+    macs: macs * grid.width * grid.height * grids,
     // Every line of the grid reduces and floods: each of its links carries the tile once each way.
-    hops: waveletsOf(elements) * 2 * (op.reduce.parts - 1) * lines * grids,
+    hops: waveletsOf(elements) * 2 * (reduce.parts - 1) * lines * grids,
   };
 }
+
+/** Elements of the fullest tile. */
+const tile = ({ extent, parts }: { readonly extent: number; readonly parts: number }): number =>
+  Math.ceil(extent / parts);
+
+function product(op: PlacedOf<'linear' | 'expertLinear'>, on: On): OpCycles[] {
+  const { batch, blocks } = on;
+  const active = op.kind === 'expertLinear' ? op.top : 1;
+  // With blocks, the products of a batch's experts spread over them; the fullest block sets the time.
+  const turns = blocks === 1 ? active * batch : Math.max(1, (active * batch) / blocks);
+  const rows = op.rows.reduce((sum, { extent, parts }) => sum + Math.ceil((extent * turns) / parts), 0);
+  const grids = blocks === 1 ? 1 : Math.min(blocks, active * batch);
+  const work = { elements: rows + op.riders * batch, macs: rows * tile(op.columns), grids };
+  return [reduction(nameOf(op), op.reduce, work, on)];
+}
+
+/** A reduction that is none where what is summed rides on another's or lies on one PE. */
+function unlessAlone(name: string, reduce: Reduce, on: On): OpCycles[] {
+  return reduce.parts < 2 ? [] : [reduction(name, reduce, { elements: on.batch, macs: 0 }, on)];
+}
+
+function state(op: Op, { batch, grid, wafer }: On): OpCycles[] {
+  const flops = stateOf(op).reduce((sum, each) => sum + each.flops, 0);
+  const macs = ((flops / 2) * batch) / (grid.width * grid.height);
+  return [
+    {
+      op: 'state update',
+      axis: null,
+      computeCycles: macs * wafer.cyclesPerMacF16,
+      fabricCycles: 0,
+      latencyCycles: c.opCycles.value,
+      macs: macs * grid.width * grid.height,
+      hops: 0,
+    },
+  ];
+}
+
+/** A few operations per element that a PE holds, beside products of many: taken to cost nothing. */
+const nothing = (): OpCycles[] => [];
+
+const DECODE: PlacedHandlers<On, OpCycles[]> = {
+  embedding: nothing,
+  norm: (op, on) => unlessAlone('norm', op.reduce, on),
+  linear: product,
+  headLinear: (op, on) => {
+    const rows = op.rows ? tile(op.rows) : op.weight.shape[1]!;
+    const work = { elements: rows * on.batch, macs: rows * tile(op.columns) * on.batch };
+    return [reduction(nameOf(op), op.reduce, work, on)];
+  },
+  rope: nothing,
+  attention: (op, on) => {
+    const { batch, context, kind } = on;
+    const seen = kind ? Math.min(context, attentionSpan(kind)) : context;
+    const positions = Math.ceil(seen / op.reduce.parts);
+    const [keys, values] = [op.headDim, op.valueDim].map((each) =>
+      Math.ceil((op.heads * each) / op.queries.parts),
+    );
+    const own = ['softmax max', 'softmax sum'].slice(0, op.softmax);
+    const scored = { elements: (positions + op.scoreRiders) * batch, macs: positions * keys! * batch };
+    const riders = 2 - op.softmax;
+    const summed = { elements: (values! + riders) * batch, macs: positions * values! * batch };
+    return [
+      reduction('score', op.scores, scored, on),
+      ...own.flatMap((name) => unlessAlone(name, op.reduce, on)),
+      reduction('weighted sum', op.reduce, summed, on),
+    ];
+  },
+  activation: nothing,
+  add: nothing,
+  scale: nothing,
+  arrange: nothing,
+  route: nothing,
+  expertLinear: product,
+  mix: nothing,
+  conv: state,
+  shift: nothing,
+  scan: state,
+  linearAttention: state,
+  wkv: state,
+  weighStreams: nothing,
+  writeStreams: nothing,
+  // Scores of a few narrow heads, in the shadow of attention's own.
+  select: nothing,
+  pool: nothing,
+  logits: nothing,
+};
 
 /** A hidden vector from a block amid the region to all of it, or back: it crosses the block's edge and floods, unadded. */
 function handOverCycles(op: WaferExchange, elements: number, wafer: WaferNumbers): OpCycles {
   const distance = (op.grid.width + op.grid.height) / 2;
   const wavelets = waveletsOf(elements);
   return {
-    op: op.name,
+    op: op.exchange,
+    axis: null,
     computeCycles: 0,
     fabricCycles: distance * wafer.hopLatencyCycles + wavelets,
     latencyCycles: 2 * wafer.rampLatencyCycles + c.stageTaskCycles.value,
@@ -121,7 +221,7 @@ function streamCycles(
   reduce: Reduce,
   lines: number,
   wafer: WaferNumbers,
-): Omit<OpCycles, 'op'> {
+): Omit<OpCycles, 'op' | 'axis'> {
   const way = allReduceCycles(reduce, 1, wafer);
   const levels = reduce.parts < 2 ? 0 : STREAM_LEVELS;
   const macsPerPe = tokens * rows * columns;
@@ -134,7 +234,7 @@ function streamCycles(
   };
 }
 
-const totalOf = ({ computeCycles, fabricCycles, latencyCycles }: Omit<OpCycles, 'op'>): number =>
+const totalOf = ({ computeCycles, fabricCycles, latencyCycles }: Omit<OpCycles, 'op' | 'axis'>): number =>
   computeCycles + fabricCycles + latencyCycles;
 
 /**
@@ -149,7 +249,7 @@ function gemmCycles(
   n: number,
   grid: Grid,
   wafer: WaferNumbers,
-): Omit<OpCycles, 'op'> {
+): Omit<OpCycles, 'op' | 'axis'> {
   // On a rectangle the longer side has to be gone round.
   const side = Math.max(grid.width, grid.height);
   const macs = tokens * k * n;
@@ -165,86 +265,109 @@ function gemmCycles(
   };
 }
 
-/**
- * One prefill op for `tokens` tokens that attend to `context` tokens each; norms are lost in the products. With
- * `streams` a product may let tokens stream instead of being a MeshGEMM, whichever is sooner done.
- */
-export function prefillOpCycles(
-  op: WaferOp,
-  card: ModelCard,
-  kind: LayerKind | null,
-  tokens: number,
-  context: number,
-  wafer: WaferNumbers,
-  streams = true,
-): OpCycles | null {
-  if (op.kind === 'scalar') return null;
-  const { grid } = op;
-  if (op.kind === 'state') {
-    const macs = op.macs * tokens;
-    const computeCycles = (macs / (grid.width * grid.height)) * wafer.cyclesPerMacF16;
+/** What a chunk of a prompt asks of an op: `tokens` tokens that attend to `context` tokens each. */
+export interface PrefillStep {
+  readonly kind: LayerKind | null;
+  readonly tokens: number;
+  readonly context: number;
+  readonly wafer: WaferNumbers;
+  /** A product may let tokens stream instead of being a MeshGEMM, whichever is sooner done. */
+  readonly streams: boolean;
+}
+
+/** One prefill op; norms are lost in the products. */
+export function prefillOpCycles(region: WaferOp, step: PrefillStep): OpCycles[] {
+  const { tokens, wafer } = step;
+  if ('exchange' in region) return [exchangeCycles(region, tokens, wafer)];
+  const { op } = region;
+  if (isProduct(op)) return [prefillProduct(op as PlacedOf<ProductOp['kind']>, region, step)];
+  if (op.kind === 'attention') return prefillAttention(op as PlacedOf<'attention'>, region.grid, step);
+  return stateOf(op).map(({ flops }) => {
+    const macs = (flops / 2) * tokens;
     return {
-      op: op.name,
-      computeCycles,
+      op: 'state update',
+      axis: null,
+      computeCycles: (macs / (region.grid.width * region.grid.height)) * wafer.cyclesPerMacF16,
       fabricCycles: 0,
       latencyCycles: c.opCycles.value + tokens * c.stageTaskCycles.value,
       macs,
       hops: 0,
     };
-  }
-  const side = Math.max(grid.width, grid.height);
-  if (op.kind === 'attention') {
-    const seen = kind ? Math.min(context, attentionSpan(card, kind)) : context;
-    const width = prefillWidth(kind ? attentionOf(card, kind) : card.attention, op.name);
-    if (streams) {
-      const positions = Math.ceil(seen / grid.height);
-      const own = Math.ceil(width / grid.width);
-      const [rows, columns] = op.name === 'score' ? [positions, own] : [own, positions];
-      const lines = op.reduce.axis === 'x' ? grid.height : grid.width;
-      return { op: nameOf(op), ...streamCycles(tokens, rows, columns, op.reduce, lines, wafer) };
+  });
+}
+
+function prefillAttention(
+  op: PlacedOf<'attention'>,
+  grid: Grid,
+  { kind, tokens, context, wafer, streams }: PrefillStep,
+): OpCycles[] {
+  const seen = kind ? Math.min(context, attentionSpan(kind)) : context;
+  // Prefill works on expanded keys and values also where decode works on latent vectors.
+  const widths = kind ? headWidths(kind, 'prefill') : { key: op.headDim, value: op.valueDim };
+  const one = (name: string, reduce: Reduce, width: number, isScore: boolean): OpCycles => {
+    const own = { op: name, axis: reduce.axis };
+    if (!streams) {
+      const [k, n] = isScore ? [width, seen] : [seen, width];
+      return { ...own, ...gemmCycles(tokens, k, n, grid, wafer) };
     }
-    const cycles =
-      op.name === 'score'
-        ? gemmCycles(tokens, width, seen, grid, wafer)
-        : gemmCycles(tokens, seen, width, grid, wafer);
-    return { op: nameOf(op), ...cycles };
-  }
-  if (op.kind === 'exchange') {
-    if (op.name === 'block hand-over') {
-      return handOverCycles(op, Math.ceil(op.width.extent / op.width.parts) * tokens, wafer);
-    }
-    // Half of the wavelets cross the middle of the region, on as many links as it has rows, there and back.
-    const wavelets = (tokens * op.active * op.width.extent) / 2;
-    const hops = wavelets * side;
-    return {
-      op: nameOf(op),
-      computeCycles: 0,
-      fabricCycles: wavelets / side + side,
-      latencyCycles: 2 * c.opCycles.value,
-      macs: 0,
-      hops,
-    };
-  }
-  const { active, stored } = op;
+    const positions = Math.ceil(seen / grid.height);
+    const held = Math.ceil(width / grid.width);
+    const [rows, columns] = isScore ? [positions, held] : [held, positions];
+    const lines = reduce.axis === 'x' ? grid.height : grid.width;
+    return { ...own, ...streamCycles(tokens, rows, columns, reduce, lines, wafer) };
+  };
+  return [
+    one('score', op.scores, op.heads * widths.key, true),
+    one('weighted sum', op.reduce, op.heads * widths.value, false),
+  ];
+}
+
+function exchangeCycles(op: WaferExchange, tokens: number, wafer: WaferNumbers): OpCycles {
+  if (op.exchange === 'block hand-over')
+    return handOverCycles(op, Math.ceil(op.elements / op.parts) * tokens, wafer);
+  const side = Math.max(op.grid.width, op.grid.height);
+  // Half of the wavelets cross the middle of the region, on as many links as it has rows, there and back.
+  const wavelets = (tokens * op.active * op.elements) / 2;
+  return {
+    op: op.exchange,
+    axis: null,
+    computeCycles: 0,
+    fabricCycles: wavelets / side + side,
+    latencyCycles: 2 * c.opCycles.value,
+    macs: 0,
+    hops: wavelets * side,
+  };
+}
+
+function prefillProduct(
+  op: PlacedOf<ProductOp['kind']>,
+  { grid, blocks }: RegionOp,
+  { tokens, wafer, streams }: PrefillStep,
+): OpCycles {
+  const { active, stored, stacked, ...size } = productOf(op);
+  // A latent row is expanded once for all heads, whichever way round their matrices lie.
+  const columns = op.kind === 'headLinear' ? Math.max(size.columns, size.rows / op.heads) : size.columns;
+  const rows = (size.rows * size.columns) / columns;
   // Each expert that any token takes is a product of its own, with its share of the tokens.
-  const experts = op.part === 'experts' ? stored * (1 - (1 - active / stored) ** tokens) : 1;
+  const experts = op.kind === 'expertLinear' ? stored * (1 - (1 - active / stored) ** tokens) : 1;
   // Stacked weights share a decode product; in prefill each is a MeshGEMM of its own.
-  const { stacked } = op;
   const share = (tokens * active) / experts;
-  const mesh = gemmCycles(share, op.columns.extent, op.rows.extent / stacked, grid, wafer);
-  const lines = op.reduce.axis === 'x' ? grid.height : grid.width;
+  const across = op.reduce.axis === 'x' ? grid.height : grid.width;
+  const mesh = gemmCycles(share, columns, rows / stacked, grid, wafer);
+  const along = op.reduce.axis === 'x' ? grid.width : grid.height;
   const stream = streamCycles(
     share,
-    Math.ceil(op.rows.extent / stacked / op.rows.parts),
-    Math.ceil(op.columns.extent / op.columns.parts),
+    Math.ceil(rows / stacked / across),
+    Math.ceil(columns / along),
     op.reduce,
-    lines,
+    across,
     wafer,
   );
   const each = streams && totalOf(stream) < totalOf(mesh) ? stream : mesh;
-  const turns = stacked * (op.blocks === 1 ? experts : Math.max(1, experts / op.blocks));
+  const turns = stacked * (blocks === 1 ? experts : Math.max(1, experts / blocks));
   return {
     op: nameOf(op),
+    axis: op.reduce.axis,
     computeCycles: each.computeCycles * turns,
     fabricCycles: each.fabricCycles * turns,
     latencyCycles: each.latencyCycles * turns,
@@ -253,12 +376,7 @@ export function prefillOpCycles(
   };
 }
 
-/** Prefill works on expanded keys and values also where decode works on latent vectors. */
-function prefillWidth(a: Attention, name: 'score' | 'weighted sum'): number {
-  if (a.kind === 'gqa') return a.numAttentionHeads * a.headDim;
-  return a.numAttentionHeads * (name === 'score' ? a.qkNopeHeadDim + a.qkRopeHeadDim : a.vHeadDim);
-}
-
-function nameOf(op: WaferOp): string {
-  return op.kind === 'matmul' && op.part === 'experts' ? `expert ${op.name}` : op.name;
+function nameOf(op: ProductOp): string {
+  const { name, part } = productOf(op);
+  return part === 'experts' ? `expert ${name}` : name;
 }

@@ -6,7 +6,7 @@ import { countParameters, type ModelCard } from '../../../models/card.js';
 import { cardFromConfig } from '../../../models/card-config.js';
 import type { WaferNumbers } from '../../machine/wafers.js';
 import { placeLayer, plainShape } from '../../placement/wafer-ops.js';
-import { decodeOpCycles, prefillOpCycles } from './op-cycles.js';
+import { decodeOpCycles, type OpCycles, prefillOpCycles } from './op-cycles.js';
 
 export interface WaferRow {
   readonly kind: 'prefill' | 'decode' | 'end_to_end';
@@ -41,22 +41,23 @@ function rowCard(row: WaferRow): ModelCard {
   );
 }
 
+function cyclesOf(ops: readonly OpCycles[]): number {
+  return ops.reduce((sum, op) => sum + op.computeCycles + op.fabricCycles + op.latencyCycles, 0);
+}
+
 /** Cycles of one decode layer with `context` tokens in the cache. */
 function decodeLayerCycles(card: ModelCard, side: number, context: number, wafer: WaferNumbers): number {
   const kind = card.kinds[0]!;
-  return placeLayer(card, kind, plainShape({ width: side, height: side })).reduce((sum, op) => {
-    const cycles = decodeOpCycles(op, card, kind, context, 1, wafer);
-    return sum + cycles.computeCycles + cycles.fabricCycles + cycles.latencyCycles;
-  }, 0);
+  const ops = placeLayer(card, kind, plainShape({ width: side, height: side }));
+  return cyclesOf(ops.flatMap((op) => decodeOpCycles(op, { kind, context, batch: 1, wafer })));
 }
 
 /** Cycles of one prefill layer for a whole prompt at once, scores of all pairs of tokens computed. */
 function prefillLayerCycles(card: ModelCard, side: number, tokens: number, wafer: WaferNumbers): number {
   const kind = card.kinds[0]!;
-  return placeLayer(card, kind, plainShape({ width: side, height: side })).reduce((sum, op) => {
-    const cycles = prefillOpCycles(op, card, kind, tokens, tokens, wafer, false);
-    return cycles ? sum + cycles.computeCycles + cycles.fabricCycles + cycles.latencyCycles : sum;
-  }, 0);
+  const ops = placeLayer(card, kind, plainShape({ width: side, height: side }));
+  const step = { kind, tokens, context: tokens, wafer, streams: false };
+  return cyclesOf(ops.flatMap((op) => prefillOpCycles(op, step)));
 }
 
 /** Whatever their lengths, the published end-to-end rates imply decoding at this one context (pairs of rows). */

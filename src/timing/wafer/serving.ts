@@ -12,19 +12,14 @@ import {
   layoutOn,
   placeOnWafers,
   regionsOn,
+  shaped,
   usersThatFit,
   type WaferLayout,
   type WaferPlacementOptions,
   type WaferPlan,
   wafersNeeded,
 } from '../../placement/wafer.js';
-import {
-  expertBlockings,
-  type Grid,
-  placeHead,
-  placeLayer,
-  type WaferOp,
-} from '../../placement/wafer-ops.js';
+import { expertBlockings, type Grid, type WaferOp } from '../../placement/wafer-ops.js';
 import { pipelineState } from '../closed-loop.js';
 import { type Draft, draftYield, type OpCost, type StepCost, stepOf, type Workload } from '../cost.js';
 import { WAFER_CONSTANTS } from './constants.js';
@@ -74,11 +69,11 @@ export function waferServing(card: ModelCard, machine: WaferMachine, request: Wa
     // As many wafers as hold everyone were taken to hold everyone.
     if (!found || (request.wafers === null && found.users < concurrency)) continue;
     const { users, layout } = found;
-    const shaped = quickestShape(card, machine, layout, context);
-    const timed = new Pass(card, numbers, shaped);
+    const quickest = quickestShape(card, machine, layout, context);
+    const timed = new Pass(card, numbers, quickest);
     const prompt = timed.prompt(promptTokens);
     const seconds = (prompt.latency + outputTokens * timed.token(context, users, request.draft)) / users;
-    if (!best || seconds < best.seconds) best = { layout: shaped, users, seconds };
+    if (!best || seconds < best.seconds) best = { layout: quickest, users, seconds };
   }
   if (!best) throw doesNotFit(card, machine, wafers, { ...base, users: 1 });
   const { layout, users } = best;
@@ -102,9 +97,9 @@ export function quickestShape(
   let least = Infinity;
   for (const attention of attentionBlocks(card, machine, layout)) {
     for (const expertBlocks of dealt) {
-      const shaped = { ...layout, attention, expertBlocks };
-      const { seconds } = new Pass(card, numbers, shaped).decodeCost(context, 1);
-      if (seconds < least) [best, least] = [shaped, seconds];
+      const shape = { ...layout, ...shaped(card, layout.grid, expertBlocks, attention) };
+      const { seconds } = new Pass(card, numbers, shape).decodeCost(context, 1);
+      if (seconds < least) [best, least] = [shape, seconds];
     }
   }
   return best;
@@ -205,9 +200,9 @@ export class Pass {
     this.kinds = card.kinds.map((kind, index) => ({
       kind,
       count: card.layers.filter((k) => k === index).length,
-      ops: placeLayer(card, kind, { ...plan, fused: true }),
+      ops: plan.placed.kinds[index]!,
     }));
-    this.head = placeHead(card, plan.grid, true);
+    this.head = plan.placed.head;
   }
 
   /** Tokens of different users that pass a region together. */
@@ -226,23 +221,30 @@ export class Pass {
 
   /** One pass of a batch through all layers, the head and back to the first region. */
   decodeCost(context: number, batch: number): StepCost {
-    const ops = this.kinds.flatMap(({ kind, count, ops: layer }) =>
-      layer.map((op) => this.cost(decodeOpCycles(op, this.card, kind, context, batch, this.wafer), count)),
+    const ops = this.decodeOps(context, batch).map(({ cycles, count }) => this.cost(cycles, count));
+    return stepOf([...ops, ...this.handOver(batch, true), this.sampling()]);
+  }
+
+  /** All ops of a step, with how often the model has each. */
+  private decodeOps(context: number, batch: number): { cycles: OpCycles; count: number }[] {
+    const { wafer } = this;
+    const layers = [...this.kinds, { kind: null, count: 1, ops: this.head }];
+    return layers.flatMap(({ kind, count, ops }) =>
+      ops.flatMap((op) =>
+        decodeOpCycles(op, { kind, context, batch, wafer }).map((cycles) => ({ cycles, count })),
+      ),
     );
-    const head = this.head.map((op) =>
-      this.cost(decodeOpCycles(op, this.card, null, context, batch, this.wafer), 1),
-    );
-    return stepOf([...ops, ...head, ...this.handOver(batch, true), this.sampling()]);
   }
 
   /** One chunk of a prompt through all regions, one after another. */
   prefillCost(tokens: number, promptTokens: number): StepCost {
     const context = (promptTokens + tokens) / 2;
     const ops = this.kinds.flatMap(({ kind, count, ops: layer }) =>
-      layer.flatMap((op) => {
-        const cycles = prefillOpCycles(op, this.card, kind, tokens, context, this.wafer);
-        return cycles ? [this.cost(cycles, count)] : [];
-      }),
+      layer.flatMap((op) =>
+        prefillOpCycles(op, { kind, tokens, context, wafer: this.wafer, streams: true }).map((cycles) =>
+          this.cost(cycles, count),
+        ),
+      ),
     );
     return stepOf([...ops, ...this.handOver(tokens, false)]);
   }
@@ -265,16 +267,13 @@ export class Pass {
 
   /** Energy of switching for one decoded token, joules: MACs, the operands they read, wavelets over links. */
   joules(context: number): number {
-    let picojoules = 0;
-    const add = (cycles: OpCycles, count: number): void => {
-      const bytesPerMac = this.plan.weightBits / 8 + 2;
-      const perMac = this.wafer.energyPjPerMacF16 + bytesPerMac * this.wafer.energyPjPerSramByte;
-      picojoules += count * (cycles.macs * perMac + cycles.hops * this.wafer.energyPjPerHop);
-    };
-    for (const { kind, count, ops } of this.kinds) {
-      for (const op of ops) add(decodeOpCycles(op, this.card, kind, context, 1, this.wafer), count);
-    }
-    for (const op of this.head) add(decodeOpCycles(op, this.card, null, context, 1, this.wafer), 1);
+    const bytesPerMac = this.plan.weightBits / 8 + 2;
+    const perMac = this.wafer.energyPjPerMacF16 + bytesPerMac * this.wafer.energyPjPerSramByte;
+    const picojoules = this.decodeOps(context, 1).reduce(
+      (sum, { cycles, count }) =>
+        sum + count * (cycles.macs * perMac + cycles.hops * this.wafer.energyPjPerHop),
+      0,
+    );
     return picojoules * 1e-12;
   }
 
@@ -294,7 +293,15 @@ export class Pass {
     const returns = back && regionCount > 1 && wafers === 1 ? side * Math.sqrt(regionCount) : 0;
     const cycles = Math.max(0, onWafer) * hop + returns;
     const region = this.cost(
-      { op: 'region hand-over', computeCycles: 0, fabricCycles: cycles, latencyCycles: 0, macs: 0, hops: 0 },
+      {
+        op: 'region hand-over',
+        axis: null,
+        computeCycles: 0,
+        fabricCycles: cycles,
+        latencyCycles: 0,
+        macs: 0,
+        hops: 0,
+      },
       1,
     );
     if (wafers === 1) return [region];

@@ -1,5 +1,6 @@
 /** Draws a large model on its wafers: regions with their layers, what the timing model says they do, PEs and their tiles. */
 import type { WaferMachine } from '../../../machine/wafers.js';
+import { ktreeGroup } from '../../../placement/reduce.js';
 import type { WaferPlan, WaferRegion } from '../../../placement/wafer.js';
 import type { Colouring, PickedPe } from '../params.js';
 import { type DecodeStep, momentAt, type PhaseMoment, phaseCycles } from '../placed/phases.js';
@@ -165,9 +166,8 @@ export class PlanPicture {
   }
 
   private groupOf(number: number): number {
-    const region = this.plan.regions[number]!;
-    const op = region.layers[0]?.ops[0] ?? region.headOps[0];
-    return op?.reduce.groupSize ?? 20;
+    const { width, height } = this.plan.regions[number]!.rect;
+    return ktreeGroup(Math.max(width, height));
   }
 
   /** What the timing model knows of a phase: arithmetic everywhere at once, sums that travel along an axis. */

@@ -62,14 +62,15 @@ export function decodePhases(
   for (const [region, own] of plan.regions.entries()) {
     const cost = (op: WaferOp, layer: number | null): void => {
       const kind = layer === null ? null : card.kinds[card.layers[layer]!]!;
-      const each = decodeOpCycles(op, card, kind, context, batch, numbers);
-      const cycles = {
-        compute: each.computeCycles,
-        fabric: each.fabricCycles,
-        latency: each.latencyCycles,
-        'I/O': 0,
-      };
-      add({ region, layer, op: each.op, axis: op.reduce.axis, cycles });
+      for (const each of decodeOpCycles(op, { kind, context, batch, wafer: numbers })) {
+        const cycles = {
+          compute: each.computeCycles,
+          fabric: each.fabricCycles,
+          latency: each.latencyCycles,
+          'I/O': 0,
+        };
+        add({ region, layer, op: each.op, axis: each.axis, cycles });
+      }
     };
     for (let layer = own.firstLayer; layer <= own.lastLayer; layer++) {
       const kind = card.kinds[card.layers[layer]!]!;

@@ -1,8 +1,9 @@
 /** What one PE of a large model's plan holds: its tile of every matrix, and so its SRAM to the byte of weights. */
-import { matrixBits } from '../../../../models/card-bits.js';
+import { productBits } from '../../../../models/card-bits.js';
+import { isProduct, type Product, productOf } from '../../../../models/products.js';
 import { type Split, tileStart } from '../../../placement/plan.js';
 import type { WaferPlan, WaferRegion } from '../../../placement/wafer.js';
-import type { WaferMatmul } from '../../../placement/wafer-ops.js';
+import type { Grid, WaferOp } from '../../../placement/wafer-ops.js';
 
 /** One PE's tile of a matrix; `copies` such tiles lie in it (layers, experts). */
 export interface TileInfo {
@@ -15,40 +16,58 @@ export interface TileInfo {
 
 const lengthOf = (split: Split, t: number): number => tileStart(split, t + 1) - tileStart(split, t);
 
+/** A matrix where it lies; its weights are stacked, each in its own cut of rows. */
+interface PlacedMatrix extends Product {
+  readonly rowCuts: readonly Split[];
+  readonly columnCut: Split;
+  readonly grid: Grid;
+  readonly blocks: number;
+}
+
 /** The matrices of a region with how many layers have each. */
-function matmulsOf(region: WaferRegion): { op: WaferMatmul; count: number }[] {
-  const found: { op: WaferMatmul; count: number }[] = [];
-  for (const { ops, count } of region.layers) {
-    for (const op of ops) if (op.kind === 'matmul') found.push({ op, count });
-  }
-  for (const op of region.headOps) if (op.kind === 'matmul') found.push({ op, count: 1 });
+function matricesOf(region: WaferRegion): { matrix: PlacedMatrix; count: number }[] {
+  const found: { matrix: PlacedMatrix; count: number }[] = [];
+  const add = (ops: readonly WaferOp[], count: number): void => {
+    for (const each of ops) {
+      if ('exchange' in each || !isProduct(each.op)) continue;
+      const { op, grid, blocks } = each;
+      if (!('rows' in op) || op.rows === null) continue;
+      const cuts: readonly Split[] = 'axis' in op.rows ? [op.rows] : op.rows;
+      // The rows of heads lie side by side, as their columns do.
+      const matrix = { ...productOf(op), rowCuts: cuts, columnCut: op.columns, grid, blocks };
+      found.push({ matrix, count });
+    }
+  };
+  for (const { ops, count } of region.layers) add(ops, count);
+  add(region.headOps, 1);
   return found;
 }
 
-function bitsOf({ card, weightBits }: WaferPlan, op: WaferMatmul): number {
-  return matrixBits(card, op, weightBits);
+function bitsOf({ card, weightBits }: WaferPlan, matrix: PlacedMatrix): number {
+  return productBits(card, matrix, weightBits);
 }
 
 /** Number of a PE of the region along an axis among those that share the op; -1 beyond a block that is the only one. */
-function placeOf({ grid, blocks }: WaferMatmul, axis: 'x' | 'y', i: number): number {
+function placeOf({ grid, blocks }: PlacedMatrix, axis: 'x' | 'y', i: number): number {
   const side = axis === 'x' ? grid.width : grid.height;
   // Experts that are dealt to blocks lie on one block each, attention may have a block of its own.
   return blocks > 1 ? i % side : i < side ? i : -1;
 }
 
-function cutAt(op: WaferMatmul, split: Split, i: number): number {
-  const place = placeOf(op, split.axis, i);
-  return place < 0 ? 0 : lengthOf(split, place);
+function cutAt(matrix: PlacedMatrix, splits: readonly Split[], i: number): number {
+  const place = placeOf(matrix, splits[0]!.axis, i);
+  return place < 0 ? 0 : splits.reduce((sum, split) => sum + lengthOf(split, place % split.parts), 0);
 }
 
 /** The tiles of the PE at (x, y) of a region. */
 export function tilesOf(plan: WaferPlan, region: WaferRegion, x: number, y: number): TileInfo[] {
-  return matmulsOf(region).map(({ op, count }) => {
-    const rows = cutAt(op, op.rows, op.rows.axis === 'x' ? x : y);
-    const columns = cutAt(op, op.columns, op.columns.axis === 'x' ? x : y);
-    const copies = (count * op.stored) / op.blocks;
-    const name = op.part === 'experts' ? `expert ${op.name}` : op.name;
-    return { name, rows, columns, copies, bytes: (rows * columns * copies * bitsOf(plan, op)) / 8 };
+  return matricesOf(region).map(({ matrix, count }) => {
+    const { rowCuts, columnCut, stored, blocks, part } = matrix;
+    const rows = cutAt(matrix, rowCuts, rowCuts[0]!.axis === 'x' ? x : y);
+    const columns = cutAt(matrix, [columnCut], columnCut.axis === 'x' ? x : y);
+    const copies = (count * stored) / blocks;
+    const name = part === 'experts' ? `expert ${matrix.name}` : matrix.name;
+    return { name, rows, columns, copies, bytes: (rows * columns * copies * bitsOf(plan, matrix)) / 8 };
   });
 }
 
@@ -56,11 +75,12 @@ export function tilesOf(plan: WaferPlan, region: WaferRegion, x: number, y: numb
 export function weightBytesByPe(plan: WaferPlan, region: WaferRegion): Float32Array {
   const { width, height } = region.rect;
   const bytes = new Float32Array(width * height);
-  for (const { op, count } of matmulsOf(region)) {
-    const perElement = ((count * op.stored) / op.blocks) * (bitsOf(plan, op) / 8);
+  for (const { matrix, count } of matricesOf(region)) {
+    const perElement = ((count * matrix.stored) / matrix.blocks) * (bitsOf(plan, matrix) / 8);
     const along = (axis: 'x' | 'y', length: number): Float32Array => {
-      const split = op.rows.axis === axis ? op.rows : op.columns;
-      return Float32Array.from({ length }, (_, i) => cutAt(op, split, i));
+      const { rowCuts, columnCut } = matrix;
+      const splits = rowCuts[0]!.axis === axis ? rowCuts : [columnCut];
+      return Float32Array.from({ length }, (_, i) => cutAt(matrix, splits, i));
     };
     const across = along('x', width);
     const down = along('y', height);
