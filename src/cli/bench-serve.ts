@@ -5,11 +5,13 @@ import { parseTrace, type Trace } from '../fleet/requests/traces.js';
 import { formatLoad } from '../load/report.js';
 import { runLoad } from '../load/run.js';
 import { serverFacts } from '../load/server.js';
-import type { Goals, LoadApi } from '../load/types.js';
+import type { Sweep } from '../load/sweep.js';
+import type { Goals, LoadApi, LoadResult } from '../load/types.js';
 import { PromptWriter, workload } from '../load/workload.js';
 import { interruptible } from './interrupt.js';
 import { parseCount, parseNumber } from './options.js';
 import { printJson, progressBar } from './output.js';
+import { writeReports } from './reports.js';
 import { readTextFile } from './text-file.js';
 
 interface LoadFlags {
@@ -21,6 +23,9 @@ interface LoadFlags {
   readonly rate?: number;
   readonly burstiness: number;
   readonly concurrency?: number;
+  readonly sweep?: readonly number[];
+  readonly html?: string;
+  readonly md?: string;
   readonly trace?: string;
   readonly speed?: number;
   readonly promptTokens: number;
@@ -71,6 +76,13 @@ export function registerBenchServe(bench: Command): void {
       'requests under way at most; without --rate always so many (closed loop)',
       parseCount,
     )
+    .option(
+      '--sweep <users>',
+      'one load after another, each with so many users, such as 1,4,16; --requests are those of each user',
+      parseUsers,
+    )
+    .option('--html <file>', 'with --sweep: write a report')
+    .option('--md <file>', 'with --sweep: write the report as Markdown')
     .option('--trace <file>', 'lengths, and times without --rate, from an Azure CSV or Mooncake JSONL file')
     .option('--speed <n>', 'divide the times of the trace by this', parseRate)
     .option('--prompt-tokens <n>', 'tokens of a prompt, about, without a trace', parseCount, 64)
@@ -87,7 +99,7 @@ export function registerBenchServe(bench: Command): void {
     .option('--json', 'print one JSON document on stdout')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ waferflow bench serve --concurrency 8 --requests 200\n  $ waferflow bench serve --api msgpack --rate 20 --burstiness 0.5 --goodput ttft:200 tpot:20',
+      '\nExamples:\n  $ waferflow bench serve --concurrency 8 --requests 200\n  $ waferflow bench serve --api msgpack --rate 20 --burstiness 0.5 --goodput ttft:200 tpot:20\n  $ waferflow bench serve --sweep 1,2,4,8,16 --html sweep.html',
     )
     .action((_flags: LoadFlags, command: Command) =>
       // The command above takes --json and --model for its own, wherever they stand.
@@ -96,6 +108,50 @@ export function registerBenchServe(bench: Command): void {
 }
 
 async function benchServe(flags: LoadFlags, signal: AbortSignal): Promise<void> {
+  if (flags.sweep !== undefined) {
+    await sweepServe(flags, flags.sweep, signal);
+    return;
+  }
+  if (flags.html !== undefined || flags.md !== undefined)
+    throw optionError('--html', `${flags.html ?? flags.md}`, 'a --sweep with it');
+  const result = await oneLoad(flags, signal);
+  if (flags.json) printJson(result);
+  else console.log(formatLoad(result));
+  if (result.requests === 0) process.exitCode = 1;
+}
+
+/** Requests of each user of a sweep, and at least so many in all, so that a median is one. */
+const SWEEP_REQUESTS = 6;
+const LEAST_REQUESTS = 12;
+
+async function sweepServe(flags: LoadFlags, users: readonly number[], signal: AbortSignal): Promise<void> {
+  const lost = (['rate', 'concurrency', 'trace', 'speed'] as const).filter(
+    (name) => flags[name] !== undefined,
+  );
+  if (lost.length > 0)
+    throw optionError('--sweep', lost.map((name) => `--${name}`).join(' and '), 'no other arrivals');
+  const points: LoadResult[] = [];
+  for (const concurrency of users) {
+    const requests = Math.max(LEAST_REQUESTS, concurrency * (flags.requests ?? SWEEP_REQUESTS));
+    points.push(await oneLoad({ ...flags, concurrency, requests }, signal));
+    if (!flags.json) console.log(sweepLine(points.at(-1)!));
+  }
+  const { model } = await serverFacts(flags.url, flags.apiKey ?? null, flags.model);
+  const sweep: Sweep = { kind: 'sweep', date: new Date().toISOString(), model, url: flags.url, points };
+  await writeReports(flags, async () => {
+    const { sweepHtml, sweepMarkdown } = await import('../load/sweep-report.js');
+    return { html: () => sweepHtml(sweep), md: () => sweepMarkdown(sweep) };
+  });
+  if (flags.json) printJson(sweep);
+  if (points.some((point) => point.requests === 0)) process.exitCode = 1;
+}
+
+function sweepLine({ concurrency, outputTokensPerSecond, ttftMs, tpotMs, failed }: LoadResult): string {
+  const times = `TTFT p50 ${ttftMs.p50.toFixed(1)} p99 ${ttftMs.p99.toFixed(1)} ms, TPOT p50 ${tpotMs.p50.toFixed(2)} p99 ${tpotMs.p99.toFixed(2)} ms`;
+  return `${concurrency} users: ${outputTokensPerSecond.toFixed(1)} tokens/s, ${times}${failed > 0 ? `, ${failed} failed` : ''}`;
+}
+
+async function oneLoad(flags: LoadFlags, signal: AbortSignal): Promise<LoadResult> {
   const { url, api, rate, concurrency } = flags;
   const apiKey = flags.apiKey ?? null;
   if (!URL.canParse(url)) throw optionError('--url', url, 'an address such as http://127.0.0.1:8080');
@@ -146,10 +202,7 @@ async function benchServe(flags: LoadFlags, signal: AbortSignal): Promise<void> 
       onProgress: (finished) => progress.update(finished, requests),
       signal,
     });
-    progress.end();
-    if (flags.json) printJson(result);
-    else console.log(formatLoad(result));
-    if (result.requests === 0) process.exitCode = 1;
+    return result;
   } finally {
     progress.end();
   }
@@ -158,6 +211,13 @@ async function benchServe(flags: LoadFlags, signal: AbortSignal): Promise<void> 
 /** Requests per second over the first ones of a trace. */
 function tracedRate({ seconds }: Trace, count: number): number {
   return count > 1 ? (count - 1) / seconds[count - 1]! : Number.POSITIVE_INFINITY;
+}
+
+function parseUsers(text: string): number[] {
+  const users = text.split(',').map((each) => parseCount(each.trim()));
+  if (users.some((count, i) => i > 0 && count <= users[i - 1]!))
+    throw new InvalidArgumentError('Expected numbers of users that grow, such as 1,4,16.');
+  return users;
 }
 
 function parseRate(text: string): number {

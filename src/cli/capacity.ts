@@ -3,11 +3,14 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ModelCard } from '../../models/card.js';
 import { OptionError } from '../core/errors.js';
 import { MiB } from '../core/units.js';
+import { candidateOn } from '../fleet/calibrate.js';
+import { replay } from '../fleet/replay.js';
 import { CODING_TASK } from '../fleet/requests/agents.js';
 import type { WorkloadSpec } from '../fleet/requests/workload.js';
 import type { MachineRequest } from '../fleet/search/candidates.js';
 import { openSweep, type SweepInputs, searchCapacity } from '../fleet/search/sweep.js';
 import type { CapacityResult, Slo } from '../fleet/types.js';
+import { pointsOf } from '../load/sweep.js';
 import { waferPrice } from '../machine/prices.js';
 import { resolveCard } from '../platform/node/cards.js';
 import { type Machine, weightBitsOf } from '../timing/estimate-types.js';
@@ -18,6 +21,7 @@ import { interruptible } from './interrupt.js';
 import { parseCount, parseNumber } from './options.js';
 import { printJson } from './output.js';
 import { machineOf, parsePrices } from './plan.js';
+import { readSweep, replayText } from './replay.js';
 import { writeReports } from './reports.js';
 import { parseSlo } from './slo.js';
 import { startSweep } from './sweep-run.js';
@@ -58,6 +62,7 @@ interface CapacityFlags {
   readonly resume?: string;
   readonly queue?: string;
   readonly queueTimeout: number;
+  readonly replay?: string;
   readonly html?: string;
   readonly md?: string;
   readonly json?: boolean;
@@ -143,6 +148,10 @@ export function registerCapacity(program: Command): void {
     .option('--resume <file>', 'keep results in this file, and go on from those that it has')
     .option('--queue <url>', 'let `waferflow worker`s do it, over Redis such as redis://localhost:6379')
     .option('--queue-timeout <seconds>', 'how long to wait for a Redis that is gone', parseCount, 600)
+    .option(
+      '--replay <sweep.json>',
+      'instead: the loads of a measured sweep, simulated on one calibrated machine beside the measurement',
+    )
     .option('--html <file>', 'write a report')
     .option('--md <file>', 'write the report as Markdown')
     .option('--json', 'print one JSON document on stdout')
@@ -155,6 +164,10 @@ export function registerCapacity(program: Command): void {
 
 async function run(flags: CapacityFlags, version: string): Promise<void> {
   const card = await resolveCard(flags.model);
+  if (flags.replay !== undefined) {
+    replaySweep(flags, card, flags.replay);
+    return;
+  }
   const inputs = inputsOf(flags, card);
   const sweep = openSweep(inputs);
   const result = await interruptible(async (signal) => {
@@ -174,6 +187,22 @@ async function run(flags: CapacityFlags, version: string): Promise<void> {
     }
   });
   await output(flags, inputs, result, version);
+}
+
+/** What was measured beside what the simulated machine does. */
+function replaySweep(flags: CapacityFlags, card: ModelCard, file: string): void {
+  const [machine] = flags.machine.map(machineOf);
+  if (flags.machine.length !== 1 || machine?.kind !== 'gpu') {
+    throw conflict('--replay', flags.machine.join(','), 'one --machine with it, such as a calibrated file');
+  }
+  const points = replay(
+    card,
+    requestOf(flags, card, machine),
+    candidateOn(machine),
+    pointsOf(readSweep(file)),
+  );
+  if (flags.json) printJson({ machine: machine.name, model: card.name, points });
+  else console.log(`${card.name} on ${machine.title}, simulated beside ${file}\n${replayText(points)}`);
 }
 
 async function output(
@@ -249,7 +278,7 @@ function workloadOf(flags: CapacityFlags, card: ModelCard): WorkloadSpec {
     throw new OptionError({
       what: 'workload',
       given: given.length === 0 ? 'none' : given.map((name) => `--${name}`).join(' and '),
-      expected: 'one of --trace, --rate, --users and --agents',
+      expected: 'one of --trace, --rate, --users, --agents and --replay',
       todo: 'Say which requests to plan for, for example --rate 10 or --users 500 --think 20s.',
     });
   }

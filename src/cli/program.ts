@@ -43,6 +43,7 @@ const commands: readonly (readonly [names: readonly string[], load: () => Promis
     [['machines'], async () => (await import('./machines.js')).registerMachines],
     [['validate'], async () => (await import('./validate.js')).registerValidate],
     [['capacity'], async () => (await import('./capacity.js')).registerCapacity],
+    [['calibrate'], async () => (await import('./calibrate.js')).registerCalibrate],
     [['worker'], async () => (await import('./worker.js')).registerWorker],
     [['serve'], async () => (await import('./serve.js')).registerServe],
     [['keys'], async () => (await import('./keys.js')).registerKeys],

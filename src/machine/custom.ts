@@ -57,7 +57,7 @@ function provenance(entry: Record<string, unknown>, what: string, file: string):
   return { tag: tag as Tag, confidence: confidence as Confidence, source };
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -96,8 +96,21 @@ export function overrideFacts<K extends string>(
   entries: Record<string, unknown>,
   ranges: Readonly<Record<K, FactRange>>,
   file: string,
-): Facts<K> {
-  const facts: Record<K, Fact> = { ...base };
+): Facts<K>;
+/** The same of no facts at first. */
+export function overrideFacts<K extends string>(
+  base: Partial<Facts<K>>,
+  entries: Record<string, unknown>,
+  ranges: Readonly<Record<K, FactRange>>,
+  file: string,
+): Partial<Facts<K>>;
+export function overrideFacts<K extends string>(
+  base: Partial<Facts<K>>,
+  entries: Record<string, unknown>,
+  ranges: Readonly<Record<K, FactRange>>,
+  file: string,
+): Partial<Facts<K>> {
+  const facts: Partial<Record<K, Fact>> = { ...base };
   for (const [key, given] of Object.entries(entries)) {
     if (!Object.hasOwn(ranges, key)) {
       throw bad(

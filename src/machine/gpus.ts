@@ -5,7 +5,7 @@
  */
 import { MachineError } from '../core/errors.js';
 import type { Tag } from '../core/provenance.js';
-import { overrideFacts, parseMachineJson } from './custom.js';
+import { isRecord, overrideFacts, parseMachineJson } from './custom.js';
 import type { Confidence, Fact, Facts } from './types.js';
 
 const positive = (max: number) => ({ min: 1e-6, max, whole: false });
@@ -48,6 +48,25 @@ export const GPU_KEYS = {
 
 export type GpuKey = keyof typeof GPU_KEYS;
 
+/** What serving on a machine costs beside its peaks, where its file says it: in place of what is fitted for all GPUs. */
+export const SERVING_KEYS = {
+  /** Between two steps: scheduler, sampling, copying tokens out. */
+  stepUs: { min: 0, max: 1e7, whole: false },
+  /** Per sequence in the step. */
+  sequenceUs: { min: 0, max: 1e7, whole: false },
+  /** A request's way in and its first token's way out, and what every user adds to it. */
+  requestMs: { min: 0, max: 1e6, whole: false },
+  requestPerUserMs: { min: 0, max: 1e6, whole: false },
+  /** A kernel other than a matrix product. */
+  kernelUs: { min: 0, max: 1e6, whole: false },
+  /** Bytes that neither weights nor cache have. */
+  reserveBytes: { min: 0, max: 1e12, whole: false },
+  /** Prompt tokens that one step takes at most. */
+  chunkTokens: { min: 1, max: 1e6, whole: true },
+} as const;
+
+export type ServingKey = keyof typeof SERVING_KEYS;
+
 export interface GpuMachine {
   readonly kind: 'gpu';
   readonly name: string;
@@ -57,6 +76,7 @@ export interface GpuMachine {
   /** GPUs that share one fast interconnect. */
   readonly perNode: number;
   readonly facts: Facts<GpuKey>;
+  readonly serving?: Partial<Facts<ServingKey>>;
 }
 
 const fact = (value: number, tag: Tag, source: string, confidence: Confidence): Fact => ({
@@ -376,7 +396,16 @@ export function findGpu(name: string): GpuMachine | undefined {
  * @throws MachineError that names the key at fault
  */
 export function parseGpu(text: string, file: string): GpuMachine {
-  const { name, kind, base = 'h100', title, nativeBits, perNode, ...entries } = parseMachineJson(text, file);
+  const {
+    name,
+    kind,
+    base = 'h100',
+    title,
+    nativeBits,
+    perNode,
+    serving,
+    ...entries
+  } = parseMachineJson(text, file);
   const bad = (what: string, given: unknown, expected: string): MachineError =>
     new MachineError({
       what: `${what} in machine file ${file}`,
@@ -396,6 +425,7 @@ export function parseGpu(text: string, file: string): GpuMachine {
   if (perNode !== undefined && !(typeof perNode === 'number' && Number.isInteger(perNode) && perNode >= 1)) {
     throw bad('perNode', perNode, 'a positive integer');
   }
+  if (serving !== undefined && !isRecord(serving)) throw bad('serving', serving, 'an object');
   return {
     kind: 'gpu',
     name,
@@ -403,6 +433,7 @@ export function parseGpu(text: string, file: string): GpuMachine {
     nativeBits: nativeBits ?? parent.nativeBits,
     perNode: perNode ?? parent.perNode,
     facts: overrideFacts(parent.facts, entries, GPU_KEYS, file),
+    ...(serving && { serving: overrideFacts<ServingKey>({}, serving, SERVING_KEYS, file) }),
   };
 }
 

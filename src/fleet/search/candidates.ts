@@ -104,7 +104,7 @@ export function buildReplica(
     card,
     { name, numbers: { ...plain(facts), nativeBits }, watts: facts.systemWatts.value, dollarsPerHour },
     gpuSetup(request, candidate.machinesPerReplica),
-    constantsOf(request),
+    constantsOf(machine, request),
     shape,
   );
 }
@@ -129,14 +129,19 @@ function gpuSetup(request: MachineRequest, tensorParallel: number): GpuSetup {
 
 function gpuCandidates(card: ModelCard, machine: GpuMachine, request: MachineRequest): Candidate[] {
   const splits: number[] = [];
-  for (let tp = 1; tp <= machine.perNode && headsOf(card) % tp === 0; tp *= 2)
-    splits.push(tp);
+  for (let tp = 1; tp <= machine.perNode && headsOf(card) % tp === 0; tp *= 2) splits.push(tp);
   const wanted = request.tensorParallel === null ? splits : [request.tensorParallel];
   const shared = { grid: null, attention: null, expertBlocks: 1 };
+  const own = machine.serving?.chunkTokens?.value;
   return wanted.flatMap((machinesPerReplica) => [
-    ...CHUNKS.map((chunkTokens) => ({ machinesPerReplica, chunkTokens, isApart: false, ...shared })),
+    ...(own === undefined ? CHUNKS : [own]).map((chunkTokens) => ({
+      machinesPerReplica,
+      chunkTokens,
+      isApart: false,
+      ...shared,
+    })),
     // Apart, a prompt stalls no answer, so it is taken in large pieces.
-    { machinesPerReplica, chunkTokens: CHUNKS.at(-1)!, isApart: true, ...shared },
+    { machinesPerReplica, chunkTokens: own ?? CHUNKS.at(-1)!, isApart: true, ...shared },
   ]);
 }
 

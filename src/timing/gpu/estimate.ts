@@ -3,7 +3,7 @@ import { headsOf, type ModelCard } from '../../../models/card.js';
 import { OptionError } from '../../core/errors.js';
 import { weakest } from '../../core/provenance.js';
 import { formatBytes } from '../../core/units.js';
-import type { GpuMachine } from '../../machine/gpus.js';
+import type { GpuMachine, ServingKey } from '../../machine/gpus.js';
 import { plain } from '../../machine/types.js';
 import {
   finishPlan,
@@ -13,7 +13,7 @@ import {
   priceOf,
   weightBitsOf,
 } from '../estimate-types.js';
-import { GPU_CONSTANTS, type GpuConstants, gpuConstants } from './constants.js';
+import { ENGINE_NAMES, GPU_CONSTANTS, type GpuConstants, gpuConstants } from './constants.js';
 import { type GpuServing, gpuReserveBytes, gpuServing } from './serving.js';
 import type { GpuNumbers, GpuSetup } from './step.js';
 
@@ -33,6 +33,7 @@ export function planOnGpus(
   }
   const weightBits = weightBitsOf(card, request);
   const engine = request.engine ?? 'vllm';
+  const constants = constantsOf(machine, request);
   const kvBits = kvBitsOf(card, request);
   const { served, setup, replicas } = chooseGpus(card, machine, request, { weightBits, kvBits, engine });
   const price = priceOf(request, machine.facts.dollarsPerHour);
@@ -74,10 +75,10 @@ export function planOnGpus(
         : []),
       {
         name: 'memory used',
-        value: `${Math.round(constantsOf(request).memoryShare * 100)} % of ${formatBytes(machine.facts.memoryBytes.value)}, of which ${formatBytes(gpuReserveBytes(card, setup, gpuConstants))} for activations, graphs and workspaces (${GPU_CONSTANTS.expertCopies.tag})`,
+        value: `${Math.round(constants.memoryShare * 100)} % of ${formatBytes(machine.facts.memoryBytes.value)}, of which ${formatBytes(gpuReserveBytes(card, setup, constants))} for activations, graphs and workspaces (${GPU_CONSTANTS.expertCopies.tag})`,
         given: request.memoryShare !== undefined,
       },
-      { name: 'prefill chunk', value: `${GPU_CONSTANTS.chunkTokens.value} tokens`, given: false },
+      { name: 'prefill chunk', value: `${constants.chunkTokens} tokens`, given: false },
       {
         name: 'power per GPU',
         value: `${machine.facts.systemWatts.value} W with host and cooling (${machine.facts.systemWatts.tag})`,
@@ -87,9 +88,19 @@ export function planOnGpus(
   });
 }
 
-/** The constants, with the share of the memory that was asked for. */
-export function constantsOf({ memoryShare }: { readonly memoryShare?: number | null }): GpuConstants {
-  return memoryShare === undefined || memoryShare === null ? gpuConstants : { ...gpuConstants, memoryShare };
+/** The constants, with what the machine's file and the request have in their place. */
+export function constantsOf(
+  { serving = {} }: GpuMachine,
+  { memoryShare }: { readonly memoryShare?: number | null },
+): GpuConstants {
+  const own = Object.fromEntries(
+    Object.entries(serving).map(([name, { value }]) => {
+      const usual = gpuConstants[name as ServingKey];
+      const isByEngine = typeof usual === 'object';
+      return [name, isByEngine ? Object.fromEntries(ENGINE_NAMES.map((engine) => [engine, value])) : value];
+    }),
+  );
+  return { ...gpuConstants, ...own, ...(memoryShare && { memoryShare }) };
 }
 
 interface GpuChoice {
@@ -144,7 +155,7 @@ function chooseGpus(
         setup,
         workload,
         Infinity,
-        constantsOf(request),
+        constantsOf(machine, request),
         request.draft ?? null,
       ),
       setup,
