@@ -123,6 +123,7 @@ async function benchServe(flags: LoadFlags, signal: AbortSignal): Promise<void> 
 /** Requests of each user of a sweep, and at least so many in all, so that a median is one. */
 const SWEEP_REQUESTS = 6;
 const LEAST_REQUESTS = 12;
+const SEEDS_APART = 100_000;
 
 async function sweepServe(flags: LoadFlags, users: readonly number[], signal: AbortSignal): Promise<void> {
   const lost = (['rate', 'concurrency', 'trace', 'speed'] as const).filter(
@@ -131,9 +132,12 @@ async function sweepServe(flags: LoadFlags, users: readonly number[], signal: Ab
   if (lost.length > 0)
     throw optionError('--sweep', lost.map((name) => `--${name}`).join(' and '), 'no other arrivals');
   const points: LoadResult[] = [];
-  for (const concurrency of users) {
+  // Each load has prompts of its own: those of the one before are in the server's prefix cache.
+  const first = flags.seed ?? Math.floor(Math.random() * 2 ** 30);
+  for (const [load, concurrency] of users.entries()) {
+    const seed = first + load * SEEDS_APART;
     const requests = Math.max(LEAST_REQUESTS, concurrency * (flags.requests ?? SWEEP_REQUESTS));
-    points.push(await oneLoad({ ...flags, concurrency, requests }, signal));
+    points.push(await oneLoad({ ...flags, concurrency, requests, seed }, signal));
     if (!flags.json) console.log(sweepLine(points.at(-1)!));
   }
   const { model } = await serverFacts(flags.url, flags.apiKey ?? null, flags.model);

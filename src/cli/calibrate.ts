@@ -15,6 +15,7 @@ interface CalibrateFlags {
   readonly name: string;
   readonly memory?: number;
   readonly chunk: number;
+  readonly running: number;
   readonly json?: boolean;
 }
 
@@ -30,6 +31,7 @@ export function registerCalibrate(program: Command): void {
     .option('--name <name>', 'of the machine', 'this-host')
     .option('--memory <GiB>', 'of the machine (default: of this one)', parseCount)
     .option('--chunk <tokens>', 'prompt tokens that a step of the server takes at most', parseCount, 64)
+    .option('--running <n>', 'requests that the server runs at once, as its --max-running', parseCount, 8)
     .option('--json', 'print one JSON document on stdout')
     .addHelpText(
       'after',
@@ -45,6 +47,7 @@ export function registerCalibrate(program: Command): void {
         points: pointsOf(sweep),
         memoryBytes: flags.memory === undefined ? totalmem() : flags.memory * 2 ** 30,
         chunkTokens: flags.chunk,
+        maxRunning: flags.running,
         source: `${model} at ${url}, ${date}, ${sweep.points.map((point) => point.concurrency).join(', ')} users`,
       });
       if (flags.out !== undefined) await writeFileAtomic(flags.out, result.file);

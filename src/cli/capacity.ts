@@ -260,9 +260,14 @@ function requestOf(flags: CapacityFlags, card: ModelCard, machine: Machine): Mac
     kvBits: flags.kv ?? card.kvBits,
     engine: flags.engine,
     tensorParallel: flags.tp ?? null,
-    maxBatch: flags.maxBatch,
+    maxBatch: Math.min(flags.maxBatch, servedAtOnce(machine)),
     memoryShare: flags.memoryShare ?? null,
   };
+}
+
+/** Sequences that a machine's own server runs at once, where its file says it. */
+function servedAtOnce(machine: Machine): number {
+  return (machine.kind === 'gpu' ? machine.serving?.maxRunning?.value : undefined) ?? Infinity;
 }
 
 const ONE_USER = { promptTokens: 1, outputTokens: 1, concurrency: 1 };

@@ -29,6 +29,8 @@ export interface CalibrationInput {
   readonly memoryBytes: number;
   /** Prompt tokens that one step of the server takes at most. */
   readonly chunkTokens: number;
+  /** Sequences that it runs at once at most; others wait. */
+  readonly maxRunning: number;
   /** Where the measurement is from, for the machine file. */
   readonly source: string;
 }
@@ -69,7 +71,7 @@ export function requestOn(machine: GpuMachine, card: ModelCard): MachineRequest 
     kvBits: card.kvBits,
     engine: 'vllm',
     tensorParallel: 1,
-    maxBatch: 256,
+    maxBatch: machine.serving?.maxRunning?.value ?? 256,
   };
 }
 
@@ -130,7 +132,7 @@ function machineOf(input: CalibrationInput, numbers: Numbers): GpuMachine {
 
 /** The machine file: fitted numbers, and those that a processor without launches and links does not have. */
 function fileOf(input: CalibrationInput, numbers: Numbers): string {
-  const { name, title, source, memoryBytes, chunkTokens } = input;
+  const { name, title, source, memoryBytes } = input;
   const fitted = (value: number) => ({
     value: Number(value.toPrecision(4)),
     tag: 'fitted',
@@ -138,6 +140,7 @@ function fileOf(input: CalibrationInput, numbers: Numbers): string {
     source,
   });
   const none = (value: number, what: string) => ({ value, tag: 'guessed', confidence: 'low', source: what });
+  const said = (value: number) => ({ value, tag: 'published', confidence: 'high', source: 'the server' });
   const whole = none(1, 'contained in the fitted rates');
   const noLaunch = none(1e-6, 'contained in the time of a step');
   const { stepUs, sequenceUs, requestMs, requestPerUserMs } = numbers;
@@ -163,7 +166,8 @@ function fileOf(input: CalibrationInput, numbers: Numbers): string {
       requestPerUserMs: fitted(requestPerUserMs),
       kernelUs: noLaunch,
       reserveBytes: none(0, 'the operating system keeps what it needs'),
-      chunkTokens: { value: chunkTokens, tag: 'published', confidence: 'high', source: 'the server' },
+      chunkTokens: said(input.chunkTokens),
+      maxRunning: said(input.maxRunning),
     },
   };
   return `${JSON.stringify(file, null, 2)}\n`;

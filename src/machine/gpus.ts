@@ -63,6 +63,8 @@ export const SERVING_KEYS = {
   reserveBytes: { min: 0, max: 1e12, whole: false },
   /** Prompt tokens that one step takes at most. */
   chunkTokens: { min: 1, max: 1e6, whole: true },
+  /** Sequences that run at once at most. */
+  maxRunning: { min: 1, max: 1e6, whole: true },
 } as const;
 
 export type ServingKey = keyof typeof SERVING_KEYS;

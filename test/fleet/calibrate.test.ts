@@ -26,6 +26,7 @@ const TRUTH = {
     requestPerUserMs: 2,
     kernelUs: 0,
     chunkTokens: 64,
+    maxRunning: 8,
   },
 };
 const truth = parseGpu(JSON.stringify(TRUTH), 'truth.json');
@@ -53,6 +54,7 @@ describe('calibrate', () => {
     points: measuredOn(128, 32, [1, 4, 16]),
     memoryBytes: 3e10,
     chunkTokens: 64,
+    maxRunning: 8,
     source: 'a test',
   });
 

@@ -3,7 +3,7 @@ import { headsOf, type ModelCard } from '../../../models/card.js';
 import { OptionError } from '../../core/errors.js';
 import { weakest } from '../../core/provenance.js';
 import { formatBytes } from '../../core/units.js';
-import type { GpuMachine, ServingKey } from '../../machine/gpus.js';
+import type { GpuMachine } from '../../machine/gpus.js';
 import { plain } from '../../machine/types.js';
 import {
   finishPlan,
@@ -93,10 +93,11 @@ export function constantsOf(
   { serving = {} }: GpuMachine,
   { memoryShare }: { readonly memoryShare?: number | null },
 ): GpuConstants {
+  // How many sequences run at once is the scheduler's to know.
+  const { maxRunning: _, ...costs } = serving;
   const own = Object.fromEntries(
-    Object.entries(serving).map(([name, { value }]) => {
-      const usual = gpuConstants[name as ServingKey];
-      const isByEngine = typeof usual === 'object';
+    Object.entries(costs).map(([name, { value }]) => {
+      const isByEngine = typeof gpuConstants[name as keyof typeof costs] === 'object';
       return [name, isByEngine ? Object.fromEntries(ENGINE_NAMES.map((engine) => [engine, value])) : value];
     }),
   );
