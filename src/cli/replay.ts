@@ -1,23 +1,14 @@
 /** A sweep beside its simulation, for people. */
-import { readFileSync } from 'node:fs';
-import { messageOf, OptionError } from '../core/errors.js';
 import type { ReplayedPoint } from '../fleet/replay.js';
 import { parseSweep, type Sweep } from '../load/sweep.js';
 import { formatNumber, formatTable } from './output.js';
+import { readTextFileSync } from './text-file.js';
 
 export function readSweep(file: string): Sweep {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new OptionError({
-      what: 'sweep',
-      given: messageOf(error),
-      expected: 'a file that `waferflow bench serve --sweep 1,4,16 --json` wrote',
-      todo: 'Name the file of a sweep.',
-    });
-  }
-  return parseSweep(text, file);
+  return parseSweep(
+    readTextFileSync(file, 'the JSON of `waferflow bench serve --sweep 1,4,16 --json`'),
+    file,
+  );
 }
 
 const FIGURES = [
