@@ -144,20 +144,24 @@ export function createApp(
   });
   // Small clients forget the content type; what is no JSON is refused all the same.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'string' }, async ({ holding }: FastifyRequest, body: string) => {
-    // Clients name the type of a body that they do not send.
-    if (body.trim() === '') return undefined;
-    const isLarge = body.length > quickBytes;
-    if (isLarge) {
-      await context.turns.next();
-      requireShape(body);
-    }
-    const value = jsonOf(body);
-    holding.resize(Math.max(holding.bytes, weigh(value)));
-    // What its surface makes of it takes as long again, in a turn of its own.
-    if (isLarge) await context.turns.next();
-    return value;
-  });
+  app.addContentTypeParser(
+    '*',
+    { parseAs: 'string' },
+    async ({ holding, caller }: FastifyRequest, body: string) => {
+      // Clients name the type of a body that they do not send.
+      if (body.trim() === '') return undefined;
+      const isLarge = body.length > quickBytes;
+      if (isLarge) {
+        await context.turns.next(caller.name);
+        requireShape(body);
+      }
+      const value = jsonOf(body);
+      holding.resize(Math.max(holding.bytes, weigh(value)));
+      // What its surface makes of it takes as long again, in a turn of its own.
+      if (isLarge) await context.turns.again(caller.name);
+      return value;
+    },
+  );
   app.addContentTypeParser(/^multipart\//, (_request, _body, done) =>
     done(
       new ApiError({

@@ -27,6 +27,7 @@ const bodyOf = (length: number): string => {
 it('reads bodies and frames of 64 KiB at once, and larger ones by turns, two for each', async () => {
   const { url, context } = await testServer();
   const next = vi.spyOn(context.turns, 'next');
+  const again = vi.spyOn(context.turns, 'again');
   expect(await statusOf(`${url}/v1/completions`, bodyOf(64 * KiB))).toBe(200);
   const client = await connect(url);
   client.ws.send('{"type":"response.processed"}'.padEnd(64 * KiB));
@@ -34,9 +35,9 @@ it('reads bodies and frames of 64 KiB at once, and larger ones by turns, two for
   await client.until(({ type }) => type === 'response.incomplete');
   expect(next).not.toHaveBeenCalled();
   expect(await statusOf(`${url}/v1/completions`, bodyOf(64 * KiB + 1))).toBe(200);
-  expect(next).toHaveBeenCalledTimes(2);
+  expect([next.mock.calls.length, again.mock.calls.length]).toEqual([1, 1]);
   client.ws.send('{"type":"response.processed"}'.padEnd(64 * KiB + 1));
-  await vi.waitFor(() => expect(next).toHaveBeenCalledTimes(4));
+  await vi.waitFor(() => expect([next.mock.calls.length, again.mock.calls.length]).toEqual([2, 2]));
   client.ws.close();
 });
 
@@ -60,7 +61,7 @@ it('takes 32 frames of a socket at once, and the others by turns', async () => {
     socket as unknown as ConstructorParameters<typeof Connection>[0],
     channel,
     defaultSocketLimits,
-    { turns, onEnd: () => undefined },
+    { turns, owner: 'one', onEnd: () => undefined },
   );
   const send = (count: number): void => {
     for (let i = 0; i < count; i++) connection.onMessage(Buffer.from(`${i}`), false);

@@ -54,6 +54,8 @@ interface Message {
 
 export interface ConnectionHooks {
   readonly turns: Turns;
+  /** Whose it is. */
+  readonly owner: string;
   readonly onEnd: () => void;
 }
 
@@ -113,16 +115,16 @@ export class Connection implements SocketHandlers {
   }
 
   private async takeByTurns(): Promise<void> {
-    const { turns } = this.hooks;
+    const { turns, owner } = this.hooks;
     while (this.waiting.length > 0) {
-      await turns.next();
+      await turns.next(owner);
       const endMs = performance.now() + sliceMs;
       while (this.waiting.length > 0) {
         const { data, isBinary } = this.waiting[0]!;
         const said = this.read(data, isBinary);
         const isLarge = data.length > quickBytes;
         // What the peer makes of it takes as long again.
-        if (isLarge) await turns.next();
+        if (isLarge) await turns.again(owner);
         // The socket may have gone meanwhile.
         if (this.waiting.shift() !== undefined) this.take(said);
         if (isLarge || performance.now() > endMs) break;

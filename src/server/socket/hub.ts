@@ -85,6 +85,7 @@ export class SocketHub {
         : new JsonChannel(socket, limits, makePeer, onIdle);
     const connection: Connection = new Connection(socket, channel, limits, {
       turns,
+      owner: name,
       onEnd: () => this.connections.delete(connection),
     });
     this.connections.add(connection);
