@@ -140,3 +140,9 @@ describe('what the file recommends', () => {
     expect(argmax.slice(promptIds.length - 1, -1)).toEqual(ids);
   });
 });
+
+it('a result is read once: a second reader is told so, and does not get an empty answer', async () => {
+  const result = engine.generate('a', { maxTokens: 2, ignoreEos: true });
+  expect((await endOf(result)).ids).toHaveLength(2);
+  await expect(endOf(result)).rejects.toThrow(/result of a generation: got a second reader/);
+});

@@ -31,6 +31,7 @@ import { Drafts, requireSameTokens } from './drafts.js';
 import { finished, inTurn, validateEmbed } from './embed.js';
 import { guessesOf } from './guesses.js';
 import { LeaderCalls, type LeaderLine } from './leader-calls.js';
+import { readOnce } from './once.js';
 import { checkIds, samplingOf, stopStrings, validateGenerate } from './options.js';
 import { checkPrompt } from './prompt.js';
 import { withRecommended } from './recommended.js';
@@ -132,7 +133,7 @@ export class WaferEngine implements Engine {
     this.parts.adapters.numberOf(options.adapter);
     const promptIds = this.promptIds(prompt);
     this.requireRoom(promptIds.length, this.mostTokens - 1, 'prompt');
-    return this.run({ promptIds, options, grammar, startMs });
+    return readOnce(this.run({ promptIds, options, grammar, startMs }));
   }
 
   /** Tokens that one sequence can have. */
