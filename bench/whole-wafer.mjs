@@ -5,6 +5,10 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { column, row } from '../dist/src/fabric/collectives/line.js';
+import { compile } from '../dist/src/fabric/cores/tables.js';
+import { Mesh } from '../dist/src/fabric/mesh.js';
+import { bothAxes, layLine } from '../dist/src/fabric/programs/by-lines.js';
 import { DECODE_LAYER } from '../dist/src/fabric/programs/decode.js';
 import { findWafer, waferNumbers } from '../dist/src/machine/wafers.js';
 import { predictMeshProgram } from '../dist/src/timing/mesh/programs.js';
@@ -57,4 +61,24 @@ const note = `Measured on ${cpus()[0]?.model}, Node ${process.version}:`;
 writeFileSync(
   file,
   `${text.slice(0, text.indexOf(begin) + begin.length)}\n\n${note}\n\n${table}\n\n${text.slice(text.indexOf(end))}`,
+);
+
+// All of the usable fabric with the routes of both all-reduces, checked and numbered for a run.
+const started = process.cpuUsage();
+const whole = new Mesh(machine, { width: numbers.usableColumns, height: numbers.usableRows });
+const axes = bothAxes(whole, whole);
+for (let y = 0; y < whole.height; y++) layLine(row(whole, y), 'x', axes);
+for (let x = 0; x < whole.width; x++) layLine(column(whole, x), 'y', axes);
+for (let y = 0; y < whole.height; y++) {
+  for (let x = 0; x < whole.width; x++) {
+    const pe = whole.pe({ x, y });
+    pe.buffer('data', 'f16', 44);
+    pe.main = function* () {};
+  }
+}
+whole.check();
+const { queues } = compile(whole);
+const { user } = process.cpuUsage(started);
+console.log(
+  `${whole.width} x ${whole.height} PEs: ${whole.routeCount} routes and ${queues.count} queues laid out in ${(user / 1e6).toFixed(1)} s of CPU, ${(process.memoryUsage().rss / 2 ** 30).toFixed(1)} GB`,
 );
