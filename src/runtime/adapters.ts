@@ -2,9 +2,9 @@
 import { FormatError, OptionError } from '../core/errors.js';
 import type { FolderFiles } from '../formats/folder/folder.js';
 import { readGguf } from '../formats/gguf.js';
-import { type Adapter, readGgufAdapter } from '../formats/lora/adapter.js';
-import { type Adapted, attachAdapters, type Choice, mergeAdapters } from '../formats/lora/attach.js';
-import { type PeftBase, readPeftAdapter } from '../formats/lora/peft.js';
+import type { Adapter } from '../formats/lora/adapter.js';
+import type { Adapted, Choice } from '../formats/lora/attach.js';
+import type { PeftBase } from '../formats/lora/peft.js';
 import { type ByteSource, bytesSource } from '../formats/source.js';
 import type { LoadOptions, LoraOption } from './types.js';
 
@@ -33,6 +33,8 @@ export async function adapt(
   open: OpenAdapter | undefined,
 ): Promise<Adapted & { readonly adapters: AdapterChoices }> {
   if (lora.length === 0) return { ...to, adapters: none };
+  // What reads adapters, and half a hundred families of folders for PEFT's, is loaded by who has some.
+  const { attachAdapters, mergeAdapters } = await import('../formats/lora/attach.js');
   const { model } = to.stored;
   const base = { name: to.file.source.name, architecture: model.architecture, shape: model.shape };
   const all: Choice[number][] = [];
@@ -96,6 +98,7 @@ async function readAdapter(
   base: PeftBase,
   open: OpenAdapter | undefined,
 ): Promise<Adapter> {
+  const { readGgufAdapter } = await import('../formats/lora/adapter.js');
   if (typeof file !== 'string') return readGgufAdapter(await readGguf(bytesSource(file)), base);
   if (open === undefined) {
     throw new OptionError({
@@ -107,7 +110,10 @@ async function readAdapter(
   }
   const files = await open(file);
   try {
-    if (files.peft) return await readPeftAdapter(files.peft, base);
+    if (files.peft) {
+      const { readPeftAdapter } = await import('../formats/lora/peft.js');
+      return await readPeftAdapter(files.peft, base);
+    }
     if (files.gguf) return await readGgufAdapter(await readGguf(files.gguf), base);
   } finally {
     await files.close();

@@ -7,7 +7,6 @@ import { GiB } from '../core/units.js';
 import { type GgufFile, readGguf } from '../formats/gguf.js';
 import type { GgufMetadata } from '../formats/gguf-metadata.js';
 import { readModel } from '../formats/model-file.js';
-import { quantized, requireQuantisation } from '../formats/requantize.js';
 import type { ByteSource } from '../formats/source.js';
 import { tensorType } from '../formats/tensor-types.js';
 import { createTokenizer } from '../formats/tokenizer.js';
@@ -192,6 +191,14 @@ export interface Prepared {
   readonly kvBytes: number;
 }
 
+/** A model's header, as if its matrices were stored in another type where one is named. */
+async function readAs(source: ByteSource, quantisation: string | undefined): Promise<GgufFile> {
+  if (quantisation === undefined) return readGguf(source);
+  const { quantized, requireQuantisation } = await import('../formats/requantize.js');
+  requireQuantisation(quantisation);
+  return quantized(await readGguf(source), quantisation);
+}
+
 /**
  * Reads a model's header and lays it out, and loads nothing: its arena says what it would take.
  * @throws FormatError, ModelError or OptionError, where it could not be loaded either
@@ -201,9 +208,7 @@ export async function prepare(
   options: LoadOptions,
   platform: Pick<Platform, 'cores' | 'isShared' | 'openAdapter'>,
 ): Promise<Prepared> {
-  if (options.quantize !== undefined) requireQuantisation(options.quantize);
-  const given = await readGguf(source);
-  const plain = options.quantize === undefined ? given : await quantized(given, options.quantize);
+  const plain = await readAs(source, options.quantize);
   checkStretch(options);
   const stored = readModel(plain, options.ropeScaling ?? null);
   const adapted = await adapt({ file: plain, stored }, options, platform.openAdapter);

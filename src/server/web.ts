@@ -8,6 +8,7 @@ import { EngineError } from '../core/errors.js';
 /** Where `npm run build:web` puts the page. */
 const PAGE = fileURLToPath(new URL('../../web/', import.meta.url));
 const MODELS = fileURLToPath(new URL('../../../models/', import.meta.url));
+const KERNELS = fileURLToPath(new URL('../../kernels/', import.meta.url));
 
 /** Without these two a page has no SharedArrayBuffer, and so one thread. */
 const isolation = {
@@ -45,13 +46,15 @@ export function registerWeb(app: FastifyInstance, { serves }: { serves: boolean 
     scope.get('/waferflow.json', (_request, reply) =>
       reply.headers({ ...isolation, 'cache-control': 'no-cache' }).send({ serves }),
     );
-    // A package has the page's model once, among its models.
+    // A package has the page's model and kernels once, among its own.
     scope.get('/assets/:file', (request, reply) => {
       const { file } = request.params as { file: string };
-      const [, name] = /^(.+)-[\w-]{8}\.gguf$/.exec(file) ?? [];
-      const folder = readdirSync(MODELS).find((one) => existsSync(`${MODELS}${one}/${name}.gguf`));
+      const [, name, ending] = /^([\w.-]+)-[\w-]{8}(\.gguf|\.wasm)$/.exec(file) ?? [];
+      const own = `${name}${ending}`;
+      const folders = [KERNELS, ...readdirSync(MODELS).map((folder) => `${MODELS}${folder}/`)];
+      const folder = folders.find((one) => existsSync(one + own));
       if (name === undefined || folder === undefined) return reply.callNotFound();
-      return reply.sendFile(`${name}.gguf`, `${MODELS}${folder}`, { immutable: true, maxAge: '1y' });
+      return reply.sendFile(own, folder, { immutable: true, maxAge: '1y' });
     });
     void scope.register(fastifyStatic, {
       root: PAGE,

@@ -197,6 +197,8 @@ describe('what serve cannot listen at or open is said before any address', () =>
     const outcome = await waferflow(['serve', ...args], { env });
     expect(outcome).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(stderr) });
     expect(outcome.stderr).not.toContain('internal error');
+    // Nothing is announced that then fails.
+    expect(outcome.stderr).not.toMatch(/ serves |curl/);
   });
 
   it.each(['serve', 'ui'])('%s: a port in use', async (command) => {

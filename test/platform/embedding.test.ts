@@ -117,6 +117,26 @@ describe.skipIf(browser === null)('a page that Vite bundles', () => {
   });
 });
 
+it("a server's bundle, which lacks the files beside waferflow, says to keep it external", async () => {
+  writeFileSync(
+    join(app, 'server.js'),
+    "import { load } from 'waferflow'; await load().catch((error) => console.log(error.message));",
+  );
+  await build({
+    root: app,
+    logLevel: 'silent',
+    ssr: { noExternal: true },
+    build: {
+      ssr: 'server.js',
+      outDir: 'bundle',
+      target: 'esnext',
+      rollupOptions: { output: { entryFileNames: 'server.mjs' } },
+    },
+  });
+  const said = execFileSync(process.execPath, [join(app, 'bundle/server.mjs')], { encoding: 'utf8' });
+  expect(said).toContain('keep waferflow external');
+}, 60_000);
+
 describe('types', () => {
   const check = (name: string, code: string, options: Record<string, unknown>): string => {
     const folder = join(app, name);

@@ -142,7 +142,11 @@ export function resolveModel(model?: string): string {
   if (model === undefined) {
     const [first] = models;
     if (first?.source === 'embedded') return first.path;
-    throw unknownModel('no --model, and there is no embedded model', models);
+    throw unknownModel(
+      'none, and the embedded one is not beside this program',
+      models,
+      'Where your code is bundled, keep waferflow external: it finds its model, kernels and workers beside its files. Or name a model.',
+    );
   }
   if (isFile(model)) return model;
   // A folder that happens to be called like a model does not hide it.
@@ -160,12 +164,14 @@ export function resolveModel(model?: string): string {
   throw unknownModel(JSON.stringify(model), models);
 }
 
-function unknownModel(given: string, models: readonly LocalModel[]): OptionError {
+function unknownModel(given: string, models: readonly LocalModel[], todo?: string): OptionError {
   const names = models.map(({ name }) => name);
   return new OptionError({
     what: 'model',
     given,
     expected: `the path of a GGUF file${names.length > 0 ? `, or one of ${names.join(', ')}` : ''}`,
-    todo: `Fetch one with \`waferflow pull hf:OWNER/REPO\`, or by one of the names ${CATALOG.map(({ name }) => name).join(', ')}.`,
+    todo:
+      todo ??
+      `Fetch one with \`waferflow pull hf:OWNER/REPO\`, or by one of the names ${CATALOG.map(({ name }) => name).join(', ')}.`,
   });
 }
