@@ -134,7 +134,7 @@ describe('waferflow capacity', () => {
   });
 
   it.each([
-    [[], 2, 'one of --trace, --rate, --users and --agents'],
+    [[], 2, 'one of --trace, --rate, --users, --agents and --replay'],
     [['--rate', '1', '--agents', '2'], 2, '--rate and --agents'],
     [['--rate', '0'], 2, 'above 0'],
     [['--rate', '1', '--slo', 'ttft=fast'], 2, 'ttft=500ms,tpot=20ms'],
@@ -230,6 +230,6 @@ describe.skipIf(!canMount)('on a full disk', () => {
     const { output } = onFullDisk(
       `head -c 62000 /dev/zero > filler; node ${ROOT}dist/src/cli/main.js ${args}; echo "status $?" >&2`,
     );
-    expect(output).toMatch(/results\.jsonl: got ENOSPC.*status 1/s);
+    expect(output).toMatch(/results\.jsonl: got a full disk.*status 1/s);
   });
 });
