@@ -2,7 +2,7 @@
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { CARD_NAMES } from '#models/card-file.js';
+import { CARD_NAMES } from '#models/card-names.js';
 import { WaferflowError } from '#src/core/errors.js';
 import { Rng } from '#src/core/rng.js';
 import { Mesh } from '#src/fabric/mesh.js';

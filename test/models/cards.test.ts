@@ -13,8 +13,8 @@ import {
   outerWeights,
 } from '#models/card.js';
 import { cardFromConfig } from '#models/card-config.js';
-import { CARD_NAMES } from '#models/card-file.js';
 import { cardFromModel } from '#models/card-model.js';
+import { CARD_NAMES } from '#models/card-names.js';
 import { modelOf } from '#models/model.js';
 import { loadCard } from '#src/platform/node/cards.js';
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { countParameters, factsOf, type LayerKind, type ModelCard } from '#models/card.js';
 import { cardFromConfig } from '#models/card-config.js';
-import { CARD_NAMES } from '#models/card-file.js';
+import { CARD_NAMES } from '#models/card-names.js';
 import { plain } from '#src/machine/types.js';
 import { findWafer } from '#src/machine/wafers.js';
 import { placeOps } from '#src/placement/place.js';

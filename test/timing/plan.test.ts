@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countParameters, flopsPerToken } from '#models/card.js';
-import { CARD_NAMES } from '#models/card-file.js';
+import { CARD_NAMES } from '#models/card-names.js';
 import { GPUS, type GpuKey, type GpuMachine } from '#src/machine/gpus.js';
 import { findWafer, WAFERS, type WaferKey, type WaferMachine } from '#src/machine/wafers.js';
 import { loadCard } from '#src/platform/node/cards.js';

@@ -3,7 +3,7 @@ import './console.css';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { engineState } from '../engine/engine.js';
 import { EnginePanel } from '../engine/panel.js';
-import { machineLabel } from '../plan/ask/cards.js';
+import { machineLabel } from '../plan/ask/machines.js';
 import { apiKey, serves } from '../serves.js';
 import { readChoice, readNumber, route, setParams } from '../state.js';
 import { duration, figure, plural } from '../ui/format.js';

@@ -2,7 +2,7 @@
 import type { EChartsOption } from 'echarts';
 import { useCallback } from 'preact/hooks';
 import type { CapacityAnswer, CapacityResult, FrontierPoint } from '../../fleet/types.js';
-import { machineLabel } from '../plan/ask/cards.js';
+import { machineLabel } from '../plan/ask/machines.js';
 import type { Settings } from '../plan/settings.js';
 import { readNumber, route, setParams } from '../state.js';
 import { axis, Chart, type Palette } from '../ui/chart.js';

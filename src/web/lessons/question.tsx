@@ -39,6 +39,13 @@ export function Question({ id, isRight, wrong, guess, hints, onReveal, children,
   useEffect(() => {
     if (wrong !== asked.current) setReaction(null);
   }, [wrong]);
+  // Asked for before the simulator knows, the answer comes when it does.
+  const isKnown = guess.truth !== null;
+  const reveal = useRef(onReveal);
+  reveal.current = onReveal;
+  useEffect(() => {
+    if (isShown && isKnown) reveal.current();
+  }, [isShown, isKnown]);
   const check = (): void => {
     if (isRight) solve(id);
     asked.current = wrong ?? '';
@@ -64,14 +71,7 @@ export function Question({ id, isRight, wrong, guess, hints, onReveal, children,
             </button>
           )}
           {hinted === hints.length && (
-            <button
-              type="button"
-              class="button"
-              onClick={() => {
-                setShown(true);
-                onReveal();
-              }}
-            >
+            <button type="button" class="button" onClick={() => setShown(true)}>
               Show me
             </button>
           )}

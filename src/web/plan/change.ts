@@ -1,7 +1,7 @@
 /** What a change of the settings did to the answer, and why, in a sentence. */
 import type { PlanResult } from '../../timing/estimate-types.js';
 import { duration, figure, plural } from '../ui/format.js';
-import { machineLabel } from './ask/cards.js';
+import { machineLabel } from './ask/machines.js';
 
 const nameOf = ({ count, machine }: PlanResult): string => `${count} × ${machineLabel(machine)}`;
 

@@ -5,7 +5,7 @@ import type { PlanResult } from '../../timing/estimate-types.js';
 import { axis, Chart, type Palette } from '../ui/chart.js';
 import { figure, plural } from '../ui/format.js';
 import type { Slo, Sweep } from './ask/api.js';
-import { machineLabel } from './ask/cards.js';
+import { machineLabel } from './ask/machines.js';
 
 const grid = { left: 8, right: 24, top: 44, bottom: 36, containLabel: true };
 const symbols = ['circle', 'rect', 'triangle'];

@@ -3,7 +3,8 @@
 import { setParams } from '../state.js';
 import { duration, figure, plural } from '../ui/format.js';
 import { doublings, Select, Slider } from '../ui/slider.js';
-import { CARDS, machineLabel } from './ask/cards.js';
+import { machineLabel } from './ask/machines.js';
+import { OFFERS } from './ask/offers.js';
 import { GPU_NAMES, type Settings, WAFER_NAMES, WEIGHTS } from './settings.js';
 
 const promptSteps = doublings(16, 131072, true);
@@ -26,7 +27,7 @@ export function Controls({ settings }: { settings: Settings }) {
       <Select
         label="Model"
         value={card.name}
-        options={CARDS.map(({ name }) => ({ value: name, text: name }))}
+        options={OFFERS.map(({ name }) => ({ value: name, text: name }))}
         onChange={set('model')}
       />
       <Select

@@ -3,7 +3,7 @@ import { PLAN_FIGURES } from '../../report/plan/figures.js';
 import type { PlanResult } from '../../timing/estimate-types.js';
 import { figure } from '../ui/format.js';
 import type { Slo, Sweep } from './ask/api.js';
-import { machineLabel } from './ask/cards.js';
+import { machineLabel } from './ask/machines.js';
 
 interface FiguresProps {
   readonly results: readonly PlanResult[];

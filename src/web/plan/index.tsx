@@ -2,13 +2,11 @@
 import './plan.css';
 import { useRef } from 'preact/hooks';
 import type { PlanResult } from '../../timing/estimate-types.js';
-import { interactivity } from '../../timing/interactivity.js';
-import { findMachine } from '../../timing/local-run.js';
 import { Fleet } from '../fleet/section.js';
 import { route } from '../state.js';
 import { Notice, Told } from '../ui/notice.js';
 import { CopyButton, CopyLink, saveFile } from '../ui/save.js';
-import { machineLabel } from './ask/cards.js';
+import { machineLabel } from './ask/machines.js';
 import { ask } from './ask/planner.js';
 import { useAsked } from './ask/use-asked.js';
 import { changeOf, comparison } from './change.js';
@@ -19,7 +17,7 @@ import { commandLines, questionsOf, readSettings } from './settings.js';
 
 export default function PlanView() {
   const settings = readSettings(route.value.params);
-  const { card, slo, users } = settings;
+  const { card: offer, slo, users } = settings;
   const questions = questionsOf(settings);
   const plans = useAsked(questions, (asked) => ask((api) => api.plan(asked)));
   const sweeps = useAsked({ questions, slo }, (asked) => ask((api) => api.sweep(asked.questions, asked.slo)));
@@ -28,8 +26,14 @@ export default function PlanView() {
   const changes = useChanges(results, plans.isStale);
   const command = commandLines(settings);
   const saveReport = async (): Promise<void> => {
-    // The report brings its chart library along: loaded by those who want one.
-    const { planHtml } = await import('../../report/plan/report.js');
+    // The report brings its chart library along, and the planner, which else is a worker's: loaded by those who want one.
+    const [{ planHtml }, { interactivity }, { findMachine }, { cardNamed }] = await Promise.all([
+      import('../../report/plan/report.js'),
+      import('../../timing/interactivity.js'),
+      import('../../timing/local-run.js'),
+      import('./ask/cards.js'),
+    ]);
+    const card = cardNamed(offer.name);
     const machines = results.map(({ machine }) => findMachine(machine));
     const requests = machines.map(({ name }) => questions.find(({ machine }) => machine === name)!.request);
     const frontiers = results.map((result, at) => interactivity(card, machines[at]!, requests[at]!, result));
@@ -40,8 +44,8 @@ export default function PlanView() {
     <div class="page plan">
       <h1>Plan capacity</h1>
       <p class="lede">
-        What {card.name} takes on wafers and on GPUs. Everything here is simulated; the shape of the model is{' '}
-        {card.tag}.
+        What {offer.name} takes on wafers and on GPUs. Everything here is simulated; the shape of the model is{' '}
+        {offer.tag}.
       </p>
       <Told sentences={[...settings.told, plans.problem, sweeps.problem]} />
       <div class="plan-body">

@@ -1,12 +1,12 @@
 /** What the planner is asked, read from the address: every value is possible, and what was changed is told. */
-import type { ModelCard } from '../../../models/card.js';
 import type { PlanRequest } from '../../timing/estimate-types.js';
 import { type Read, type Route, readChoice, readNumber } from '../state.js';
 import type { PlanQuestion, Slo } from './ask/api.js';
-import { CARDS, cardNamed, MACHINES } from './ask/cards.js';
+import { MACHINES } from './ask/machines.js';
+import { OFFERS, type Offer, offerNamed } from './ask/offers.js';
 
 export interface Settings {
-  readonly card: ModelCard;
+  readonly card: Offer;
   readonly wafer: string;
   readonly gpu: string;
   /** 0: as few as hold everything. */
@@ -43,11 +43,11 @@ export function readSettings(params: Route['params']): Settings {
     if (sentence !== null) told.push(sentence);
     return value;
   };
-  const names = CARDS.map(({ name }) => name);
-  const card = cardNamed(take(readChoice(params, 'model', names, 'llama-3.1-70b')));
+  const names = OFFERS.map(({ name }) => name);
+  const card = offerNamed(take(readChoice(params, 'model', names, 'llama-3.1-70b')));
   let promptTokens = take(readNumber(params, RANGES.prompt));
   let outputTokens = take(readNumber(params, RANGES.output));
-  const context = card.maxPositionEmbeddings;
+  const context = card.context;
   if (promptTokens + outputTokens > context) {
     outputTokens = Math.min(outputTokens, context >> 1);
     promptTokens = Math.min(promptTokens, context - outputTokens);

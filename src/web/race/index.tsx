@@ -2,7 +2,8 @@
 import './race.css';
 import { useEffect, useMemo } from 'preact/hooks';
 import { countParameters } from '../../../models/card.js';
-import { CARDS, cardNamed, MACHINES, machineLabel } from '../plan/ask/cards.js';
+import { CARDS, cardNamed } from '../plan/ask/cards.js';
+import { MACHINES, machineLabel } from '../plan/ask/machines.js';
 import { ask } from '../plan/ask/planner.js';
 import { useAsked } from '../plan/ask/use-asked.js';
 import { readChoice, route, setParams } from '../state.js';

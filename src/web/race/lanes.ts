@@ -1,7 +1,7 @@
 /** A machine of the race as data: its speed, what it draws and costs, and how many of it stand for one of the other. */
 import type { SimulatedMs } from '../../core/units.js';
 import type { Planned } from '../plan/ask/api.js';
-import { machineLabel } from '../plan/ask/cards.js';
+import { machineLabel } from '../plan/ask/machines.js';
 
 export const EQUALS = ['machines', 'dollars', 'watts'] as const;
 export type Equal = (typeof EQUALS)[number];

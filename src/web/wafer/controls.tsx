@@ -1,6 +1,6 @@
 /** What the view shows: a program on a rectangle, or a model on wafers; how it is coloured, and what stands beside it. */
 import { useEffect, useState } from 'preact/hooks';
-import { CARD_NAMES } from '../../../models/card-file.js';
+import { CARD_NAMES } from '../../../models/card-names.js';
 import { WAFERS } from '../../machine/wafers.js';
 import { setParams } from '../state.js';
 import { CopyLink } from '../ui/save.js';

@@ -1,5 +1,5 @@
 /** What the wafer view shows, as its address says it; anything that makes no sense is replaced and told. */
-import { CARD_NAMES } from '../../../models/card-file.js';
+import { CARD_NAMES } from '../../../models/card-names.js';
 import { PROGRAMS } from '../../fabric/programs/index.js';
 import { WAFERS } from '../../machine/wafers.js';
 import { readChoice, readNumber } from '../state.js';

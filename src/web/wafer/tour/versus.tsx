@@ -1,7 +1,8 @@
 /** A model that people use, on a wafer and on a GPU: what each moves for a token, and how many tokens come of it. */
 import { useEffect, useState } from 'preact/hooks';
 import { countParameters } from '../../../../models/card.js';
-import { cardNamed, machineLabel } from '../../plan/ask/cards.js';
+import { cardNamed } from '../../plan/ask/cards.js';
+import { machineLabel } from '../../plan/ask/machines.js';
 import { ask } from '../../plan/ask/planner.js';
 import { useAsked } from '../../plan/ask/use-asked.js';
 import { Die } from '../../race/die.js';
