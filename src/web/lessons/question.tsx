@@ -39,12 +39,12 @@ export function Question({ id, isRight, wrong, guess, hints, onReveal, children,
   useEffect(() => {
     if (wrong !== asked.current) setReaction(null);
   }, [wrong]);
-  // Asked for before the simulator knows, the answer comes when it does.
+  // Set at once, and again when the simulator knows, since some answers wait for it and some are what it waits for.
   const isKnown = guess.truth !== null;
   const reveal = useRef(onReveal);
   reveal.current = onReveal;
   useEffect(() => {
-    if (isShown && isKnown) reveal.current();
+    if (isShown) reveal.current();
   }, [isShown, isKnown]);
   const check = (): void => {
     if (isRight) solve(id);
