@@ -7,6 +7,8 @@ const streams = Number(process.argv[2]);
 const server = await startServer({
   load: () => load(undefined, { maxRunning: streams, kvTokens: streams * 192 }),
   model: { id: 'glint' },
+  // The default of 256 places is meant for 8 that run; here the streams alone would take most of them.
+  admission: { interactive: { maxInFlight: Math.max(256, 5 * streams), maxWaitingTokens: 262_144 } },
   port: 0,
   logLevel: 'silent',
 });
