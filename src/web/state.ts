@@ -39,11 +39,6 @@ export function linkTo(view: string): string {
   return formatRoute({ view, params: view === current.value.view ? {} : (lastParams.get(view) ?? {}) });
 }
 
-/** Opens a view with these parameters; the back button returns. */
-export function navigate(view: string, params: Route['params'] = {}): void {
-  location.hash = formatRoute({ view, params });
-}
-
 /**
  * Changes parameters of this view; undefined and empty ones disappear. `push` makes a step that the back button undoes,
  * otherwise the address is replaced.

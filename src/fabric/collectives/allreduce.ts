@@ -106,17 +106,6 @@ export function allreduceMoves(
   return reduceMoves(length, reduce, colors, fold).map((own, i) => [...own, ...back[i]!]);
 }
 
-/** Folds the line's views as `reduce` says; the result stands in PE `foldRoot(reduce)` of the line. */
-export function reduceToRoot(
-  line: Line,
-  reduce: Reduce,
-  colors: AllreduceColors,
-  fold: FoldName = 'add',
-): Part {
-  layReduce(line, reduce, colors);
-  return inTurn(reduceMoves(line.length, reduce, colors, fold));
-}
-
 /** Reduces to the root of the fold and floods the result back to the whole line. */
 export function allreduce(line: Line, reduce: Reduce, colors: AllreduceColors, fold: FoldName = 'add'): Part {
   layAllreduce(line, reduce, colors);

@@ -3,7 +3,7 @@ import type { Budget } from './budget.js';
 import { JinjaError, valueError } from './errors.js';
 import { floatText, padded, toText, widthOf } from './printing.js';
 import { isText, plain, sliced, type Text } from './text.js';
-import { Float, isInteger, isNumber, typeName, type Value } from './values.js';
+import { Float, isNumber, typeName, type Value } from './values.js';
 
 const pattern = /^(?:([\s\S])?([<>=^]))?([-+ ])?(#)?(0)?(\d{1,9})?([,_])?(?:\.(\d{1,9}))?([a-zA-Z%])?$/u;
 
@@ -170,11 +170,4 @@ function general(value: number, precision: number, keepsZeros: boolean, withPoin
   const short = keepsZeros || !front.includes('.') ? front : front.replace(/\.?0+$/, '');
   const pointed = withPoint && isShort && !short.includes('.') ? `${short}.0` : short;
   return back === '' ? pointed : `${pointed}e${back}`;
-}
-
-/** The whole number that a value is taken for. */
-export function wholeOf(value: Value, what: string): number {
-  if (typeof value === 'boolean') return Number(value);
-  if (isInteger(value)) return Number(value);
-  throw new JinjaError('TypeError', `${what} must be int, not ${typeName(value)}`);
 }
